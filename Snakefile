@@ -10,3 +10,20 @@ configfile: "config/config.yaml"
 
 
 include: "rules/common.smk"
+include: "rules/simulate.smk"
+include: "rules/download.smk"
+include: "rules/preprocess.smk"
+include: "rules/train.smk"
+include: "rules/analyse.smk"
+include: "rules/figures.smk"
+include: "rules/report.smk"
+
+
+rule all:
+    default_target: True
+    input:
+        rules.effective_config.output,
+        rules.claims.output,
+        rules.claims_page.output,
+        FIGURES,
+        SUPPLEMENTARY_DATA,

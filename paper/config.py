@@ -6,6 +6,7 @@ writes both). A wrong entry raises one `InputError` line that names the file and
 """
 
 import csv
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -119,14 +120,18 @@ class Step(Model):
 
     @model_validator(mode="after")
     def _one(self):
-        if len(self.model_fields_set) != 1:
+        if len(self._given) != 1:
             raise ValueError("a step is exactly one of " + ", ".join(type(self).model_fields))
         return self
 
     @property
+    def _given(self) -> list[str]:
+        return [name for name in type(self).model_fields if getattr(self, name) is not None]
+
+    @property
     def name(self) -> str:
         """Name of the step."""
-        return next(iter(self.model_fields_set))
+        return self._given[0]
 
     @property
     def value(self) -> Any:
@@ -153,6 +158,11 @@ class Study(Model):
         names = [f for m in self.matrices for f in (m.matrix, m.barcodes, m.genes)]
         names += [self.annotation.file] if self.annotation else []
         return list(dict.fromkeys(names))
+
+    @property
+    def family_file(self) -> str | None:
+        """GEO's file of the series with its sample annotations."""
+        return f"{self.series}_family.soft.gz" if self.series else None
 
 
 # ---------------------------------------------------------------- models.yaml
@@ -191,10 +201,116 @@ class ModelConfig(Model):
     train_share: Annotated[float, Field(gt=0, lt=1)] = Field(
         0.8, description="Share of the cells that are trained on; the rest validates."
     )
+    corrected: dict[str, float] = Field(
+        {}, description="Settings that the paper's text has instead, for `fidelity: corrected`."
+    )
     contrasts: dict[Name, Contrast] = Field({}, description="Comparisons to make, by name.")
     one_vs_rest: str | None = Field(
         None, description="Column whose every value is compared with all other cells."
     )
+
+    def training_settings(self, fidelity: str = "published") -> dict[str, Any]:
+        """What a trained model depends on: all but the questions asked of it afterwards."""
+        asked = {"contrasts", "one_vs_rest"}
+        changed = self.corrected if fidelity == "corrected" else {}
+        entry = type(self).model_validate({**self.model_dump(exclude={"corrected"}), **changed})
+        return entry.model_dump(exclude={"study", "gene_sets", "corrected", *asked})
+
+    def questions(self) -> dict[str, Any]:
+        """What is asked of a model once it is trained, and of which gene sets."""
+        return self.model_dump(include={"contrasts", "one_vs_rest", "min_genes", "max_genes"})
+
+
+# ---------------------------------------------------------------- simulations.yaml
+
+
+class SimulatedGenes(Model):
+    """The genes that all simulated studies measure."""
+
+    seed: PositiveInt = Field(1, description="Seed of what the studies share: sets, levels, types.")
+    n: PositiveInt = Field(description="Number of genes, real symbols included.")
+    log2_sd: NonNegativeFloat = Field(
+        description="Spread of the mean expression, as the SD of its log2."
+    )
+    outside: list[str] = Field([], description="Real symbols that are in no gene set.")
+
+
+class NamedSet(Model):
+    """A simulated gene set that claims or programmes ask for by name."""
+
+    size: PositiveInt = Field(description="Number of its genes.")
+    genes: list[str] = Field([], description="Real symbols in it; synthetic ones fill it up.")
+    subset_of: str | None = Field(None, description="Named set that holds all its genes too.")
+
+
+class SimulatedSets(Model):
+    """A simulated GMT file: the named sets, then random ones of log-normal size."""
+
+    prefix: str = Field("", description="Prefix of the random sets' names.")
+    sets: NonNegativeInt = Field(description="Number of random sets.")
+    median_size: PositiveInt = Field(description="Median size of the random sets.")
+    size_log_sd: NonNegativeFloat = Field(description="SD of the natural log of their sizes.")
+    min_size: PositiveInt = Field(description="Smallest random set.")
+    max_size: PositiveInt = Field(description="Largest random set.")
+    named: dict[str, NamedSet] = Field({}, description="The named sets.")
+
+
+class SimulatedType(Model):
+    """A simulated cell type."""
+
+    share: PositiveFloat = Field(description="Its share of the cells, relative to the others.")
+    library: PositiveFloat = Field(1, description="Its library size, relative to the others.")
+    lineage: Name | None = Field(
+        None, description="Types of one lineage share a second marker programme."
+    )
+
+
+class Programme(Model):
+    """A planted activity: genes of one set, shifted in some of the cells."""
+
+    gene_set: str = Field(description="A named gene set.")
+    where: dict[str, list[str]] = Field({}, description="Only cells with these values.")
+    effect: float = Field(description="log2 fold change; programmes that meet in a cell add up.")
+    share: Annotated[float, Field(gt=0, le=1)] = Field(
+        1, description="Share of the set's genes that respond, its real symbols first."
+    )
+
+
+class Simulation(Model):
+    """A simulated study: the cells, the noise and the planted programmes."""
+
+    seed: PositiveInt = Field(1, description="Seed of the study's cells and counts.")
+    cells: PositiveInt = Field(description="Cells, spread evenly over the study's matrices.")
+    library: PositiveFloat = Field(
+        description="Median counts of a cell of library size 1, before any fold change."
+    )
+    library_log2_sd: NonNegativeFloat = Field(description="SD of the log2 library sizes.")
+    dispersion: PositiveFloat = Field(
+        description="Of the negative binomial: variance = mean + dispersion x mean^2."
+    )
+    markers: PositiveInt = Field(description="Marker genes of each type and of each lineage.")
+    marker_log2: PositiveFloat = Field(
+        description="Mean log2 fold change of markers, exponentially distributed."
+    )
+    cell_types: dict[str, SimulatedType] = Field(min_length=1, description="The cell types.")
+    donors: list[str] = Field(min_length=1, description="Names of the donors.")
+    donor_log2_sd: NonNegativeFloat = Field(0, description="SD of the donors' log2 fold changes.")
+    doublets: Share = Field(0, description="Share of cells that hold the profile of another too.")
+    unlabelled: Share = Field(0, description="Share of cells whose type the annotation misses.")
+    low_quality: Share = Field(0, description="Share of cells with a quarter of the counts.")
+    shared_barcodes: NonNegativeInt = Field(
+        0, description="Barcodes that every matrix has in common with the first."
+    )
+    header: list[str] = Field([], description="Columns of the annotation, as the source has them.")
+    programmes: list[Programme] = Field([], description="The planted truth.")
+
+
+class Simulations(Model):
+    """All that `data: simulated` makes: genes, gene sets and studies."""
+
+    genes: SimulatedGenes = Field(description="The genes of all simulated studies.")
+    gene_sets: dict[str, SimulatedSets] = Field(description="The gene sets, by GMT file.")
+    studies: dict[Name, Simulation] = Field(description="The studies, by name in `studies.yaml`.")
 
 
 # ---------------------------------------------------------------- figures.yaml, files.tsv
@@ -228,6 +344,7 @@ class Config(Model):
     studies: dict[Name, Study]
     models: dict[Name, ModelConfig]
     figures: dict[Name, FigureConfig]
+    simulations: Simulations
     files: list[File]
 
     @property
@@ -255,6 +372,21 @@ class Config(Model):
         """Figures whose studies are all part of this run."""
         chosen = set(self.selected_studies)
         return [f for f, c in self.figures.items() if chosen.issuperset(c.studies)]
+
+    @property
+    def raw_files(self) -> list[tuple[str, str]]:
+        """Study and name of every raw file of this run: its studies' files and the gene sets.
+
+        Public data come with all gene sets of `files.tsv`; only those that models use are
+        simulated.
+        """
+        files = [
+            (study, file) for study in self.selected_studies for file in self.studies[study].files
+        ]
+        if self.settings.data == "simulated":
+            used = dict.fromkeys(self.models[model].gene_sets for model in self.selected_models)
+            return files + [("gene_sets", gene_sets) for gene_sets in used]
+        return files + [(row.study, row.file) for row in self.files if row.study == "gene_sets"]
 
     def file(self, study: str, name: str) -> File:
         """The row of a raw file."""
@@ -296,10 +428,14 @@ def load(settings: dict[str, Any], folder: Path | str = "config") -> Config:
     }
     config = Config(
         settings=_checked(Settings, settings, folder / "config.yaml"),
+        simulations=_checked(
+            Simulations, _yaml(folder / "simulations.yaml"), folder / "simulations.yaml"
+        ),
         files=_files(folder / "files.tsv"),
         **tables,
     )
     _cross_check(config, folder)
+    _check_simulations(config, folder / "simulations.yaml")
     return config
 
 
@@ -315,12 +451,61 @@ def _cross_check(config: Config, folder: Path) -> None:
                 f"{folder / 'models.yaml'}: {name}.study: {model.study} is not in studies.yaml"
             )
         config.file("gene_sets", model.gene_sets)
+        _checked(
+            ModelConfig,
+            {**model.model_dump(exclude={"corrected"}), **model.corrected},
+            folder / "models.yaml",
+            f"{name}.corrected",
+        )
     for name, figure in config.figures.items():
         for study in figure.studies:
             if study not in config.studies:
                 raise InputError(
                     f"{folder / 'figures.yaml'}: {name}.studies: {study} is not in studies.yaml"
                 )
+
+
+def _check_simulations(config: Config, path: Path) -> None:
+    """Everything that the simulations say of sets, studies and cells must be there."""
+    table = config.simulations
+    for file, sets in table.gene_sets.items():
+        for name, named in sets.named.items():
+            if named.subset_of is not None:
+                where = f"gene_sets.{file}.named.{name}.subset_of"
+                _known(named.subset_of, sets.named, f"{path}: {where}")
+    names = [name for sets in table.gene_sets.values() for name in sets.named]
+    for study, simulation in table.studies.items():
+        _known(study, config.studies, f"{path}: studies")
+        groups = simulated_groups(config.studies[study], simulation)
+        for i, programme in enumerate(simulation.programmes):
+            where = f"{path}: studies.{study}.programmes.{i}"
+            _known(programme.gene_set, names, f"{where}.gene_set")
+            for column, values in programme.where.items():
+                _known(column, groups, f"{where}.where")
+                for value in values:
+                    _known(value, groups[column], f"{where}.where.{column}")
+        annotation = config.studies[study].annotation
+        for column in annotation.columns if annotation else []:
+            _known(column, simulation.header, f"{path}: studies.{study}.header: annotation column")
+    if config.settings.data == "simulated":
+        for study in config.selected_studies:
+            _known(study, table.studies, f"{path}: studies: data: simulated, but study")
+        for model in config.selected_models:
+            gmt = config.models[model].gene_sets
+            _known(gmt, table.gene_sets, f"{path}: gene_sets: data: simulated, but file")
+
+
+def simulated_groups(study: Study, simulation: Simulation) -> dict[str, list[str]]:
+    """What the cells of a simulated study can be told apart by: values by column."""
+    groups = {"cell_type": list(simulation.cell_types), "donor": simulation.donors}
+    for column in dict.fromkeys(c for m in study.matrices for c in m.obs):
+        groups[column] = [m.obs[column] for m in study.matrices if column in m.obs]
+    return groups
+
+
+def _known(value: str, choices: Iterable[str], where: str) -> None:
+    if value not in choices:
+        raise InputError(f"{where} {value!r} is not among {', '.join(choices) or 'nothing'}")
 
 
 def _yaml(path: Path) -> dict[str, Any]:

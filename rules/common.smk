@@ -1,7 +1,8 @@
 # What all phases share: the checked configuration, the folder of the run, the package's sources.
-# in: config/, out: names used by the other rules
+# in: config/   out: the names CONFIG, SETTINGS, RUN, LOGS, SEED, VEGA_SOURCES
 
 import fcntl
+import os
 import sys
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from paper.config import load
 from paper.errors import InputError
 
 try:
-    CONFIG = load(config, workflow.source_path("../config") if False else "config")
+    CONFIG = load(config, Path(os.path.relpath(workflow.basedir)) / "config")
 except InputError as error:
     sys.exit(f"error: {error}")
 
@@ -19,3 +20,29 @@ SETTINGS = CONFIG.settings
 RUN = f"results/{SETTINGS.run}"
 LOGS = f"logs/{SETTINGS.run}"
 SEED = SETTINGS.seeds[0]  # the seed whose model draws the figures
+
+# Snakemake only watches a rule's own script: naming the sources as input makes an edited package
+# train again.
+VEGA_SOURCES = sorted(map(str, Path("vega").glob("*.py")))
+
+
+def forget_stale_locks():
+    """Take back the locks of a run that was killed, which Snakemake itself would stop at.
+
+    The main process of every run holds a lock of the operating system, which ends with it however
+    it ends. Whoever gets it is alone, so locks that still lie here are nobody's.
+    """
+    folder = Path(".snakemake")
+    folder.mkdir(exist_ok=True)
+    alive = (folder / "alive").open("w")
+    try:
+        fcntl.flock(alive, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return None  # another run is alive; its locks stand
+    for lock in (folder / "locks").glob("*.lock"):
+        lock.unlink(missing_ok=True)
+    return alive
+
+
+if workflow.exec_mode == ExecMode.DEFAULT:
+    ALIVE = forget_stale_locks()

@@ -1,0 +1,77 @@
+# What one does with this project; `make` alone lists it.
+#   make paper MIRROR=../mirror STUDIES="kang zheng" CORES=8 PROFILE=profiles/slurm
+
+PYTHON ?= python3
+VENV ?= .venv
+CORES ?= all
+PROFILE ?=
+MIRROR ?=
+STUDIES ?=
+SEEDS ?=
+ARGS ?=
+
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+CONFIG := $(if $(MIRROR),mirror="$(MIRROR)") $(if $(STUDIES),studies="$(STUDIES)") $(if $(SEEDS),seeds="[$(SEEDS)]")
+SNAKEMAKE = $(BIN)/snakemake --cores $(CORES) $(if $(PROFILE),--profile $(PROFILE))
+PAPER = $(SNAKEMAKE) $(ARGS) $(if $(strip $(CONFIG)),--config $(CONFIG))
+DEMO = $(BIN)/snakemake --cores $(CORES) --profile profiles/demo $(ARGS)
+
+.PHONY: help paper demo verify report test test-fast lint format config rulegraph lock clean
+
+help:  ## list these targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+paper: $(READY)  ## the whole run, from the public sources or MIRROR=, for all or some STUDIES=
+	$(PAPER)
+	$(PAPER) --report results/paper/report.html
+
+demo: $(READY)  ## every rule on simulated studies whose truth is known, without a network
+	$(DEMO)
+	$(DEMO) --report results/demo/report.html
+
+verify: $(READY)  ## hash the raw files on disk again
+	$(SNAKEMAKE) verify $(ARGS) $(if $(strip $(CONFIG)),--config $(CONFIG))
+
+report: $(READY)  ## results/paper/report.html from what has been computed
+	$(PAPER) --report results/paper/report.html
+
+test: $(READY)  ## all tests
+	$(BIN)/python -m pytest $(ARGS)
+
+test-fast: $(READY)  ## the tests that take seconds
+	$(BIN)/python -m pytest -m "not slow" $(ARGS)
+
+lint: $(READY)  ## style of Python and Snakemake code, and Snakemake's own advice
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/snakefmt --check Snakefile rules
+	$(BIN)/snakemake --lint
+
+format: $(READY)  ## mend the style
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+	$(BIN)/snakefmt Snakefile rules
+
+config: $(READY)  ## write config/README.md, config/schemas/ and envs/ anew from their sources
+	$(BIN)/python -m paper.reference
+
+rulegraph: $(READY)  ## draw docs/rulegraph.svg (needs graphviz)
+	$(BIN)/snakemake --profile profiles/demo --rulegraph | dot -Tsvg > docs/rulegraph.svg
+
+lock: $(READY)  ## resolve requirements.in into requirements.lock (needs pip-tools)
+	$(BIN)/python -m piptools compile --strip-extras --no-annotate --no-header \
+	    --no-emit-index-url --no-emit-find-links --output-file requirements.lock requirements.in
+	sed -i 's/^\(torch==[0-9.]*\)+.*/\1/' requirements.lock
+
+clean:  ## forget the demo run
+	rm -rf results/demo logs/demo
+
+# The environment: made anew whenever the lock changes.
+$(READY): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	    || { echo "error: $(PYTHON) is older than Python 3.11; name a newer one: make PYTHON=python3.12"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@touch $@

@@ -1,0 +1,215 @@
+"""What is asked of a trained model: its latent space, its contrasts, and GSEA beside them."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from anndata import AnnData
+
+from paper.errors import InputError
+from vega.differential import Posterior, differential_activity, mean_absolute_difference
+
+if TYPE_CHECKING:
+    from vega import VEGA
+
+Questions = dict[str, Any]  # as config.ModelConfig.questions gives them
+
+ONE_VS_REST = "one_vs_rest"
+REST = "rest"
+FDR_FLOOR = 1e-5  # an FDR of 0 is shown as this one (experiments, GSEA)
+
+
+def latent_space(model: "VEGA", adata: AnnData, gene_sets: dict[str, list[str]]) -> AnnData:
+    """The cells of `adata` in the latent space of `model`.
+
+    Returns
+    -------
+    Cells x GMVs: `X` the posterior mean, `layers["variance"]` its variance, `obsm["X_umap"]` the
+    UMAP of the mean (15 neighbours, min_dist 0.5, seed 42), and in `var` the number of genes of
+    each set as published (`n_genes`) and among the model's (`n_genes_in_data`).
+    """
+    import scanpy as sc
+
+    mean, variance = model.posterior(adata)
+    known = set(model.genes)
+    sizes = {
+        gmv: (len(gene_sets[gmv]), len(known.intersection(gene_sets[gmv])))
+        if gmv in gene_sets
+        else (len(model.genes), len(model.genes))
+        for gmv in model.gmvs
+    }
+    latent = AnnData(
+        mean,
+        obs=adata.obs.copy(),
+        var=pd.DataFrame.from_dict(
+            sizes, orient="index", columns=["n_genes", "n_genes_in_data"]
+        ).rename_axis("gmv"),
+        layers={"variance": variance},
+        uns={"provenance": adata.uns["provenance"]},
+    )
+    embedded = AnnData(mean)
+    sc.pp.neighbors(embedded, n_neighbors=15, use_rep="X", random_state=42)
+    sc.tl.umap(embedded, min_dist=0.5, random_state=42)
+    latent.obsm["X_umap"] = embedded.obsm["X_umap"]
+    return latent
+
+
+def groups(obs: pd.DataFrame, questions: Questions) -> Iterator[tuple[str, str, str, np.ndarray]]:
+    """Every comparison asked of a model: contrast, group, reference, and each cell's side.
+
+    A side is 1 for the group, -1 for the reference and 0 for cells that take no part.
+
+    Raises
+    ------
+    InputError
+        If the data lack a column, or a group has no cell.
+    """
+    for name, contrast in questions["contrasts"].items():
+        group, reference = contrast["group"], contrast["reference"]
+        labels = _column(obs, name, contrast["column"]).astype(str).to_numpy()
+        side = (labels == group).astype(int) - (labels == reference)
+        for column, values in contrast["within"].items():
+            side = side * _column(obs, name, column).isin(values).to_numpy()
+        for value, sign in ((group, 1), (reference, -1)):
+            if not (side == sign).any():
+                raise InputError(f"config/models.yaml: contrast {name}: no cell is {value}")
+        yield name, group, reference, side
+    if questions["one_vs_rest"]:
+        labels = _column(obs, ONE_VS_REST, questions["one_vs_rest"])
+        for value in labels.dropna().astype("category").cat.categories:
+            yield ONE_VS_REST, value, REST, np.where(labels == value, 1, -1)
+
+
+def _column(obs: pd.DataFrame, contrast: str, column: str) -> pd.Series:
+    if column not in obs:
+        raise InputError(
+            f"config/models.yaml: {contrast}: the study has no column {column}; "
+            f"it has {', '.join(obs.columns)}"
+        )
+    return obs[column]
+
+
+def differential_tables(
+    latent: AnnData, questions: Questions, seed: int, fidelity: str = "published"
+) -> pd.DataFrame:
+    """Bayes factors of every comparison: as published, and over all pairs.
+
+    `md` is |mean difference|, as published, or with `fidelity="corrected"` the mean absolute
+    difference of the paper's text (erratum 1); `md_text` is the latter in both cases.
+
+    Returns
+    -------
+    One row per comparison and GMV: `contrast`, `group`, `reference`, `gmv`, `p`, `log_bf`, `md`
+    and `significant` of the published Monte Carlo procedure, `md_text`, `log_bf_rank` and `md_rank`
+    over all pairs of one posterior sample per cell, and the sizes of the gene set.
+    """
+    posterior = Posterior(np.asarray(latent.X), np.asarray(latent.layers["variance"]))
+    gmvs = latent.var_names
+    tables = []
+    for contrast, group, reference, side in groups(latent.obs, questions):
+        pair = posterior[side == 1], posterior[side == -1]
+        table = differential_activity(*pair, gmvs, method="monte_carlo", seed=seed)
+        text = mean_absolute_difference(*pair, np.random.default_rng(seed))
+        table["md_text"] = pd.Series(text, index=gmvs)
+        if fidelity == "corrected":
+            table["md"] = table["md_text"]
+        ranked = differential_activity(*pair, gmvs, method="rank", seed=seed)
+        table = table.join(ranked[["log_bf", "md"]], rsuffix="_rank").join(latent.var)
+        table = table.reset_index()
+        table.insert(0, "contrast", contrast)
+        table.insert(1, "group", group)
+        table.insert(2, "reference", reference)
+        tables.append(table)
+    if not tables:
+        raise InputError("config/models.yaml: a model needs contrasts or one_vs_rest")
+    return pd.concat(tables, ignore_index=True)
+
+
+def gsea_tables(
+    adata: AnnData, gene_sets: dict[str, list[str]], questions: Questions, threads: int = 1
+) -> pd.DataFrame:
+    """GSEA of the contrasts that ask for it, on the same cells.
+
+    Genes are ranked by the Wilcoxon score of the group against the reference (all genes,
+    descending), then gseapy's prerank with 1,000 permutations over sets of 5 to 1,000 genes.
+
+    Returns
+    -------
+    One row per contrast and gene set: `es`, `nes`, `p`, `fdr` and `neg_log10_fdr`, in which an FDR
+    of 0 counts as 1e-5 and a set that GSEA passed over (too small or too large) as 1.
+    """
+    tables = []
+    for contrast, group, reference, side in groups(adata.obs, questions):
+        if questions["contrasts"].get(contrast, {}).get("gsea"):
+            scores = wilcoxon_scores(adata[side != 0], side[side != 0] == 1)
+            table = prerank(scores, gene_sets, threads).reset_index()
+            table.insert(0, "contrast", contrast)
+            table.insert(1, "group", group)
+            table.insert(2, "reference", reference)
+            tables.append(table)
+    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=GSEA_COLUMNS)
+
+
+def wilcoxon_scores(adata: AnnData, in_group: np.ndarray) -> pd.Series:
+    """Wilcoxon score of every gene, group against the others, descending."""
+    import scanpy as sc
+
+    cells = AnnData(adata.X, var=adata.var[[]])
+    cells.obs["side"] = pd.Categorical(np.where(in_group, "group", "reference"))
+    sc.tl.rank_genes_groups(
+        cells, "side", groups=["group"], reference="reference", method="wilcoxon"
+    )
+    result = cells.uns["rank_genes_groups"]
+    return pd.Series(result["scores"]["group"], index=result["names"]["group"])
+
+
+def prerank(
+    scores: pd.Series, gene_sets: dict[str, list[str]], threads: int = 1, seed: int = 42
+) -> pd.DataFrame:
+    """GSEA of ranked genes: one row per gene set, in their order."""
+    import gseapy
+
+    result = gseapy.prerank(
+        rnk=scores,
+        gene_sets=gene_sets,
+        min_size=5,
+        max_size=1000,
+        permutation_num=1000,
+        threads=threads,
+        seed=seed,
+        outdir=None,
+        no_plot=True,
+        verbose=False,
+    ).res2d.set_index("Term")
+    table = (
+        result[["ES", "NES", "NOM p-val", "FDR q-val"]]
+        .astype(float)
+        .set_axis(["es", "nes", "p", "fdr"], axis=1)
+        .reindex(pd.Index(gene_sets, name="gmv"))
+    )
+    shown = table["fdr"].fillna(1).clip(lower=FDR_FLOOR)
+    return table.assign(neg_log10_fdr=-np.log10(shown) + 0.0)
+
+
+GSEA_COLUMNS = [
+    "contrast", "group", "reference", "gmv", "es", "nes", "p", "fdr", "neg_log10_fdr",
+]  # fmt: skip
+
+
+def top_gmvs(differential: pd.DataFrame, n: int = 100) -> pd.DataFrame:
+    """Supplementary Data: the `n` GMVs of the highest signed log Bayes factor of each group.
+
+    Returns
+    -------
+    One row per rank and three columns per group: GMV, log Bayes factor and mean difference.
+    """
+    one_vs_rest = differential[differential["contrast"] == ONE_VS_REST]
+    parts = {}
+    for group, rows in one_vs_rest.groupby("group", sort=False):
+        best = rows.sort_values("log_bf", ascending=False, kind="stable").head(n)
+        parts[group] = best[["gmv", "log_bf", "md"]].reset_index(drop=True)
+    table = pd.concat(parts, axis=1)
+    table.columns = [f"{group}_{column}" for group, column in table.columns]
+    table.index = pd.RangeIndex(1, len(table) + 1, name="rank")
+    return table

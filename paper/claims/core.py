@@ -1,0 +1,185 @@
+"""Measuring and judging claims: the registry, the verdicts, the table."""
+
+import importlib
+import pkgutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+import paper.claims
+from paper.claims.evidence import Evidence, Missing
+from paper.errors import InputError
+
+
+class Verdict(StrEnum):
+    """What came of a claim."""
+
+    REPRODUCED = "reproduced"
+    DIRECTION = "direction only"
+    DIFFERS = "differs"
+    NOT_RUN = "not run"
+
+
+Values = dict[str, float]
+COLUMNS = ["id", "panel", "study", "statement", "published", "source", "criterion"]
+
+
+@dataclass(frozen=True)
+class Measure:
+    """How a claim is measured and judged.
+
+    Attributes
+    ----------
+    function
+        From the evidence and a seed to named values.
+    holds
+        Whether the (mean) values meet the claim's criterion.
+    direction
+        Whether they at least point the published way; None where there is no direction.
+    exact
+        Whether the claim is about numbers that only the whole public data can give back.
+    seeded
+        Whether the values depend on the seed of the model.
+    """
+
+    function: Callable[[Evidence, int], Values]
+    holds: Callable[[Values], bool]
+    direction: Callable[[Values], bool] | None
+    exact: bool
+    seeded: bool
+
+
+MEASURES: dict[str, Measure] = {}
+
+
+def claim(
+    id: str,
+    holds: Callable[[Values], bool],
+    direction: Callable[[Values], bool] | None = None,
+    *,
+    exact: bool = False,
+    seeded: bool = True,
+) -> Callable[[Callable[[Evidence, int], Values]], Callable[[Evidence, int], Values]]:
+    """Register a function as the measure of a claim of `config/claims.tsv`; see `Measure`."""
+
+    def register(function: Callable[[Evidence, int], Values]):
+        if id in MEASURES:
+            raise KeyError(f"claim {id} has two functions")
+        MEASURES[id] = Measure(function, holds, direction, exact, seeded)
+        return function
+
+    return register
+
+
+def load_measures() -> dict[str, Measure]:
+    """All claims that have a function, by id."""
+    for module in pkgutil.iter_modules(paper.claims.__path__):
+        importlib.import_module(f"paper.claims.{module.name}")
+    return MEASURES
+
+
+def evaluate(claims: pd.DataFrame, evidence: Evidence, seeds: Sequence[int]) -> pd.DataFrame:
+    """Measure and judge every claim.
+
+    Parameters
+    ----------
+    claims
+        The table of published claims (`read_claims`).
+    evidence
+        The results of a run.
+    seeds
+        Seeds of its models: claims that depend on them are judged by their mean, and get a spread.
+
+    Returns
+    -------
+    One row per claim, in the same order: id, panel, statement, published, reproduced, spread,
+    criterion, verdict, note. `spread` is the standard deviation over seeds.
+    """
+    measures = load_measures()
+    rows = []
+    for row in claims.itertuples():
+        outcome = _evaluate(row, measures.get(row.id), evidence, seeds)
+        rows.append(
+            {
+                "id": row.id,
+                "panel": row.panel,
+                "statement": row.statement,
+                "published": row.published,
+                "criterion": row.criterion,
+                **outcome,
+            }
+        )
+    order = ["id", "panel", "statement", "published", "reproduced", "spread", "criterion"]
+    return pd.DataFrame(rows)[[*order, "verdict", "note"]]
+
+
+def _evaluate(
+    row, measure: Measure | None, evidence: Evidence, seeds: Sequence[int]
+) -> dict[str, str]:
+    studies = [] if row.study == "-" else row.study.split("+")
+    absent = [s for s in studies if s not in evidence.studies]
+    if measure is None:
+        return _not_run("not yet computed by this version of the workflow")
+    if absent:
+        return _not_run(f"{' and '.join(absent)} is not part of this run")
+    evidence.notes.clear()
+    try:
+        results = [measure.function(evidence, s) for s in (seeds if measure.seeded else seeds[:1])]
+    except Missing as reason:
+        return _not_run(str(reason))
+    values = {key: float(np.mean([r[key] for r in results])) for key in results[0]}
+    spread = {key: np.std([r[key] for r in results], ddof=1) for key in values} if (
+        len(results) > 1
+    ) else {}  # fmt: skip
+    notes = list(dict.fromkeys(evidence.notes))
+    partial = evidence.partial(studies)
+    if measure.exact and partial:
+        verdict = Verdict.NOT_RUN
+        notes.insert(0, f"{partial}: exact numbers are shown but not judged")
+    elif measure.holds(values):
+        verdict = Verdict.REPRODUCED
+    elif measure.direction and measure.direction(values):
+        verdict = Verdict.DIRECTION
+    else:
+        verdict = Verdict.DIFFERS
+    return {
+        "reproduced": "; ".join(f"{k} {shown(v)}".strip() for k, v in values.items()),
+        "spread": "; ".join(f"{k} ±{shown(v)}".strip() for k, v in spread.items()),
+        "verdict": verdict.value,
+        "note": "; ".join(notes),
+    }
+
+
+def _not_run(reason: str) -> dict[str, str]:
+    return {"reproduced": "", "spread": "", "verdict": Verdict.NOT_RUN.value, "note": reason}
+
+
+def shown(value: float) -> str:
+    """A number as the table shows it: whole numbers as such, others to three figures.
+
+    >>> shown(18868.0), shown(0.20526), shown(8.517), shown(166.94)
+    ('18868', '0.205', '8.52', '167')
+    """
+    return str(int(value)) if float(value).is_integer() else f"{value:#.3g}".rstrip(".")
+
+
+def read_claims(path: Path | str) -> pd.DataFrame:
+    """The published claims: one row each, all as text.
+
+    Raises
+    ------
+    InputError
+        If a column is missing or an id stands twice.
+    """
+    claims = pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False, quoting=3)
+    missing = [c for c in COLUMNS if c not in claims]
+    if missing:
+        raise InputError(f"{path}: lacks the column {', '.join(missing)}")
+    twice = claims["id"][claims["id"].duplicated()]
+    if len(twice):
+        raise InputError(f"{path}: {twice.iloc[0]} stands twice; every claim has an id of its own")
+    return claims

@@ -1,0 +1,162 @@
+"""Claims on interferon-stimulated blood cells: K01 to K12 and T01 (Figures 1, S4, S5)."""
+
+import numpy as np
+from scipy.stats import spearmanr
+
+from paper.analyse import ONE_VS_REST
+from paper.claims.core import claim
+from paper.claims.evidence import Evidence, require
+from vega.metrics import auc, silhouette
+
+INTERFERON_AB = "REACTOME_INTERFERON_ALPHA_BETA_SIGNALING"
+INTERFERON = "REACTOME_INTERFERON_SIGNALING"
+CYTOKINE = "REACTOME_CYTOKINE_SIGNALING_IN_IMMUNE_SYSTEM"
+TRYPTOPHAN = "REACTOME_TRYPTOPHAN_CATABOLISM"
+B_CELL_RECEPTOR = "REACTOME_SIGNALING_BY_THE_B_CELL_RECEPTOR_BCR"
+APOPTOSIS = "REACTOME_INTRINSIC_PATHWAY_FOR_APOPTOSIS"
+INNATE = ["CD14+Mono", "FCGR3A+Mono", "Dendritic"]
+
+
+def stimulated(latent):
+    """Which cells are stimulated."""
+    return (latent.obs["condition"] == "stimulated").to_numpy()
+
+
+@claim("K01", lambda v: v["silhouette"] > 0)
+def conditions_separate(evidence: Evidence, seed: int):
+    """Silhouette of the condition in latent space."""
+    latent = evidence.latent("kang", seed)
+    return {"silhouette": silhouette(latent.X, latent.obs["condition"])}
+
+
+@claim("K02", lambda v: v["AUC"] > 0.95, lambda v: v["AUC"] > 0.5)
+def interferon_separates(evidence: Evidence, seed: int):
+    """How well interferon alpha/beta activity tells stimulated from control cells."""
+    latent = evidence.latent("kang", seed)
+    activity, treated = require(latent, INTERFERON_AB), stimulated(latent)
+    return {
+        "AUC": auc(activity, treated),
+        "median stimulated": np.median(activity[treated]),
+        "median control": np.median(activity[~treated]),
+    }
+
+
+@claim("K03", lambda v: v["difference"] > 3, lambda v: v["difference"] > 0)
+def tryptophan_separates(evidence: Evidence, seed: int):
+    """Tryptophan catabolism of stimulated innate and adaptive cells: medians."""
+    latent = evidence.latent("kang", seed)
+    activity, treated = require(latent, TRYPTOPHAN), stimulated(latent)
+    innate = latent.obs["cell_type"].isin(INNATE).to_numpy()
+    medians = [np.median(activity[treated & side]) for side in (innate, ~innate)]
+    return {
+        "difference": medians[0] - medians[1],
+        "median innate": medians[0],
+        "median adaptive": medians[1],
+    }
+
+
+@claim("K04", lambda v: min(v.values()) > 6, lambda v: min(v.values()) > 0)
+def interferon_bayes_factors(evidence: Evidence, seed: int):
+    """Log Bayes factors of the interferon sets, innate cells, stimulated against control."""
+    table = evidence.contrast("kang", seed, "innate", "stimulated")
+    names = {"IFN alpha/beta": INTERFERON_AB, "IFN": INTERFERON, "cytokine": CYTOKINE}
+    return {name: require(table, gmv)["log_bf"] for name, gmv in names.items()}
+
+
+@claim("K05", lambda v: v["log BF"] > 3 and v["MD"] > 5, lambda v: v["log BF"] > 0)
+def tryptophan_bayes_factor(evidence: Evidence, seed: int):
+    """Log Bayes factor and mean difference of tryptophan catabolism."""
+    row = require(evidence.contrast("kang", seed, "innate", "stimulated"), TRYPTOPHAN)
+    evidence.note(f"mean absolute difference, as the text defines MD: {row['md_text']:.2f}")
+    return {"log BF": row["log_bf"], "MD": row["md"]}
+
+
+@claim("K06", lambda v: 8 <= v["significant"] <= 30 and v["negative"] <= 3)
+def significant_gmvs(evidence: Evidence, seed: int):
+    """GMVs with |log Bayes factor| > 3 and MD > 5."""
+    table = evidence.contrast("kang", seed, "innate", "stimulated")
+    passed = table[table["significant"] & (table["md"] > 5)]
+    return {"significant": len(passed), "negative": int((passed["log_bf"] < 0).sum())}
+
+
+def innate_gsea(evidence: Evidence):
+    """GSEA of the innate contrast, by gene set."""
+    table = evidence.gsea("kang")
+    return table[table["contrast"] == "innate"].set_index("gmv")
+
+
+def note_if_passed_over(evidence: Evidence, gmv: str, fdr: float) -> None:
+    """Say that GSEA did not test a set."""
+    if np.isnan(fdr):
+        evidence.note(f"{gmv} has too few genes in the data for GSEA (min. 5): FDR taken as 1")
+
+
+@claim("K07", lambda v: v["-log10 FDR"] >= -np.log10(0.05), seeded=False)
+def gsea_finds_interferon(evidence: Evidence, seed: int):
+    """GSEA of interferon alpha/beta signaling."""
+    row = require(innate_gsea(evidence), INTERFERON_AB)
+    note_if_passed_over(evidence, INTERFERON_AB, row["fdr"])
+    return {"-log10 FDR": row["neg_log10_fdr"]}
+
+
+@claim("K08", lambda v: v["-log10 FDR"] < -np.log10(0.05), seeded=False)
+def gsea_misses_tryptophan(evidence: Evidence, seed: int):
+    """GSEA of tryptophan catabolism."""
+    row = require(innate_gsea(evidence), TRYPTOPHAN)
+    note_if_passed_over(evidence, TRYPTOPHAN, row["fdr"])
+    return {"-log10 FDR": row["neg_log10_fdr"]}
+
+
+@claim("K09", lambda v: abs(v["significant sets"] - 23) <= 10, exact=True, seeded=False)
+def gsea_significant(evidence: Evidence, seed: int):
+    """Gene sets with an FDR of at most 0.05 in GSEA."""
+    return {"significant sets": int((innate_gsea(evidence)["fdr"] <= 0.05).sum())}
+
+
+@claim("K10", lambda v: abs(v["rho GSEA"]) > abs(v["rho VEGA"]))
+def size_dependence(evidence: Evidence, seed: int):
+    """Spearman correlation of significance with gene set size, over all sets, as in Figure S4.
+
+    Sets that GSEA passes over have an FDR of 1 there, which is part of what the claim is about.
+    """
+    gsea = innate_gsea(evidence)
+    table = evidence.contrast("kang", seed, "innate", "stimulated").loc[gsea.index]
+    rho = {
+        "rho GSEA": spearmanr(table["n_genes"], gsea["neg_log10_fdr"]).statistic,
+        "rho VEGA": spearmanr(table["n_genes"], table["log_bf"].abs()).statistic,
+    }
+    return {name: float(value) for name, value in rho.items()}
+
+
+def one_vs_rest_rank(evidence: Evidence, seed: int, cell_type: str, gmv: str):
+    """Rank of a GMV by signed log Bayes factor, one type against the rest, and its value."""
+    log_bf = evidence.contrast("kang", seed, ONE_VS_REST, cell_type)["log_bf"]
+    value = require(log_bf.to_frame(), gmv)["log_bf"]
+    return {"rank": int((log_bf > value).sum()) + 1, "log BF": value}
+
+
+@claim("K11", lambda v: v["rank"] <= 3 and v["log BF"] > 3, lambda v: v["log BF"] > 0)
+def b_cell_receptor(evidence: Evidence, seed: int):
+    """B cell receptor signaling in B cells."""
+    return one_vs_rest_rank(evidence, seed, "B", B_CELL_RECEPTOR)
+
+
+@claim("K12", lambda v: v["rank"] <= 3, lambda v: v["log BF"] > 0)
+def nk_apoptosis(evidence: Evidence, seed: int):
+    """Intrinsic pathway for apoptosis in NK cells."""
+    return one_vs_rest_rank(evidence, seed, "NK", APOPTOSIS)
+
+
+@claim(
+    "T01",
+    lambda v: abs(v["training"] / 180 - 1) <= 0.05 and abs(v["validation"] / 167 - 1) <= 0.05,
+    exact=True,
+)
+def final_losses(evidence: Evidence, seed: int):
+    """Losses per cell of the last epoch, and the number of epochs."""
+    losses = evidence.model("kang", seed)["losses"]
+    return {
+        "training": losses["train_loss"],
+        "validation": losses["validation_loss"],
+        "epochs": losses["epochs"],
+    }

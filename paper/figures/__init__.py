@@ -1,0 +1,1 @@
+"""Figures: functions that draw, one file per kind of figure."""

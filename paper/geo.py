@@ -1,0 +1,89 @@
+"""Sample annotations of a GEO series, from its SOFT family file."""
+
+import gzip
+import zlib
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from paper.download import is_html
+from paper.errors import InputError
+
+FIXED = {"title": "title", "source": "source_name_ch1", "organism": "organism_ch1"}
+
+
+def sample_annotations(soft: Path) -> pd.DataFrame:
+    """One row per sample (GSM) of a series.
+
+    Columns are `accession`, `title`, `source`, `organism`, then one per key of the sample
+    characteristics, such as "tissue" or "cell type", in the order they first appear. Several
+    values of a key are joined by "; "; what a sample does not say is missing.
+
+    Raises
+    ------
+    InputError
+        If `soft` is not a whole SOFT family file with samples.
+    """
+    samples = _series(soft).gsms
+    return pd.DataFrame([_annotation(name, gsm.metadata) for name, gsm in samples.items()])
+
+
+def supplementary_files(soft: Path) -> list[str]:
+    """URLs of the supplementary files of a series."""
+    metadata = _series(soft).metadata
+    keys = [key for key in metadata if key.startswith("supplementary_file")]
+    return [url for key in keys for url in metadata[key] if url.upper() != "NONE"]
+
+
+def _annotation(accession: str, metadata: dict[str, list[str]]) -> dict[str, str | None]:
+    values = {"accession": [accession]}
+    values |= {column: metadata.get(key, []) for column, key in FIXED.items()}
+    characteristics: dict[str, list[str]] = {}
+    for key in (key for key in metadata if key.startswith("characteristics")):
+        for entry in metadata[key]:
+            name, colon, value = (part.strip() for part in entry.partition(":"))
+            name, value = (name, value) if colon else ("characteristic", name)
+            # A characteristic may be called "source" or "title" too.
+            name = f"{name} (characteristic)" if name in values else name
+            characteristics.setdefault(name, []).append(value)
+    return {name: "; ".join(found) or None for name, found in (values | characteristics).items()}
+
+
+def _series(soft: Path) -> Any:
+    """The series as GEOparse has it, once the file is known to be whole."""
+    _check_soft(soft)
+    import GEOparse
+
+    try:
+        series = GEOparse.get_GEO(
+            filepath=str(soft), geotype="GSE", silent=True, open_kwargs={"encoding": "utf-8"}
+        )
+    except Exception as error:  # GEOparse raises bare ones
+        raise InputError(f"{soft}: GEOparse cannot read it ({error}); download it again") from None
+    if not series.gsms:
+        raise InputError(f"{soft}: no samples (^SAMPLE) in it; take the series' family file")
+    lost = [name for name in series.metadata.get("sample_id", []) if name not in series.gsms]
+    if lost:
+        raise InputError(
+            f"{soft}: the series lists {len(series.gsms) + len(lost)} samples, {len(lost)} are "
+            f"not there ({lost[0]} first): the file is cut short; download it again"
+        )
+    return series
+
+
+def _check_soft(soft: Path) -> None:
+    """GEOparse takes a damaged archive for a short one: read all of it beforehand."""
+    try:
+        if is_html(soft):
+            raise InputError(f"{soft}: an HTML page, not a SOFT file; download it again")
+        with (gzip.open if soft.name.endswith("gz") else open)(soft, "rb") as handle:
+            start = handle.read(1)
+            while handle.read(2**20):
+                pass
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise InputError(f"{soft}: not a whole gzip file ({error}); download it again") from None
+    except OSError as error:
+        raise InputError(f"{soft}: cannot be read ({error.strerror})") from None
+    if start != b"^":
+        raise InputError(f"{soft}: not a SOFT file: it must start with ^, not {start!r}")

@@ -1,0 +1,222 @@
+"""What a raw file is: its checksums, whether it is the published file, and a record of both.
+
+A file without a published checksum (`config/files.tsv`) is pinned on first use into
+`config/files.lock.tsv`, which is committed, so that later runs verify against it. Beside each
+raw file, `.provenance/<file>.json` says what it is and where it came from.
+"""
+
+import csv
+import fcntl
+import hashlib
+import io
+import json
+import os
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal
+
+from pydantic import ValidationError
+
+from paper.config import File
+from paper.errors import InputError
+from vega.files import written_whole
+
+TABLE = Path("config/files.tsv")
+LOCK = Path("config/files.lock.tsv")
+LOCK_COLUMNS = ("study", "file", "bytes", "sha256", "url", "date")
+
+Identity = Literal["pinned", "mirror", "first use", "simulated"]
+Measures = dict[str, int | str]
+
+
+def measure(path: Path) -> Measures:
+    """Size (`bytes`), `md5` and `sha256` of a file."""
+    with path.open("rb") as handle:
+        # MD5 only identifies files that were published with it; some systems forbid it otherwise.
+        md5 = hashlib.file_digest(handle, lambda: hashlib.md5(usedforsecurity=False))
+        handle.seek(0)
+        sha256 = hashlib.file_digest(handle, "sha256")
+        size = handle.tell()
+    return {"bytes": size, "md5": md5.hexdigest(), "sha256": sha256.hexdigest()}
+
+
+# ---------------------------------------------------------------- what a file must be
+
+
+@dataclass(frozen=True)
+class Pins:
+    """What a file must be (`bytes`, `md5`, `sha256`, as far as known) and who says so."""
+
+    origin: str
+    values: Measures
+
+    @property
+    def checksum(self) -> bool:
+        """Whether they identify a file: a size alone does not."""
+        return bool(self.values.keys() & {"md5", "sha256"})
+
+    def difference(self, found: Measures) -> str:
+        """The first measure that is not as it must be, in words; empty if all are."""
+        for key, value in self.values.items():
+            if found[key] != value:
+                return f"{key} expected {value} ({self.origin}), found {found[key]}"
+        return ""
+
+
+def known(row: File, lock: Path) -> Pins:
+    """What is known of a file: its row of `files.tsv` or, without a checksum there, the lock."""
+    columns = ("bytes", "md5", "sha256")
+    pins = Pins(str(TABLE), {key: value for key in columns if (value := getattr(row, key))})
+    if pins.checksum or not lock.exists():
+        return pins
+    with lock.open(newline="") as handle:
+        fcntl.flock(handle, fcntl.LOCK_SH)
+        return _read_lock(handle.read(), lock).get((row.study, row.file), pins)
+
+
+def pin(row: File, found: Measures, lock: Path) -> Pins:
+    """Add a file to the lock unless it is there already; gives what the lock then says of it.
+
+    Jobs may do this at the same time: each holds the file lock while it reads and appends.
+    """
+    with lock.open("a+", newline="") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        handle.seek(0)
+        text = handle.read()
+        locked = _read_lock(text, lock)
+        if (row.study, row.file) in locked:
+            return locked[row.study, row.file]
+        if not text:
+            handle.write("\t".join(LOCK_COLUMNS) + "\n")
+        elif not text.endswith("\n"):  # edited by hand
+            handle.write("\n")
+        day = datetime.now(UTC).date().isoformat()
+        values = (row.study, row.file, found["bytes"], found["sha256"], row.url, day)
+        handle.write("\t".join(map(str, values)) + "\n")
+        handle.flush()
+        os.fsync(handle.fileno())
+    return Pins(str(lock), {key: found[key] for key in ("bytes", "sha256")})
+
+
+def _read_lock(text: str, lock: Path) -> dict[tuple[str, str], Pins]:
+    pins = {}
+    for number, line in enumerate(csv.DictReader(io.StringIO(text), delimiter="\t"), start=2):
+        try:
+            row = File.model_validate({key: line.get(key) for key in LOCK_COLUMNS[:-1]})
+        except ValidationError:
+            row = None
+        if row is None or not (row.bytes and row.sha256):
+            raise InputError(
+                f"{lock}: line {number}: not {', '.join(LOCK_COLUMNS)} separated by tabs; "
+                "restore it from git or remove the line"
+            )
+        pins[row.study, row.file] = Pins(str(lock), {"bytes": row.bytes, "sha256": row.sha256})
+    return pins
+
+
+# ---------------------------------------------------------------- what a file is
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """What a raw file is and where it came from.
+
+    `identity` is `pinned` (equals the checksum of `files.tsv` or of the lock), `mirror` (equals
+    its mirror's checksum but not, or not known to be, the published file: a subset or a
+    repackaged copy), `first use` (pinned by this very download) or `simulated`. `pinned` holds
+    what was known of the published file.
+    """
+
+    study: str
+    file: str
+    source: str
+    bytes: int
+    md5: str
+    sha256: str
+    identity: Identity
+    pinned: Measures
+
+
+def record(
+    path: Path,
+    source: str,
+    identity: Identity,
+    found: Measures | None = None,
+    pinned: Measures | None = None,
+) -> Provenance:
+    """Write the provenance of a raw file that is there (`<run>/raw/<study>/<file>`).
+
+    `found` are its measures where they are known already.
+    """
+    found = found or measure(path)
+    written = Provenance(
+        path.parent.name, path.name, source, **found, identity=identity, pinned=pinned or {}
+    )
+    with written_whole(_record_path(path)) as part:
+        part.write_text(json.dumps(asdict(written), indent=2) + "\n")
+    return written
+
+
+def provenance(folder: Path) -> list[Provenance]:
+    """Provenance of a study's raw files, by name; `folder` is `<run>/raw/<study>`.
+
+    They are the published ones if each `identity` is `pinned` or `first use`.
+    """
+    return [_read_record(path) for path in sorted((folder / ".provenance").glob("*.json"))]
+
+
+def _record_path(path: Path) -> Path:
+    return path.parent / ".provenance" / f"{path.name}.json"
+
+
+def _read_record(path: Path) -> Provenance:
+    try:
+        return Provenance(**json.loads(path.read_text()))
+    except (ValueError, TypeError) as error:
+        raise InputError(
+            f"{path}: not a provenance record ({error}); remove it and make the file again"
+        ) from None
+
+
+# ---------------------------------------------------------------- whether it still is
+
+
+@dataclass(frozen=True)
+class Check:
+    """What verification found of a file: `ok`, `differs` or `missing`, and more in words."""
+
+    name: str
+    status: Literal["ok", "differs", "missing"]
+    detail: str
+
+    def __str__(self) -> str:
+        """One line of the list."""
+        return f"{self.status:<8}{self.name}: {self.detail}"
+
+
+def verify(folder: Path, rows: Iterable[File], lock: Path) -> list[Check]:
+    """Hash the raw files below `folder` (`<run>/raw`) and compare them with what they must be.
+
+    Each is compared with its record; one that the record says (or, without a record, that must
+    be) the published file also with `files.tsv` or the lock.
+    """
+    return [_check(folder / row.study / row.file, row, lock) for row in rows]
+
+
+def _check(path: Path, row: File, lock: Path) -> Check:
+    name = f"{row.study}/{row.file}"
+    if not path.is_file():
+        return Check(name, "missing", f"no file {path}")
+    written = _read_record(_record_path(path)) if _record_path(path).exists() else None
+    must = [Pins("its record", {"sha256": written.sha256})] if written else []
+    if written is None or written.identity in ("pinned", "first use"):
+        must.append(known(row, lock))
+    if not any(pins.checksum for pins in must):
+        return Check(name, "differs", "nothing says what it must be: no checksum, no record")
+    found = measure(path)
+    for pins in must:
+        if difference := pins.difference(found):
+            return Check(name, "differs", difference)
+    return Check(name, "ok", written.identity if written else "pinned")

@@ -1,0 +1,115 @@
+"""Training a model of `config/models.yaml` on a preprocessed study."""
+
+import logging
+import sys
+from pathlib import Path
+from typing import Any
+
+import torch
+from anndata import AnnData
+
+from paper.errors import InputError
+from vega import VEGA, read_gmt
+from vega.model import resolve_device
+
+log = logging.getLogger(__name__)
+
+CHECKPOINT = "checkpoint.safetensors"
+ARCHITECTURE = (
+    "extra_nodes", "n_hidden", "n_layers", "dropout", "latent_dropout", "beta", "positive",
+)  # fmt: skip
+TRAINING = (
+    "learning_rate", "weight_decay", "batch_size", "max_epochs", "patience", "train_share",
+)  # fmt: skip
+
+
+def train_model(
+    adata: AnnData,
+    gmt: Path,
+    folder: Path,
+    config: dict[str, Any],
+    *,
+    seed: int,
+    device: str = "auto",
+    given_gpu: bool = False,
+    require_gpu: bool = False,
+    threads: int = 1,
+) -> VEGA:
+    """Train a model as its entry of the configuration says, and save it.
+
+    Parameters
+    ----------
+    adata
+        The preprocessed study.
+    gmt
+        The gene set collection.
+    folder
+        Where the model goes, and its checkpoint until it is finished.
+    config
+        The settings of `config.ModelConfig` that bear on training.
+    seed
+        Of the initial weights and of the training.
+    device, given_gpu, require_gpu
+        See `choose_device`.
+    threads
+        Of the CPU.
+
+    Raises
+    ------
+    InputError
+        If data, gene sets or device do not allow it.
+    """
+    torch.set_num_threads(threads)
+    try:
+        batches = _batches(adata, config["batch_key"])
+        model = VEGA(
+            adata.var_names,
+            read_gmt(gmt, config["min_genes"], config["max_genes"]),
+            batches=batches,
+            seed=seed,
+            **{key: config[key] for key in ARCHITECTURE},
+        )
+        target = choose_device(device, given_gpu, require_gpu)
+        log.info("%d cells, %d genes, %d GMVs on %s", *adata.shape, len(model.gmvs), target)
+        history = model.fit(
+            adata,
+            batch_key=config["batch_key"],
+            device=target,
+            checkpoint=folder / CHECKPOINT,
+            progress=sys.stderr.isatty(),
+            log=log.info,
+            **{key: config[key] for key in TRAINING},
+        )
+    except ValueError as error:
+        raise InputError(str(error)) from None
+    log.info("%d epochs, losses per cell: %s", len(history), history.iloc[-1].to_dict())
+    model.save(folder)
+    return model
+
+
+def choose_device(device: str, given_gpu: bool, require_gpu: bool) -> str:
+    """The device to train on.
+
+    A job that was given no GPU (`--resources gpu=0`) takes the CPU. One that was given a GPU and
+    finds none takes the CPU too, unless a GPU is required or named.
+    """
+    if not given_gpu and device in ("auto", "cpu"):
+        return "cpu"
+    found = resolve_device(device).type
+    if require_gpu and found == "cpu":
+        raise InputError(
+            "this job was given a GPU but finds none (require_gpu is true); check the node's "
+            "driver, or run on the CPU with `--resources gpu=0`"
+        )
+    return found
+
+
+def _batches(adata: AnnData, batch_key: str | None) -> list[str]:
+    if batch_key is None:
+        return []
+    if batch_key not in adata.obs:
+        raise InputError(
+            f"config/models.yaml: batch_key: the study has no column {batch_key}; it has "
+            f"{', '.join(adata.obs.columns)}"
+        )
+    return sorted(adata.obs[batch_key].astype(str).unique())

@@ -1,0 +1,64 @@
+# in:  everything the run has computed
+# out: results/<run>/config.yaml, results/<run>/claims.tsv, results/<run>/claims.html
+
+
+# What the run really used, defaults and command line included.
+rule effective_config:
+    output:
+        config=f"{RUN}/config.yaml",
+    params:
+        config=CONFIG.model_dump(mode="json", exclude={"files"}),
+    log:
+        f"{LOGS}/effective_config.log",
+    localrule: True
+    conda:
+        "../envs/vega.yaml"
+    script:
+        "../scripts/report/effective_config.py"
+
+
+rule claims:
+    input:
+        claims="config/claims.tsv",
+        data=expand(f"{RUN}/data/{{study}}.h5ad", study=CONFIG.selected_studies),
+        gene_sets=[f"{RUN}/raw/{s}/{f}" for s, f in CONFIG.raw_files if s == "gene_sets"],
+        models=expand(
+            [rules.embed.output.latent, rules.train.output.model, rules.differential.output.table],
+            model=CONFIG.selected_models,
+            seed=SETTINGS.seeds,
+        ),
+        gsea=expand(rules.gsea.output.table, model=CONFIG.selected_models),
+        sources=sorted(map(str, Path("paper/claims").glob("*.py"))),
+    output:
+        table=f"{RUN}/claims.tsv",
+    params:
+        config=CONFIG.model_dump(mode="json"),
+    log:
+        f"{LOGS}/claims.log",
+    resources:
+        mem_mb=8000,
+    conda:
+        "../envs/vega.yaml"
+    script:
+        "../scripts/report/claims.py"
+
+
+rule claims_page:
+    input:
+        table=rules.claims.output.table,
+        template="report/claims.html.jinja",
+    output:
+        page=report(
+            f"{RUN}/claims.html",
+            category="Claims",
+            caption="../report/claims.rst",
+        ),
+    params:
+        settings=SETTINGS.model_dump(),
+    log:
+        f"{LOGS}/claims_page.log",
+    localrule: True
+    conda:
+        "../envs/vega.yaml"
+    script:
+        "../scripts/report/claims_page.py"

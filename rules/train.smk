@@ -1,0 +1,42 @@
+# in:  results/<run>/data/<study>.h5ad, results/<run>/raw/gene_sets/<collection>.gmt
+# out: results/<run>/models/<model>/seed<N>/{weights.safetensors,model.json,history.tsv}
+
+
+def study_data(wildcards):
+    return f"{RUN}/data/{CONFIG.models[wildcards.model].study}.h5ad"
+
+
+def gene_set_file(wildcards):
+    return f"{RUN}/raw/gene_sets/{CONFIG.models[wildcards.model].gene_sets}"
+
+
+# The state of an unfinished training is kept beside these files, and is no output of the rule, so
+# that Snakemake leaves it where it is when a run breaks off.
+rule train:
+    input:
+        data=study_data,
+        gene_sets=gene_set_file,
+        sources=VEGA_SOURCES,
+    output:
+        weights=f"{RUN}/models/{{model}}/seed{{seed}}/weights.safetensors",
+        model=f"{RUN}/models/{{model}}/seed{{seed}}/model.json",
+        history=f"{RUN}/models/{{model}}/seed{{seed}}/history.tsv",
+    params:
+        config=lambda wildcards: CONFIG.models[
+            wildcards.model
+        ].training_settings(SETTINGS.fidelity),
+        device=SETTINGS.device,
+        require_gpu=SETTINGS.require_gpu,
+    log:
+        f"{LOGS}/train/{{model}}_seed{{seed}}.log",
+    benchmark:
+        f"{LOGS}/train/{{model}}_seed{{seed}}.benchmark.tsv"
+    threads: 8
+    resources:
+        gpu=1,
+        mem_mb=lambda wildcards, attempt: 8000 * attempt,
+        runtime=lambda wildcards, attempt: 240 * attempt,
+    conda:
+        "../envs/vega.yaml"
+    script:
+        "../scripts/train/train.py"

@@ -1,0 +1,24 @@
+"""The cells of a study in the latent space of a model, with their UMAP."""
+
+from paper.script import run
+
+
+def main(snakemake):
+    from pathlib import Path
+
+    from anndata import read_h5ad
+
+    import vega
+    from paper.analyse import latent_space
+    from vega.files import written_whole
+
+    latent = latent_space(
+        vega.load(Path(snakemake.input.model).parent),
+        read_h5ad(snakemake.input.data),
+        vega.read_gmt(snakemake.input.gene_sets),
+    )
+    with written_whole(snakemake.output.latent) as temporary:
+        latent.write_h5ad(temporary, compression="gzip")
+
+
+run(main, snakemake)

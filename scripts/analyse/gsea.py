@@ -1,0 +1,23 @@
+"""Gene set enrichment analysis of the contrasts that ask for it."""
+
+from paper.script import run
+
+
+def main(snakemake):
+    from anndata import read_h5ad
+
+    from paper.analyse import gsea_tables
+    from paper.tables import write_table
+    from vega import read_gmt
+
+    questions = snakemake.params.questions
+    table = gsea_tables(
+        read_h5ad(snakemake.input.data),
+        read_gmt(snakemake.input.gene_sets, questions["min_genes"], questions["max_genes"]),
+        questions,
+        snakemake.threads,
+    )
+    write_table(table, snakemake.output.table)
+
+
+run(main, snakemake)

@@ -1,0 +1,40 @@
+"""Raw files of a study -> its preprocessed cells, the table of what was removed, and its figure."""
+
+from paper.script import run
+
+
+def main(snakemake):
+    """Read, check, preprocess, write."""
+    from pathlib import Path
+
+    from paper.config import Study
+    from paper.errors import InputError
+    from paper.figures.qc import qc_figure
+    from paper.formats import check_namespace, read
+    from paper.preprocess import about, preprocess
+    from paper.provenance import provenance
+    from vega.files import written_whole
+    from vega.gene_sets import read_gmt
+
+    name, study = snakemake.wildcards.study, Study.model_validate(snakemake.params.study)
+    folder = Path(snakemake.input.raw[0]).parent
+    cells, qc = preprocess(read(study, folder), study)
+    cells.uns["provenance"] = about(name, study, provenance(folder))
+    for path in snakemake.input.gene_sets:
+        try:
+            gene_sets = read_gmt(path)
+        except ValueError as error:
+            raise InputError(str(error)) from None
+        check_namespace(cells.var_names, gene_sets, f"{name} with {path}")
+
+    with written_whole(snakemake.output.table) as path:
+        qc.to_csv(path, sep="\t", index=False)
+    figure = qc_figure(qc, study.title, simulated=snakemake.params.simulated)
+    for output in (snakemake.output.png, snakemake.output.pdf):
+        with written_whole(output) as path:
+            figure.savefig(path, dpi=300)
+    with written_whole(snakemake.output.cells) as path:
+        cells.write_h5ad(path, compression="lzf")
+
+
+run(main, snakemake)

@@ -1,0 +1,229 @@
+"""Contrasts, latent tables and GSEA."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from anndata import AnnData
+from conftest import ROOT
+
+from paper.analyse import (
+    differential_tables,
+    groups,
+    gsea_tables,
+    prerank,
+    top_gmvs,
+    wilcoxon_scores,
+)
+from paper.errors import InputError
+from paper.tables import read_table, write_table
+from paper.train import choose_device, train_model
+
+QUESTIONS = {
+    "contrasts": {
+        "innate": {
+            "within": {"cell_type": ["Mono", "DC"]},
+            "column": "condition",
+            "group": "stim",
+            "reference": "ctrl",
+            "gsea": True,
+        }
+    },
+    "one_vs_rest": "cell_type",
+    "min_genes": 0,
+    "max_genes": 5000,
+}
+
+
+@pytest.fixture
+def latent():
+    rng = np.random.default_rng(0)
+    obs = pd.DataFrame(
+        {
+            "cell_type": pd.Categorical(np.tile(["Mono", "T", "DC"], 40), ["T", "DC", "Mono"]),
+            "condition": np.repeat(["ctrl", "stim"], 60),
+        },
+        index=[f"c{i}" for i in range(120)],
+    )
+    mean = rng.normal(size=(120, 4)).astype(np.float32)
+    mean[:, 0] += 6 * ((obs["condition"] == "stim") & (obs["cell_type"] != "T"))
+    mean[:, 1] += 6 * (obs["cell_type"] == "T")
+    var = pd.DataFrame(
+        {"n_genes": [5, 6, 7, 8], "n_genes_in_data": [4, 5, 6, 7]}, index=list("ABCD")
+    )
+    return AnnData(mean, obs=obs, var=var, layers={"variance": np.full((120, 4), 0.2, np.float32)})
+
+
+def test_groups_are_those_asked_for(latent):
+    found = list(groups(latent.obs, QUESTIONS))
+    assert [(c, g, r) for c, g, r, _ in found] == [
+        ("innate", "stim", "ctrl"),
+        ("one_vs_rest", "T", "rest"),
+        ("one_vs_rest", "DC", "rest"),
+        ("one_vs_rest", "Mono", "rest"),
+    ]
+    innate = found[0][3]
+    for side, row in zip(innate, latent.obs.itertuples(), strict=True):
+        expected = {"stim": 1, "ctrl": -1}[row.condition] * (row.cell_type != "T")
+        assert side == expected
+    assert (found[1][3] == np.where(latent.obs["cell_type"] == "T", 1, -1)).all()
+
+
+def test_contrasts_that_cannot_be_made_are_named(latent):
+    obs = latent.obs.drop(columns="condition")
+    with pytest.raises(
+        InputError, match="innate: the study has no column condition; it has cell_type"
+    ):
+        list(groups(obs, QUESTIONS))
+    with pytest.raises(InputError, match="contrast innate: no cell is stim"):
+        list(groups(latent.obs[latent.obs["condition"] == "ctrl"], QUESTIONS))
+    with pytest.raises(InputError, match="needs contrasts or one_vs_rest"):
+        differential_tables(latent, {"contrasts": {}, "one_vs_rest": None}, 1)
+
+
+def test_differential_tables_find_what_was_planted(latent):
+    table = differential_tables(latent, QUESTIONS, seed=1)
+    assert len(table) == 4 * 4
+    best = table.loc[table.groupby(["contrast", "group"])["log_bf"].idxmax()].set_index(
+        ["contrast", "group"]
+    )["gmv"]
+    assert best["innate", "stim"] == "A"
+    assert best["one_vs_rest", "T"] == "B"
+    planted = table[(table["contrast"] == "innate") & (table["gmv"] == "A")].iloc[0]
+    assert planted["md"] == pytest.approx(6, abs=0.5)
+    assert planted["md_rank"] == pytest.approx(6, abs=0.5)
+    assert planted["log_bf_rank"] > 5
+    assert (planted["n_genes"], planted["n_genes_in_data"]) == (5, 4)
+
+
+def test_corrected_md_is_that_of_the_text(latent):
+    published = differential_tables(latent, QUESTIONS, seed=1)
+    corrected = differential_tables(latent, QUESTIONS, seed=1, fidelity="corrected")
+    assert published["md_text"].equals(corrected["md"])
+    assert published["log_bf"].equals(corrected["log_bf"])
+    assert (published["md_text"] >= published["md"] - 0.2).all()
+    assert not np.allclose(published["md_text"], published["md"], atol=0.2)
+
+
+def test_top_gmvs_by_signed_bayes_factor(latent):
+    table = differential_tables(latent, QUESTIONS, seed=1)
+    top = top_gmvs(table, n=2)
+    assert list(top.columns[:3]) == ["T_gmv", "T_log_bf", "T_md"]
+    rows = table[(table["contrast"] == "one_vs_rest") & (table["group"] == "DC")]
+    assert list(top["DC_gmv"]) == list(rows.nlargest(2, "log_bf")["gmv"])
+
+
+def expression():
+    """100 genes, of which the first 10 are higher in the first half of the cells."""
+    rng = np.random.default_rng(3)
+    x = rng.normal(size=(80, 100)).astype(np.float32)
+    x[:40, :10] += 2
+    return AnnData(x, var=pd.DataFrame(index=[f"g{i}" for i in range(100)])), np.arange(80) < 40
+
+
+def test_wilcoxon_scores_against_scipy():
+    from scipy.stats import ranksums
+
+    adata, in_group = expression()
+    scores = wilcoxon_scores(adata, in_group)
+    assert scores.is_monotonic_decreasing
+    for gene in ("g0", "g5", "g50"):
+        x = adata[:, gene].X.ravel()
+        expected = ranksums(x[in_group], x[~in_group]).statistic
+        assert scores[gene] == pytest.approx(expected, rel=1e-3)
+
+
+def test_gsea_finds_the_shifted_set_and_passes_over_small_ones():
+    adata, in_group = expression()
+    gene_sets = {
+        "UP": [f"g{i}" for i in range(8)],
+        "FLAT": [f"g{i}" for i in range(40, 60)],
+        "SMALL": ["g0", "g1"],
+    }
+    table = prerank(wilcoxon_scores(adata, in_group), gene_sets)
+    assert list(table.index) == ["UP", "FLAT", "SMALL"]
+    assert table.loc["UP", "nes"] > 1.5
+    assert table.loc["UP", "neg_log10_fdr"] > -np.log10(0.05)
+    assert table.loc["FLAT", "fdr"] > 0.05
+    assert np.isnan(table.loc["SMALL", "fdr"])
+    assert table.loc["SMALL", "neg_log10_fdr"] == 0
+    assert (table["neg_log10_fdr"] <= 5).all()
+
+
+def test_gsea_runs_for_the_contrasts_that_ask(latent):
+    adata, _ = expression()
+    data = AnnData(np.vstack([adata.X, adata.X[:40]]), obs=latent.obs, var=adata.var)
+    sets = {"UP": [f"g{i}" for i in range(8)], "FLAT": [f"g{i}" for i in range(40, 60)]}
+    table = gsea_tables(data, sets, QUESTIONS)
+    assert set(table["contrast"]) == {"innate"}
+    silent = {**QUESTIONS, "contrasts": {}}
+    assert gsea_tables(data, sets, silent).empty
+
+
+def test_tables_keep_names_that_look_like_missing_values(tmp_path):
+    table = pd.DataFrame({"gmv": ["NA", "None", "a b"], "x": [1 / 3, np.nan, 2]})
+    write_table(table, tmp_path / "t.tsv")
+    again = read_table(tmp_path / "t.tsv")
+    assert list(again["gmv"]) == ["NA", "None", "a b"]
+    assert again["x"].tolist()[0] == pytest.approx(1 / 3, rel=1e-7)
+    assert np.isnan(again["x"][1])
+
+
+def test_device_follows_what_the_job_was_given(monkeypatch):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    monkeypatch.setattr("torch.backends.mps.is_available", lambda: False)
+    assert choose_device("auto", given_gpu=False, require_gpu=True) == "cpu"
+    assert choose_device("auto", given_gpu=True, require_gpu=False) == "cpu"
+    with pytest.raises(InputError, match="was given a GPU but finds none"):
+        choose_device("auto", given_gpu=True, require_gpu=True)
+    with pytest.raises(ValueError, match="device 'cuda' is not there"):
+        choose_device("cuda", given_gpu=True, require_gpu=False)
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    assert choose_device("auto", given_gpu=True, require_gpu=True) == "cuda"
+    assert choose_device("auto", given_gpu=False, require_gpu=False) == "cpu"
+
+
+def test_train_model_follows_its_entry_and_leaves_a_whole_folder(tmp_path):
+    from paper.config import ModelConfig
+
+    rng = np.random.default_rng(0)
+    data = AnnData(
+        rng.random((60, 12)).astype(np.float32),
+        obs=pd.DataFrame(
+            {"run": np.tile(["r1", "r2", "r3"], 20)}, index=[str(i) for i in range(60)]
+        ),
+        var=pd.DataFrame(index=[f"g{i}" for i in range(12)]),
+    )
+    gmt = tmp_path / "sets.gmt"
+    gmt.write_text("SMALL\t-\tg1\tg2\nLARGE\t-\t" + "\t".join(f"g{i}" for i in range(9)) + "\n")
+    entry = ModelConfig(
+        study="x", gene_sets="sets.gmt", max_genes=5, extra_nodes=2, n_hidden=8, n_layers=1,
+        max_epochs=3, batch_key="run", batch_size=20, positive=False,
+    ).training_settings()  # fmt: skip
+    model = train_model(data, gmt, tmp_path / "m", entry, seed=4)
+    assert model.gmvs == ["SMALL", "UNANNOTATED_1", "UNANNOTATED_2"]
+    assert model.batches == ["r1", "r2", "r3"]
+    described = json.loads((tmp_path / "m" / "model.json").read_text())
+    assert described["training"]["batch_size"] == 20
+    assert described["training"]["seed"] == described["architecture"]["seed"] == 4
+    assert described["architecture"]["n_layers"] == 1
+    assert described["architecture"]["positive"] is False
+    assert described["losses"]["epochs"] == 3
+    assert not (tmp_path / "m" / "checkpoint.safetensors").exists()
+    with pytest.raises(InputError, match="batch_key: the study has no column lane; it has run"):
+        train_model(data, gmt, tmp_path / "n", {**entry, "batch_key": "lane"}, seed=1)
+    gmt.write_text("OTHER\t-\tx1\tx2\n")
+    with pytest.raises(InputError, match="none of the 12 genes"):
+        train_model(data, gmt, tmp_path / "n", {**entry, "batch_key": None}, seed=1)
+
+
+def test_every_trained_setting_of_the_configuration_reaches_the_model():
+    """A new setting that nobody passes on would be silently ignored."""
+    from paper.config import ModelConfig
+    from paper.train import ARCHITECTURE, TRAINING
+
+    known = {*ARCHITECTURE, *TRAINING, "min_genes", "max_genes", "batch_key"}
+    entry = ModelConfig(study="x", gene_sets="y")
+    assert set(entry.training_settings()) == known
+    assert (ROOT / "config" / "models.yaml").exists()

@@ -1,0 +1,338 @@
+import gzip
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import scipy.io
+import yaml
+
+from paper.config import Study
+from paper.errors import InputError
+from paper.formats import check_namespace, read, read_table
+
+GENES = [("ENSG00000000001", "CD3D"), ("ENSG00000000002", "LYZ"), ("ENSG00000000003", "LYZ")]
+CONTROL, STIMULATED = ["AAAC-1", "AAAG-1"], ["AAAC-1", "AAAT-1"]
+COUNTS = {"a": np.array([[1, 0], [0, 2], [3, 0]]), "b": np.array([[4, 0], [5, 6], [0, 0]])}
+TABLE = """tsne1\tind\tstim\tcell\tmultiplets
+AAAC-1\t0.5\t101\tctrl\tB cells\tsinglet
+AAAG-1\t0.5\t101\tctrl\tNA\tdoublet
+AAAC-11\t0.5\t107\tstim\tNK cells\tsinglet
+AAAT-1\t0.5\t107\tstim\tB cells\tsinglet
+"""
+
+
+def study(**changes):
+    entry = {
+        "title": "Two cells, twice",
+        "format": "mtx",
+        "matrices": [
+            {"matrix": f"{m}.mtx.gz", "barcodes": f"{m}_barcodes.tsv.gz", "genes": "genes.tsv.gz"}
+            | {"obs": {"condition": condition}}
+            for m, condition in (("a", "control"), ("b", "stimulated"))
+        ],
+        "annotation": {
+            "file": "cells.tsv.gz",
+            "columns": {"stim": "condition", "cell": "cell_type", "multiplets": "multiplet"},
+            "values": {
+                "condition": {"ctrl": "control", "stim": "stimulated"},
+                "cell_type": {"B cells": "B", "NK cells": "NK"},
+            },
+            "match": ["condition", "barcode"],
+        },
+        "steps": [{"normalise": "median"}],
+    }
+    return Study.model_validate(entry | changes)
+
+
+def put(path, text):
+    with gzip.open(path, "wb") as file:
+        file.write(text if isinstance(text, bytes) else text.encode())
+
+
+def market(counts, kind="integer"):
+    """Matrix Market text as GEO has it: a banner, a lone %, entries column by column."""
+    counts = np.asarray(counts)
+    columns, rows = np.nonzero(counts.T)
+    lines = [f"{r + 1} {c + 1} {counts[r, c]}" for r, c in zip(rows, columns, strict=True)]
+    head = f"%%MatrixMarket matrix coordinate {kind} general\n%\n"
+    return head + "\n".join([f"{counts.shape[0]} {counts.shape[1]} {len(lines)}", *lines]) + "\n"
+
+
+@pytest.fixture
+def folder(tmp_path):
+    for name, barcodes in (("a", CONTROL), ("b", STIMULATED)):
+        put(tmp_path / f"{name}.mtx.gz", market(COUNTS[name]))
+        put(tmp_path / f"{name}_barcodes.tsv.gz", "\n".join(barcodes) + "\n")
+    put(tmp_path / "genes.tsv.gz", "".join(f"{i}\t{s}\n" for i, s in GENES))
+    put(tmp_path / "cells.tsv.gz", TABLE)
+    return tmp_path
+
+
+def says(folder, *words, entry=None):
+    """The one line that reading ends with, which must have these words."""
+    with pytest.raises(InputError) as error:
+        read(entry or study(), folder)
+    message = str(error.value)
+    assert "\n" not in message
+    for word in words:
+        assert word in message, message
+    return message
+
+
+def test_reads_counts_names_and_columns(folder):
+    adata = read(study(), folder)
+    np.testing.assert_array_equal(adata.X.toarray(), np.hstack([COUNTS["a"], COUNTS["b"]]).T)
+    assert adata.X.format == "csr" and adata.X.dtype == np.float32
+    assert list(adata.var_names) == ["CD3D", "LYZ", "LYZ-1"]
+    assert list(adata.var["gene_id"]) == [i for i, _ in GENES]
+    assert list(adata.obs_names) == ["AAAC-1-0", "AAAG-1-0", "AAAC-1-1", "AAAT-1-1"]
+    assert list(adata.obs["condition"]) == ["control"] * 2 + ["stimulated"] * 2
+    assert list(adata.obs.columns) == ["condition", "annotated", "cell_type", "multiplet"]
+
+
+def test_each_cell_has_the_row_of_its_own_condition(folder):
+    adata = read(study(), folder)
+    assert adata.obs["cell_type"].fillna("-").tolist() == ["B", "-", "NK", "B"]
+    assert adata.obs["multiplet"].tolist() == ["singlet", "doublet", "singlet", "singlet"]
+
+
+def test_the_order_of_the_rows_does_not_matter(folder):
+    head, *rows = TABLE.splitlines()
+    put(folder / "cells.tsv.gz", "\n".join([head, *reversed(rows)]) + "\n")
+    assert read(study(), folder).obs["cell_type"].fillna("-").tolist() == ["B", "-", "NK", "B"]
+
+
+def test_a_row_of_another_cell_is_never_taken(folder):
+    # AAAC-11 is a cell of its own here, so that AAAC-1 of the same condition has no row.
+    put(folder / "b_barcodes.tsv.gz", "AAAC-1\nAAAC-11\n")
+    adata = read(study(), folder)
+    assert adata.obs["annotated"].tolist() == [True, True, False, True]
+    assert adata.obs["cell_type"].fillna("-").tolist() == ["B", "-", "-", "NK"]
+
+
+def test_by_barcode_alone_only_the_exact_row_counts(folder):
+    entry = study().model_dump(exclude_unset=True)
+    entry["matrices"] = entry["matrices"][1:]
+    entry["annotation"] |= {"match": ["barcode"], "columns": {"cell": "cell_type"}, "values": {}}
+    put(folder / "cells.tsv.gz", "cell\nAAAC-11\tNK\nAAAT-1\tB\n")
+    adata = read(Study.model_validate(entry), folder)
+    assert adata.obs["annotated"].tolist() == [False, True]
+
+
+def test_plain_files_are_read_like_gzipped_ones(folder):
+    packed = read(study(), folder)
+    for path in folder.glob("*.gz"):
+        path.with_suffix("").write_bytes(gzip.decompress(path.read_bytes()))
+        path.unlink()
+    text = yaml.safe_dump(study().model_dump(exclude_unset=True)).replace(".gz", "")
+    plain = read(Study.model_validate(yaml.safe_load(text)), folder)
+    assert (plain.X != packed.X).nnz == 0
+    pd.testing.assert_frame_equal(plain.obs, packed.obs)
+
+
+def test_without_annotation(folder):
+    adata = read(study(annotation=None), folder)
+    assert list(adata.obs.columns) == ["condition"]
+
+
+@pytest.mark.parametrize("kind", ["integer", "real"])
+@pytest.mark.parametrize(
+    ("value", "shown"), [("-1", "-1"), ("1.5", "1.5"), ("nan", "nan"), ("inf", "inf")]
+)
+def test_values_that_are_no_counts(folder, kind, value, shown):
+    text = market(COUNTS["b"], kind).replace("2 2 6", f"2 2 {value}")
+    put(folder / "b.mtx.gz", text)
+    says(folder, "b.mtx.gz", "gene LYZ", "AAAT-1", f"{shown} is no count", "unprocessed matrix")
+
+
+def test_whole_numbers_written_as_real_are_counts(folder):
+    put(folder / "a.mtx.gz", market(COUNTS["a"].astype(float), "real"))
+    np.testing.assert_array_equal(read(study(), folder).X[:2].toarray(), COUNTS["a"].T)
+
+
+def test_duplicate_ids(folder):
+    put(folder / "genes.tsv.gz", "ENSG1\tA\nENSG2\tB\nENSG1\tC\n")
+    says(folder, "genes.tsv.gz", "gene ENSG1 stands twice", "source's own file")
+
+
+def test_duplicate_barcodes(folder):
+    put(folder / "a_barcodes.tsv.gz", "AAAC-1\nAAAC-1\n")
+    says(folder, "a_barcodes.tsv.gz", "barcode AAAC-1 stands twice")
+
+
+def test_duplicate_rows_of_the_annotation(folder):
+    put(folder / "cells.tsv.gz", TABLE + "AAAT-1\t0.5\t107\tstim\tNK cells\tsinglet\n")
+    says(folder, "cells.tsv.gz", "stimulated AAAT-1 stands twice")
+
+
+def test_sides_of_another_size(folder):
+    put(folder / "a_barcodes.tsv.gz", "AAAC-1\n")
+    says(folder, "a.mtx.gz", "2 cells", "a_barcodes.tsv.gz has 1", "check the names")
+    put(folder / "a_barcodes.tsv.gz", "\n".join(CONTROL))
+    put(folder / "genes.tsv.gz", "ENSG1\tA\n")
+    says(folder, "a.mtx.gz", "3 genes", "genes.tsv.gz has 1")
+
+
+def test_matrices_with_other_genes(folder):
+    entry = study().model_dump(exclude_unset=True)
+    entry["matrices"][1]["genes"] = "other.tsv.gz"
+    put(folder / "other.tsv.gz", "ENSG1\tA\nENSG2\tB\nENSG3\tC\n")
+    says(folder, "other.tsv.gz", "same order", entry=Study.model_validate(entry))
+
+
+def test_genes_without_symbols(folder):
+    put(folder / "genes.tsv.gz", "CD3D\nLYZ\nLYZ2\n")
+    says(folder, "genes.tsv.gz", "line 1", "Ensembl id, tab, symbol", "'CD3D'")
+
+
+def test_barcodes_of_another_sample(folder):
+    put(folder / "b_barcodes.tsv.gz", "TTTT-1\nTTTG-1\n")
+    message = says(folder, "cells.tsv.gz", "only 0 of the 2 barcodes of b.mtx.gz")
+    assert "TTTT-1" in message and "AAAC-1" in message and "studies.yaml" in message
+
+
+def test_missing_column(folder):
+    put(folder / "cells.tsv.gz", TABLE.replace("multiplets", "doublets"))
+    says(folder, "cells.tsv.gz", "no column multiplets", "tsne1, ind, stim", "annotation.columns")
+
+
+def test_value_without_a_meaning(folder):
+    put(folder / "cells.tsv.gz", TABLE.replace("NK cells", "Platelets"))
+    says(folder, "cells.tsv.gz", "cell_type", "'Platelets'", "annotation.values.cell_type")
+
+
+def test_match_by_a_column_that_is_not_there(folder):
+    entry = study().model_dump(exclude_unset=True)
+    entry["annotation"]["match"] = ["donor", "barcode"]
+    says(folder, "matched by donor", "annotation.match", entry=Study.model_validate(entry))
+
+
+FILES = ["a.mtx.gz", "b_barcodes.tsv.gz", "genes.tsv.gz", "cells.tsv.gz"]
+
+
+@pytest.mark.parametrize("name", FILES)
+class TestDamagedFiles:
+    def test_breaks_off(self, folder, name):
+        path = folder / name
+        path.write_bytes(path.read_bytes()[:-12])
+        says(folder, name, "breaks off before its end", "delete it and run again")
+
+    def test_flipped_bytes(self, folder, name):
+        content = bytearray((folder / name).read_bytes())
+        content[-8:-4] = bytes(b ^ 0xFF for b in content[-8:-4])  # the checksum of the content
+        (folder / name).write_bytes(content)
+        says(folder, name, "damaged gzip file", "delete it")
+
+    def test_not_gzip(self, folder, name):
+        (folder / name).write_bytes(gzip.decompress((folder / name).read_bytes()))
+        says(folder, name, "not a gzip file in spite of its name", "delete it")
+
+    @pytest.mark.parametrize("pack", [bytes, gzip.compress])
+    def test_web_page(self, folder, name, pack):
+        (folder / name).write_bytes(pack(b"\n<!DOCTYPE html><html>Not found</html>"))
+        says(folder, name, "a web page instead of data", "delete it")
+
+    @pytest.mark.parametrize("pack", [bytes, gzip.compress])
+    def test_empty(self, folder, name, pack):
+        (folder / name).write_bytes(pack(b""))
+        says(folder, name, "empty file", "delete it")
+
+    def test_missing(self, folder, name):
+        (folder / name).unlink()
+        says(folder, name, "No such file", "run again")
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        "3 2 1\n1 1 1\n",
+        "%%MatrixMarket matrix coordinate pattern general\n3 2 1\n1 1\n",
+        "%%MatrixMarket matrix array integer general\n1 1\n1\n",
+        "gene,cell\n",
+    ],
+)
+def test_not_a_count_matrix(folder, head):
+    put(folder / "a.mtx.gz", head)
+    says(folder, "a.mtx.gz", "expected a first line '%%MatrixMarket", head[:15].split("\n")[0])
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (lambda t: t.rsplit("\n", 2)[0] + "\n", "Truncated"),
+        (lambda t: t + "1 1 1\n", "Too many lines"),
+        (lambda t: t.replace("3 2 3", "2 2 3"), "out of bounds"),
+        (lambda t: t.replace("3 2 3", "3 x 3"), "Invalid integer"),
+    ],
+)
+def test_damaged_matrix(folder, change, reason):
+    put(folder / "a.mtx.gz", change(market(COUNTS["a"])))
+    says(folder, "a.mtx.gz", "damaged Matrix Market file", reason, "delete it")
+
+
+def test_table_with_broken_rows(folder):
+    put(folder / "cells.tsv.gz", TABLE + "AAAT-1\t1\t2\t3\t4\t5\t6\t7\t8\t9\n")
+    says(folder, "cells.tsv.gz", "not a delimited table", "line 6")
+
+
+def test_table_without_rows(folder):
+    put(folder / "cells.tsv.gz", TABLE.splitlines()[0] + "\n")
+    says(folder, "cells.tsv.gz", "no row below the header")
+
+
+@pytest.mark.parametrize("text", ["x\ty\na\t1\tNA\nb\t\t4\n", ",x,y\na,1,NA\nb,,4\n"])
+def test_row_names_come_first(tmp_path, text):
+    (tmp_path / "t.txt").write_text(text)
+    table = read_table(tmp_path / "t.txt")
+    assert list(table.index) == ["a", "b"] and list(table.columns) == ["x", "y"]
+    assert table.fillna("-").to_numpy().tolist() == [["1", "-"], ["-", "4"]]
+
+
+SETS = {"T": ["CD3D", "CD3E", "CD8A", "IL7R"], "MONO": ["LYZ", "S100A9", "CD14"]}
+
+
+def test_namespace_of_symbols_is_accepted():
+    check_namespace(["CD3D", *(f"GENE{i}" for i in range(99))], SETS, "toy")
+
+
+@pytest.mark.parametrize(
+    ("genes", "words"),
+    [
+        ([f"ENSG{i:011d}" for i in range(40)], ("Ensembl ids", "symbols")),
+        ([f"ENSMUSG{i:011d}" for i in range(40)], ("Ensembl ids", "symbols")),
+        (["Cd3d", "Cd3e", "Il7r", "Lyz2", "S100a9"], ("mouse symbols", "orthologs")),
+        (["915", "916", "4069"], ("Entrez", "symbols")),
+        (["probe_1", "probe_2"], ("unknown kind of name", "symbols of the gene sets")),
+    ],
+)
+def test_other_namespaces_are_named(genes, words):
+    with pytest.raises(InputError) as error:
+        check_namespace(genes, SETS, "toy with t.gmt")
+    for word in ("toy with t.gmt", f"only 0 of {len(genes)}", genes[0], "CD14", *words):
+        assert word in str(error.value)
+
+
+def test_a_chance_hit_is_no_common_namespace():
+    sets = {"all": [f"GENE{i}" for i in range(100)]}
+    genes = [f"Gene{i}" for i in range(96)]
+    check_namespace([*genes, *(f"GENE{i}" for i in range(5))], sets, "toy")
+    with pytest.raises(InputError, match="only 4 of 100"):
+        check_namespace([*genes, *(f"GENE{i}" for i in range(4))], sets, "toy")
+
+
+def test_real_cells_have_their_own_rows(mirror):
+    kang = Study.model_validate(
+        yaml.safe_load((Path(__file__).parents[1] / "config" / "studies.yaml").read_text())["kang"]
+    )
+    adata = read(kang, mirror / "kang")
+    assert adata.shape == (2000, 13215) and adata.obs["annotated"].all()
+    assert adata.obs["condition"].tolist() == ["control"] * 1000 + ["stimulated"] * 1000
+    assert adata.obs["multiplet"].value_counts().to_dict() == {"singlet": 1993, "doublet": 7}
+    # An independent reading: the mirror's rows stand in the order of the matrices.
+    table = pd.read_csv(mirror / "kang" / kang.annotation.file, sep="\t", keep_default_na=False)
+    assert (table.index != [n[:-2] for n in adata.obs_names]).sum() == 2  # doubled barcodes
+    meant = table["cell"].map(kang.annotation.values["cell_type"])
+    assert adata.obs["cell_type"].fillna("-").tolist() == meant.fillna("-").tolist()
+    sums = [scipy.io.mmread(mirror / "kang" / m.matrix).sum() for m in kang.matrices]
+    assert adata.X.sum(dtype=float) == sum(sums)

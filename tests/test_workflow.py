@@ -1,0 +1,234 @@
+"""The workflow as its users run it: whole, broken off, changed, without a network.
+
+Each test works in a copy of the repository with a simulated study small enough for a minute.
+"""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from conftest import ROOT
+
+import vega
+
+pytestmark = pytest.mark.slow
+
+PARTS = [
+    "Snakefile", "config", "envs", "paper", "profiles", "report", "rules", "scripts", "vega",
+]  # fmt: skip
+
+
+@pytest.fixture
+def repository(tmp_path):
+    """A copy of what a run needs, with a small demo."""
+    for part in PARTS:
+        source = ROOT / part
+        ignore = shutil.ignore_patterns("__pycache__")
+        copy = shutil.copytree if source.is_dir() else shutil.copy2
+        copy(source, tmp_path / part, **({"ignore": ignore} if source.is_dir() else {}))
+    edit(tmp_path / "config" / "simulations.yaml", lambda c: c["studies"]["kang"].update(cells=500))
+    edit(
+        tmp_path / "config" / "models.yaml",
+        lambda c: c["kang"].update(n_hidden=64, max_epochs=40, learning_rate=1e-3),
+    )
+    return tmp_path
+
+
+def edit(path, change):
+    content = yaml.safe_load(path.read_text())
+    change(content)
+    path.write_text(yaml.safe_dump(content, sort_keys=False))
+
+
+def command(*arguments):
+    return [
+        str(Path(sys.executable).with_name("snakemake")),
+        *("--cores", "2", "--profile", "profiles/demo", *arguments),
+    ]
+
+
+def environment(repository):
+    return {**os.environ, "PYTHONPATH": str(repository), "MPLBACKEND": "agg"}
+
+
+def snakemake(repository, *arguments, check=True):
+    """Run snakemake to its end; everything it says."""
+    result = subprocess.run(
+        command(*arguments),
+        cwd=repository,
+        env=environment(repository),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    if check:
+        assert result.returncode == 0, result.stdout
+    else:
+        assert result.returncode != 0, result.stdout
+    return result.stdout
+
+
+def planned(repository, *arguments):
+    """Rules that a run would execute now."""
+    output = snakemake(repository, "--dry-run", "--quiet", "rules", *arguments)
+    lines = output.split("Job stats:", 1)[-1].splitlines() if "Job stats:" in output else []
+    words = (line.split() for line in lines)
+    return {w[0] for w in words if len(w) == 2 and w[1].isdigit()} - {"total", "all"}
+
+
+MODEL = "results/demo/models/kang/seed1/model.json"
+
+
+def test_the_whole_demo_brings_its_planted_truth_back_and_reruns_only_what_changed(repository):
+    snakemake(repository)
+    run = repository / "results" / "demo"
+    figures = yaml.safe_load((repository / "config" / "figures.yaml").read_text())
+    for figure, entry in figures.items():
+        for suffix in ("png", "pdf"):
+            assert (run / "figures" / f"{figure}.{suffix}").stat().st_size > 10_000
+            for panel in entry["panels"]:
+                assert (run / "figures" / figure / f"{panel}.{suffix}").stat().st_size > 2_000
+    claims = {
+        line.split("\t")[0]: line.split("\t")
+        for line in (run / "claims.tsv").read_text().splitlines()[1:]
+    }
+    assert claims["K02"][7] == "reproduced", claims["K02"]
+    assert claims["K05"][7] == "reproduced", claims["K05"]
+    assert claims["K11"][4].startswith("rank 1;"), claims["K11"]
+    assert "simulated data" in claims["D01"][8]
+    effective = yaml.safe_load((run / "config.yaml").read_text())
+    assert effective["settings"]["data"] == "simulated"
+
+    assert planned(repository) == set()
+    assert "SIMULATED" in (run / "claims.html").read_text()
+
+    # An edit of the package trains again, and nothing before it.
+    source = repository / "vega" / "layers.py"
+    source.write_text(source.read_text() + "\n# an edit\n")
+    rules = planned(repository)
+    assert {"train", "embed", "differential", "claims", "fig1"} <= rules
+    assert not rules & {"preprocess", "gsea", "simulate_kang", "simulate_gene_sets"}
+    os.utime(source, (0, 0))
+    assert planned(repository) == set()
+
+    # An edit of one figure draws that one.
+    source = repository / "paper" / "figures" / "sfig4.py"
+    source.write_text(source.read_text() + "\n# an edit\n")
+    assert planned(repository) == {"sfig4"}
+    os.utime(source, (0, 0))
+
+    # A question is asked anew without training; a filter of the study changes everything after.
+    edit(
+        repository / "config" / "models.yaml",
+        lambda c: c["kang"]["contrasts"]["innate"].update(reference="control", group="stimulated",
+            within={"cell_type": ["CD14+Mono"]}),
+    )  # fmt: skip
+    rules = planned(repository)
+    assert {"differential", "gsea"} <= rules
+    assert not rules & {"train", "preprocess"}
+
+
+def test_a_killed_training_resumes_and_ends_where_an_unbroken_one_does(repository):
+    snakemake(repository, MODEL)
+    unbroken = vega.load(repository / MODEL.rsplit("/", 1)[0]).weights()
+    for file in (repository / MODEL).parent.iterdir():
+        file.unlink()
+
+    log = repository / "logs" / "demo" / "train" / "kang_seed1.log"
+    log.unlink()
+    process = subprocess.Popen(
+        command(MODEL),
+        cwd=repository,
+        env=environment(repository),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    for line in process.stdout:  # ends when training says that its first checkpoint is due
+        if "epoch 20:" in line:
+            os.killpg(process.pid, signal.SIGKILL)
+            break
+    process.wait()
+    process.stdout.close()
+    assert not (repository / MODEL).exists()
+
+    snakemake(repository, MODEL)  # the lock of the dead run is not in the way
+    assert "resumed after epoch" in log.read_text()
+    assert vega.load(repository / MODEL.rsplit("/", 1)[0]).weights().equals(unbroken)
+    left = {p.name for p in (repository / MODEL).parent.iterdir()}
+    assert left == {"weights.safetensors", "model.json", "history.tsv"}
+
+
+def test_a_run_beside_a_living_one_is_refused(repository):
+    import fcntl
+
+    (repository / ".snakemake" / "locks").mkdir(parents=True)
+    locks = repository / ".snakemake" / "locks"
+    (locks / "0.output.lock").write_text("results/demo/config.yaml\n")
+    with (repository / ".snakemake" / "alive").open("w") as alive:
+        fcntl.flock(alive, fcntl.LOCK_EX)
+        output = snakemake(repository, "results/demo/config.yaml", check=False)
+    assert "lock" in output.lower()
+    snakemake(repository, "results/demo/config.yaml")
+
+
+def test_without_network_and_mirror_one_line_says_what_to_do(repository):
+    table = (repository / "config" / "files.tsv").read_text()
+    # A port where nobody listens, so that the test is the same with and without a network.
+    table = table.replace("https://", "http://127.0.0.1:9/")
+    (repository / "config" / "files.tsv").write_text(table)
+    output = snakemake(
+        repository, "--config", "run=p", "data=public", "--", "results/p/claims.tsv", check=False
+    )
+    errors = [
+        line for line in output.splitlines() if "error:" in line and "could not reach" in line
+    ]
+    assert errors
+    assert all("MIRROR=" in line and "make demo" in line for line in errors)
+    assert "Traceback" not in output
+
+
+def test_a_wrong_setting_stops_before_anything_runs(repository):
+    output = snakemake(repository, "--config", "device=gpu", check=False)
+    message = "error: config/config.yaml: device: Input should be 'auto', 'cpu', 'cuda' or 'mps'"
+    assert f"{message}, got 'gpu'" in output
+    assert "Traceback" not in output
+    assert not (repository / "results").exists()
+
+
+def test_a_changed_raw_file_is_found_by_verify(repository):
+    target = "results/demo/raw/kang/GSM2560248_barcodes.tsv.gz"
+    snakemake(repository, target, "results/demo/raw/gene_sets/reactomes.gmt")
+    assert "differs" not in snakemake(repository, "verify")
+    raw = bytearray((repository / target).read_bytes())
+    raw[100] ^= 1
+    (repository / target).write_bytes(raw)
+    output = snakemake(repository, "verify", check=False)
+    assert "GSM2560248_barcodes.tsv.gz" in output
+    assert "differs" in output
+
+
+def test_model_json_tells_how_it_was_made(repository):
+    snakemake(repository, MODEL, "--config", "seeds=[7]", "--", MODEL.replace("seed1", "seed7"))
+    described = json.loads((repository / MODEL.replace("seed1", "seed7")).read_text())
+    assert described["training"]["seed"] == 7
+    assert described["training"]["device"] == "cpu"
+    assert described["training"]["learning_rate"] == 1e-3
+    assert set(described["versions"]) >= {"python", "torch", "vega"}
+
+
+def test_every_profile_plans_the_whole_run(repository):
+    for profile in sorted((repository / "profiles").iterdir()):
+        plan = [command()[0], "--cores", "2", "--profile", profile, "--dry-run", "--quiet"]
+        result = subprocess.run(
+            plan, cwd=repository, env=environment(repository), stderr=subprocess.PIPE, check=False
+        )
+        assert result.returncode == 0, result.stderr

@@ -1,0 +1,42 @@
+"""VEGA: a variational autoencoder whose latent variables are the activities of gene sets.
+
+Seninge, Anastopoulos, Ding and Stuart, Nature Communications 12, 5684 (2021).
+
+>>> import vega
+>>> gene_sets = vega.read_gmt("reactomes.gmt")                  # doctest: +SKIP
+>>> model = vega.VEGA(adata.var_names, gene_sets)               # doctest: +SKIP
+>>> model.fit(adata)                                            # doctest: +SKIP
+>>> adata.obsm["X_vega"] = model.embed(adata)                   # doctest: +SKIP
+"""
+
+from importlib import import_module
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+try:
+    __version__ = version("vega")
+except PackageNotFoundError:  # used from its folder, without being installed
+    __version__ = "0+unknown"
+
+# Loaded when first asked for, so that reading a GMT file does not cost torch's start-up.
+_PUBLIC = {
+    "VEGA": "vega.model",
+    "load": "vega.io",
+    "read_gmt": "vega.gene_sets",
+    "gene_mask": "vega.gene_sets",
+    "differential_activity": "vega.differential",
+}
+_MODULES = ("differential", "gene_sets", "io", "layers", "metrics", "model", "plot", "train")
+__all__ = ["__version__", *_PUBLIC, *_MODULES]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _PUBLIC:
+        return getattr(import_module(_PUBLIC[name]), name)
+    if name in _MODULES:
+        return import_module(f"vega.{name}")
+    raise AttributeError(f"module 'vega' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__

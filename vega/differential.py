@@ -1,0 +1,154 @@
+"""Differential GMV activity: the probability that a GMV is more active in one group of cells.
+
+For a cell a of one group and b of the other, p = P(z_a > z_b) over the posterior of both, and the
+log Bayes factor is ln p - ln(1 - p) (paper, Methods). Three estimates of p are offered; all take
+the posterior means and variances of both groups, cells x GMVs.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from scipy.special import ndtr
+from scipy.stats import rankdata
+
+EPSILON = 1e-12  # keeps the logarithm finite, as published: p = 1 gives 27.6
+
+
+class Posterior(NamedTuple):
+    """Posterior of some cells: mean and variance, each cells x GMVs."""
+
+    mean: np.ndarray
+    variance: np.ndarray
+
+    def __getitem__(self, cells) -> "Posterior":  # type: ignore[override]
+        """The posterior of some of the cells."""
+        mean, variance = tuple(self)
+        return Posterior(mean[cells], variance[cells])
+
+    def sample(self, rng: np.random.Generator) -> np.ndarray:
+        """One draw of each cell's GMV activities."""
+        mean, variance = tuple(self)
+        return mean + np.sqrt(variance) * rng.standard_normal(mean.shape)
+
+
+def log_bayes_factor(p: np.ndarray) -> np.ndarray:
+    """ln(p + e) - ln(1 - p + e), with e = 1e-12 as published."""
+    return np.log(p + EPSILON) - np.log(1 - p + EPSILON)
+
+
+def monte_carlo(
+    a: Posterior, b: Posterior, rng: np.random.Generator, n_cells: int = 5000, n_pairs: int = 10000
+) -> tuple[np.ndarray, np.ndarray]:
+    """The published estimate, from random pairs of randomly drawn cells.
+
+    `n_cells` cells are drawn from each group with replacement, with one posterior sample each,
+    then `n_pairs` random pairs of them.
+
+    Returns
+    -------
+    p and MD, one value per GMV. MD is |mean(z_a - z_b)|, as the published code has it; the text
+    calls it a mean absolute difference (erratum 1).
+    """
+    za, zb = (
+        group[rng.integers(len(group.mean), size=n_cells)].sample(rng)[
+            rng.integers(n_cells, size=n_pairs)
+        ]
+        for group in (a, b)
+    )
+    return (za > zb).mean(axis=0), np.abs((za - zb).mean(axis=0))
+
+
+def rank(a: Posterior, b: Posterior, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """All pairs of one posterior sample per cell, by the Mann-Whitney rank sum.
+
+    O(n log n) in the number of cells. Returns p and MD, one value per GMV.
+    """
+    za, zb = a.sample(rng), b.sample(rng)
+    n_a, n_b = len(za), len(zb)
+    ranks = rankdata(np.concatenate([za, zb]), axis=0)[:n_a].sum(axis=0)
+    p = (ranks - n_a * (n_a + 1) / 2) / (n_a * n_b)
+    return p, np.abs(za.mean(axis=0) - zb.mean(axis=0))
+
+
+def exact(
+    a: Posterior, b: Posterior, rng: np.random.Generator | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """The expectation over all pairs and the whole posterior; nothing is drawn.
+
+    P(z_a > z_b) = Phi((mu_a - mu_b) / sqrt(var_a + var_b)) for one pair, averaged over all pairs:
+    O(n_a n_b) in the number of cells. Returns p and MD, one value per GMV.
+    """
+    (mean_a, var_a), (mean_b, var_b) = tuple(a), tuple(b)
+    p = np.zeros(mean_a.shape[1])
+    block = max(1, 4_000_000 // mean_b.size)  # cells of a at a time, to stay in the cache's reach
+    for start in range(0, len(mean_a), block):
+        rows = slice(start, start + block)
+        distance = mean_a[rows, None] - mean_b[None]
+        distance /= np.sqrt(var_a[rows, None] + var_b[None])
+        p += ndtr(distance).sum(axis=(0, 1))
+    difference = np.abs(mean_a.mean(axis=0) - mean_b.mean(axis=0))
+    return p / (len(mean_a) * len(mean_b)), difference
+
+
+def mean_absolute_difference(
+    a: Posterior, b: Posterior, rng: np.random.Generator, n_pairs: int = 10000
+) -> np.ndarray:
+    """Mean |z_a - z_b| over random pairs: MD as the paper's text defines it (erratum 1)."""
+    za, zb = (group[rng.integers(len(group.mean), size=n_pairs)].sample(rng) for group in (a, b))
+    return np.abs(za - zb).mean(axis=0)
+
+
+METHODS: dict[str, Callable[..., tuple[np.ndarray, np.ndarray]]] = {
+    "monte_carlo": monte_carlo,
+    "rank": rank,
+    "exact": exact,
+}
+
+
+def differential_activity(
+    a: Posterior,
+    b: Posterior,
+    gmvs: Sequence[str],
+    method: str = "monte_carlo",
+    seed: int | None = None,
+    bayes_factor: float = 3.0,
+) -> pd.DataFrame:
+    """Compare the GMV activities of two groups of cells.
+
+    Parameters
+    ----------
+    a, b
+        Posteriors of the two groups, cells x K.
+    gmvs
+        Names of the K GMVs.
+    method
+        `monte_carlo` (published), `rank` (all pairs of one sample) or `exact` (all pairs of the
+        posterior).
+    seed
+        Of the draws; None varies from call to call, as published.
+    bayes_factor
+        |log Bayes factor| above which a GMV counts as significant.
+
+    Returns
+    -------
+    One row per GMV, most significant first: `p` (that `a` is more active), `log_bf`, `md` (mean
+    difference) and `significant`.
+
+    Raises
+    ------
+    ValueError
+        If a group is empty or the method unknown.
+    """
+    if method not in METHODS:
+        raise ValueError(f"method {method!r} is not one of {', '.join(METHODS)}")
+    if not len(a.mean) or not len(b.mean):
+        raise ValueError("both groups need cells, got none in one of them")
+    p, difference = METHODS[method](a, b, np.random.default_rng(seed))
+    log_bf = log_bayes_factor(p)
+    table = pd.DataFrame(
+        {"p": p, "log_bf": log_bf, "md": difference, "significant": np.abs(log_bf) > bayes_factor},
+        index=pd.Index(gmvs, name="gmv"),
+    )
+    return table.sort_values("log_bf", key=np.abs, ascending=False, kind="stable")

@@ -1,0 +1,125 @@
+"""Models on disk: safetensors and JSON, so that opening one cannot run code."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from vega.files import written_whole
+
+if TYPE_CHECKING:
+    from vega.model import VEGA
+
+FORMAT = 1  # of model.json; raised when an older package could not read it
+
+
+def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
+    """Write named tensors, whole or not at all."""
+    with written_whole(path) as temporary:
+        save_file({n: t.contiguous() for n, t in tensors.items()}, temporary, dict(metadata))
+
+
+def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Tensors by name, on the CPU, and the metadata they were written with.
+
+    Raises
+    ------
+    ValueError
+        If the file is not whole.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            return {n: file.get_tensor(n) for n in file.keys()}, file.metadata() or {}  # noqa: SIM118
+    except (SafetensorError, OSError) as error:
+        raise ValueError(f"{path}: not a whole safetensors file ({error})") from None
+
+
+def save(model: "VEGA", folder: Path | str) -> None:
+    """Write a model as `weights.safetensors`, `history.tsv` and, last, `model.json`.
+
+    `model.json` holds the architecture, names of genes and GMVs, settings, device, versions and
+    losses, and the checksum of the weights that it describes.
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    weights = folder / "weights.safetensors"
+    write_tensors(weights, model.module.state_dict(), {"format": str(FORMAT)})
+    with written_whole(folder / "history.tsv") as temporary:
+        model.history.to_csv(temporary, sep="\t", index_label="epoch", float_format="%.6g")
+    description = {"format": FORMAT, **model.describe(), "weights_sha256": _sha256(weights)}
+    with written_whole(folder / "model.json") as temporary:
+        temporary.write_text(json.dumps(description, indent=1) + "\n")
+
+
+def load(folder: Path | str) -> "VEGA":
+    """Read a model written by `save`; it computes on the CPU until it is moved.
+
+    Raises
+    ------
+    ValueError
+        If the folder does not hold one whole model, saying which file is at fault.
+    """
+    from vega.model import VEGA
+
+    folder = Path(folder)
+    description = _read_json(folder / "model.json")
+    weights = folder / "weights.safetensors"
+    if not weights.exists() or _sha256(weights) != description["weights_sha256"]:
+        raise ValueError(
+            f"{weights}: not the weights that model.json describes; train the model again"
+        )
+    tensors, _ = read_tensors(weights)
+    try:
+        model = VEGA.from_description(description, tensors["decoder.mask"].T.numpy())
+        model.module.load_state_dict(tensors)
+    except (KeyError, TypeError, RuntimeError) as error:
+        reason = " ".join(str(error).split())
+        raise ValueError(f"{folder}: weights and model.json do not fit: {reason}") from None
+    history = folder / "history.tsv"
+    if history.exists():
+        model.history = pd.read_csv(history, sep="\t", index_col="epoch")
+    return model
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        description = json.loads(path.read_text())
+    except FileNotFoundError:
+        raise ValueError(f"{path}: not there; is {path.parent} the folder of a model?") from None
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path}: not JSON ({error}); train the model again") from None
+    if not isinstance(description, dict) or description.get("format") != FORMAT:
+        raise ValueError(f"{path}: not a model of format {FORMAT}; train the model again")
+    if "weights_sha256" not in description:
+        raise ValueError(f"{path}: lacks weights_sha256; train the model again")
+    return description
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def versions() -> dict[str, str]:
+    """Versions that a result depends on."""
+    import platform
+
+    import numpy
+    import scipy
+
+    import vega
+
+    return {
+        "vega": vega.__version__,
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "numpy": numpy.__version__,
+        "scipy": scipy.__version__,
+    }

@@ -1,0 +1,33 @@
+"""The numbers the paper judges a latent space by."""
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+
+def silhouette(latent: np.ndarray, labels: ArrayLike) -> float:
+    """Mean silhouette of the labels in latent space (cells x K), Euclidean; from -1 to 1."""
+    from sklearn.metrics import silhouette_score
+
+    return float(silhouette_score(latent, np.asarray(labels)))
+
+
+def auc(activity: ArrayLike, positive: ArrayLike) -> float:
+    """Chance that a cell of `positive` (boolean) has a higher activity than another cell."""
+    from sklearn.metrics import roc_auc_score
+
+    return float(roc_auc_score(np.asarray(positive), np.asarray(activity)))
+
+
+def r2_of_means(real: ArrayLike, decoded: ArrayLike) -> float:
+    """Squared Pearson correlation of the genes' means over cells (paper, Fig. 4c and f).
+
+    Both are cells x genes; the number of cells may differ.
+    """
+    means = (np.asarray(real).mean(axis=0), np.asarray(decoded).mean(axis=0))
+    return float(np.corrcoef(*map(np.ravel, means))[0, 1] ** 2)
+
+
+def top_overlap(a: ArrayLike, b: ArrayLike, n: int = 50) -> float:
+    """Share of the `n` largest |values| of `a` that are among those of `b` (paper, Fig. 4b)."""
+    top = [set(np.argsort(-np.abs(np.asarray(values)), kind="stable")[:n]) for values in (a, b)]
+    return len(top[0] & top[1]) / n

@@ -1,0 +1,335 @@
+"""The VEGA model, as one uses it: gene sets in, GMV activities out."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+import scipy.sparse as sp
+import torch
+from anndata import AnnData
+
+from vega import io
+from vega.differential import Posterior, differential_activity
+from vega.gene_sets import gene_mask
+from vega.layers import Autoencoder, Encoder, MaskedDecoder
+from vega.train import Data, TrainSettings, train
+
+
+class VEGA:
+    """A variational autoencoder whose latent variables are gene module variables (GMVs).
+
+    The decoder is one linear layer in which each GMV reaches only the genes of its set, with
+    weights that are kept non-negative (Seninge et al. 2021, Fig. 1a and Methods).
+
+    Parameters
+    ----------
+    genes
+        Names of the G genes of the data, each once.
+    gene_sets
+        Genes by set name, such as `read_gmt` gives; one GMV each, also where no gene is shared.
+    extra_nodes
+        Fully connected latent variables for what no gene set explains.
+    batches
+        Names of the batches; with more than one, the decoder (not the encoder) sees the batch.
+    n_hidden, n_layers, dropout, latent_dropout
+        Of the encoder, see `layers.Encoder`.
+    beta
+        Weight of the KL divergence.
+    positive
+        Whether the weights of GMVs are kept >= 0.
+    seed
+        Of the initial weights, and the default of `fit`.
+
+    Attributes
+    ----------
+    gmvs
+        Names of the K latent variables: the gene sets, then `UNANNOTATED_1`, ...
+    module
+        The network (`layers.Autoencoder`).
+    history
+        Losses per cell, one row per epoch.
+
+    Raises
+    ------
+    ValueError
+        If no gene is in any set, or a gene is named twice.
+    """
+
+    def __init__(
+        self,
+        genes: Iterable[str],
+        gene_sets: Mapping[str, Sequence[str]],
+        *,
+        extra_nodes: int = 1,
+        batches: Sequence[str] = (),
+        n_hidden: int = 800,
+        n_layers: int = 2,
+        dropout: float = 0.5,
+        latent_dropout: float = 0.5,
+        beta: float = 1e-4,
+        positive: bool = True,
+        seed: int = 1,
+    ):
+        genes = list(genes)
+        mask = np.vstack(
+            [gene_mask(gene_sets, genes), np.ones((extra_nodes, len(genes)), dtype=bool)]
+        )
+        gmvs = [*gene_sets, *(f"UNANNOTATED_{i + 1}" for i in range(extra_nodes))]
+        architecture = {
+            "batches": list(batches),
+            "n_hidden": n_hidden,
+            "n_layers": n_layers,
+            "dropout": dropout,
+            "latent_dropout": latent_dropout,
+            "beta": beta,
+            "positive": positive,
+            "seed": seed,
+        }
+        self._build(genes, gmvs, mask, architecture)
+
+    def _build(
+        self, genes: list[str], gmvs: list[str], mask: np.ndarray, architecture: dict[str, Any]
+    ) -> None:
+        self.genes = genes
+        self.gmvs = gmvs
+        self.architecture = architecture
+        self.batches: list[str] = architecture["batches"]
+        self.seed: int = architecture["seed"]
+        self.training: dict[str, Any] = {}
+        self.history = pd.DataFrame(columns=["train_loss", "validation_loss"])
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self.seed)
+            sizes = {
+                k: architecture[k] for k in ("n_hidden", "n_layers", "dropout", "latent_dropout")
+            }
+            self.module = Autoencoder(
+                Encoder(len(genes), len(gmvs), **sizes),
+                MaskedDecoder(mask, architecture["positive"], max(1, len(self.batches))),
+                architecture["beta"],
+            )
+
+    @classmethod
+    def from_description(cls, description: Mapping[str, Any], mask: np.ndarray) -> Self:
+        """An untrained model of the shape that `describe` told, with its mask (K x genes)."""
+        model = cls.__new__(cls)
+        model._build(
+            list(description["genes"]),
+            list(description["gmvs"]),
+            mask,
+            dict(description["architecture"]),
+        )
+        model.training = dict(description["training"])
+        return model
+
+    def describe(self) -> dict[str, Any]:
+        """Everything about the model but its weights, as plain data."""
+        losses = self.history.iloc[-1].to_dict() if len(self.history) else {}
+        return {
+            "architecture": self.architecture,
+            "training": self.training,
+            "losses": {"epochs": len(self.history), **losses},
+            "versions": io.versions(),
+            "gmvs": self.gmvs,
+            "genes": self.genes,
+        }
+
+    # ------------------------------------------------------------------ training
+
+    def fit(
+        self,
+        adata: AnnData,
+        *,
+        batch_key: str | None = None,
+        device: str = "auto",
+        checkpoint: Path | str | None = None,
+        checkpoint_every: int = 10,
+        progress: bool = True,
+        log: Callable[[str], None] | None = None,
+        **settings: Any,
+    ) -> pd.DataFrame:
+        """Learn from log-normalised expression, until the losses stop falling.
+
+        Parameters
+        ----------
+        adata
+            Cells; `X` holds the genes of the model (in any order), log-normalised.
+        batch_key
+            Column of `obs` with the batch, for a model with batches.
+        device
+            `auto` takes a GPU where there is one.
+        checkpoint
+            File from which a run that was broken off goes on, and which it keeps until the end.
+        checkpoint_every
+            Epochs from one checkpoint to the next.
+        progress
+            Whether to show a progress bar.
+        log
+            Called with a line on the losses now and then, for where no bar is seen.
+        **settings
+            See `train.TrainSettings`; the defaults are the published ones.
+
+        Returns
+        -------
+        Losses per cell (summed squared error + beta * KL), one row per epoch.
+
+        Raises
+        ------
+        ValueError
+            If `adata` lacks genes of the model, holds values that are not finite, has unknown
+            batches or too few cells, or if the loss stops being finite.
+        """
+        chosen = replace(TrainSettings(seed=self.seed), **settings)
+        target = resolve_device(device)
+        data = Data(self._expression(adata), self._batch_labels(adata, batch_key))
+        state = train(
+            self.module,
+            data,
+            chosen,
+            target,
+            Path(checkpoint) if checkpoint else None,
+            checkpoint_every,
+            progress,
+            log,
+        )
+        self.history = pd.DataFrame(
+            state.losses,
+            columns=["train_loss", "validation_loss"],
+            index=pd.RangeIndex(1, len(state.losses) + 1, name="epoch"),
+        )
+        self.training = {
+            **asdict(chosen),
+            "n_cells": adata.n_obs,
+            "device": str(target),
+            "threads": torch.get_num_threads(),
+            "early_stopped": state.stopped,
+            "seconds": round(state.seconds, 3),
+        }
+        return self.history
+
+    # ------------------------------------------------------------------ what it says of cells
+
+    def posterior(self, adata: AnnData, batch_size: int = 4096) -> Posterior:
+        """Mean and variance of each cell's GMV activities, each cells x K, float32."""
+        x = self._expression(adata)
+        device = next(self.module.parameters()).device
+        self.module.eval()
+        means, variances = [], []
+        with torch.no_grad():
+            for start in range(0, x.shape[0], batch_size):
+                dense = torch.from_numpy(x[start : start + batch_size].toarray()).to(device)
+                mean, log_variance = self.module.encoder(dense)
+                means.append(mean.cpu().numpy())
+                variances.append(log_variance.exp().cpu().numpy())
+        return Posterior(np.concatenate(means), np.concatenate(variances))
+
+    def embed(self, adata: AnnData) -> np.ndarray:
+        """GMV activities of each cell: the posterior mean, cells x K."""
+        return self.posterior(adata).mean
+
+    def decode(self, activities: np.ndarray, batch: str | None = None) -> np.ndarray:
+        """Expression (cells x genes, log-normalised) of given activities (cells x K).
+
+        `batch` names the batch to decode into; None is the first.
+        """
+        device = next(self.module.parameters()).device
+        z = torch.as_tensor(np.asarray(activities, dtype=np.float32)).to(device)
+        label = self.batches.index(batch) if batch is not None else 0
+        labels = torch.full((len(z),), label, device=device)
+        self.module.eval()
+        with torch.no_grad():
+            return self.module.decoder(z, labels).cpu().numpy()
+
+    def weights(self) -> pd.DataFrame:
+        """Decoder weights, genes x K; zero where a gene is not in a GMV's set."""
+        weight = self.module.decoder.weight.detach().cpu().numpy()
+        return pd.DataFrame(weight, index=self.genes, columns=self.gmvs)
+
+    def differential_activity(
+        self,
+        adata: AnnData,
+        column: str,
+        group: str,
+        reference: str | None = None,
+        *,
+        method: str = "monte_carlo",
+        seed: int | None = None,
+    ) -> pd.DataFrame:
+        """Compare `group` with `reference` of an `obs` column, or with all other cells.
+
+        See `differential.differential_activity` for the methods and the columns of the result.
+        """
+        if column not in adata.obs:
+            raise ValueError(
+                f"obs has no column {column!r}; it has {', '.join(map(str, adata.obs.columns))}"
+            )
+        labels = adata.obs[column].astype(str).to_numpy()
+        chosen = labels == group
+        others = ~chosen if reference is None else labels == reference
+        for name, cells in ((group, chosen), (reference, others)):
+            if not cells.any():
+                raise ValueError(f"no cell has {column} = {name!r}; there are {set(labels)}")
+        posterior = self.posterior(adata)
+        return differential_activity(
+            posterior[chosen], posterior[others], self.gmvs, method=method, seed=seed
+        )
+
+    def save(self, folder: Path | str) -> None:
+        """Write the model to a folder; `vega.load` reads it back."""
+        io.save(self, folder)
+
+    # ------------------------------------------------------------------ checks
+
+    def _expression(self, adata: AnnData) -> sp.csr_matrix:
+        """`X` of the model's genes in the model's order, sparse by rows, float32."""
+        if not adata.var_names.equals(pd.Index(self.genes)):
+            where = adata.var_names.get_indexer(self.genes) if adata.var_names.is_unique else None
+            if where is None:
+                raise ValueError("gene names are not unique; call adata.var_names_make_unique()")
+            if (where < 0).any():
+                missing = [g for g, i in zip(self.genes, where, strict=True) if i < 0]
+                raise ValueError(
+                    f"{len(missing)} of the model's {len(self.genes)} genes are not in the data, "
+                    f"such as {', '.join(missing[:3])}; add them as zeros if they were not seen"
+                )
+            adata = adata[:, where]
+        x = sp.csr_matrix(adata.X, dtype=np.float32)
+        if not np.isfinite(x.data).all():
+            raise ValueError("X holds values that are not finite; log-normalise the counts first")
+        return x
+
+    def _batch_labels(self, adata: AnnData, batch_key: str | None) -> np.ndarray:
+        if len(self.batches) < 2:
+            return np.zeros(adata.n_obs, dtype=np.int64)
+        if batch_key is None or batch_key not in adata.obs:
+            raise ValueError(f"the model has batches: name their column of obs, got {batch_key!r}")
+        labels = pd.Index(self.batches).get_indexer(adata.obs[batch_key].astype(str))
+        if (labels < 0).any():
+            unknown = adata.obs[batch_key][labels < 0].iloc[0]
+            raise ValueError(
+                f"obs[{batch_key!r}] has the batch {unknown!r}, which is not among the model's: "
+                f"{', '.join(self.batches)}"
+            )
+        return labels.astype(np.int64)
+
+
+def resolve_device(device: str = "auto") -> torch.device:
+    """The device meant by `auto`, `cpu`, `cuda` or `mps`.
+
+    Raises
+    ------
+    ValueError
+        If a GPU is asked for by name and there is none.
+    """
+    there = {
+        "cuda": torch.cuda.is_available(),
+        "mps": torch.backends.mps.is_available(),
+        "cpu": True,
+    }
+    if device == "auto":
+        device = next(name for name, found in there.items() if found)
+    if not there.get(device.split(":")[0], False):
+        raise ValueError(f"device {device!r} is not there; use auto or cpu")
+    return torch.device(device)

@@ -1,0 +1,38 @@
+"""Values too large for an axis: drawn at its end, marked, never left out.
+
+A log Bayes factor estimated from 10,000 pairs of cells is 27.6 where no pair contradicts, whatever
+the data; drawn to scale, a few of these would squeeze all others.
+"""
+
+from collections.abc import Iterator
+
+import pandas as pd
+from matplotlib.axis import Axis
+from matplotlib.ticker import MaxNLocator
+
+
+def clipped_markers(
+    values: pd.Series, clip: float, up: str, down: str
+) -> Iterator[tuple[str, pd.Series]]:
+    """Each marker and which values have it: a dot, or the arrow head `up` or `down` beyond."""
+    yield "o", values.abs() <= clip
+    yield up, values > clip
+    yield down, values < -clip
+
+
+def mark_clip(axis: Axis, values: pd.Series, clip: float) -> None:
+    """Where values are clipped, give the axis a tick at the clip that says so."""
+    above, below = values.max() > clip, values.min() < -clip
+    if not above and not below:
+        return
+    low, high = axis.get_view_interval()
+    box, dpi = axis.axes.bbox, axis.axes.get_figure(root=True).dpi
+    inches = (box.width if axis.axis_name == "x" else box.height) / dpi
+    ticks = {
+        t: f"{t:g}".replace("-", "−")
+        for t in MaxNLocator(max(2, int(6 * inches)), steps=[1, 2, 5, 10]).tick_values(low, high)
+        if low <= t <= high and abs(t) < 0.95 * clip
+    }
+    ticks |= {clip: f">{clip:g}"} if above else {}
+    ticks |= {-clip: f"<−{clip:g}"} if below else {}
+    axis.set_ticks(list(ticks), list(ticks.values()))

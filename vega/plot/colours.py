@@ -1,0 +1,13 @@
+"""Colours, markers and lines that the plots share."""
+
+# The order of matplotlib's tab10 in tones that colour-blind readers tell apart (the palette
+# "colorblind" of seaborn).
+COLOURS = (
+    "#0173B2", "#DE8F05", "#029E73", "#D55E00", "#CC78BC",
+    "#CA9161", "#FBAFE4", "#949494", "#ECE133", "#56B4E9",
+)  # fmt: skip
+MISSING = "#D9D9D9"  # cells without a category
+MARKERS = ("^", "o", "s", "D", "v", "P")
+
+GREY, RED, BLUE, PURPLE = "#8C8C8C", "#D62728", "#1F77B4", "#8250A8"
+GUIDE = {"color": "0.3", "linewidth": 0.6, "linestyle": (0, (4, 3)), "zorder": 0.5}

@@ -1,0 +1,57 @@
+"""Differential activity of all GMVs between two groups of cells."""
+
+from collections.abc import Sequence
+
+import pandas as pd
+from matplotlib import pyplot as plt
+from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
+
+from vega.plot.clip import clipped_markers, mark_clip
+from vega.plot.colours import GREY, GUIDE, RED
+from vega.plot.names import names_beside
+
+
+def volcano(
+    table: pd.DataFrame,
+    names: Sequence[str] = (),
+    *,
+    bayes_factor: float = 3.0,
+    mean_difference: float = 5.0,
+    clip: float = 10.0,
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw the log Bayes factor (x) and the mean difference (y) of every GMV.
+
+    Parameters
+    ----------
+    table
+        One row per GMV, its name the index, with `log_bf` and `md`, as
+        `vega.differential_activity` gives it.
+    names
+        GMVs to name, in a column right of the axes; those not in the table are left out.
+    bayes_factor, mean_difference
+        Thresholds, shown as dashed guides. GMVs beyond both are red.
+    clip
+        Log Bayes factors beyond it are drawn there, as arrow heads.
+    ax
+        Where to draw; the current axes by default.
+    """
+    ax = ax or plt.gca()
+    x, y = table["log_bf"].clip(-clip, clip), table["md"]
+    red = (table["log_bf"].abs() > bayes_factor) & (y > mean_difference)
+    for marker, shown in clipped_markers(table["log_bf"], clip, ">", "<"):
+        for colour, rows in ((GREY, shown & ~red), (RED, shown & red)):
+            ax.scatter(x[rows], y[rows], c=colour, marker=marker, s=9, alpha=0.8, linewidths=0)
+    for threshold in (-bayes_factor, bayes_factor):
+        ax.axvline(threshold, **GUIDE)
+    ax.axhline(mean_difference, **GUIDE)
+    ax.set(xlabel=r"$\log_e$(Bayes factor)", ylabel="MD")
+    width = 1.08 * max(x.abs().max(), 1.3 * bayes_factor)
+    height = 1.08 * max(y.max(), 1.2 * mean_difference)
+    ax.set(xlim=(-width, width), ylim=(-0.03 * height, height))
+    ax.xaxis.set_major_locator(MaxNLocator(8, integer=True))
+    mark_clip(ax.xaxis, table["log_bf"], clip)
+    named = table.index.isin(names)
+    names_beside(ax, x[named], y[named], table.index[named])
+    return ax

@@ -1,0 +1,302 @@
+"""The training loop: minibatches of a sparse matrix, early stopping, checkpoints.
+
+All randomness of an epoch (order of the cells, dropout, posterior samples) comes from the seed
+and the number of the epoch alone. A run that was killed and resumed therefore takes exactly the
+steps of one that was not, and no generator state needs to be kept.
+"""
+
+import hashlib
+import json
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import numpy as np
+import scipy.sparse as sp
+import torch
+from torch import Tensor
+from tqdm.auto import tqdm
+
+from vega.io import read_tensors, write_tensors
+from vega.layers import Autoencoder
+
+
+@dataclass(frozen=True)
+class TrainSettings:
+    """How a model is trained; the defaults are the published ones (paper, Methods).
+
+    `patience` counts epochs in a row without a strictly better training loss, and likewise for
+    the validation loss; the first of the two to run out ends the training, and the last weights
+    are kept. `split_seed` is apart from `seed`, so that all seeds share one split.
+    """
+
+    learning_rate: float = 1e-4
+    weight_decay: float = 5e-4
+    batch_size: int = 128
+    max_epochs: int = 500
+    patience: int = 10
+    train_share: float = 0.8
+    seed: int = 1
+    split_seed: int = 0
+
+
+@dataclass
+class Patience:
+    """Counts the epochs since a loss was last strictly better."""
+
+    limit: int
+    best: float = math.inf
+    waited: int = 0
+
+    def spent_by(self, loss: float) -> bool:
+        """Take note of a loss; whether patience has run out."""
+        if loss < self.best:
+            self.best, self.waited = loss, 0
+        else:
+            self.waited += 1
+        return self.waited >= self.limit
+
+
+@dataclass
+class Progress:
+    """What a checkpoint holds beside the weights."""
+
+    train: Patience
+    validation: Patience
+    losses: list[tuple[float, float]] = field(default_factory=list)
+    stopped: bool = False
+    seconds: float = 0.0
+
+
+@dataclass
+class Data:
+    """Cells to learn from.
+
+    Attributes
+    ----------
+    x
+        Expression, cells x genes, sparse by rows, float32.
+    batch
+        Integer batch label of each cell.
+    """
+
+    x: sp.csr_matrix
+    batch: np.ndarray
+
+    def minibatches(
+        self, rows: np.ndarray, size: int, device: torch.device
+    ) -> Iterator[tuple[Tensor, Tensor]]:
+        """`size` cells at a time made dense, in the order of `rows`.
+
+        A last cell on its own is passed over: batch norm has no variance to divide it by.
+        """
+        for start in range(0, len(rows), size):
+            chosen = rows[start : start + size]
+            if len(chosen) > 1:
+                x = torch.from_numpy(self.x[chosen].toarray())
+                yield x.to(device), torch.from_numpy(self.batch[chosen]).to(device)
+
+
+def split(n_cells: int, settings: TrainSettings) -> tuple[np.ndarray, np.ndarray]:
+    """Rows to train on and rows to validate on, the same for every seed.
+
+    Raises
+    ------
+    ValueError
+        If either part would have fewer than two cells.
+    """
+    order = np.random.default_rng(settings.split_seed).permutation(n_cells)
+    n_train = round(n_cells * settings.train_share)
+    if min(n_train, n_cells - n_train) < 2:
+        raise ValueError(
+            f"{n_cells} cells cannot be split into at least 2 for training and 2 for validation"
+        )
+    return np.sort(order[:n_train]), np.sort(order[n_train:])
+
+
+def train(
+    module: Autoencoder,
+    data: Data,
+    settings: TrainSettings,
+    device: torch.device,
+    checkpoint: Path | None = None,
+    checkpoint_every: int = 10,
+    progress: bool = True,
+    log: Callable[[str], None] | None = None,
+) -> Progress:
+    """Train `module` in place until its losses stop falling.
+
+    Parameters
+    ----------
+    module
+        The network; moved to `device`.
+    data
+        The cells, training and validation together.
+    settings
+        How to train.
+    device
+        Where to train.
+    checkpoint
+        File to keep the state in every `checkpoint_every` epochs and to resume from. It is only
+        resumed from when data, network, settings and this package are those that wrote it.
+    progress
+        Whether to show a progress bar.
+    log
+        Told of the losses every `checkpoint_every` epochs, for where no bar is seen.
+
+    Returns
+    -------
+    Losses per cell and epoch (training, validation) and whether patience ran out.
+    """
+    module.to(device)
+    optimiser = torch.optim.Adam(
+        module.parameters(),
+        lr=settings.learning_rate,
+        weight_decay=settings.weight_decay,
+        fused=True,
+    )
+    train_rows, validation_rows = split(data.x.shape[0], settings)
+    state = Progress(Patience(settings.patience), Patience(settings.patience))
+    fingerprint = _fingerprint(module, data, settings) if checkpoint else ""
+    if checkpoint and checkpoint.exists():
+        state = _resume(checkpoint, fingerprint, module, optimiser) or state
+        if log:
+            resumed = f"resumed after epoch {len(state.losses)}"
+            log(resumed if state.losses else "the checkpoint is of another run: from the start")
+
+    bar = tqdm(
+        total=settings.max_epochs,
+        initial=len(state.losses),
+        unit="epoch",
+        disable=not progress,
+        dynamic_ncols=True,
+    )
+    with bar, torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        while not state.stopped and len(state.losses) < settings.max_epochs:
+            started = time.perf_counter()
+            order = _seed_epoch(settings.seed, len(state.losses)).permutation(train_rows)
+            losses = (
+                _train_epoch(module, optimiser, data, order, settings.batch_size, device),
+                _validation_loss(module, data, validation_rows, settings.batch_size, device),
+            )
+            if not all(map(math.isfinite, losses)):
+                raise ValueError(
+                    f"the loss is not finite after {len(state.losses) + 1} epochs; check that X "
+                    "is log-normalised and the learning rate is not too high"
+                )
+            state.losses.append(losses)
+            # Both counters see every epoch, so no short-circuit.
+            spent = state.train.spent_by(losses[0]), state.validation.spent_by(losses[1])
+            state.stopped = any(spent)
+            state.seconds += time.perf_counter() - started
+            bar.set_postfix(train=f"{losses[0]:.1f}", validation=f"{losses[1]:.1f}", refresh=False)
+            bar.update()
+            if len(state.losses) % checkpoint_every:
+                continue
+            if log:
+                log(f"epoch {len(state.losses)}: loss {losses[0]:.2f} / {losses[1]:.2f}")
+            if checkpoint:
+                _keep(checkpoint, fingerprint, module, optimiser, state)
+    if checkpoint:
+        checkpoint.unlink(missing_ok=True)
+    return state
+
+
+def _seed_epoch(seed: int, epoch: int) -> np.random.Generator:
+    """Seed torch for one epoch, and give the generator that orders its cells."""
+    sequence = np.random.SeedSequence([seed, epoch])
+    torch.manual_seed(int(sequence.generate_state(1, np.uint64)[0] >> 1))
+    return np.random.default_rng(sequence)
+
+
+def _train_epoch(
+    module: Autoencoder,
+    optimiser: torch.optim.Optimizer,
+    data: Data,
+    rows: np.ndarray,
+    batch_size: int,
+    device: torch.device,
+) -> float:
+    """One pass over `rows`; mean loss per cell."""
+    module.train()
+    total = torch.zeros((), device=device)
+    for x, batch in data.minibatches(rows, batch_size, device):
+        optimiser.zero_grad(set_to_none=True)
+        loss = module.loss(x, batch)
+        loss.backward()
+        optimiser.step()
+        module.decoder.constrain()
+        total += loss.detach()
+    return total.item() / len(rows)
+
+
+@torch.no_grad()
+def _validation_loss(
+    module: Autoencoder, data: Data, rows: np.ndarray, batch_size: int, device: torch.device
+) -> float:
+    """Mean loss per cell of `rows`, without dropout but with posterior samples."""
+    module.eval()
+    total = torch.zeros((), device=device)
+    for x, batch in data.minibatches(rows, batch_size, device):
+        total += module.loss(x, batch)
+    return total.item() / len(rows)
+
+
+def _fingerprint(module: Autoencoder, data: Data, settings: TrainSettings) -> str:
+    """What must be the same for a checkpoint to be of use."""
+    digest = hashlib.sha256()
+    for source in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(source.read_bytes())
+    for array in (data.x.indptr, data.x.indices, data.x.data, data.batch):
+        digest.update(np.ascontiguousarray(array))
+    for name, tensor in module.state_dict().items():  # untrained, so it stands for the seed too
+        digest.update(name.encode())
+        digest.update(np.ascontiguousarray(tensor.cpu().numpy()))
+    digest.update(json.dumps(asdict(settings), sort_keys=True).encode())
+    return digest.hexdigest()
+
+
+def _keep(
+    checkpoint: Path,
+    fingerprint: str,
+    module: Autoencoder,
+    optimiser: torch.optim.Optimizer,
+    state: Progress,
+) -> None:
+    """Write all that a later run needs to go on from here."""
+    tensors = {f"module.{name}": tensor for name, tensor in module.state_dict().items()}
+    for index, moments in optimiser.state_dict()["state"].items():
+        tensors |= {f"optimiser.{index}.{name}": tensor for name, tensor in moments.items()}
+    write_tensors(
+        checkpoint, tensors, {"fingerprint": fingerprint, "state": json.dumps(asdict(state))}
+    )
+
+
+def _resume(
+    checkpoint: Path, fingerprint: str, module: Autoencoder, optimiser: torch.optim.Optimizer
+) -> Progress | None:
+    """Take up the state of `checkpoint`; None, and nothing is touched, if it is of another run."""
+    try:
+        tensors, metadata = read_tensors(checkpoint)
+    except ValueError:
+        return None
+    if metadata.get("fingerprint") != fingerprint:
+        return None
+    module.load_state_dict(
+        {n.removeprefix("module."): t for n, t in tensors.items() if n.startswith("module.")}
+    )
+    moments: dict[int, dict[str, Tensor]] = {}
+    for name, tensor in tensors.items():
+        if name.startswith("optimiser."):
+            _, index, moment = name.split(".")
+            moments.setdefault(int(index), {})[moment] = tensor
+    optimiser.load_state_dict({**optimiser.state_dict(), "state": moments})
+    state = json.loads(metadata["state"])
+    return Progress(
+        train=Patience(**state.pop("train")),
+        validation=Patience(**state.pop("validation")),
+        losses=[tuple(losses) for losses in state.pop("losses")],
+        **state,
+    )
