@@ -57,7 +57,7 @@ config: $(READY)  ## write config/README.md, config/schemas/ and envs/ anew from
 	$(BIN)/python -m paper.reference
 
 rulegraph: $(READY)  ## draw docs/rulegraph.svg (needs graphviz)
-	$(BIN)/snakemake --profile profiles/demo --rulegraph | dot -Tsvg > docs/rulegraph.svg
+	$(BIN)/snakemake --rulegraph --quiet all | tred | dot -Grankdir=LR -Tsvg > docs/rulegraph.svg
 
 lock: $(READY)  ## resolve requirements.in into requirements.lock (needs pip-tools)
 	$(BIN)/python -m piptools compile --strip-extras --no-annotate --no-header \

@@ -27,3 +27,9 @@ rule all:
         rules.claims_page.output,
         FIGURES,
         SUPPLEMENTARY_DATA,
+
+
+# The reason stands at the end, where one looks, and once.
+onerror:
+    for line in failures(LOGS, STARTED):
+        print(f"error: {line}", file=sys.stderr)

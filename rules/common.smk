@@ -4,12 +4,14 @@
 import fcntl
 import os
 import sys
+import time
 from pathlib import Path
 
 from snakemake_interface_executor_plugins.settings import ExecMode
 
 from paper.config import load
 from paper.errors import InputError
+from paper.failures import failures
 
 try:
     CONFIG = load(config, Path(os.path.relpath(workflow.basedir)) / "config")
@@ -19,6 +21,7 @@ except InputError as error:
 SETTINGS = CONFIG.settings
 RUN = f"results/{SETTINGS.run}"
 LOGS = f"logs/{SETTINGS.run}"
+STARTED = time.time()
 SEED = SETTINGS.seeds[0]  # the seed whose model draws the figures
 
 # Snakemake only watches a rule's own script: naming the sources as input makes an edited package

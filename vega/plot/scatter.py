@@ -56,7 +56,8 @@ def embedding(
                 vmin=values.min(), vmax=values.max(), **_dots(len(x)),
             )  # fmt: skip
         bar = ax.figure.colorbar(dots, cax=ax.inset_axes((1.04, 0, 0.05, 1)), label="Activity")
-        bar.solids.set_alpha(1)
+        # Opaque, and in the vector file no image either; edges close the seams between steps.
+        bar.solids.set(alpha=1, rasterized=False, edgecolor="face")
         bar.outline.set_visible(False)
     name = basis.removeprefix("X_").upper()
     ax.set(xticks=[], yticks=[], xlabel=f"{name} 1", ylabel=f"{name} 2")
@@ -91,7 +92,7 @@ def _activity(adata: AnnData, gmv: str) -> np.ndarray:
 def _dots(n: int) -> dict:
     """Smaller dots for more cells, so that a few hundred are seen and 20,000 do not merge."""
     return {
-        "s": np.clip(8000 / n, 1, 8),
+        "s": np.clip(8000 / n, 1.5, 8),
         "alpha": 0.7,
         "linewidths": 0,
         "rasterized": n > MANY,

@@ -1,0 +1,75 @@
+"""What the documentation says is so."""
+
+import re
+import subprocess
+import sys
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+import networkx as nx
+import pytest
+import yaml
+from conftest import ROOT
+
+PAGES = [ROOT / "README.md", *sorted(ROOT.glob("docs/*.md")), ROOT / "results" / "README.md"]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
+def test_links_lead_somewhere(page):
+    for target in re.findall(r"\]\(([^)#]+)\)", page.read_text()):
+        if not target.startswith("http"):
+            assert (page.parent / target).exists(), target
+
+
+def test_make_targets_and_variables_of_the_readme_exist():
+    makefile = (ROOT / "Makefile").read_text()
+    for target, rest in re.findall(
+        r"make ([a-z-]+)((?: [A-Z]+=\S+)*)", (ROOT / "README.md").read_text()
+    ):
+        assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
+        for variable in re.findall(r"([A-Z]+)=", rest):
+            assert re.search(rf"^{variable} \?=", makefile, re.MULTILINE), variable
+
+
+def edges_of(dot: str) -> nx.DiGraph:
+    labels = dict(re.findall(r'^\s*(\d+)\[label = "([^"]+)"', dot, re.MULTILINE))
+    graph = nx.DiGraph()
+    graph.add_edges_from(
+        (labels[a], labels[b]) for a, b in re.findall(r"^\s*(\d+) -> (\d+)", dot, re.MULTILINE)
+    )
+    return nx.transitive_reduction(graph)
+
+
+def test_the_picture_of_the_rules_is_that_of_today():
+    """`make rulegraph` draws it anew."""
+    command = [Path(sys.executable).with_name("snakemake"), "--rulegraph", "--quiet", "all"]
+    now = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    groups = ET.parse(ROOT / "docs" / "rulegraph.svg").iter("{http://www.w3.org/2000/svg}g")
+    labels, drawn = {}, []
+    for group in groups:
+        title = group.find("{http://www.w3.org/2000/svg}title")
+        if group.get("class") == "node":
+            labels[title.text] = group.find("{http://www.w3.org/2000/svg}text").text
+        elif group.get("class") == "edge":
+            drawn.append(title.text.split("->"))
+    assert {(labels[a], labels[b]) for a, b in drawn} == set(edges_of(now).edges)
+
+
+def test_environment_files_and_citation_tell_one_version():
+    version = re.search(r'^version = "(.+)"', (ROOT / "pyproject.toml").read_text(), re.MULTILINE)[
+        1
+    ]
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    assert citation["version"] == version
+    assert citation["preferred-citation"]["doi"] == "10.1038/s41467-021-26017-0"
+
+
+def test_every_rule_has_a_script_of_its_name_and_every_script_a_rule():
+    text = "".join(p.read_text() for p in sorted((ROOT / "rules").glob("*.smk")))
+    used = set(re.findall(r'"\.\./scripts/([\w/]+\.py)"', text))
+    there = {str(p.relative_to(ROOT / "scripts")) for p in (ROOT / "scripts").rglob("*.py")}
+    assert used == there
+    for rule, script in re.findall(
+        r"^ *rule (\w+):.*?scripts/\w+/(\w+)\.py", text, re.MULTILINE | re.DOTALL
+    ):
+        assert rule == script

@@ -1,0 +1,88 @@
+"""How scripts end, and how a run sums up what went wrong."""
+
+import subprocess
+import sys
+from types import SimpleNamespace
+
+import pytest
+from conftest import ROOT
+
+from paper.failures import failures
+from paper.script import run
+from vega.files import written_whole
+
+SCRIPT = """
+from types import SimpleNamespace
+from paper.errors import InputError
+from paper.script import run
+def main(snakemake):
+    raise {error}
+run(main, SimpleNamespace(log=[{log!r}], rule="download"))
+"""
+
+
+def end_of(error, log):
+    code = SCRIPT.format(error=error, log=str(log))
+    return subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+
+
+def test_bad_input_ends_in_one_line_on_terminal_and_in_the_log(tmp_path):
+    result = end_of("InputError('a.gz: truncated; download it again')", tmp_path / "x" / "a.log")
+    assert result.returncode == 1
+    assert result.stderr.endswith("download: error: a.gz: truncated; download it again\n")
+    assert "Traceback" not in result.stderr
+    assert (tmp_path / "x" / "a.log").read_text() == result.stderr
+
+
+def test_a_fault_of_ours_keeps_its_traceback(tmp_path):
+    result = end_of("ZeroDivisionError('x')", tmp_path / "a.log")
+    assert result.returncode == 1
+    assert "Traceback" in result.stderr
+    assert "ZeroDivisionError: x" in (tmp_path / "a.log").read_text()
+
+
+def test_a_script_that_succeeds_returns(tmp_path):
+    seen = []
+    run(seen.append, SimpleNamespace(log=[], rule="r"))
+    assert len(seen) == 1
+
+
+def test_errors_are_summed_up(tmp_path):
+    for name in ("kang/a.gz", "kang/b.gz"):
+        log = tmp_path / "download" / f"{name}.log"
+        log.parent.mkdir(parents=True, exist_ok=True)
+        log.write_text(
+            f"12:00:00 starting\n12:00:01 download: error: no way to {name}; use a mirror\n"
+        )
+    (tmp_path / "claims.log").write_text("12:00:00 claims: error: claims.tsv: lacks a column\n")
+    (tmp_path / "train").mkdir()
+    (tmp_path / "train" / "kang.log").write_text("12:00:00 fine: no error\n")
+    assert failures(tmp_path, 0) == [
+        "claims.tsv: lacks a column",
+        "no way to kang/a.gz and 1 more; use a mirror",
+    ]
+    assert failures(tmp_path, 2e10) == []
+
+
+def test_a_file_is_whole_or_not_there(tmp_path):
+    target = tmp_path / "deep" / "file.txt"
+    with written_whole(target) as temporary:
+        temporary.write_text("one")
+        assert not target.exists()
+        assert temporary.suffix == ".txt"
+    with pytest.raises(RuntimeError), written_whole(target) as temporary:
+        temporary.write_text("half of tw")
+        raise RuntimeError
+    assert target.read_text() == "one"
+    assert list(target.parent.iterdir()) == [target]
+    assert target.stat().st_mode & 0o777 == 0o666 & ~_umask()
+
+
+def _umask():
+    import os
+
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
