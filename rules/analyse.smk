@@ -2,7 +2,9 @@
 # out: results/<run>/models/<model>/seed<N>/latent.h5ad, results/<run>/tables/
 
 SUPPLEMENTARY_DATA = (
-    [f"{RUN}/tables/supplementary_data_1.csv"] if "kang" in CONFIG.selected_models else []
+    [f"{RUN}/tables/supplementary_data_1.csv"]
+    if "kang" in CONFIG.selected_models
+    else []
 )
 
 
@@ -16,11 +18,11 @@ rule embed:
         latent=f"{RUN}/models/{{model}}/seed{{seed}}/latent.h5ad",
     log:
         f"{LOGS}/embed/{{model}}_seed{{seed}}.log",
+    conda:
+        "../envs/vega.yaml"
     threads: 2
     resources:
         mem_mb=8000,
-    conda:
-        "../envs/vega.yaml"
     script:
         "../scripts/analyse/embed.py"
 
@@ -31,15 +33,15 @@ rule differential:
         sources="vega/differential.py",
     output:
         table=f"{RUN}/tables/{{model}}_seed{{seed}}_differential.tsv",
+    log:
+        f"{LOGS}/differential/{{model}}_seed{{seed}}.log",
+    conda:
+        "../envs/vega.yaml"
+    resources:
+        mem_mb=8000,
     params:
         questions=lambda wildcards: CONFIG.models[wildcards.model].questions(),
         fidelity=SETTINGS.fidelity,
-    log:
-        f"{LOGS}/differential/{{model}}_seed{{seed}}.log",
-    resources:
-        mem_mb=8000,
-    conda:
-        "../envs/vega.yaml"
     script:
         "../scripts/analyse/differential.py"
 
@@ -50,15 +52,15 @@ rule gsea:
         gene_sets=gene_set_file,
     output:
         table=f"{RUN}/tables/{{model}}_gsea.tsv",
-    params:
-        questions=lambda wildcards: CONFIG.models[wildcards.model].questions(),
     log:
         f"{LOGS}/gsea/{{model}}.log",
+    conda:
+        "../envs/vega.yaml"
     threads: 2
     resources:
         mem_mb=8000,
-    conda:
-        "../envs/vega.yaml"
+    params:
+        questions=lambda wildcards: CONFIG.models[wildcards.model].questions(),
     script:
         "../scripts/analyse/gsea.py"
 

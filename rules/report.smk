@@ -6,13 +6,13 @@
 rule effective_config:
     output:
         config=f"{RUN}/config.yaml",
-    params:
-        config=CONFIG.model_dump(mode="json", exclude={"files"}),
     log:
         f"{LOGS}/effective_config.log",
     localrule: True
     conda:
         "../envs/vega.yaml"
+    params:
+        config=CONFIG.model_dump(mode="json", exclude={"files"}),
     script:
         "../scripts/report/effective_config.py"
 
@@ -21,9 +21,15 @@ rule claims:
     input:
         claims="config/claims.tsv",
         data=expand(f"{RUN}/data/{{study}}.h5ad", study=CONFIG.selected_studies),
-        gene_sets=[f"{RUN}/raw/{s}/{f}" for s, f in CONFIG.raw_files if s == "gene_sets"],
+        gene_sets=[
+            f"{RUN}/raw/{s}/{f}" for s, f in CONFIG.raw_files if s == "gene_sets"
+        ],
         models=expand(
-            [rules.embed.output.latent, rules.train.output.model, rules.differential.output.table],
+            [
+                rules.embed.output.latent,
+                rules.train.output.model,
+                rules.differential.output.table,
+            ],
             model=CONFIG.selected_models,
             seed=SETTINGS.seeds,
         ),
@@ -31,14 +37,14 @@ rule claims:
         sources=sorted(map(str, Path("paper/claims").glob("*.py"))),
     output:
         table=f"{RUN}/claims.tsv",
-    params:
-        config=CONFIG.model_dump(mode="json"),
     log:
         f"{LOGS}/claims.log",
-    resources:
-        mem_mb=8000,
     conda:
         "../envs/vega.yaml"
+    resources:
+        mem_mb=8000,
+    params:
+        config=CONFIG.model_dump(mode="json"),
     script:
         "../scripts/report/claims.py"
 
@@ -53,12 +59,12 @@ rule claims_page:
             category="Claims",
             caption="../report/claims.rst",
         ),
-    params:
-        settings=SETTINGS.model_dump(),
     log:
         f"{LOGS}/claims_page.log",
     localrule: True
     conda:
         "../envs/vega.yaml"
+    params:
+        settings=SETTINGS.model_dump(),
     script:
         "../scripts/report/claims_page.py"

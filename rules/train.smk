@@ -21,22 +21,22 @@ rule train:
         weights=f"{RUN}/models/{{model}}/seed{{seed}}/weights.safetensors",
         model=f"{RUN}/models/{{model}}/seed{{seed}}/model.json",
         history=f"{RUN}/models/{{model}}/seed{{seed}}/history.tsv",
-    params:
-        config=lambda wildcards: CONFIG.models[
-            wildcards.model
-        ].training_settings(SETTINGS.fidelity),
-        device=SETTINGS.device,
-        require_gpu=SETTINGS.require_gpu,
     log:
         f"{LOGS}/train/{{model}}_seed{{seed}}.log",
     benchmark:
         f"{LOGS}/train/{{model}}_seed{{seed}}.benchmark.tsv"
+    conda:
+        "../envs/vega.yaml"
     threads: 8
     resources:
         gpu=1,
         mem_mb=lambda wildcards, attempt: 8000 * attempt,
         runtime=lambda wildcards, attempt: 240 * attempt,
-    conda:
-        "../envs/vega.yaml"
+    params:
+        config=lambda wildcards: CONFIG.models[wildcards.model].training_settings(
+            SETTINGS.fidelity
+        ),
+        device=SETTINGS.device,
+        require_gpu=SETTINGS.require_gpu,
     script:
         "../scripts/train/train.py"

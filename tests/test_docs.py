@@ -24,7 +24,7 @@ def test_links_lead_somewhere(page):
 def test_make_targets_and_variables_of_the_readme_exist():
     makefile = (ROOT / "Makefile").read_text()
     for target, rest in re.findall(
-        r"make ([a-z-]+)((?: [A-Z]+=\S+)*)", (ROOT / "README.md").read_text()
+        r"(?m)(?:^|`)make ([a-z-]+)((?: [A-Z]+=\S+)*)", (ROOT / "README.md").read_text()
     ):
         assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
         for variable in re.findall(r"([A-Z]+)=", rest):

@@ -1,10 +1,10 @@
 """Colours, markers and lines that the plots share."""
 
-# The order of matplotlib's tab10 in tones that colour-blind readers tell apart (the palette
-# "colorblind" of seaborn).
+# Tones that colour-blind readers tell apart (those of seaborn's palette "colorblind"), the seven
+# that are furthest from each other first.
 COLOURS = (
     "#0173B2", "#DE8F05", "#029E73", "#D55E00", "#CC78BC",
-    "#CA9161", "#FBAFE4", "#949494", "#ECE133", "#56B4E9",
+    "#56B4E9", "#4D4D4D", "#CA9161", "#FBAFE4", "#ECE133",
 )  # fmt: skip
 MISSING = "#D9D9D9"  # cells without a category
 MARKERS = ("^", "o", "s", "D", "v", "P")
