@@ -32,10 +32,10 @@ def repository(tmp_path):
         ignore = shutil.ignore_patterns("__pycache__")
         copy = shutil.copytree if source.is_dir() else shutil.copy2
         copy(source, tmp_path / part, **({"ignore": ignore} if source.is_dir() else {}))
-    edit(tmp_path / "config" / "simulations.yaml", lambda c: c["studies"]["kang"].update(cells=500))
+    edit(tmp_path / "config" / "simulations.yaml", lambda c: c["studies"]["kang"].update(cells=800))
     edit(
         tmp_path / "config" / "models.yaml",
-        lambda c: c["kang"].update(n_hidden=64, max_epochs=40, learning_rate=1e-3),
+        lambda c: c["kang"].update(n_hidden=256, batch_size=32, learning_rate=1e-3, max_epochs=60),
     )
     return tmp_path
 
@@ -217,7 +217,7 @@ def test_a_changed_raw_file_is_found_by_verify(repository):
 
 
 def test_model_json_tells_how_it_was_made(repository):
-    snakemake(repository, MODEL, "--config", "seeds=[7]", "--", MODEL.replace("seed1", "seed7"))
+    snakemake(repository, "--config", "seeds=[7]", "--", MODEL.replace("seed1", "seed7"))
     described = json.loads((repository / MODEL.replace("seed1", "seed7")).read_text())
     assert described["training"]["seed"] == 7
     assert described["training"]["device"] == "cpu"
