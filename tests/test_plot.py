@@ -13,7 +13,7 @@ from scipy.optimize import minimize
 
 from vega import plot
 from vega.plot.colours import BLUE, COLOURS, GREY, MISSING, PURPLE, RED
-from vega.plot.gsea import AREA_PER_GENE
+from vega.plot.gsea import dot_area
 from vega.plot.names import spread
 
 
@@ -214,7 +214,7 @@ def test_comparison_areas_are_the_set_sizes(ax, table):
     area = {(round(d.x, 6), round(d.y, 6)): d.area for d in drawn.itertuples()}
     for row in table.itertuples():
         key = round(row.neg_log10_fdr, 6), round(min(10, abs(row.log_bf)), 6)
-        assert area[key] == pytest.approx(AREA_PER_GENE * row.n_genes)
+        assert area[key] == pytest.approx(dot_area(row.n_genes))
 
 
 def test_set_size_counts_the_sets_above_the_line(ax, table):

@@ -14,6 +14,7 @@ from vega.plot.names import names_beside
 
 FOUND_BY = {"VEGA only": RED, "both": PURPLE, "GSEA only": BLUE, "neither": GREY}
 AREA_PER_GENE = 0.12  # square points: 1,000 genes are a dot 12 points wide
+SMALLEST_AREA = 5.0  # a set of few genes is seen too
 
 
 def gsea_comparison(
@@ -47,7 +48,7 @@ def gsea_comparison(
     strength = table["log_bf"].abs()
     x, y = table["neg_log10_fdr"], strength.clip(upper=clip)
     finder = found_by(table, bayes_factor, fdr)
-    area = AREA_PER_GENE * table["n_genes"]
+    area = dot_area(table["n_genes"])
     for marker, rows in clipped_markers(strength, clip, "^", "v"):
         ax.scatter(
             x[rows], y[rows], s=area[rows], c=finder[rows].map(FOUND_BY), marker=marker,
@@ -73,6 +74,11 @@ def gsea_comparison(
     return ax
 
 
+def dot_area(n_genes):
+    """Area of the dot of a gene set, in square points: linear in its size."""
+    return SMALLEST_AREA + AREA_PER_GENE * n_genes
+
+
 def found_by(table: pd.DataFrame, bayes_factor: float, fdr: float) -> pd.Series:
     """Who finds each gene set: `VEGA only`, `GSEA only`, `both` or `neither`."""
     vega = table["log_bf"].abs() > bayes_factor
@@ -94,7 +100,7 @@ def _legends(ax: Axes, finder: pd.Series) -> None:
     ]
     ax.add_artist(ax.legend(handles=found, bbox_to_anchor=(-0.1, 1.13), **style))
     sizes = [
-        ax.scatter([], [], s=AREA_PER_GENE * n, c=GREY, linewidths=0, label=label)
+        ax.scatter([], [], s=dot_area(n), c=GREY, linewidths=0, label=label)
         for n, label in ((10, "10"), (100, "100"), (1000, "1,000 genes"))
     ]
     ax.legend(handles=sizes, bbox_to_anchor=(-0.1, 1.03), **style)
