@@ -1,6 +1,7 @@
 """Training a model of `config/models.yaml` on a preprocessed study."""
 
 import logging
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from vega.model import resolve_device
 
 log = logging.getLogger(__name__)
 
-CHECKPOINT = "checkpoint.safetensors"
+CHECKPOINT = Path("checkpoint", "state.safetensors")  # a folder of its own, gone in the end
 ARCHITECTURE = (
     "extra_nodes", "n_hidden", "n_layers", "dropout", "latent_dropout", "beta", "positive",
 )  # fmt: skip
@@ -60,6 +61,7 @@ def train_model(
         If data, gene sets or device do not allow it.
     """
     torch.set_num_threads(threads)
+    _tidy(folder)
     try:
         batches = _batches(adata, config["batch_key"])
         model = VEGA(
@@ -84,7 +86,17 @@ def train_model(
         raise InputError(str(error)) from None
     log.info("%d epochs, losses per cell: %s", len(history), history.iloc[-1].to_dict())
     model.save(folder)
+    shutil.rmtree(folder / CHECKPOINT.parent)
     return model
+
+
+def _tidy(folder: Path) -> None:
+    """Remove what an attempt that was killed while it wrote has left half written."""
+    checkpoint = folder / CHECKPOINT
+    checkpoint.parent.mkdir(parents=True, exist_ok=True)
+    for file in (*folder.glob(".*"), *checkpoint.parent.iterdir()):
+        if file.is_file() and file != checkpoint:
+            file.unlink()
 
 
 def choose_device(device: str, given_gpu: bool, require_gpu: bool) -> str:

@@ -201,6 +201,14 @@ def test_train_model_follows_its_entry_and_leaves_a_whole_folder(tmp_path):
         study="x", gene_sets="sets.gmt", max_genes=5, extra_nodes=2, n_hidden=8, n_layers=1,
         max_epochs=3, batch_key="run", batch_size=20, positive=False,
     ).training_settings()  # fmt: skip
+    # What a killed attempt may leave is no obstacle, and is gone afterwards.
+    (tmp_path / "m" / "checkpoint").mkdir(parents=True)
+    for stale in (
+        ".part-x-weights.safetensors",
+        "checkpoint/.tmp1",
+        "checkpoint/state.safetensors",
+    ):
+        (tmp_path / "m" / stale).write_bytes(b"half")
     model = train_model(data, gmt, tmp_path / "m", entry, seed=4)
     assert model.gmvs == ["SMALL", "UNANNOTATED_1", "UNANNOTATED_2"]
     assert model.batches == ["r1", "r2", "r3"]
@@ -210,7 +218,8 @@ def test_train_model_follows_its_entry_and_leaves_a_whole_folder(tmp_path):
     assert described["architecture"]["n_layers"] == 1
     assert described["architecture"]["positive"] is False
     assert described["losses"]["epochs"] == 3
-    assert not (tmp_path / "m" / "checkpoint.safetensors").exists()
+    left = {path.name for path in (tmp_path / "m").iterdir()}
+    assert left == {"weights.safetensors", "model.json", "history.tsv"}
     with pytest.raises(InputError, match="batch_key: the study has no column lane; it has run"):
         train_model(data, gmt, tmp_path / "n", {**entry, "batch_key": "lane"}, seed=1)
     gmt.write_text("OTHER\t-\tx1\tx2\n")
