@@ -1,5 +1,6 @@
 # What all phases share: the checked configuration, the folder of the run, the package's sources.
-# in: config/   out: the names CONFIG, SETTINGS, RUN, LOGS, SEED, VEGA_SOURCES
+# in: config/   out: the names CONFIG, SETTINGS, RUN, LOGS, SEED, VEGA_SOURCES, and functions that
+# give inputs and outputs of rules
 
 import fcntl
 import os
@@ -27,6 +28,23 @@ SEED = SETTINGS.seeds[0]  # the seed whose model draws the figures
 # Snakemake only watches a rule's own script: naming the sources as input makes an edited package
 # train again.
 VEGA_SOURCES = sorted(map(str, Path("vega").glob("*.py")))
+
+
+def study_data(wildcards):
+    return f"{RUN}/data/{CONFIG.models[wildcards.model].study}.h5ad"
+
+
+def gene_set_file(wildcards):
+    return f"{RUN}/raw/gene_sets/{CONFIG.models[wildcards.model].gene_sets}"
+
+
+def raw_outputs(study, files):
+    """Raw files of a study (or `gene_sets`) and their provenance, as outputs of a rule."""
+    folder = f"{RUN}/raw/{study}"
+    return {
+        "raw": [f"{folder}/{file}" for file in files],
+        "provenance": [f"{folder}/.provenance/{file}.json" for file in files],
+    }
 
 
 def forget_stale_locks():

@@ -4,14 +4,6 @@
 
 if SETTINGS.data == "simulated":
 
-    def raw_outputs(study, files):
-        """Raw files of a study (or `gene_sets`) and their provenance, as outputs of a rule."""
-        folder = f"{RUN}/raw/{study}"
-        return {
-            "raw": [f"{folder}/{file}" for file in files],
-            "provenance": [f"{folder}/.provenance/{file}.json" for file in files],
-        }
-
     GMT_FILES = sorted(
         {CONFIG.models[model].gene_sets for model in CONFIG.selected_models}
     )

@@ -2,14 +2,6 @@
 # out: results/<run>/models/<model>/seed<N>/{weights.safetensors,model.json,history.tsv}
 
 
-def study_data(wildcards):
-    return f"{RUN}/data/{CONFIG.models[wildcards.model].study}.h5ad"
-
-
-def gene_set_file(wildcards):
-    return f"{RUN}/raw/gene_sets/{CONFIG.models[wildcards.model].gene_sets}"
-
-
 # The state of an unfinished training is kept beside these files, and is no output of the rule, so
 # that Snakemake leaves it where it is when a run breaks off.
 rule train:
