@@ -6,6 +6,8 @@ writes both). A wrong entry raises one `InputError` line that names the file and
 """
 
 import csv
+import hashlib
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -20,6 +22,7 @@ from pydantic import (
     PositiveFloat,
     PositiveInt,
     ValidationError,
+    field_validator,
     model_validator,
 )
 
@@ -42,9 +45,10 @@ class Settings(Model):
     """The switches of a run (`config/config.yaml`, or `--config` on the command line)."""
 
     run: Name = Field("paper", description="Name of the run; results go to `results/<run>/`.")
-    data: Literal["public", "simulated"] = Field(
-        "public", description="Raw files from the public sources, or simulated with known truth."
-    )
+    data: Literal["public", "authors", "simulated"] = Field(
+        "public", description="Raw files from the public sources, the authors' processed data, or "
+        "simulated with known truth."
+    )  # fmt: skip
     mirror: str | None = Field(
         None, description="Folder or URL with `<study>/<file>` and `SHA256SUMS`, used instead of "
         "the public sources."
@@ -64,31 +68,86 @@ class Settings(Model):
     require_gpu: bool = Field(
         False, description="Whether a training rule that was given a GPU and finds none stops."
     )
+    training: dict[str, float] = Field(
+        {}, description="Settings that all models take instead of their own, for trials."
+    )
 
 
 # ---------------------------------------------------------------- studies.yaml
 
 
 class Matrix(Model):
-    """One count matrix of a study, in Matrix Market form with its side files."""
+    """One count matrix of a study."""
 
-    matrix: str = Field(description="File of the matrix, genes down and cells across.")
-    barcodes: str = Field(description="File of the cell barcodes, one a line.")
-    genes: str = Field(description="File of the genes: Ensembl id, symbol.")
+    archive: str | None = Field(
+        None, description="Archive (tar or zip) whose members the other files are."
+    )
+    matrix: str = Field(
+        description="File of the counts: genes down and cells across, or an h5ad file."
+    )
+    barcodes: str | None = Field(None, description="`mtx`: file of the cell barcodes, one a line.")
+    genes: str | None = Field(None, description="`mtx`: file of the genes: Ensembl id, symbol.")
+    layer: str | None = Field(None, description="`h5ad`: layer of the counts, if not `X`.")
+    no_genes: str | None = Field(
+        None, description="`table`: regular expression of row names that are no genes."
+    )
+    cell_name: str | None = Field(
+        None, description="Regular expression of cell names; its named groups become columns."
+    )
+    columns: dict[str, str] = Field(
+        {}, description="`h5ad`: columns of its cells that are kept: their name -> ours."
+    )
+    values: dict[str, dict[str, str]] = Field(
+        {}, description="Per column of ours: what the cell names or the file say -> what we say."
+    )
     obs: dict[str, str] = Field({}, description="Columns that hold for all cells of this matrix.")
+
+    @field_validator("no_genes", "cell_name")
+    @classmethod
+    def _pattern(cls, value: str | None) -> str | None:
+        try:
+            re.compile(value or "")
+        except re.error as error:
+            raise ValueError(f"not a regular expression: {error}") from None
+        return value
+
+    @property
+    def name(self) -> str:
+        """What it is called: its archive or, without one, its file of counts."""
+        return self.archive or self.matrix
+
+    @property
+    def files(self) -> list[str]:
+        """Raw files that hold it."""
+        parts = [self.matrix, self.barcodes, self.genes]
+        return [self.archive] if self.archive else [part for part in parts if part]
 
 
 class Annotation(Model):
-    """The table that says what each cell is."""
+    """A table that says what the cells are: delimited, of an h5ad file, or GEO's family file."""
 
-    file: str = Field(description="Delimited table with one row per cell.")
+    archive: str | None = Field(None, description="Archive (tar or zip) whose member the file is.")
+    file: str = Field(description="The table, with one row per cell (or per value of `match`).")
+    matrix: str | None = Field(
+        None, description="`archive` or `matrix` of the only matrix whose cells it describes."
+    )
+    skip_rows: NonNegativeInt = Field(0, description="Lines between header and first row.")
+    barcode: str | None = Field(
+        None, description="The cell's name in terms of the columns, such as `{plate}.{well}`; "
+        "the row name by default."
+    )  # fmt: skip
     columns: dict[str, str] = Field(description="Its columns that are kept: their name -> ours.")
     values: dict[str, dict[str, str]] = Field(
         {}, description="Per column of ours: what the table says -> what we say."
     )
     match: list[str] = Field(
-        ["barcode"], description="What identifies a cell, `barcode` (the row name) among it."
+        ["barcode"], description="What identifies a row: `barcode`, or columns of ours."
     )
+
+    @property
+    def files(self) -> list[str]:
+        """Raw file that holds it."""
+        return [self.archive or self.file]
 
 
 class Relabel(Model):
@@ -117,6 +176,19 @@ class Step(Model):
     highly_variable: PositiveInt | None = Field(
         None, description="Keep so many highly variable genes (on normalised data)."
     )
+    each: "StepsOfEach | None" = Field(
+        None, description="Do some steps apart for each value of a column; genes all keep remain."
+    )
+    orthologs: str | None = Field(
+        None, description="BioMart table among the raw files; genes are renamed to their "
+        "one-to-one orthologs, others dropped."
+    )  # fmt: skip
+    reindex: Name | None = Field(
+        None, description="Take the genes of another study, in its order; absent ones are zero."
+    )
+    processed: Literal[True] | None = Field(
+        None, description="The matrix is log-normalised already, there are no counts."
+    )
 
     @model_validator(mode="after")
     def _one(self):
@@ -139,30 +211,76 @@ class Step(Model):
         return getattr(self, self.name)
 
 
-class Study(Model):
-    """A study: its raw matrices, its annotation and how it is preprocessed."""
+class StepsOfEach(Model):
+    """Steps for each value of a column."""
+
+    column: str = Field(description="The column.")
+    steps: list[Step] = Field(min_length=1, description="The steps.")
+
+
+class Source(Model):
+    """Where a study's cells come from, and how they are preprocessed."""
+
+    raw: Name | None = Field(
+        None, description="Folder of the raw files, for studies that share them; its own name."
+    )
+    format: Literal["mtx", "table", "h5ad"] = Field(description="Format of the matrices.")
+    matrices: list[Matrix] = Field(min_length=1, description="The matrices, joined in order.")
+    annotations: list[Annotation] = Field([], description="What each cell is.")
+    steps: list[Step] = Field(min_length=1, description="Preprocessing, in order.")
+
+    @property
+    def files(self) -> list[str]:
+        """Raw files, each once, in the order of use."""
+        names = [f for part in (*self.matrices, *self.annotations) for f in part.files]
+        names += [self.ortholog_table] if self.ortholog_table else []
+        return list(dict.fromkeys(names))
+
+    @model_validator(mode="after")
+    def _parts_fit(self):
+        for number, matrix in enumerate(self.matrices):
+            if self.format == "mtx" and not (matrix.barcodes and matrix.genes):
+                raise ValueError(f"matrices.{number}: mtx needs files of barcodes and of genes")
+        names = [matrix.name for matrix in self.matrices]
+        for number, annotation in enumerate(self.annotations):
+            if annotation.matrix not in (None, *names):
+                raise ValueError(
+                    f"annotations.{number}.matrix: {annotation.matrix} is not among "
+                    f"{', '.join(names)}"
+                )
+        return self
+
+    @property
+    def ortholog_table(self) -> str | None:
+        """Raw file of the orthologs that its genes are renamed to."""
+        return next((step.orthologs for step in self.steps if step.orthologs), None)
+
+    @property
+    def reindexed_to(self) -> str | None:
+        """Study whose genes this one takes."""
+        return next((step.reindex for step in self.steps if step.reindex), None)
+
+
+class Study(Source):
+    """A study: what it is, its raw matrices, its annotation and how it is preprocessed."""
 
     title: str = Field(description="One line for captions.")
     series: str | None = Field(None, description="GEO accession, for sample annotations.")
     organism: Literal["human", "mouse"] = Field("human", description="Species of the symbols.")
-    format: Literal["mtx"] = Field(description="Format of the matrices.")
-    matrices: list[Matrix] = Field(min_length=1, description="The matrices, joined in order.")
-    annotation: Annotation | None = Field(None, description="What each cell is.")
-    steps: list[Step] = Field(min_length=1, description="Preprocessing, in order.")
+    authors: Source | None = Field(
+        None, description="The same study from the authors' processed data (`data: authors`)."
+    )
     cell_types: list[str] = Field([], description="Order of the types in figures and colours.")
     conditions: list[str] = Field([], description="Order of the conditions, control first.")
-
-    @property
-    def files(self) -> list[str]:
-        """Raw files of the study, each once, in the order of use."""
-        names = [f for m in self.matrices for f in (m.matrix, m.barcodes, m.genes)]
-        names += [self.annotation.file] if self.annotation else []
-        return list(dict.fromkeys(names))
 
     @property
     def family_file(self) -> str | None:
         """GEO's file of the series with its sample annotations."""
         return f"{self.series}_family.soft.gz" if self.series else None
+
+    def from_authors(self) -> "Study":
+        """The study with the authors' processed data as its source; itself if there are none."""
+        return self.model_copy(update=dict(self.authors)) if self.authors else self
 
 
 # ---------------------------------------------------------------- models.yaml
@@ -175,6 +293,9 @@ class Contrast(Model):
     column: str = Field(description="Column that tells the groups apart.")
     group: str = Field(description="The group whose higher activity gives a positive Bayes factor.")
     reference: str = Field(description="The group it is compared with.")
+    by: str | None = Field(
+        None, description="One comparison for each value of this column, which names the group."
+    )
     gsea: bool = Field(False, description="Whether GSEA is run on the same cells.")
 
 
@@ -186,6 +307,21 @@ class ModelConfig(Model):
     min_genes: NonNegativeInt = Field(0, description="Smallest gene set used, as published.")
     max_genes: PositiveInt = Field(5000, description="Largest gene set used, as published.")
     extra_nodes: NonNegativeInt = Field(1, description="Fully connected extra latent variables.")
+    cells: dict[str, list[str]] = Field(
+        {}, description="Only cells with these values are learnt from."
+    )
+    leave_out: dict[str, list[str]] = Field(
+        {}, description="Cells with all of these values are not learnt from."
+    )
+    each: str | None = Field(
+        None, description="Column of types: one model for each, which is added to `leave_out`."
+    )
+    embedding: Literal["umap", "tsne", "none"] = Field(
+        "umap", description="Two-dimensional embedding of the posterior means."
+    )
+    tsne_learning_rate: PositiveFloat | None = Field(
+        None, description="Learning rate of t-SNE, if not scikit-learn's."
+    )
     batch_key: str | None = Field(None, description="Column of the batch given to the decoder.")
     n_hidden: PositiveInt = Field(800, description="Width of the encoder's hidden layers.")
     n_layers: PositiveInt = Field(2, description="Number of hidden layers of the encoder.")
@@ -209,11 +345,18 @@ class ModelConfig(Model):
         None, description="Column whose every value is compared with all other cells."
     )
 
-    def training_settings(self, fidelity: str = "published") -> dict[str, Any]:
-        """What a trained model depends on: all but the questions asked of it afterwards."""
-        asked = {"contrasts", "one_vs_rest"}
+    def training_settings(
+        self, fidelity: str = "published", instead: dict[str, float] | None = None
+    ) -> dict[str, Any]:
+        """What a trained model depends on: all but the questions asked of it afterwards.
+
+        `instead` holds settings that are taken in place of the model's own.
+        """
+        asked = {"contrasts", "one_vs_rest", "embedding", "tsne_learning_rate", "each"}
         changed = self.corrected if fidelity == "corrected" else {}
-        entry = type(self).model_validate({**self.model_dump(exclude={"corrected"}), **changed})
+        entry = type(self).model_validate(
+            {**self.model_dump(exclude={"corrected"}), **changed, **(instead or {})}
+        )
         return entry.model_dump(exclude={"study", "gene_sets", "corrected", *asked})
 
     def questions(self) -> dict[str, Any]:
@@ -247,12 +390,14 @@ class SimulatedSets(Model):
     """A simulated GMT file: the named sets, then random ones of log-normal size."""
 
     prefix: str = Field("", description="Prefix of the random sets' names.")
-    sets: NonNegativeInt = Field(description="Number of random sets.")
-    median_size: PositiveInt = Field(description="Median size of the random sets.")
-    size_log_sd: NonNegativeFloat = Field(description="SD of the natural log of their sizes.")
-    min_size: PositiveInt = Field(description="Smallest random set.")
-    max_size: PositiveInt = Field(description="Largest random set.")
+    sets: NonNegativeInt = Field(0, description="Number of random sets.")
+    median_size: PositiveInt = Field(30, description="Median size of the random sets.")
+    size_log_sd: NonNegativeFloat = Field(1, description="SD of the natural log of their sizes.")
+    min_size: PositiveInt = Field(1, description="Smallest random set.")
+    max_size: PositiveInt = Field(5000, description="Largest random set.")
+    names: list[str] = Field([], description="Names of the random sets; the rest is numbered.")
     named: dict[str, NamedSet] = Field({}, description="The named sets.")
+    extends: str | None = Field(None, description="GMT file whose sets come before these.")
 
 
 class SimulatedType(Model):
@@ -265,22 +410,86 @@ class SimulatedType(Model):
     )
 
 
+class SimulatedColumn(Model):
+    """A column of the simulated cells: drawn at random, or following another column."""
+
+    shares: list[str] | dict[str, PositiveFloat] = Field(
+        [], description="Values that are drawn, all alike or with these relative shares."
+    )
+    within: dict[str, list[str]] = Field({}, description="Only these cells draw a value.")
+    of: Name | None = Field(None, description="Column that it follows instead of being drawn.")
+    values: dict[str, str] = Field({}, description="Its value for each value of that column.")
+    otherwise: str | None = Field(None, description="Value of all other cells.")
+    log2_sd: NonNegativeFloat = Field(
+        0, description="SD of the log2 fold changes that each of its values has, gene by gene."
+    )
+
+    @property
+    def choices(self) -> list[str]:
+        """All its values, each once."""
+        values = self.values.values() if self.of else self.shares
+        return list(dict.fromkeys([*values, *filter(None, [self.otherwise])]))
+
+    @model_validator(mode="after")
+    def _one(self):
+        if bool(self.shares) == bool(self.of):
+            raise ValueError("a column has either shares or the column that it is of")
+        return self
+
+
+class SimulatedTable(Model):
+    """A file of a simulated study as its source writes it: counts, or what the cells are."""
+
+    normalised: PositiveFloat | None = Field(
+        None, description="`h5ad`: counts per cell, whose log1p the file has instead of counts."
+    )
+    separator: Literal["tab", "comma", "blank"] = Field("tab", description="Between the fields.")
+    quoted: bool = Field(False, description="Whether names stand in quotes.")
+    row_names: str | None = Field(
+        None, description="Counts: what the header calls the row names; by default, as R does, "
+        "it does not count them."
+    )  # fmt: skip
+    summary_rows: list[str] = Field([], description="Counts: last rows that are no genes.")
+    columns: dict[str, str] = Field(
+        {}, description="Its columns -> those of the simulated cells; `name` is the cell's. "
+        "Without it the name comes first and, as in R, the header does not count it."
+    )  # fmt: skip
+    second_header: list[str] = Field([], description="A row between header and first row.")
+    missing: str | None = Field(
+        None, description="What stands for a type that is not known; without it there is no row."
+    )
+
+
 class Programme(Model):
     """A planted activity: genes of one set, shifted in some of the cells."""
 
-    gene_set: str = Field(description="A named gene set.")
+    gene_set: str | None = Field(None, description="A named gene set.")
+    genes: list[str] = Field([], description="Further genes that respond.")
     where: dict[str, list[str]] = Field({}, description="Only cells with these values.")
     effect: float = Field(description="log2 fold change; programmes that meet in a cell add up.")
     share: Annotated[float, Field(gt=0, le=1)] = Field(
         1, description="Share of the set's genes that respond, its real symbols first."
     )
 
+    @model_validator(mode="after")
+    def _some_genes(self):
+        if not (self.gene_set or self.genes):
+            raise ValueError("a programme has a gene_set, genes or both")
+        return self
+
 
 class Simulation(Model):
     """A simulated study: the cells, the noise and the planted programmes."""
 
     seed: PositiveInt = Field(1, description="Seed of the study's cells and counts.")
+    gene_sets: str = Field(description="GMT file whose genes it measures and programmes name.")
+    outside: list[str] = Field([], description="Symbols that it measures besides.")
     cells: PositiveInt = Field(description="Cells, spread evenly over the study's matrices.")
+    name: str = Field(
+        "{bases}-1", description="A cell's name in terms of its columns; `bases` are its barcode, "
+        "`plate` and `well` its place."
+    )  # fmt: skip
+    barcode_bases: PositiveInt = Field(14, description="Length of the barcodes.")
     library: PositiveFloat = Field(
         description="Median counts of a cell of library size 1, before any fold change."
     )
@@ -292,16 +501,20 @@ class Simulation(Model):
     marker_log2: PositiveFloat = Field(
         description="Mean log2 fold change of markers, exponentially distributed."
     )
-    cell_types: dict[str, SimulatedType] = Field(min_length=1, description="The cell types.")
-    donors: list[str] = Field(min_length=1, description="Names of the donors.")
-    donor_log2_sd: NonNegativeFloat = Field(0, description="SD of the donors' log2 fold changes.")
+    type_column: Name = Field("cell_type", description="Column of the types.")
+    types: dict[str, SimulatedType] = Field(
+        min_length=1, description="The cell types, or whatever else has markers of its own."
+    )
+    columns: dict[Name, SimulatedColumn] = Field(
+        {}, description="Further columns of the cells; one may refer to those before it."
+    )
     doublets: Share = Field(0, description="Share of cells that hold the profile of another too.")
     unlabelled: Share = Field(0, description="Share of cells whose type the annotation misses.")
     low_quality: Share = Field(0, description="Share of cells with a quarter of the counts.")
     shared_barcodes: NonNegativeInt = Field(
         0, description="Barcodes that every matrix has in common with the first."
     )
-    header: list[str] = Field([], description="Columns of the annotation, as the source has them.")
+    tables: dict[str, SimulatedTable] = Field({}, description="How the source writes its files.")
     programmes: list[Programme] = Field([], description="The planted truth.")
 
 
@@ -310,7 +523,9 @@ class Simulations(Model):
 
     genes: SimulatedGenes = Field(description="The genes of all simulated studies.")
     gene_sets: dict[str, SimulatedSets] = Field(description="The gene sets, by GMT file.")
-    studies: dict[Name, Simulation] = Field(description="The studies, by name in `studies.yaml`.")
+    studies: dict[Name, Simulation] = Field(
+        description="The studies, by the folder of their raw files."
+    )
 
 
 # ---------------------------------------------------------------- figures.yaml, files.tsv
@@ -321,6 +536,9 @@ class FigureConfig(Model):
 
     title: str = Field(description="Title of the page.")
     studies: list[Name] = Field(min_length=1, description="Studies without which it is left out.")
+    models: list[Name] = Field([], description="Models whose latent space and contrasts it shows.")
+    tables: list[str] = Field([], description="Further tables it shows, by name.")
+    expression: list[Name] = Field([], description="Studies whose expression it shows.")
     panels: list[Name] = Field(min_length=1, description="Panels in the order of the page.")
 
 
@@ -335,6 +553,12 @@ class File(Model):
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = Field(
         None, description="SHA-256. Without any checksum the file is pinned on first use."
     )
+    note: str | None = Field(None, description="What to know where the file cannot be had.")
+
+
+def slug(name: str) -> str:
+    """A name as part of a path: letters and digits, the rest a dash."""
+    return re.sub(r"[^A-Za-z0-9]+", "-", name)
 
 
 class Config(Model):
@@ -347,6 +571,10 @@ class Config(Model):
     simulations: Simulations
     files: list[File]
 
+    def digest(self) -> str:
+        """The same for the same configuration."""
+        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:16]
+
     @property
     def selected_studies(self) -> list[str]:
         """Studies of this run, in the order of `studies.yaml`."""
@@ -354,24 +582,108 @@ class Config(Model):
         if asked == "all":
             return list(self.studies)
         asked = asked.replace(",", " ").split() if isinstance(asked, str) else asked
-        unknown = [s for s in asked if s not in self.studies]
+        unknown = [
+            s for s in asked if s not in {*self.studies, *map(self.raw_folder, self.studies)}
+        ]
         if unknown or not asked:
             raise InputError(
                 f"config: studies: {', '.join(unknown) or 'none'} is not in config/studies.yaml; "
                 f"choose from {', '.join(self.studies)} or all"
             )
-        return [s for s in self.studies if s in asked]
+        return [s for s in self.studies if {s, self.raw_folder(s)}.intersection(asked)]
 
     @property
     def selected_models(self) -> list[str]:
-        """Models whose study is part of this run."""
-        return [m for m, c in self.models.items() if c.study in self.selected_studies]
+        """Models whose study is part of this run, the members of a family one by one."""
+        return [
+            member
+            for name, model in self.models.items()
+            if model.study in self.selected_studies
+            for member in self.members(name)
+        ]
+
+    def members(self, name: str) -> list[str]:
+        """Models of an entry of `models.yaml`: itself, or one for each left-out cell type."""
+        if self.models[name].each is None:
+            return [name]
+        return [f"{name}_{slug(t)}" for t in self.studies[self.models[name].study].cell_types]
+
+    def model(self, member: str) -> ModelConfig:
+        """The settings of a model, or of a member of a family."""
+        for name, model in self.models.items():
+            if member in self.members(name):
+                if model.each is None:
+                    return model
+                cell_type = self.studies[model.study].cell_types[self.members(name).index(member)]
+                leave_out = {**model.leave_out, model.each: [cell_type]}
+                return model.model_copy(update={"leave_out": leave_out, "each": None})
+        raise InputError(f"config/models.yaml: there is no model {member}")
+
+    def is_shown(self, member: str) -> bool:
+        """Whether a model's latent space is of interest, beyond what it says of unseen cells."""
+        return self.model(member).embedding != "none" or self.asks_contrasts(member)
+
+    def asks_gsea(self, member: str) -> bool:
+        """Whether GSEA is run beside a model's contrasts."""
+        return any(contrast.gsea for contrast in self.model(member).contrasts.values())
+
+    def asks_contrasts(self, member: str) -> bool:
+        """Whether a model is asked for differential activity."""
+        model = self.model(member)
+        return bool(model.contrasts or model.one_vs_rest)
+
+    def raw_folder(self, study: str) -> str:
+        """Folder of a study's raw files, below `raw/`."""
+        return self.studies[study].raw or study
+
+    def raw_source(self, folder: str) -> Study:
+        """All studies that share a folder of raw files as one: each matrix and annotation once."""
+        members = [study for name, study in self.studies.items() if self.raw_folder(name) == folder]
+        parts = {
+            part: [entry for i, entry in enumerate(entries) if entry not in entries[:i]]
+            for part in ("matrices", "annotations")
+            if (entries := [entry for study in members for entry in getattr(study, part)])
+        }
+        return members[0].model_copy(update={**parts, "authors": None})
+
+    @property
+    def standard_models(self) -> list[str]:
+        """Models of this run that no figure names, and that have something to show.
+
+        Each has a standard page instead.
+        """
+        shown = {m for figure in self.figures.values() for m in figure.models}
+        named = {member for name in shown for member in self.members(name)}
+        return [
+            member
+            for member in self.selected_models
+            if member not in named
+            and (self.model(member).embedding != "none" or self.asks_contrasts(member))
+        ]
 
     @property
     def selected_figures(self) -> list[str]:
         """Figures whose studies are all part of this run."""
         chosen = set(self.selected_studies)
         return [f for f, c in self.figures.items() if chosen.issuperset(c.studies)]
+
+    @property
+    def needed_studies(self) -> list[str]:
+        """Studies of this run, and those whose genes they take."""
+        needed = set(self.selected_studies)
+        while more := {self.studies[s].reindexed_to for s in needed} - {None} - needed:
+            needed |= more
+        return [s for s in self.studies if s in needed]
+
+    @property
+    def left_out(self) -> dict[str, list[str]]:
+        """Figures that are not part of this run, with the studies they lack."""
+        chosen = set(self.selected_studies)
+        return {
+            name: [study for study in figure.studies if study not in chosen]
+            for name, figure in self.figures.items()
+            if not chosen.issuperset(figure.studies)
+        }
 
     @property
     def raw_files(self) -> list[tuple[str, str]]:
@@ -381,10 +693,13 @@ class Config(Model):
         simulated.
         """
         files = [
-            (study, file) for study in self.selected_studies for file in self.studies[study].files
+            (self.raw_folder(study), file)
+            for study in self.needed_studies
+            for file in self.studies[study].files
         ]
+        files = list(dict.fromkeys(files))
         if self.settings.data == "simulated":
-            used = dict.fromkeys(self.models[model].gene_sets for model in self.selected_models)
+            used = dict.fromkeys(self.model(model).gene_sets for model in self.selected_models)
             return files + [("gene_sets", gene_sets) for gene_sets in used]
         return files + [(row.study, row.file) for row in self.files if row.study == "gene_sets"]
 
@@ -436,6 +751,9 @@ def load(settings: dict[str, Any], folder: Path | str = "config") -> Config:
     )
     _cross_check(config, folder)
     _check_simulations(config, folder / "simulations.yaml")
+    if config.settings.data == "authors":
+        studies = {name: study.from_authors() for name, study in config.studies.items()}
+        config = config.model_copy(update={"studies": studies})
     return config
 
 
@@ -443,19 +761,24 @@ def _cross_check(config: Config, folder: Path) -> None:
     """Everything that one table says of another must be there."""
     config.selected_studies  # noqa: B018  (names an unknown study of the settings)
     for name, study in config.studies.items():
-        for file in study.files:
-            config.file(name, file)
+        for source in (study, study.from_authors()):
+            for file in source.files:
+                config.file(source.raw or name, file)
+        if study.reindexed_to:
+            others = [other for other in config.studies if other != name]
+            _known(study.reindexed_to, others, f"{folder / 'studies.yaml'}: {name}.reindex")
     for name, model in config.models.items():
         if model.study not in config.studies:
             raise InputError(
                 f"{folder / 'models.yaml'}: {name}.study: {model.study} is not in studies.yaml"
             )
         config.file("gene_sets", model.gene_sets)
+        plain = model.model_dump(exclude={"corrected"})
         _checked(
-            ModelConfig,
-            {**model.model_dump(exclude={"corrected"}), **model.corrected},
-            folder / "models.yaml",
-            f"{name}.corrected",
+            ModelConfig, {**plain, **model.corrected}, folder / "models.yaml", f"{name}.corrected"
+        )
+        _checked(
+            ModelConfig, {**plain, **config.settings.training}, folder / "config.yaml", "training"
         )
     for name, figure in config.figures.items():
         for study in figure.studies:
@@ -463,44 +786,72 @@ def _cross_check(config: Config, folder: Path) -> None:
                 raise InputError(
                     f"{folder / 'figures.yaml'}: {name}.studies: {study} is not in studies.yaml"
                 )
+        for model in figure.models:
+            _known(model, config.models, f"{folder / 'figures.yaml'}: {name}.models")
 
 
 def _check_simulations(config: Config, path: Path) -> None:
     """Everything that the simulations say of sets, studies and cells must be there."""
     table = config.simulations
     for file, sets in table.gene_sets.items():
+        if sets.extends is not None:
+            _known(sets.extends, table.gene_sets, f"{path}: gene_sets.{file}.extends")
         for name, named in sets.named.items():
             if named.subset_of is not None:
                 where = f"gene_sets.{file}.named.{name}.subset_of"
                 _known(named.subset_of, sets.named, f"{path}: {where}")
-    names = [name for sets in table.gene_sets.values() for name in sets.named]
-    for study, simulation in table.studies.items():
-        _known(study, config.studies, f"{path}: studies")
-        groups = simulated_groups(config.studies[study], simulation)
+    folders = [config.raw_folder(study) for study in config.studies]
+    for folder, simulation in table.studies.items():
+        where = f"{path}: studies.{folder}"
+        _known(folder, folders, f"{path}: studies")
+        _known(simulation.gene_sets, table.gene_sets, f"{where}.gene_sets")
+        source = config.raw_source(folder)
+        groups = simulated_groups(source, simulation)
+        for column, entry in simulation.columns.items():
+            before = dict(list(groups.items())[: list(groups).index(column)])
+            for other in filter(None, [entry.of, *entry.within]):
+                _known(other, before, f"{where}.columns.{column}: column")
         for i, programme in enumerate(simulation.programmes):
-            where = f"{path}: studies.{study}.programmes.{i}"
-            _known(programme.gene_set, names, f"{where}.gene_set")
+            if programme.gene_set is not None:
+                names = named_sets(table, simulation.gene_sets)
+                _known(programme.gene_set, names, f"{where}.programmes.{i}.gene_set")
             for column, values in programme.where.items():
-                _known(column, groups, f"{where}.where")
+                _known(column, groups, f"{where}.programmes.{i}.where")
                 for value in values:
-                    _known(value, groups[column], f"{where}.where.{column}")
-        annotation = config.studies[study].annotation
-        for column in annotation.columns if annotation else []:
-            _known(column, simulation.header, f"{path}: studies.{study}.header: annotation column")
+                    _known(value, groups[column], f"{where}.programmes.{i}.where.{column}")
+        described = {annotation.file: annotation.columns for annotation in source.annotations}
+        described |= {matrix.matrix: matrix.columns for matrix in source.matrices if matrix.columns}
+        for file, columns in described.items():
+            _known(file, simulation.tables, f"{where}.tables: file")
+            for column in columns:
+                there = simulation.tables[file].columns
+                _known(column, there, f"{where}.tables.{file}.columns: column")
     if config.settings.data == "simulated":
-        for study in config.selected_studies:
-            _known(study, table.studies, f"{path}: studies: data: simulated, but study")
+        for study in config.needed_studies:
+            folder = config.raw_folder(study)
+            _known(folder, table.studies, f"{path}: studies: data: simulated, but study")
         for model in config.selected_models:
-            gmt = config.models[model].gene_sets
+            gmt = config.model(model).gene_sets
             _known(gmt, table.gene_sets, f"{path}: gene_sets: data: simulated, but file")
 
 
+def named_sets(simulations: Simulations, file: str) -> dict[str, NamedSet]:
+    """Named sets of a simulated GMT file, those of the files it extends included."""
+    table = simulations.gene_sets[file]
+    before = named_sets(simulations, table.extends) if table.extends else {}
+    return before | table.named
+
+
 def simulated_groups(study: Study, simulation: Simulation) -> dict[str, list[str]]:
-    """What the cells of a simulated study can be told apart by: values by column."""
-    groups = {"cell_type": list(simulation.cell_types), "donor": simulation.donors}
+    """What the cells of a simulated study can be told apart by: values by column.
+
+    In the order in which they come to be: types, what the matrices say, further columns.
+    """
+    groups = {simulation.type_column: list(simulation.types)}
     for column in dict.fromkeys(c for m in study.matrices for c in m.obs):
-        groups[column] = [m.obs[column] for m in study.matrices if column in m.obs]
-    return groups
+        values = (m.obs[column] for m in study.matrices if column in m.obs)
+        groups[column] = list(dict.fromkeys(values))
+    return groups | {name: column.choices for name, column in simulation.columns.items()}
 
 
 def _known(value: str, choices: Iterable[str], where: str) -> None:

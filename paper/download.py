@@ -25,6 +25,7 @@ import pooch
 import requests
 import urllib3
 
+from paper import figshare
 from paper.config import File
 from paper.errors import InputError
 from paper.provenance import LOCK, TABLE, Measures, Pins, Provenance, known, measure, pin, record
@@ -84,9 +85,12 @@ def fetch(
             expected = _mirror_pins(mirror, name, pins, sleep)
         found = _right_already(target, expected)
         if not found:
-            log.info("%s: from %s", name, source)
+            listed = _attempts(lambda: _listed(source), name, sleep)
+            url, said = listed or (source, expected)
+            must = expected if expected.checksum else said
+            log.info("%s: from %s", name, url)
             with written_whole(target) as part:
-                found = _attempts(lambda: _get(source, part, expected, progress), name, sleep)
+                found = _attempts(lambda: _get(url, part, must, progress), name, sleep)
                 # Another run may have pinned it in the meantime.
                 if not expected.checksum and (wrong := pin(row, found, lock).difference(found)):
                     raise _Failure(wrong)
@@ -98,7 +102,8 @@ def fetch(
             identity = "mirror"
         return record(target, source, identity, found, pins.values)
     except _Failure as failure:
-        raise InputError(_in_words(failure, name, source, mirror, expected.origin)) from None
+        words = _in_words(failure, name, source, mirror, expected.origin)
+        raise InputError(f"{words} ({row.note})" if row.note else words) from None
     except OSError as error:
         where = error.filename or target
         raise InputError(f"{name}: {where}: {error.strerror or error}; nothing was kept") from None
@@ -110,6 +115,15 @@ def _right_already(target: Path, expected: Pins) -> Measures | None:
         return None
     found = measure(target)
     return None if expected.difference(found) else found
+
+
+def _listed(source: str) -> tuple[str, Pins] | None:
+    """Where a file of figshare is and what it must be, as its listing says."""
+    try:
+        file = figshare.find(source, timeout=TIMEOUT, headers=HEADERS)
+    except (requests.RequestException, ValueError) as error:
+        raise _failure(error) or _Failure(_one_line(error)) from None
+    return file and (file.url, Pins("figshare's listing", {"bytes": file.bytes, "md5": file.md5}))
 
 
 def _get(source: str, part: Path, expected: Pins, progress: bool) -> Measures:

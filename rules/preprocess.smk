@@ -1,5 +1,6 @@
 # From raw counts to normalised cells, as the study's entry in config/studies.yaml says.
-# in:  raw/<study>/ with the records of the download, raw/gene_sets/ of the study's models
+# in:  raw/<study>/ with the records of the download, raw/gene_sets/ of the study's models, and
+#      data/<other>.h5ad of the study whose genes it takes
 # out: data/<study>.h5ad, tables/<study>_qc.tsv, figures/qc/<study>.{png,pdf}
 
 
@@ -7,20 +8,27 @@ rule preprocess:
     """Reads a study's counts and annotation, filters and normalises its cells."""
     input:
         raw=lambda w: [
-            f"{RUN}/raw/{w.study}/{f}" for f in CONFIG.studies[w.study].files
+            f"{RUN}/raw/{CONFIG.raw_folder(w.study)}/{f}"
+            for f in CONFIG.studies[w.study].files
         ],
         provenance=lambda w: [
-            f"{RUN}/raw/{w.study}/.provenance/{f}.json"
+            f"{RUN}/raw/{CONFIG.raw_folder(w.study)}/.provenance/{f}.json"
             for f in CONFIG.studies[w.study].files
         ],
         gene_sets=lambda w: sorted(
             {
-                f"{RUN}/raw/gene_sets/{m.gene_sets}"
-                for m in CONFIG.models.values()
-                if m.study == w.study
+                f"{RUN}/raw/gene_sets/{CONFIG.model(m).gene_sets}"
+                for m in CONFIG.selected_models
+                if CONFIG.model(m).study == w.study
             }
         ),
-        code=["paper/formats.py", "paper/preprocess.py", "paper/figures/qc.py"],
+        other=lambda w: [
+            f"{RUN}/data/{other}.h5ad"
+            for other in filter(None, [CONFIG.studies[w.study].reindexed_to])
+        ],
+        code=sorted(map(str, Path("paper/formats").glob("*.py")))
+        + ["paper/orthologs.py", "paper/preprocess.py", "paper/steps.py"]
+        + ["paper/figures/qc.py"],
     output:
         cells=f"{RUN}/data/{{study}}.h5ad",
         table=f"{RUN}/tables/{{study}}_qc.tsv",

@@ -25,12 +25,24 @@ def edit(path, change):
 
 def test_the_shipped_configuration_is_valid_and_complete():
     config = load(yaml.safe_load((ROOT / "config" / "config.yaml").read_text()), ROOT / "config")
-    assert config.selected_studies == ["kang"]
-    assert config.selected_figures == ["fig1", "sfig4", "sfig5"]
+    assert config.selected_studies == list(config.studies)
+    assert next(iter(config.studies)) == "kang" and "mixseq_brd3379" in config.studies
+    assert config.selected_figures == list(config.figures)
     assert ("kang", "GSM2560249_2.2.mtx.gz") in config.raw_files
     assert {f for s, f in config.raw_files if s == "gene_sets"} == {
         "reactomes.gmt", "hallmarks.gmt", "gbm_aracne.gmt", "reactomes_organoid_ct.gmt",
     }  # fmt: skip
+
+
+def test_a_study_left_out_leaves_out_its_figures_only():
+    config = load({"studies": "kang zheng"}, ROOT / "config")
+    assert set(config.selected_figures) == {"fig1", "fig4", "sfig4", "sfig5"}
+    assert config.left_out["fig3"] == ["field"]
+    assert "darmanis" in config.left_out["fig2"]
+    # A drug's study is chosen by the name of what they share, too.
+    assert load({"studies": "mixseq"}, ROOT / "config").selected_studies == [
+        "mixseq_trametinib", "mixseq_dabrafenib", "mixseq_navitoclax", "mixseq_brd3379",
+    ]  # fmt: skip
 
 
 def test_the_kang_model_is_the_published_one():
@@ -74,7 +86,7 @@ def test_fidelity_chooses_between_code_and_text():
         ({"seeds": [0]}, "config.yaml: seeds.0: Input should be greater than 0"),
         ({"run": "../x"}, "config.yaml: run: String should match"),
         ({"mirrow": "x"}, "config.yaml: mirrow: Extra inputs are not permitted"),
-        ({"studies": "kong"}, "kong is not in config/studies.yaml; choose from kang or all"),
+        ({"studies": "kong"}, "kong is not in config/studies.yaml; choose from kang, zheng"),
     ],
 )
 def test_a_wrong_setting_is_one_line(folder, settings, message):

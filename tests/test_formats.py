@@ -9,7 +9,9 @@ import yaml
 
 from paper.config import Study
 from paper.errors import InputError
-from paper.formats import check_namespace, read, read_table
+from paper.formats import check_namespace, read
+from paper.formats.annotations import read_table
+from paper.formats.files import RawFile
 
 GENES = [("ENSG00000000001", "CD3D"), ("ENSG00000000002", "LYZ"), ("ENSG00000000003", "LYZ")]
 CONTROL, STIMULATED = ["AAAC-1", "AAAG-1"], ["AAAC-1", "AAAT-1"]
@@ -31,15 +33,17 @@ def study(**changes):
             | {"obs": {"condition": condition}}
             for m, condition in (("a", "control"), ("b", "stimulated"))
         ],
-        "annotation": {
-            "file": "cells.tsv.gz",
-            "columns": {"stim": "condition", "cell": "cell_type", "multiplets": "multiplet"},
-            "values": {
-                "condition": {"ctrl": "control", "stim": "stimulated"},
-                "cell_type": {"B cells": "B", "NK cells": "NK"},
-            },
-            "match": ["condition", "barcode"],
-        },
+        "annotations": [
+            {
+                "file": "cells.tsv.gz",
+                "columns": {"stim": "condition", "cell": "cell_type", "multiplets": "multiplet"},
+                "values": {
+                    "condition": {"ctrl": "control", "stim": "stimulated"},
+                    "cell_type": {"B cells": "B", "NK cells": "NK"},
+                },
+                "match": ["condition", "barcode"],
+            }
+        ],
         "steps": [{"normalise": "median"}],
     }
     return Study.model_validate(entry | changes)
@@ -88,7 +92,7 @@ def test_reads_counts_names_and_columns(folder):
     assert list(adata.var["gene_id"]) == [i for i, _ in GENES]
     assert list(adata.obs_names) == ["AAAC-1-0", "AAAG-1-0", "AAAC-1-1", "AAAT-1-1"]
     assert list(adata.obs["condition"]) == ["control"] * 2 + ["stimulated"] * 2
-    assert list(adata.obs.columns) == ["condition", "annotated", "cell_type", "multiplet"]
+    assert list(adata.obs.columns) == ["condition", "cell_type", "multiplet", "annotated"]
 
 
 def test_each_cell_has_the_row_of_its_own_condition(folder):
@@ -114,7 +118,11 @@ def test_a_row_of_another_cell_is_never_taken(folder):
 def test_by_barcode_alone_only_the_exact_row_counts(folder):
     entry = study().model_dump(exclude_unset=True)
     entry["matrices"] = entry["matrices"][1:]
-    entry["annotation"] |= {"match": ["barcode"], "columns": {"cell": "cell_type"}, "values": {}}
+    entry["annotations"][0] |= {
+        "match": ["barcode"],
+        "columns": {"cell": "cell_type"},
+        "values": {},
+    }
     put(folder / "cells.tsv.gz", "cell\nAAAC-11\tNK\nAAAT-1\tB\n")
     adata = read(Study.model_validate(entry), folder)
     assert adata.obs["annotated"].tolist() == [False, True]
@@ -132,7 +140,7 @@ def test_plain_files_are_read_like_gzipped_ones(folder):
 
 
 def test_without_annotation(folder):
-    adata = read(study(annotation=None), folder)
+    adata = read(study(annotations=[]), folder)
     assert list(adata.obs.columns) == ["condition"]
 
 
@@ -194,18 +202,18 @@ def test_barcodes_of_another_sample(folder):
 
 def test_missing_column(folder):
     put(folder / "cells.tsv.gz", TABLE.replace("multiplets", "doublets"))
-    says(folder, "cells.tsv.gz", "no column multiplets", "tsne1, ind, stim", "annotation.columns")
+    says(folder, "cells.tsv.gz", "no column multiplets", "tsne1, ind, stim", "correct columns")
 
 
 def test_value_without_a_meaning(folder):
     put(folder / "cells.tsv.gz", TABLE.replace("NK cells", "Platelets"))
-    says(folder, "cells.tsv.gz", "cell_type", "'Platelets'", "annotation.values.cell_type")
+    says(folder, "cells.tsv.gz", "cell_type", "'Platelets'", "add it to values.cell_type")
 
 
 def test_match_by_a_column_that_is_not_there(folder):
     entry = study().model_dump(exclude_unset=True)
-    entry["annotation"]["match"] = ["donor", "barcode"]
-    says(folder, "matched by donor", "annotation.match", entry=Study.model_validate(entry))
+    entry["annotations"][0]["match"] = ["donor", "barcode"]
+    says(folder, "matched by donor", "match in studies.yaml", entry=Study.model_validate(entry))
 
 
 FILES = ["a.mtx.gz", "b_barcodes.tsv.gz", "genes.tsv.gz", "cells.tsv.gz"]
@@ -284,7 +292,7 @@ def test_table_without_rows(folder):
 @pytest.mark.parametrize("text", ["x\ty\na\t1\tNA\nb\t\t4\n", ",x,y\na,1,NA\nb,,4\n"])
 def test_row_names_come_first(tmp_path, text):
     (tmp_path / "t.txt").write_text(text)
-    table = read_table(tmp_path / "t.txt")
+    table = read_table(RawFile(tmp_path / "t.txt"))
     assert list(table.index) == ["a", "b"] and list(table.columns) == ["x", "y"]
     assert table.fillna("-").to_numpy().tolist() == [["1", "-"], ["-", "4"]]
 
@@ -330,9 +338,9 @@ def test_real_cells_have_their_own_rows(mirror):
     assert adata.obs["condition"].tolist() == ["control"] * 1000 + ["stimulated"] * 1000
     assert adata.obs["multiplet"].value_counts().to_dict() == {"singlet": 1993, "doublet": 7}
     # An independent reading: the mirror's rows stand in the order of the matrices.
-    table = pd.read_csv(mirror / "kang" / kang.annotation.file, sep="\t", keep_default_na=False)
+    table = pd.read_csv(mirror / "kang" / kang.annotations[0].file, sep="\t", keep_default_na=False)
     assert (table.index != [n[:-2] for n in adata.obs_names]).sum() == 2  # doubled barcodes
-    meant = table["cell"].map(kang.annotation.values["cell_type"])
+    meant = table["cell"].map(kang.annotations[0].values["cell_type"])
     assert adata.obs["cell_type"].fillna("-").tolist() == meant.fillna("-").tolist()
     sums = [scipy.io.mmread(mirror / "kang" / m.matrix).sum() for m in kang.matrices]
     assert adata.X.sum(dtype=float) == sum(sums)

@@ -7,10 +7,14 @@ def main(snakemake):
     """Read, check, preprocess, write."""
     from pathlib import Path
 
+    from anndata import read_h5ad
+
     from paper.config import Study
     from paper.errors import InputError
     from paper.figures.qc import qc_figure
     from paper.formats import check_namespace, read
+    from paper.formats.files import RawFile
+    from paper.orthologs import one_to_one
     from paper.preprocess import about, preprocess
     from paper.provenance import provenance
     from vega.files import written_whole
@@ -18,7 +22,12 @@ def main(snakemake):
 
     name, study = snakemake.wildcards.study, Study.model_validate(snakemake.params.study)
     folder = Path(snakemake.input.raw[0]).parent
-    cells, qc = preprocess(read(study, folder), study)
+    given = {}
+    if study.ortholog_table:
+        given["orthologs"] = one_to_one(RawFile(folder / study.ortholog_table))
+    if study.reindexed_to:
+        given["reindex"] = read_h5ad(snakemake.input.other[0], backed="r").var
+    cells, qc = preprocess(read(study, folder), study, given)
     cells.uns["provenance"] = about(name, study, provenance(folder))
     for path in snakemake.input.gene_sets:
         try:

@@ -1,0 +1,216 @@
+"""Readers of count matrices, by format: each gives cells x genes."""
+
+import csv
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import anndata as ad
+import numpy as np
+import pandas as pd
+import scipy.io
+import scipy.sparse as sp
+
+from paper.config import Matrix
+from paper.errors import InputError
+from paper.formats.checks import check_unique
+from paper.formats.files import ANEW, RawFile
+
+
+def read_mtx(matrix: Matrix, folder: Path) -> ad.AnnData:
+    """Matrix Market, genes down and cells across, with files of barcodes and of genes."""
+    file, barcodes, genes = (
+        RawFile.of(folder, matrix.archive, name)
+        for name in (matrix.matrix, matrix.barcodes, matrix.genes)
+    )
+    counts = _matrix_market(file)
+    names = barcodes.lines()
+    fields = [line.split("\t") for line in genes.lines()]
+    for number, line in enumerate(fields, start=1):
+        if len(line) < 2:
+            raise InputError(
+                f"{genes}: line {number}: expected Ensembl id, tab, symbol, found {line[0]!r:.60}; "
+                "check that this is the file of genes"
+            )
+    for axis, what, found, side in ((0, "genes", fields, genes), (1, "cells", names, barcodes)):
+        if counts.shape[axis] != len(found):
+            raise InputError(
+                f"{file}: {counts.shape[axis]} {what}, but {side.name} has {len(found)}; the files "
+                "are not of the same sample, or one is damaged: check the names in studies.yaml, "
+                "or delete both and run again"
+            )
+    ids, symbols = [f[0] for f in fields], [f[1] for f in fields]
+    check_unique(names, barcodes, "barcode")
+    check_unique(ids, genes, "gene")
+    return _cells(counts.T, names, symbols, ids)
+
+
+def read_delimited(matrix: Matrix, folder: Path) -> ad.AnnData:
+    """Delimited table, genes down and cells across, names in quotes or not.
+
+    The header may or may not count the column of gene names. Rows whose names are no genes, as
+    `no_genes` says, are left out. One row at a time is held densely: the whole does not fit into
+    memory.
+    """
+    file = RawFile.of(folder, matrix.archive, matrix.matrix)
+    genes, counts = [], []
+    with file.opened() as stream:
+        header = stream.readline().decode(errors="replace").rstrip("\r\n")
+        separator = next((s for s in "\t, " if s in header), "\t")
+        names = next(csv.reader([header], delimiter=separator))
+        for number, line in enumerate(stream, start=2):
+            gene, row = _row(line, separator)
+            width = counts[0].shape[1] if counts else len(names)
+            fits = [width] if counts else [width, width - 1]
+            if not len(row) or len(row) not in fits:
+                raise InputError(
+                    f"{file}: line {number}: expected a name and {width} counts, but not all of "
+                    f"{line[:60].decode(errors='replace').strip()!r} is that; {ANEW}"
+                )
+            if not (matrix.no_genes and re.fullmatch(matrix.no_genes, gene)):
+                genes.append(gene)
+                counts.append(sp.csr_matrix(row[None]))
+    if not genes:
+        raise InputError(f"{file}: no row below the header; {ANEW}")
+    whole = sp.vstack(counts, format="csr")
+    names = names[-whole.shape[1] :]
+    check_unique(names, file, "cell")
+    check_unique(genes, file, "gene")
+    return _cells(whole.T, names, genes, genes)
+
+
+def read_h5ad(matrix: Matrix, folder: Path) -> ad.AnnData:
+    """An h5ad file; `columns` of its cells are kept, names that stand twice are numbered."""
+    file = RawFile.of(folder, matrix.archive, matrix.matrix)
+    whole = h5ad(file)
+    if matrix.layer and matrix.layer not in whole.layers:
+        raise InputError(
+            f"{file}: no layer {matrix.layer} (it has {', '.join(whole.layers) or 'none'}); "
+            "correct layer in studies.yaml"
+        )
+    counts = whole.layers[matrix.layer] if matrix.layer else whole.X
+    if counts is None:
+        raise InputError(f"{file}: no matrix X in it; name a layer in studies.yaml")
+    genes = whole.var_names.astype(str)
+    check_unique(genes, file, "gene")
+    adata = _cells(counts, whole.obs_names.astype(str), genes, whole.var.get("gene_ids", genes))
+    table = renamed(whole.obs, matrix.columns, file)
+    for column in table:
+        adata.obs[column] = meant(table[column], matrix.values, file).to_numpy()
+    return adata
+
+
+READERS: dict[str, Callable[[Matrix, Path], ad.AnnData]] = {
+    "mtx": read_mtx,
+    "table": read_delimited,
+    "h5ad": read_h5ad,
+}
+
+
+def h5ad(file: RawFile) -> ad.AnnData:
+    """The whole of an h5ad file. The format holds arrays and texts only, nothing that runs."""
+    with file.on_disk() as path:
+        try:
+            return ad.read_h5ad(path)
+        except Exception as error:  # whatever h5py and anndata raise of a damaged one
+            reason = " ".join(str(error).split())
+            raise InputError(f"{file}: not an h5ad file ({reason:.200}); {ANEW}") from None
+
+
+def renamed(table: pd.DataFrame, columns: dict[str, str], file: RawFile) -> pd.DataFrame:
+    """The kept columns under our names, as texts."""
+    absent = [c for c in columns if c not in table]
+    if absent:
+        raise InputError(
+            f"{file}: no column {', '.join(absent)} (it has {', '.join(map(str, table))}); correct "
+            "columns in studies.yaml"
+        )
+    return table[list(columns)].rename(columns=columns).apply(_texts)
+
+
+def meant(column: pd.Series, values: dict[str, dict[str, str]], file: RawFile | str) -> pd.Series:
+    """A column of texts in our words, if `values` has words for it."""
+    words = values.get(column.name)
+    if words is None:
+        return column
+    unknown = sorted(set(column.dropna()) - set(words))
+    if unknown:
+        raise InputError(
+            f"{file}: {column.name}: no meaning is given for {', '.join(map(repr, unknown))}; add "
+            f"it to values.{column.name} in studies.yaml"
+        )
+    return column.map(words)
+
+
+def _texts(column: pd.Series) -> pd.Series:
+    """The values as texts, whole numbers without a fraction; what is missing stays missing."""
+    here = column.notna().to_numpy()
+    known = column[here]
+    if pd.api.types.is_float_dtype(known) and (known == known.round()).all():
+        known = known.astype(int)
+    texts = pd.Series(None, column.index, dtype=object)
+    texts[here] = known.astype(str).to_numpy()
+    return texts
+
+
+def _cells(counts: Any, names: Any, symbols: Any, ids: Any) -> ad.AnnData:
+    """Cells x genes as CSR float32 with unique names."""
+    obs = pd.DataFrame(index=ad.utils.make_index_unique(pd.Index(names)))
+    # GEO gives several ids one symbol; scanpy's habit of numbering them makes names unique.
+    var = pd.DataFrame({"gene_id": list(ids)}, ad.utils.make_index_unique(pd.Index(symbols)))
+    return ad.AnnData(sp.csr_matrix(counts, dtype=np.float32), obs=obs, var=var)
+
+
+# ---------------------------------------------------------------- parsing
+
+
+def _row(line: bytes, separator: str) -> tuple[str, np.ndarray]:
+    """Name and counts of a line of a delimited table; no counts if one of them is no number."""
+    text = line.decode(errors="replace").rstrip("\r\n")
+    if text.startswith('"'):
+        name, _, rest = text[1:].partition('"' + separator)
+    else:
+        name, _, rest = text.partition(separator)
+    try:
+        return name, np.fromstring(rest, dtype=np.float32, sep=separator)
+    except ValueError:
+        return name, np.empty(0, dtype=np.float32)
+
+
+NUMBERS = ("integer", "real")
+
+
+def _matrix_market(file: RawFile) -> sp.coo_matrix:
+    """Counts of a Matrix Market file as float32."""
+    with file.opened() as stream:
+        banner = stream.readline(200).decode("utf-8", "replace").split()
+        kind = [word.lower() for word in banner]
+        if kind not in [["%%matrixmarket", "matrix", "coordinate", k, "general"] for k in NUMBERS]:
+            raise InputError(
+                f"{file}: expected a first line '%%MatrixMarket matrix coordinate integer general',"
+                f" found {' '.join(banner)!r:.60}; if the source has no other file, {ANEW}"
+            )
+        # The parser cuts fractions off where the banner says integer: as real they are seen.
+        head = b"%%MatrixMarket matrix coordinate real general\n"
+        try:
+            counts = scipy.io.mmread(_Joined(head, stream))
+        except ValueError as error:
+            reason = str(error).rstrip(".")
+            raise InputError(f"{file}: damaged Matrix Market file ({reason}); {ANEW}") from None
+    return counts.astype(np.float32)
+
+
+class _Joined:
+    """A stream of bytes with other bytes before it."""
+
+    def __init__(self, head: bytes, rest: BinaryIO):
+        self.head, self.rest = head, rest
+
+    def read(self, size: int = -1) -> bytes:
+        """At most `size` bytes, all where it is negative."""
+        if not self.head:
+            return self.rest.read(size)
+        size = len(self.head) if size < 0 else size
+        start, self.head = self.head[:size], self.head[size:]
+        return start

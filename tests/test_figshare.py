@@ -1,0 +1,97 @@
+"""Files of a figshare article come as its listing says, or not at all."""
+
+import hashlib
+import json
+
+import pytest
+from test_download import DATA, HTML, OTHER, place, row, serving  # noqa: F401  (a fixture)
+
+from paper import figshare
+from paper.provenance import known, measure
+
+DOI = "doi:10.6084/m9.figshare.7/cells.gz"
+
+
+def entry(base, name="cells.gz", data=DATA, **changes):
+    """One file as figshare lists it."""
+    md5 = hashlib.md5(data).hexdigest()
+    listed = {"id": 3, "name": name, "size": len(data), "is_link_only": False}
+    return listed | {"download_url": f"{base}/files/3", "computed_md5": md5} | changes
+
+
+@pytest.fixture
+def site(monkeypatch):
+    """Answers of a server that stands for figshare; `listed` gives a page of its listing."""
+    answers = {"/files/3": [(200, {}, DATA)]}
+    with serving(answers) as (base, seen):
+        monkeypatch.setattr(figshare, "API", f"{base}/v2")
+
+        class Site:
+            url, asked = base, seen
+
+            def listed(self, *entries, page=1, body=None):
+                path = f"/v2/articles/7/files?page={page}&page_size={figshare.PAGE}"
+                body = json.dumps(entries).encode() if body is None else body
+                answers[path] = [(200, {}, body)]
+
+            def answer(self, path, *answer):
+                answers[path] = [answer]
+
+        yield Site()
+
+
+def test_the_listing_says_where_a_file_is_and_what_it_must_be(place, site):  # noqa: F811
+    site.listed(entry(site.url, "other.zip", OTHER), entry(site.url))
+    got = place.fetch(row(DOI))
+    assert place.target.read_bytes() == DATA
+    assert (got.identity, got.source) == ("first use", DOI)
+    assert known(row(DOI), place.lock).values["sha256"] == measure(place.target)["sha256"]
+    # From then on it is pinned here, whatever the listing says.
+    site.listed(entry(site.url, data=OTHER))
+    place.target.unlink()
+    assert place.fetch(row(DOI)).identity == "pinned"
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"data": OTHER}, "bytes expected 7000 (figshare's listing), found 512000"),
+        ({"computed_md5": "0" * 32}, "md5 expected 00000000000000000000000000000000"),
+        ({"name": "cells.zip"}, "article 7 has no file cells.gz (it has cells.zip)"),
+        ({"size": "many"}, "not a listing of files"),
+    ],
+)
+def test_another_file_than_listed_is_refused(place, site, changes, words):  # noqa: F811
+    site.listed(entry(site.url, **changes))
+    assert words in place.fails(row(DOI))
+    assert not place.lock.exists()
+
+
+@pytest.mark.parametrize("body", [HTML, b"", b'{"message": "no"}', b"[1]"])
+def test_an_answer_that_is_no_listing(place, site, body):  # noqa: F811
+    site.listed(body=body)
+    assert "not a listing of files" in place.fails(row(DOI))
+
+
+def test_all_pages_of_a_listing_are_read(site, monkeypatch):
+    monkeypatch.setattr(figshare, "PAGE", 2)
+    names = ["a", "b", "c", "d"]
+    for page in (1, 2, 3):
+        here = names[2 * page - 2 : 2 * page]
+        site.listed(*(entry(site.url, name) for name in here), page=page)
+    assert list(figshare.listing("7")) == names
+
+
+def test_an_article_that_is_not_there_and_a_busy_server(place, site):  # noqa: F811
+    note = "take it from elsewhere"
+    assert note in (message := place.fails(row(DOI).model_copy(update={"note": note})))
+    assert "answers 404" in message
+    site.answer(f"/v2/articles/7/files?page=1&page_size={figshare.PAGE}", 503, {}, b"")
+    assert "answers 503" in place.fails(row(DOI))
+    assert len(place.pauses) == 3
+
+
+def test_other_sources_are_not_asked_for_a_listing(site):
+    assert figshare.find("https://x/cells.gz") is None
+    assert figshare.find("doi:10.5281/zenodo.7/cells.gz") is None
+    assert not site.asked
