@@ -1,17 +1,17 @@
 # Simulated raw files with known truth, in place of the download (`data: simulated`).
 # in:  config/simulations.yaml
-# out: raw/<study>/* and raw/gene_sets/* with their provenance, tables/<study>_truth.tsv
+# out: raw/<study>/* and raw/gene_sets/* with their provenance, tables/<study>_truth.tsv; studies
+#      that share their raw files are one here, named by the folder
 
 if SETTINGS.data == "simulated":
 
-    GMT_FILES = sorted(
-        {CONFIG.models[model].gene_sets for model in CONFIG.selected_models}
-    )
+    GMT_FILES = [file for folder, file in CONFIG.raw_files if folder == "gene_sets"]
+    SIMULATION_SOURCES = sorted(map(str, Path("paper/simulate").glob("*.py")))
 
     rule simulate_gene_sets:
         """Makes the GMT files of the run's models."""
         input:
-            code="paper/simulate.py",
+            SIMULATION_SOURCES,
         output:
             **raw_outputs("gene_sets", GMT_FILES),
         log:
@@ -25,35 +25,35 @@ if SETTINGS.data == "simulated":
         script:
             "../scripts/simulate/simulate_gene_sets.py"
 
-    # One rule per study, since each writes files of its own names.
-    for study in CONFIG.selected_studies:
+    # One rule per folder of raw files, since each writes files of its own names.
+    for folder in dict.fromkeys(map(CONFIG.raw_folder, CONFIG.needed_studies)):
+        source = CONFIG.raw_source(folder)
 
         rule:
             name:
-                f"simulate_{study}"
+                f"simulate_{folder}"
             input:
-                code="paper/simulate.py",
+                SIMULATION_SOURCES,
             output:
                 **raw_outputs(
-                    study,
-                    [
-                        *CONFIG.studies[study].files,
-                        *filter(None, [CONFIG.studies[study].family_file]),
-                    ],
+                    folder,
+                    dict.fromkeys(
+                        [*source.files, *filter(None, [source.family_file])]
+                    ),
                 ),
-                truth=f"{RUN}/tables/{study}_truth.tsv",
+                truth=f"{RUN}/tables/{folder}_truth.tsv",
             log:
-                f"{LOGS}/simulate/{study}.log",
+                f"{LOGS}/simulate/{folder}.log",
             conda:
                 "../envs/vega.yaml"
             params:
-                name=study,
-                study=CONFIG.studies[study].model_dump(exclude_unset=True),
+                name=folder,
+                study=source.model_dump(exclude_unset=True),
                 simulations=CONFIG.simulations.model_dump(
                     include={
                         "genes": True,
                         "gene_sets": True,
-                        "studies": {study: True},
+                        "studies": {folder: True},
                     }
                 ),
             script:

@@ -1,4 +1,8 @@
-"""The simulator against its table: byte formats, determinism, planted truth by brute force."""
+"""The simulator against its table, by the example of Kang: bytes, determinism, planted truth.
+
+What is planted in the other studies, and that their files read back, is in
+`test_simulated_studies.py`.
+"""
 
 import gzip
 import hashlib
@@ -16,7 +20,6 @@ from scipy.io import mmread
 from paper.config import load
 from paper.errors import InputError
 from paper.simulate import (
-    LOW_QUALITY,
     gmt,
     raw_files,
     responders,
@@ -24,11 +27,13 @@ from paper.simulate import (
     simulate_study,
     write,
 )
+from paper.simulate.study import LOW_QUALITY
 from vega.gene_sets import read_gmt
 
 CONFIG_FOLDER = Path(__file__).parent.parent / "config"
 SETTINGS = {"data": "simulated", "studies": "kang"}
 IFN = "REACTOME_INTERFERON_ALPHA_BETA_SIGNALING"
+CELLS = "GSE96583_batch2.total.tsne.df.tsv.gz"
 INNATE = ["CD14+Mono", "FCGR3A+Mono", "Dendritic"]
 
 
@@ -56,12 +61,11 @@ def raw(config, kang, tmp_path_factory):
 
 
 def _simulated(config):
-    return simulate_study("kang", config.studies["kang"], config.simulations)
+    return simulate_study("kang", config.raw_source("kang"), config.simulations)
 
 
 def _contents(config, simulated):
-    header = config.simulations.studies["kang"].header
-    return raw_files(config.studies["kang"], simulated, header)
+    return raw_files(config.raw_source("kang"), simulated, config.simulations.studies["kang"])
 
 
 def _lines(path):
@@ -111,12 +115,12 @@ def test_matrices_are_genes_by_cells_and_fit_their_side_files(config, kang, raw)
 
 
 def test_annotation_is_as_geo_has_it(config, kang, raw):
-    names = config.studies["kang"]
-    header, *rows = (line.split("\t") for line in _lines(raw / names.annotation.file))
+    file = raw / config.studies["kang"].annotations[0].file
+    header, *rows = (line.split("\t") for line in _lines(file))
     assert header == ["tsne1", "tsne2", "ind", "stim", "cluster", "cell", "multiplets"]
     assert {len(row) for row in rows} == {8}
     # pandas takes the surplus field for the row name, as R does.
-    table = pd.read_csv(raw / names.annotation.file, sep="\t", keep_default_na=False)
+    table = pd.read_csv(file, sep="\t", keep_default_na=False)
     assert set(table["stim"]) == {"ctrl", "stim"}
     assert set(table["multiplets"]) == {"singlet", "doublet"}
     assert set(table["cell"]) == {
@@ -136,7 +140,7 @@ def test_barcodes_met_before_get_one_more_1_in_the_annotation_only(config, raw):
     assert len(set(first)) == len(first) and len(set(second)) == len(second)
     both = set(first) & set(second)
     assert len(both) == config.simulations.studies["kang"].shared_barcodes > 0
-    rows = [line.split("\t")[0] for line in _lines(raw / study.annotation.file)[1:]]
+    rows = [line.split("\t")[0] for line in _lines(raw / study.annotations[0].file)[1:]]
     assert rows == first + [barcode + "1" * (barcode in both) for barcode in second]
 
 
@@ -155,7 +159,7 @@ def test_geoparse_reads_the_family_file(config, raw):
 
 def test_real_and_simulated_files_have_the_same_shape_of_lines(config, raw, mirror):
     study = config.studies["kang"]
-    for file in (study.annotation.file, study.matrices[0].barcodes, study.matrices[0].genes):
+    for file in (study.annotations[0].file, study.matrices[0].barcodes, study.matrices[0].genes):
         real, simulated = _lines(mirror / "kang" / file), _lines(raw / file)
         for line in (0, -1):
             assert len(real[line].split("\t")) == len(simulated[line].split("\t"))
@@ -344,8 +348,10 @@ def test_truth_says_what_was_planted(config, kang, sets):
     assert innate["cell_type"].split(";") == INNATE
     assert innate["condition"] == "stimulated"
     assert innate["where"] == "cell_type: CD14+Mono, FCGR3A+Mono, Dendritic; condition: stimulated"
+    shift = truth[truth["kind"] == "shift"].iloc[0]
+    assert (shift["where"], shift["effect"]) == ("each donor", study.columns["donor"].log2_sd)
     everywhere = truth.iloc[0]
-    assert everywhere["cell_type"].split(";") == list(study.cell_types)
+    assert everywhere["cell_type"].split(";") == list(study.types)
 
 
 # ---------------------------------------------------------------- cells
@@ -364,8 +370,8 @@ def test_variance_is_that_of_the_negative_binomial(changed):
     def plain(table):
         kang = table["studies"]["kang"]
         kang.update(
-            cell_types={"B": {"share": 1}}, programmes=[], library_log2_sd=0, low_quality=0,
-            donors=["1"], doublets=0, dispersion=0.5,
+            types={"B": {"share": 1}}, programmes=[], library_log2_sd=0, low_quality=0,
+            columns={"donor": {"shares": ["1"]}}, doublets=0, dispersion=0.5,
         )  # fmt: skip
 
     counts = _simulated(changed(plain)).counts
@@ -377,8 +383,8 @@ def test_variance_is_that_of_the_negative_binomial(changed):
 def test_doublets_and_poor_cells_have_the_counts_they_should(changed):
     def plain(table):
         table["studies"]["kang"].update(
-            cell_types={"B": {"share": 1}}, programmes=[], library_log2_sd=0, low_quality=0.3,
-            doublets=0.3, dispersion=0.001, donor_log2_sd=0, library=20000,
+            types={"B": {"share": 1}}, programmes=[], library_log2_sd=0, low_quality=0.3,
+            doublets=0.3, dispersion=0.001, library=20000, columns={"donor": {"shares": ["1"]}},
         )  # fmt: skip
 
     simulated = _simulated(changed(plain))
@@ -394,7 +400,7 @@ def test_doublets_and_poor_cells_have_the_counts_they_should(changed):
 
 
 def test_type_shares_are_those_of_the_table(config, kang):
-    types = config.simulations.studies["kang"].cell_types
+    types = config.simulations.studies["kang"].types
     total = sum(kind.share for kind in types.values())
     found = kang.cells["cell_type"].value_counts(normalize=True)
     for name, kind in types.items():
@@ -423,18 +429,35 @@ def _kang(table):
         ),
         (
             lambda t: _kang(t)["programmes"][0]["where"].update(dose=["high"]),
-            r"studies.kang.programmes.0.where 'dose' is not among cell_type, donor, condition",
+            r"studies.kang.programmes.0.where 'dose' is not among cell_type, condition, sample, d",
         ),
         (
             lambda t: t["gene_sets"]["reactomes.gmt"]["named"][IFN].update(subset_of="NO"),
             rf"gene_sets.reactomes.gmt.named.{IFN}.subset_of 'NO' is not among",
         ),
-        (lambda t: _kang(t)["header"].remove("cell"), r"header: annotation column 'cell'"),
-        (lambda t: t["studies"].update(kong=t["studies"].pop("kang")), r"studies 'kong' is not"),
+        (
+            lambda t: _kang(t)["tables"][CELLS]["columns"].pop("cell"),
+            rf"studies.kang.tables.{CELLS}.columns: column 'cell' is not among tsne1",
+        ),
+        (lambda t: _kang(t)["tables"].clear(), rf"studies.kang.tables: file '{CELLS}' is not"),
+        (lambda t: _kang(t).update(gene_sets="none.gmt"), r"studies.kang.gene_sets 'none.gmt'"),
+        (
+            lambda t: _kang(t)["columns"].update(batch={"of": "lane", "values": {"1": "a"}}),
+            r"studies.kang.columns.batch: column 'lane' is not among cell_type, condition",
+        ),
+        (
+            lambda t: _kang(t)["columns"].update(batch={"of": "donor", "shares": ["1"]}),
+            r"studies.kang.columns.batch: .*either shares or the column that it is of",
+        ),
+        (
+            lambda t: _kang(t)["programmes"][0].pop("gene_set"),
+            r"studies.kang.programmes.0: .*a programme has a gene_set, genes or both",
+        ),
+        (lambda t: t["studies"].update(kong=t["studies"]["kang"]), r"studies 'kong' is not"),
         (lambda t: t["studies"].clear(), r"data: simulated, but study 'kang' is not among nothing"),
         (
-            lambda t: t["gene_sets"].update(x=t["gene_sets"].pop("reactomes.gmt")),
-            r"gene_sets: data: simulated, but file 'reactomes.gmt' is not among x",
+            lambda t: t["gene_sets"]["hallmarks.gmt"].update(extends="none.gmt"),
+            r"gene_sets.hallmarks.gmt.extends 'none.gmt' is not among",
         ),
         (lambda t: _kang(t).update(dispersion=0), r"studies.kang.dispersion: .*greater than 0"),
     ],
@@ -469,6 +492,7 @@ def test_impossible_simulations_are_named_in_one_line(changed, change, message):
     assert "\n" not in str(error.value)
 
 
-def test_unknown_annotation_columns_are_named(config, kang):
-    with pytest.raises(InputError, match="header: column tsne3 is not simulated"):
-        raw_files(config.studies["kang"], kang, ["tsne3"])
+def test_unknown_annotation_columns_are_named(changed):
+    config = changed(lambda t: _kang(t)["tables"][CELLS]["columns"].update(tsne3="tsne3"))
+    with pytest.raises(InputError, match="tables: tsne3: tsne3 is not simulated"):
+        _contents(config, _simulated(config))

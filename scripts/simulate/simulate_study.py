@@ -1,4 +1,4 @@
-"""Simulate one study: its raw files in the source's formats, and the planted truth."""
+"""Simulate one folder of raw files in the source's formats, and write down its planted truth."""
 
 from paper.script import run
 
@@ -16,7 +16,7 @@ def main(snakemake):
     simulation = simulations.studies[name]
     simulated = simulate_study(name, study, simulations)
     write(
-        raw_files(study, simulated, simulation.header),
+        raw_files(study, simulated, simulation),
         Path(snakemake.output.raw[0]).parent,
         f"config/simulations.yaml: studies.{name}, seed {simulation.seed}",
     )

@@ -1,0 +1,296 @@
+"""The raw files of a simulated study: one writer per file format, and the archives around them.
+
+`COUNTS` has a writer for each `format` of `studies.yaml`, which turns one matrix into its files;
+`ANNOTATIONS` one for each kind of table of cells, by the end of its name.
+"""
+
+import csv
+import gzip
+import tarfile
+import zipfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+
+import anndata as ad
+import h5py
+import numpy as np
+import pandas as pd
+from scipy.io import mmwrite
+from scipy.sparse import csc_matrix, csr_matrix
+
+from paper.config import Annotation, Matrix, SimulatedTable, Simulation, Study
+from paper.errors import InputError
+from paper.provenance import record
+from paper.simulate.genes import TABLE, lines, orthologs
+from paper.simulate.study import Simulated
+from vega.files import written_whole
+
+SEPARATORS = {"tab": "\t", "comma": ",", "blank": " "}
+PLAIN = SimulatedTable()  # of files that the simulation says nothing of
+
+
+def raw_files(study: Study, simulated: Simulated, simulation: Simulation) -> dict[str, bytes]:
+    """Content of the study's raw files by name, archives packed but nothing compressed.
+
+    Raises
+    ------
+    InputError
+        If a table has a column that is not simulated.
+    """
+    # Content by archive (None for a file of its own) and name.
+    contents: dict[tuple[str | None, str], bytes] = {}
+    for number, matrix in enumerate(study.matrices):
+        here = (simulated.cells["matrix"] == number).to_numpy()
+        part = Simulated(
+            simulated.genes, simulated.cells[here], simulated.counts[here], simulated.truth
+        )
+        for name, content in COUNTS[study.format](matrix, part, study, simulation).items():
+            contents[matrix.archive, name] = content
+    for annotation in study.annotations:
+        table = _annotation(annotation, study, simulated.cells, simulation)
+        content = ANNOTATIONS[_kind(annotation.file)](table, study)
+        contents[annotation.archive, annotation.file] = content
+    for step in study.steps:
+        if step.orthologs:
+            contents[None, step.orthologs] = orthologs(simulated.genes)
+    if study.family_file and (None, study.family_file) not in contents:
+        contents[None, study.family_file] = _soft(study, _samples(study))
+
+    files = {name: content for (archive, name), content in contents.items() if archive is None}
+    for archive in dict.fromkeys(archive for archive, _ in contents if archive):
+        members = {name: content for (a, name), content in contents.items() if a == archive}
+        files[archive] = _zip(members) if archive.endswith(".zip") else _tar(members)
+    return files
+
+
+def write(files: Mapping[str, bytes], folder: Path | str, source: str) -> None:
+    """Write each file whole, compressed where its name says so, and record where it is from.
+
+    The bytes depend on the content alone: no time of writing is in them.
+    """
+    for name, content in files.items():
+        path = Path(folder) / name
+        with written_whole(path) as temporary:
+            compressed = gzip.compress(content, 6, mtime=0) if path.suffix == ".gz" else content
+            temporary.write_bytes(compressed)
+        record(path, source, "simulated")
+
+
+# ---------------------------------------------------------------- counts
+
+
+def _matrix_market(
+    matrix: Matrix, part: Simulated, study: Study, simulation: Simulation
+) -> dict[str, bytes]:
+    """Genes x cells in coordinates, and the side files without headers."""
+    content = BytesIO()
+    mmwrite(content, csc_matrix(part.counts.T), field="integer", symmetry="general")
+    return {
+        matrix.matrix: content.getvalue(),
+        matrix.barcodes: lines(part.cells["name"]),
+        matrix.genes: lines(part.genes["id"] + "\t" + part.genes["name"]),
+    }
+
+
+def _delimited(
+    matrix: Matrix, part: Simulated, study: Study, simulation: Simulation
+) -> dict[str, bytes]:
+    """A table with genes down and cells across, and below them rows that are no genes.
+
+    Those hold a quarter of the cell's counts, so that taking them for genes is seen.
+    """
+    style = simulation.tables.get(matrix.matrix, PLAIN)
+    separator = SEPARATORS[style.separator]
+    mark = '"{}"'.format if style.quoted else str
+    corner = [] if style.row_names is None else [style.row_names]
+    summary = np.repeat(part.counts.sum(axis=1, keepdims=True) // 4, len(style.summary_rows), 1)
+    rows = zip(
+        [*part.genes["name"], *style.summary_rows],
+        np.hstack([part.counts, summary]).T.tolist(),
+        strict=True,
+    )
+    header = separator.join(map(mark, [*corner, *part.cells["name"]]))
+    body = (separator.join([mark(name), *map(str, counts)]) for name, counts in rows)
+    return {matrix.matrix: lines([header, *body])}
+
+
+def _h5ad(
+    matrix: Matrix, part: Simulated, study: Study, simulation: Simulation
+) -> dict[str, bytes]:
+    """An h5ad file of the counts, or of their logarithms, and of what its cells are."""
+    style = simulation.tables.get(matrix.matrix, PLAIN)
+    values = csr_matrix(part.counts, dtype=np.float32)
+    if style.normalised:
+        total = part.counts.sum(axis=1, keepdims=True)
+        values = csr_matrix(np.log1p(part.counts / total * style.normalised), dtype=np.float32)
+    obs = _source_columns(matrix, style, part.cells).astype("category")
+    cells = ad.AnnData(obs=obs, var=pd.DataFrame(index=part.genes["name"].to_numpy()))
+    if matrix.layer:
+        cells.layers[matrix.layer] = values
+    else:
+        cells.X = values
+    return {matrix.matrix: _h5(cells)}
+
+
+Writer = Callable[[Matrix, Simulated, Study, Simulation], dict[str, bytes]]
+COUNTS: dict[str, Writer] = {"mtx": _matrix_market, "table": _delimited, "h5ad": _h5ad}
+
+
+def _h5(adata: ad.AnnData) -> bytes:
+    content = BytesIO()
+    with h5py.File(content, "w") as file:
+        ad.io.write_elem(file, "/", adata)
+    return content.getvalue()
+
+
+# ---------------------------------------------------------------- what the cells are
+
+
+@dataclass(frozen=True)
+class Table:
+    """An annotation under the source's own names and values, with the cells' names as index."""
+
+    frame: pd.DataFrame
+    style: SimulatedTable
+    unnamed: bool  # the row names have no column of their own
+
+
+def _annotation(
+    annotation: Annotation, study: Study, cells: pd.DataFrame, simulation: Simulation
+) -> Table:
+    """The table of the cells it describes, or of each value that it is matched by."""
+    style = simulation.tables[annotation.file]
+    described = annotation.matrix
+    if described is not None:
+        numbers = [i for i, m in enumerate(study.matrices) if described in (m.archive, m.matrix)]
+        cells = cells[cells["matrix"].isin(numbers)]
+    if style.missing is None and simulation.type_column in style.columns.values():
+        cells = cells[cells[simulation.type_column].notna()]
+    frame = _source_columns(annotation, style, cells)
+    per_cell = "barcode" in annotation.match
+    if not per_cell:
+        frame = frame.drop_duplicates()
+    return Table(frame, style, unnamed=per_cell and "name" not in style.columns.values())
+
+
+def _source_columns(
+    read_as: Annotation | Matrix, style: SimulatedTable, cells: pd.DataFrame
+) -> pd.DataFrame:
+    """The columns of a file, by name of the cell; values are what `read_as` translates to ours."""
+    columns = {}
+    for theirs, column in style.columns.items():
+        if column not in cells:
+            raise InputError(
+                f"{TABLE}: tables: {theirs}: {column} is not simulated; choose from "
+                f"{', '.join(cells)}"
+            )
+        meaning = read_as.values.get(read_as.columns.get(theirs, ""), {})
+        back = {ours: said for said, ours in reversed(meaning.items())}
+        columns[theirs] = cells[column].replace(back)
+    return pd.DataFrame(columns, index=cells.index).set_index(cells["name"].to_numpy())
+
+
+def _text(table: Table, study: Study) -> bytes:
+    """A delimited table. As in R, row names had to be unique: one met before gets one more "1"."""
+    style, frame = table.style, table.frame
+    separator = SEPARATORS[style.separator]
+    if table.unnamed:
+        again = pd.Series(frame.index.duplicated()).map({True: "1", False: ""})
+        frame = frame.set_axis(frame.index + again.to_numpy())
+    head = [frame.columns, *filter(None, [style.second_header])]
+    mark = '"{}"'.format if style.quoted else str
+    body = frame.to_csv(
+        sep=separator,
+        header=False,
+        index=table.unnamed,
+        na_rep=style.missing or "",
+        lineterminator="\n",
+        quoting=csv.QUOTE_NONNUMERIC if style.quoted else csv.QUOTE_MINIMAL,
+    )
+    return lines(separator.join(map(mark, names)) for names in head) + body.encode()
+
+
+def _obs(table: Table, study: Study) -> bytes:
+    """An h5ad file of the table alone, without any gene."""
+    return _h5(ad.AnnData(obs=table.frame.astype("category")))
+
+
+def _family(table: Table, study: Study) -> bytes:
+    """A GEO family file with one sample per cell."""
+    rows = table.frame.to_dict("records")
+    return _soft(study, {f"GSM999{i:05d}": row for i, row in enumerate(rows, start=1)})
+
+
+ANNOTATIONS: dict[str, Callable[[Table, Study], bytes]] = {
+    "h5ad": _obs,
+    "soft": _family,
+    "text": _text,
+}
+
+
+def _kind(file: str) -> str:
+    name = file.removesuffix(".gz")
+    return next((kind for kind in ANNOTATIONS if name.endswith(f".{kind}")), "text")
+
+
+# ---------------------------------------------------------------- GEO's family file
+
+ORGANISMS = {"human": "Homo sapiens", "mouse": "Mus musculus"}
+
+
+def _samples(study: Study) -> dict[str, dict[str, str]]:
+    """What is known of each matrix as a sample of the series, by accession."""
+    samples = {}
+    for number, matrix in enumerate(study.matrices, start=1):
+        known = dict(matrix.obs)
+        samples[known.pop("sample", f"GSM999{number:05d}")] = known
+    return samples
+
+
+def _soft(study: Study, samples: Mapping[str, Mapping[str, str]]) -> bytes:
+    """A GEO family file of the samples (by accession) and their characteristics."""
+    text = [
+        "^DATABASE = GeoMiame",
+        "!Database_name = Gene Expression Omnibus (GEO)",
+        f"^SERIES = {study.series}",
+        f"!Series_title = Simulated: {study.title}",
+        f"!Series_geo_accession = {study.series}",
+    ]
+    text += [f"!Series_sample_id = {accession}" for accession in samples]
+    for accession, known in samples.items():
+        text += [
+            f"^SAMPLE = {accession}",
+            f"!Sample_title = Simulated: {accession}",
+            f"!Sample_geo_accession = {accession}",
+            f"!Sample_organism_ch1 = {ORGANISMS[study.organism]}",
+            *(f"!Sample_characteristics_ch1 = {key}: {value}" for key, value in known.items()),
+            f"!Sample_series_id = {study.series}",
+        ]
+    return lines(text)
+
+
+# ---------------------------------------------------------------- archives
+
+
+def _tar(members: Mapping[str, bytes]) -> bytes:
+    """An archive of the files, as old as Unix and nobody's."""
+    content = BytesIO()
+    with tarfile.open(fileobj=content, mode="w", format=tarfile.USTAR_FORMAT) as archive:
+        for name, data in members.items():
+            entry = tarfile.TarInfo(name)
+            entry.size = len(data)
+            archive.addfile(entry, BytesIO(data))
+    return content.getvalue()
+
+
+def _zip(members: Mapping[str, bytes]) -> bytes:
+    """An archive of the files, as old as the format can say."""
+    content = BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        for name, data in members.items():
+            entry = zipfile.ZipInfo(name)  # of 1980, unlike writestr(name)
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            archive.writestr(entry, data)
+    return content.getvalue()
