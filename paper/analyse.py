@@ -1,5 +1,6 @@
 """What is asked of a trained model: its latent space, its contrasts, and GSEA beside them."""
 
+import logging
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -13,23 +14,33 @@ from vega.differential import Posterior, differential_activity, mean_absolute_di
 if TYPE_CHECKING:
     from vega import VEGA
 
+log = logging.getLogger("paper")
+
 Questions = dict[str, Any]  # as config.ModelConfig.questions gives them
 
 ONE_VS_REST = "one_vs_rest"
 REST = "rest"
+FEW_CELLS = 10  # a smaller group says little of its type, and figures say so
 FDR_FLOOR = 1e-5  # an FDR of 0 is shown as this one (experiments, GSEA)
 
 
-def latent_space(model: "VEGA", adata: AnnData, gene_sets: dict[str, list[str]]) -> AnnData:
+def latent_space(
+    model: "VEGA",
+    adata: AnnData,
+    gene_sets: dict[str, list[str]],
+    embedding: str = "umap",
+    tsne_learning_rate: float | None = None,
+) -> AnnData:
     """The cells of `adata` in the latent space of `model`.
 
     Returns
     -------
-    Cells x GMVs: `X` the posterior mean, `layers["variance"]` its variance, `obsm["X_umap"]` the
-    UMAP of the mean (15 neighbours, min_dist 0.5, seed 42), and in `var` the number of genes of
-    each set as published (`n_genes`) and among the model's (`n_genes_in_data`).
+    Cells x GMVs: `X` the posterior mean, `layers["variance"]` its variance, `obsm["X_umap"]` its
+    UMAP (15 neighbours, min_dist 0.5, seed 42) or `obsm["X_tsne"]` its t-SNE, and in `var` the
+    number of genes of each set as published (`n_genes`) and among the model's (`n_genes_in_data`).
     """
     import scanpy as sc
+    from sklearn.manifold import TSNE
 
     mean, variance = model.posterior(adata)
     known = set(model.genes)
@@ -48,10 +59,14 @@ def latent_space(model: "VEGA", adata: AnnData, gene_sets: dict[str, list[str]])
         layers={"variance": variance},
         uns={"provenance": adata.uns["provenance"]},
     )
-    embedded = AnnData(mean)
-    sc.pp.neighbors(embedded, n_neighbors=15, use_rep="X", random_state=42)
-    sc.tl.umap(embedded, min_dist=0.5, random_state=42)
-    latent.obsm["X_umap"] = embedded.obsm["X_umap"]
+    if embedding == "umap":
+        embedded = AnnData(mean)
+        sc.pp.neighbors(embedded, n_neighbors=15, use_rep="X", random_state=42)
+        sc.tl.umap(embedded, min_dist=0.5, random_state=42)
+        latent.obsm["X_umap"] = embedded.obsm["X_umap"]
+    elif embedding == "tsne":
+        tsne = TSNE(learning_rate=tsne_learning_rate or "auto", random_state=42)
+        latent.obsm["X_tsne"] = tsne.fit_transform(mean)
     return latent
 
 
@@ -74,10 +89,23 @@ def groups(obs: pd.DataFrame, questions: Questions) -> Iterator[tuple[str, str, 
         for value, sign in ((group, 1), (reference, -1)):
             if not (side == sign).any():
                 raise InputError(f"config/models.yaml: contrast {name}: no cell is {value}")
-        yield name, group, reference, side
+        if contrast["by"] is None:
+            yield name, group, reference, side
+            continue
+        parts = _column(obs, name, contrast["by"])
+        for part in parts.dropna().astype("category").cat.categories:
+            here = side * (parts == part).to_numpy()
+            if {1, -1} <= set(here):
+                yield name, part, reference, here
     if questions["one_vs_rest"]:
         labels = _column(obs, ONE_VS_REST, questions["one_vs_rest"])
-        for value in labels.dropna().astype("category").cat.categories:
+        found = labels.dropna().astype("category").cat.remove_unused_categories()
+        for value in found.cat.categories:
+            if (labels == value).all():
+                raise InputError(
+                    f"config/models.yaml: {ONE_VS_REST}: all cells have the same "
+                    f"{labels.name}, {value}; there is no rest to compare it with"
+                )
             yield ONE_VS_REST, value, REST, np.where(labels == value, 1, -1)
 
 
@@ -85,7 +113,7 @@ def _column(obs: pd.DataFrame, contrast: str, column: str) -> pd.Series:
     if column not in obs:
         raise InputError(
             f"config/models.yaml: {contrast}: the study has no column {column}; "
-            f"it has {', '.join(obs.columns)}"
+            f"it has {', '.join(obs.columns) or 'none'}"
         )
     return obs[column]
 
@@ -102,7 +130,8 @@ def differential_tables(
     -------
     One row per comparison and GMV: `contrast`, `group`, `reference`, `gmv`, `p`, `log_bf`, `md`
     and `significant` of the published Monte Carlo procedure, `md_text`, `log_bf_rank` and `md_rank`
-    over all pairs of one posterior sample per cell, and the sizes of the gene set.
+    over all pairs of one posterior sample per cell, the sizes of the gene set, and the cells of
+    group and reference (`n_group`, `n_reference`).
     """
     posterior = Posterior(np.asarray(latent.X), np.asarray(latent.layers["variance"]))
     gmvs = latent.var_names
@@ -116,6 +145,9 @@ def differential_tables(
             table["md"] = table["md_text"]
         ranked = differential_activity(*pair, gmvs, method="rank", seed=seed)
         table = table.join(ranked[["log_bf", "md"]], rsuffix="_rank").join(latent.var)
+        table["n_group"], table["n_reference"] = (len(cells.mean) for cells in pair)
+        if table["n_group"].iloc[0] < FEW_CELLS:
+            log.warning("%s: %s has only %d cells", contrast, group, table["n_group"].iloc[0])
         table = table.reset_index()
         table.insert(0, "contrast", contrast)
         table.insert(1, "group", group)

@@ -6,6 +6,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pandas as pd
 import torch
 from anndata import AnnData
 
@@ -62,6 +64,7 @@ def train_model(
     """
     torch.set_num_threads(threads)
     _tidy(folder)
+    adata = adata[learnt_from(adata.obs, config["cells"], config["leave_out"])]
     try:
         batches = _batches(adata, config["batch_key"])
         model = VEGA(
@@ -88,6 +91,39 @@ def train_model(
     model.save(folder)
     shutil.rmtree(folder / CHECKPOINT.parent)
     return model
+
+
+def learnt_from(
+    obs: pd.DataFrame, cells: dict[str, list[str]], leave_out: dict[str, list[str]]
+) -> np.ndarray:
+    """Which cells a model learns from.
+
+    Those that have one of the values of `cells` in each of its columns, without those that have
+    one of the values of `leave_out` in each of its columns.
+
+    Raises
+    ------
+    InputError
+        If the data lack a column, or no cell is left out or left.
+    """
+    for column in (*cells, *leave_out):
+        if column not in obs:
+            raise InputError(
+                f"config/models.yaml: the study has no column {column}; it has {', '.join(obs)}"
+            )
+
+    def having(values: dict[str, list[str]]) -> np.ndarray:
+        return np.logical_and.reduce([obs[column].isin(v) for column, v in values.items()])
+
+    chosen = having(cells) if cells else np.ones(len(obs), dtype=bool)
+    if leave_out:
+        out = having(leave_out)
+        if not out.any():
+            raise InputError(f"config/models.yaml: leave_out: no cell has all of {leave_out}")
+        chosen &= ~out
+    if not chosen.any():
+        raise InputError(f"config/models.yaml: cells: no cell is left with {cells}")
+    return chosen
 
 
 def _tidy(folder: Path) -> None:

@@ -31,11 +31,11 @@ VEGA_SOURCES = sorted(map(str, Path("vega").glob("*.py")))
 
 
 def study_data(wildcards):
-    return f"{RUN}/data/{CONFIG.models[wildcards.model].study}.h5ad"
+    return f"{RUN}/data/{CONFIG.model(wildcards.model).study}.h5ad"
 
 
 def gene_set_file(wildcards):
-    return f"{RUN}/raw/gene_sets/{CONFIG.models[wildcards.model].gene_sets}"
+    return f"{RUN}/raw/gene_sets/{CONFIG.model(wildcards.model).gene_sets}"
 
 
 def raw_outputs(study, files):
@@ -44,6 +44,19 @@ def raw_outputs(study, files):
     return {
         "raw": [f"{folder}/{file}" for file in files],
         "provenance": [f"{folder}/.provenance/{file}.json" for file in files],
+    }
+
+
+def results_of(members):
+    """Files of each model's results, as inputs of a rule."""
+    return {
+        "latent": [f"{RUN}/models/{m}/seed{SEED}/latent.h5ad" for m in members],
+        "differential": [
+            f"{RUN}/tables/{m}_seed{SEED}_differential.tsv"
+            for m in members
+            if CONFIG.asks_contrasts(m)
+        ],
+        "gsea": [f"{RUN}/tables/{m}_gsea.tsv" for m in members if CONFIG.asks_gsea(m)],
     }
 
 

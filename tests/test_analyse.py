@@ -27,6 +27,7 @@ QUESTIONS = {
             "column": "condition",
             "group": "stim",
             "reference": "ctrl",
+            "by": None,
             "gsea": True,
         }
     },
@@ -232,7 +233,7 @@ def test_every_trained_setting_of_the_configuration_reaches_the_model():
     from paper.config import ModelConfig
     from paper.train import ARCHITECTURE, TRAINING
 
-    known = {*ARCHITECTURE, *TRAINING, "min_genes", "max_genes", "batch_key"}
+    known = {*ARCHITECTURE, *TRAINING, "min_genes", "max_genes", "batch_key", "cells", "leave_out"}
     entry = ModelConfig(study="x", gene_sets="y")
     assert set(entry.training_settings()) == known
     assert (ROOT / "config" / "models.yaml").exists()

@@ -1,4 +1,4 @@
-"""Train one model with one seed, going on from its checkpoint if a run broke off."""
+"""Train the models of one entry with one seed, going on from checkpoints if a run broke off."""
 
 from paper.script import run
 
@@ -8,19 +8,24 @@ def main(snakemake):
 
     from anndata import read_h5ad
 
+    from paper.script import log
     from paper.train import train_model
 
-    train_model(
-        read_h5ad(snakemake.input.data),
-        Path(snakemake.input.gene_sets),
-        Path(snakemake.output.model).parent,
-        snakemake.params.config,
-        seed=int(snakemake.wildcards.seed),
-        device=snakemake.params.device,
-        given_gpu=snakemake.resources.get("gpu", 0) > 0,
-        require_gpu=snakemake.params.require_gpu,
-        threads=snakemake.threads,
-    )
+    adata = read_h5ad(snakemake.input.data)
+    for model, config in snakemake.params.configs.items():
+        (folder,) = [f for f in snakemake.params.folders if Path(f).parent.name == model]
+        log.info("%s", model)
+        train_model(
+            adata,
+            Path(snakemake.input.gene_sets),
+            Path(folder),
+            config,
+            seed=int(snakemake.wildcards.seed),
+            device=snakemake.params.device,
+            given_gpu=snakemake.resources.get("gpu", 0) > 0,
+            require_gpu=snakemake.params.require_gpu,
+            threads=snakemake.threads,
+        )
 
 
 run(main, snakemake)
