@@ -16,6 +16,8 @@ def main(snakemake):
         vega.load(Path(snakemake.input.model).parent),
         read_h5ad(snakemake.input.data),
         vega.read_gmt(snakemake.input.gene_sets),
+        snakemake.params.embedding,
+        snakemake.params.tsne_learning_rate,
     )
     with written_whole(snakemake.output.latent) as temporary:
         latent.write_h5ad(temporary, compression="gzip")

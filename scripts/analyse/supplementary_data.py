@@ -1,4 +1,4 @@
-"""Supplementary Data 1: the top 100 GMVs of each cell type."""
+"""Supplementary Data 1 and 2: the top 100 GMVs of each cell type of a study."""
 
 from paper.script import run
 
