@@ -29,6 +29,7 @@ rule all:
         rules.claims.output,
         rules.claims_page.output,
         FIGURES,
+        STANDARD_PAGES,
         SUPPLEMENTARY_DATA,
 
 

@@ -1,6 +1,8 @@
 # The panels of every figure as files of their own, and its page.
-# in:  models/kang/seed<N>/latent.h5ad, tables/kang_seed<N>_differential.tsv, tables/kang_gsea.tsv
-# out: figures/<figure>/<panel>.{png,pdf} and figures/<figure>.{png,pdf}
+# in:  of the models that the figure names models/<model>/seed<N>/latent.h5ad and their tables;
+#      the tables and the expression that it names
+# out: figures/<figure>/<panel>.{png,pdf} and figures/<figure>.{png,pdf}; the same below
+#      figures/standard/ for every model that no figure names, and by name for any other
 
 FIGURES = [
     f"{RUN}/figures/{figure}.{suffix}"
@@ -8,33 +10,42 @@ FIGURES = [
     for suffix in ("png", "pdf")
 ]
 
+STANDARD_PAGES = [
+    f"{RUN}/figures/standard/{model}.{suffix}"
+    for model in CONFIG.standard_models
+    for suffix in ("png", "pdf")
+]
+
 # What all figures are drawn with; beside its own file, an edit of these draws a figure again.
 FIGURE_SOURCES = [
-    *(f"paper/figures/{name}.py" for name in ("data", "page", "style")),
+    *(
+        str(path)
+        for path in sorted(Path("paper/figures").glob("*.py"))
+        if path.stem not in {*CONFIG.figures, "qc", "standard"}
+    ),
+    "paper/gmvs.py",
     *sorted(map(str, Path("vega/plot").glob("*.py"))),
 ]
 
+
 # One rule per figure, since each writes files of its own names.
-for figure, table in CONFIG.figures.items():
+for figure, entry in CONFIG.figures.items():
+    shown = [member for name in entry.models for member in CONFIG.members(name)]
 
     rule:
         name:
             figure
         input:
-            latent=f"{RUN}/models/kang/seed{SEED}/latent.h5ad",
-            differential=f"{RUN}/tables/kang_seed{SEED}_differential.tsv",
-            gsea=f"{RUN}/tables/kang_gsea.tsv",
-            sources=[
-                f"paper/figures/{figure}.py",
-                *sorted(map(str, Path("paper/figures").glob(f"{figure}_*.py"))),
-                *FIGURE_SOURCES,
-            ],
+            **results_of(shown),
+            tables=[f"{RUN}/tables/{table}.tsv" for table in entry.tables],
+            expression=[f"{RUN}/data/{study}.h5ad" for study in entry.expression],
+            sources=[f"paper/figures/{figure}.py", *FIGURE_SOURCES],
         output:
             panels=expand(
                 "{run}/figures/{figure}/{panel}.{suffix}",
                 run=RUN,
                 figure=figure,
-                panel=table.panels,
+                panel=entry.panels,
                 suffix=["png", "pdf"],
             ),
             pdf=f"{RUN}/figures/{figure}.pdf",
@@ -42,7 +53,7 @@ for figure, table in CONFIG.figures.items():
                 f"{RUN}/figures/{figure}.png",
                 caption=f"../report/{figure}.rst",
                 category="Figures",
-                labels={"figure": figure, "shows": table.title},
+                labels={"figure": figure, "shows": entry.title},
             ),
         log:
             f"{LOGS}/figures/{figure}.log",
@@ -53,8 +64,41 @@ for figure, table in CONFIG.figures.items():
         params:
             # What the configuration says, so that a changed entry draws again.
             figure=figure,
-            title=table.title,
-            panels=table.panels,
-            study=CONFIG.studies["kang"].model_dump(exclude_unset=True),
+            entry=entry.model_dump(),
+            models=shown,
+            studies=[
+                CONFIG.studies[CONFIG.model(m).study].model_dump(exclude_unset=True)
+                for m in shown
+            ],
         script:
             "../scripts/figures/figure.py"
+
+
+rule standard:
+    """Draws all that can be shown of any model, for studies that are on no figure of the paper."""
+    input:
+        unpack(lambda w: results_of([w.model])),
+        sources=["paper/figures/standard.py", *FIGURE_SOURCES],
+    output:
+        panels=directory(f"{RUN}/figures/standard/{{model}}"),
+        pdf=f"{RUN}/figures/standard/{{model}}.pdf",
+        page=report(
+            f"{RUN}/figures/standard/{{model}}.png",
+            caption="../report/standard.rst",
+            category="Standard pages",
+            labels={"model": "{model}"},
+        ),
+    log:
+        f"{LOGS}/figures/standard/{{model}}.log",
+    wildcard_constraints:
+        model="[^/]+",
+    conda:
+        "../envs/vega.yaml"
+    resources:
+        mem_mb=4000,
+    params:
+        study=lambda w: CONFIG.studies[CONFIG.model(w.model).study].model_dump(
+            exclude_unset=True
+        ),
+    script:
+        "../scripts/figures/standard.py"

@@ -1,7 +1,8 @@
 """What the panels of a model's figures are drawn from."""
 
 import json
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pandas as pd
@@ -10,6 +11,34 @@ from anndata import AnnData, read_h5ad
 from paper.config import Study
 from paper.errors import InputError
 from paper.tables import read_table
+
+
+@dataclass(frozen=True)
+class FigureData:
+    """All that a figure may show.
+
+    `models` holds the results of each model by name, `tables` further tables by name, and
+    `expression` the preprocessed cells of studies by name.
+    """
+
+    models: dict[str, "Results"]
+    tables: dict[str, pd.DataFrame] = field(default_factory=dict)
+    expression: dict[str, AnnData] = field(default_factory=dict)
+
+    def __getitem__(self, model: str) -> "Results":
+        """The results of a model."""
+        return self.models[model]
+
+    @property
+    def origin(self) -> str:
+        """Where the cells are from: the least public of all that is shown."""
+        origins = {results.origin for results in self.models.values()}
+        return next((o for o in ("simulated", "mirror subset") if o in origins), "public")
+
+    @property
+    def n_cells(self) -> int:
+        """Cells of the models' studies, each study once."""
+        return sum({id(r.study): r.latent.n_obs for r in self.models.values()}.values())
 
 
 @dataclass(frozen=True)
@@ -22,8 +51,8 @@ class Results:
     """
 
     latent: AnnData
-    differential: pd.DataFrame
-    gsea: pd.DataFrame
+    differential: pd.DataFrame | None
+    gsea: pd.DataFrame | None
     study: Study
     origin: str
 
@@ -34,33 +63,73 @@ class Results:
             rows &= self.differential["group"] == group
         return self.differential[rows].set_index("gmv")
 
-    def with_gsea(self, name: str) -> pd.DataFrame:
-        """The gene sets of a contrast that GSEA was asked of, with both results."""
-        gsea = self.gsea[self.gsea["contrast"] == name].set_index("gmv")
-        return self.contrast(name).join(gsea[["fdr", "neg_log10_fdr"]], how="inner")
+    def with_gsea(self, name: str, group: str | None = None) -> pd.DataFrame:
+        """The gene sets of a contrast (and group) that GSEA was asked of, with both results."""
+        rows = self.gsea["contrast"] == name
+        if group is not None:
+            rows &= self.gsea["group"] == group
+        gsea = self.gsea[rows].set_index("gmv")
+        return self.contrast(name, group).join(gsea[["fdr", "neg_log10_fdr"]], how="inner")
 
 
-def load(latent: Path | str, differential: Path | str, gsea: Path | str, study: Study) -> Results:
-    """Read the results of a model; types and conditions get the order of the study's entry.
+def read_figure_data(
+    studies: dict[str, Study],
+    latents: Sequence[str],
+    tables: Sequence[str],
+    expression: Sequence[str] = (),
+) -> FigureData:
+    """Read what a figure shows.
+
+    Parameters
+    ----------
+    studies
+        The study of each model, by the model's name.
+    latents
+        Its latent space, in the same order.
+    tables
+        Tables by their file names: `<model>_seed<N>_differential.tsv` and `<model>_gsea.tsv` are
+        those of a model, the others the figure's own.
+    expression
+        Preprocessed studies, `<study>.h5ad`.
+    """
+    found = {Path(path).stem: path for path in tables}
+    models = {}
+    for (model, study), latent in zip(studies.items(), latents, strict=True):
+        seed = Path(latent).parent.name
+        differential = found.pop(f"{model}_{seed}_differential", None)
+        models[model] = load(latent, differential, found.pop(f"{model}_gsea", None), study)
+    return FigureData(
+        models,
+        {name: read_table(path) for name, path in found.items()},
+        {Path(path).stem: read_h5ad(path) for path in expression},
+    )
+
+
+def load(
+    latent: Path | str, differential: Path | str | None, gsea: Path | str | None, study: Study
+) -> Results:
+    """Read the results of a model, with its tables where they were asked for.
+
+    Types and conditions get the order of the study's entry.
 
     Raises
     ------
     InputError
-        If the cells lack their type, condition, UMAP or provenance.
+        If the cells lack their provenance.
     """
     cells = read_h5ad(latent)
-    for part, names in (
-        ("obs", ("cell_type", "condition")),
-        ("obsm", ("X_umap",)),
-        ("uns", ("provenance",)),
-    ):
-        for name in names:
-            if name not in getattr(cells, part):
-                raise InputError(f"{latent}: {part} has no {name}; make it again from the study")
+    if "provenance" not in cells.uns:
+        raise InputError(f"{latent}: uns has no provenance; make it again from the study")
     for column, order in (("cell_type", study.cell_types), ("condition", study.conditions)):
-        cells.obs[column] = in_order(cells.obs[column], order)
+        if column in cells.obs:
+            cells.obs[column] = in_order(cells.obs[column], order)
     origin = json.loads(cells.uns["provenance"])["origin"]
-    return Results(cells, read_table(differential), read_table(gsea), study, origin)
+    return Results(
+        cells,
+        *(read_table(table) if table else None for table in (differential, gsea)),
+        study,
+        origin,
+    )
 
 
 def in_order(labels: pd.Series, order: list[str]) -> pd.Series:

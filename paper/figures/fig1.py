@@ -3,49 +3,47 @@
 import pandas as pd
 from matplotlib.figure import FigureBase
 
-from paper.figures.data import Results
+from paper.figures.data import FigureData
 from paper.figures.fig1_architecture import draw_architecture
-from paper.figures.page import Layout, axes, inches, message, note
+from paper.figures.page import Layout, axes, inches, lacks, message, note
+from paper.gmvs import INTERFERON, INTERFERON_AB, TRYPTOPHAN
 from vega.gene_sets import readable
 from vega.plot import activities, embedding, gsea_comparison, volcano, wrapped
 
 LAYOUT = Layout(("aaab", "cddd", "eeff"), widths=(3.0, 0.95, 0.25, 3.0), heights=(2.5, 2.5, 2.8))
 
-INTERFERON_AB = "REACTOME_INTERFERON_ALPHA_BETA_SIGNALING"
-INTERFERON = "REACTOME_INTERFERON_SIGNALING"
-TRYPTOPHAN = "REACTOME_TRYPTOPHAN_CATABOLISM"
 NAMED = (INTERFERON_AB, INTERFERON, TRYPTOPHAN)
 CONTRAST = "innate"  # stimulated against control in monocytes and dendritic cells
 
 
-def a(figure: FigureBase, results: Results) -> None:
+def a(figure: FigureBase, data: FigureData) -> None:
     """The architecture; a schematic, the same for all data."""
     draw_architecture(figure, *inches(figure))
 
 
-def b(figure: FigureBase, results: Results) -> None:
+def b(figure: FigureBase, data: FigureData) -> None:
     """Cell types and conditions in the UMAP of the latent space."""
-    embedding(results.latent, "cell_type", "condition", ax=axes(figure, 0.3, 1.05))
+    embedding(data["kang"].latent, "cell_type", "condition", ax=axes(figure, 0.3, 1.05))
 
 
-def c(figure: FigureBase, results: Results) -> None:
+def c(figure: FigureBase, data: FigureData) -> None:
     """Activity of interferon alpha/beta signaling in the same UMAP."""
-    if not _missing(figure, results, INTERFERON_AB):
+    if not lacks(figure, data["kang"], INTERFERON_AB):
         ax = axes(figure, 0.3, 0.6)
-        embedding(results.latent, INTERFERON_AB, "condition", ax=ax)
+        embedding(data["kang"].latent, INTERFERON_AB, "condition", ax=ax)
         ax.set_title(readable(INTERFERON_AB))
 
 
-def d(figure: FigureBase, results: Results) -> None:
+def d(figure: FigureBase, data: FigureData) -> None:
     """Interferon alpha/beta signaling against tryptophan catabolism."""
-    if not _missing(figure, results, INTERFERON_AB, TRYPTOPHAN):
+    if not lacks(figure, data["kang"], INTERFERON_AB, TRYPTOPHAN):
         ax = axes(figure, 0.5, 1.05)
-        activities(results.latent, INTERFERON_AB, TRYPTOPHAN, "cell_type", "condition", ax=ax)
+        activities(data["kang"].latent, INTERFERON_AB, TRYPTOPHAN, "cell_type", "condition", ax=ax)
 
 
-def e(figure: FigureBase, results: Results) -> None:
+def e(figure: FigureBase, data: FigureData) -> None:
     """Innate cells, stimulated against control; interferon and tryptophan sets are named."""
-    table = results.contrast(CONTRAST)
+    table = data["kang"].contrast(CONTRAST)
     if table.empty:
         message(figure, f"the model has no contrast “{CONTRAST}”")
         return
@@ -55,22 +53,14 @@ def e(figure: FigureBase, results: Results) -> None:
     _note_missing(figure, table)
 
 
-def f(figure: FigureBase, results: Results) -> None:
+def f(figure: FigureBase, data: FigureData) -> None:
     """GSEA and VEGA on the same contrast."""
-    table = results.with_gsea(CONTRAST)
+    table = data["kang"].with_gsea(CONTRAST)
     if table.empty:
         message(figure, f"the model has no contrast “{CONTRAST}”\nwith GSEA")
         return
     gsea_comparison(table, NAMED, ax=axes(figure, 0.45, 1.08, top=0.6))
     _note_missing(figure, table)
-
-
-def _missing(figure: FigureBase, results: Results, *gmvs: str) -> bool:
-    """Whether the model lacks one of the GMVs, which the panel then says."""
-    missing = [readable(gmv) for gmv in gmvs if gmv not in results.latent.var_names]
-    if missing:
-        message(figure, "no GMV\n" + "\nnor ".join(missing) + "\nin this collection")
-    return bool(missing)
 
 
 def _note_missing(figure: FigureBase, table: pd.DataFrame) -> None:

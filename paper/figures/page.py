@@ -1,6 +1,6 @@
 """Panels as files of their own, and side by side on the page of a figure.
 
-A panel is a function `panel(figure, results)` that draws into a (sub)figure of a size in inches
+A panel is a function `panel(figure, data)` that draws into a (sub)figure of a size in inches
 that the figure's layout gives. The file of the panel and its place on the page call the same
 function at the same size: on the page, too, everything is vectors and text.
 """
@@ -15,11 +15,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure, FigureBase, SubFigure
 
 from paper.errors import InputError
-from paper.figures.data import Results
+from paper.figures.data import FigureData, Results
 from paper.figures.style import STYLE
 from vega.files import written_whole
+from vega.gene_sets import readable
 
-Panel = Callable[[FigureBase, Results], None]
+Panel = Callable[[FigureBase, FigureData], None]
 
 STRIP = 0.25  # inches above panels and page for what must be said of the cells
 NO_DATE = {".png": {"Software": None}, ".pdf": {"CreationDate": None}}  # same data, same bytes
@@ -52,23 +53,23 @@ class Layout:
         return sum(self.widths[columns]), sum(self.heights[rows])
 
 
-def panel_figure(panel: Panel, size: tuple[float, float], results: Results) -> Figure:
+def panel_figure(panel: Panel, size: tuple[float, float], data: FigureData) -> Figure:
     """A panel on its own, below a strip that says what cells these are."""
     with rc_context(STYLE):
         figure, strip, body = _sheet(*size)
-        _say_origin(strip, results)
-        panel(body, results)
+        _say_origin(strip, data)
+        panel(body, data)
     return figure
 
 
 def page_figure(
-    panels: Mapping[str, Panel], layout: Layout, title: str, results: Results
+    panels: Mapping[str, Panel], layout: Layout, title: str, data: FigureData
 ) -> Figure:
     """All panels on one page, each with its letter, below the title."""
     with rc_context(STYLE):
         figure, strip, body = _sheet(sum(layout.widths), sum(layout.heights))
         strip.text(0.08 / sum(layout.widths), 0.5, title, va="center", weight="bold", size=9)
-        _say_origin(strip, results)
+        _say_origin(strip, data)
         grid = body.add_gridspec(
             len(layout.heights),
             len(layout.widths),
@@ -81,7 +82,7 @@ def page_figure(
             part.text(
                 0.08 / width, 1 - 0.06 / height, letter, va="top", weight="bold", size=10
             )  # fmt: skip
-            panel(part, results)
+            panel(part, data)
     return figure
 
 
@@ -91,22 +92,22 @@ def _sheet(width: float, height: float) -> tuple[Figure, SubFigure, SubFigure]:
     return figure, *figure.subfigures(2, 1, height_ratios=[STRIP, height])
 
 
-def _say_origin(strip: SubFigure, results: Results) -> None:
+def _say_origin(strip: SubFigure, data: FigureData) -> None:
     """Say where the cells are not those of the study: simulated, or some of them only."""
     tags = {
         "simulated": ("SIMULATED DATA", {"facecolor": "#D55E00", "edgecolor": "none"}, "white"),
         "mirror subset": (
-            f"subset of the study: {results.latent.n_obs:,} cells",
+            f"subset of the study: {data.n_cells:,} cells",
             {"facecolor": "white", "edgecolor": "0.5", "linewidth": 0.5},
             "0.3",
         ),
     }
-    if results.origin in tags:
-        words, box, colour = tags[results.origin]
+    if data.origin in tags:
+        words, box, colour = tags[data.origin]
         width, _ = inches(strip)
         strip.text(
             1 - 0.12 / width, 0.5, words, ha="right", va="center", size="small", color=colour,
-            weight="bold" if results.origin == "simulated" else "normal",
+            weight="bold" if data.origin == "simulated" else "normal",
             bbox={"boxstyle": "round,pad=0.3", **box}, gid="origin",
         )  # fmt: skip
 
@@ -132,6 +133,14 @@ def message(figure: FigureBase, words: str) -> None:
     figure.text(0.5, 0.5, words, ha="center", va="center", style="italic", color="0.3")
 
 
+def lacks(figure: FigureBase, results: Results, *gmvs: str) -> bool:
+    """Whether the model lacks one of the GMVs, which the panel then says."""
+    missing = [readable(gmv) for gmv in gmvs if gmv not in results.latent.var_names]
+    if missing:
+        message(figure, "no GMV\n" + "\nnor ".join(missing) + "\nin this collection")
+    return bool(missing)
+
+
 def note(figure: FigureBase, words: str) -> None:
     """Say something above the axes of a panel, beside its letter."""
     width, height = inches(figure)
@@ -141,8 +150,13 @@ def note(figure: FigureBase, words: str) -> None:
     )  # fmt: skip
 
 
+def shortened(words: str, most: int) -> str:
+    """Words of at most so many letters."""
+    return words if len(words) <= most else words[: most - 1].rstrip() + "…"
+
+
 def write_figure(
-    name: str, title: str, panels: Sequence[str], results: Results, folder: Path
+    name: str, title: str, panels: Sequence[str], data: FigureData, folder: Path
 ) -> None:
     """Draw a figure into `folder`: `<name>.{png,pdf}` and `<name>/<panel>.{png,pdf}`.
 
@@ -160,11 +174,23 @@ def write_figure(
                 f"{panel}; write its function and its place in LAYOUT, or remove it here"
             )
         functions[panel] = getattr(module, panel)
+    write_panels(name, functions, module.LAYOUT, title, data, folder)
+
+
+def write_panels(
+    name: str,
+    panels: Mapping[str, Panel],
+    layout: Layout,
+    title: str,
+    data: FigureData,
+    folder: Path,
+) -> None:
+    """Draw panels, by letter, into `folder`: their page `<name>`, and `<name>/<panel>` each."""
     figures = {
-        f"{name}/{panel}": panel_figure(draw, module.LAYOUT.size(panel), results)
-        for panel, draw in functions.items()
+        f"{name}/{letter}": panel_figure(draw, layout.size(letter), data)
+        for letter, draw in panels.items()
     }
-    figures[name] = page_figure(functions, module.LAYOUT, title, results)
+    figures[name] = page_figure(panels, layout, title, data)
     for stem, figure in figures.items():
         for suffix in NO_DATE:
             save(figure, folder / f"{stem}{suffix}")

@@ -3,7 +3,7 @@
 import numpy as np
 from matplotlib.figure import FigureBase
 
-from paper.figures.data import Results
+from paper.figures.data import FigureData
 from paper.figures.page import Layout, axes, message
 from vega.plot import set_size
 
@@ -12,9 +12,9 @@ NO_CONTRAST = "the model has no contrast “innate” with GSEA"
 CONTRAST = "innate"  # stimulated against control in monocytes and dendritic cells
 
 
-def a(figure: FigureBase, results: Results) -> None:
+def a(figure: FigureBase, data: FigureData) -> None:
     """Size against VEGA's Bayes factor."""
-    table = results.with_gsea(CONTRAST)
+    table = data["kang"].with_gsea(CONTRAST)
     if table.empty:
         message(figure, NO_CONTRAST)
         return
@@ -23,9 +23,9 @@ def a(figure: FigureBase, results: Results) -> None:
     ax.set_ylabel(r"VEGA, |$\log_e$(Bayes factor)|")
 
 
-def b(figure: FigureBase, results: Results) -> None:
+def b(figure: FigureBase, data: FigureData) -> None:
     """Size against GSEA's false discovery rate."""
-    table = results.with_gsea(CONTRAST)
+    table = data["kang"].with_gsea(CONTRAST)
     if table.empty:
         message(figure, NO_CONTRAST)
         return

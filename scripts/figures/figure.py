@@ -4,24 +4,24 @@ from paper.script import run
 
 
 def main(snakemake):
-    """Read the model's results, draw each panel on its own and all on one page."""
-    import logging
+    """Read what the figure shows, draw each panel on its own and all on one page."""
     from pathlib import Path
 
-    from paper.config import Study
-    from paper.figures.data import load
+    from paper.config import FigureConfig, Study
+    from paper.figures.data import read_figure_data
     from paper.figures.page import write_figure
 
-    logging.getLogger("fontTools").setLevel(logging.WARNING)  # tells of each glyph it embeds
     params, inputs = snakemake.params, snakemake.input
-    study = Study.model_validate(params.study)
-    write_figure(
-        params.figure,
-        params.title,
-        params.panels,
-        load(inputs.latent, inputs.differential, inputs.gsea, study),
-        Path(snakemake.output.page).parent,
+    entry = FigureConfig.model_validate(params.entry)
+    studies = [Study.model_validate(study) for study in params.studies]
+    data = read_figure_data(
+        dict(zip(params.models, studies, strict=True)),
+        latents=inputs.latent,
+        tables=[*inputs.differential, *inputs.gsea, *inputs.tables],
+        expression=inputs.expression,
     )
+    page = Path(snakemake.output.page)
+    write_figure(params.figure, entry.title, entry.panels, data, page.parent)
 
 
 run(main, snakemake)

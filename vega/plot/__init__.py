@@ -5,17 +5,36 @@
 >>> plot.volcano(model.differential_activity(adata, "condition", "a", "b"))       # doctest: +SKIP
 """
 
+from vega.plot.arrows import arrows, median_shifts
+from vega.plot.bars import bars
+from vega.plot.bayes_factors import bayes_factors
 from vega.plot.gsea import gsea_comparison, set_size
+from vega.plot.heatmap import ColourStrip, clustered, clustered_heatmap, heatmap_key, strip_key
 from vega.plot.names import names_beside, wrapped
+from vega.plot.regression import regression
 from vega.plot.scatter import activities, embedding
+from vega.plot.two_channels import two_channels
+from vega.plot.violins import violins
 from vega.plot.volcano import volcano
 
 __all__ = [
+    "ColourStrip",
     "activities",
+    "arrows",
+    "bars",
+    "bayes_factors",
+    "clustered",
+    "clustered_heatmap",
     "embedding",
     "gsea_comparison",
+    "heatmap_key",
+    "median_shifts",
     "names_beside",
+    "regression",
     "set_size",
+    "strip_key",
+    "two_channels",
+    "violins",
     "volcano",
     "wrapped",
 ]

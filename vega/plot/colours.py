@@ -1,5 +1,8 @@
 """Colours, markers and lines that the plots share."""
 
+from matplotlib import colormaps
+from matplotlib.colors import to_hex
+
 # Tones that colour-blind readers tell apart (those of seaborn's palette "colorblind"), the seven
 # that are furthest from each other first.
 COLOURS = (
@@ -11,3 +14,10 @@ MARKERS = ("^", "o", "s", "D", "v", "P")
 
 GREY, RED, BLUE, PURPLE = "#8C8C8C", "#D62728", "#1F77B4", "#8250A8"
 GUIDE = {"color": "0.3", "linewidth": 0.6, "linestyle": (0, (4, 3)), "zorder": 0.5}
+
+
+def palette(n: int) -> list[str]:
+    """`n` colours: those of `COLOURS`, or tones of the rainbow where these would repeat."""
+    if n <= len(COLOURS):
+        return list(COLOURS[:n])
+    return [to_hex(colour) for colour in colormaps["turbo"].resampled(n)(range(n))]

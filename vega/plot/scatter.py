@@ -10,17 +10,22 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from vega.gene_sets import readable
-from vega.plot.colours import COLOURS, MARKERS, MISSING
+from vega.plot.colourbar import EXTEND, vector_colorbar
+from vega.plot.colours import GREY, MARKERS, MISSING, palette
 
+LEGEND_ROWS = 16  # more categories than this need another column
 MANY = 20_000  # more dots than this are an image inside the vector file
+NAMES = {"X_umap": "UMAP", "X_tsne": "t-SNE"}
 
 
 def embedding(
     adata: AnnData,
-    color: str,
+    color: str | None = None,
     style: str | None = None,
     *,
     basis: str = "X_umap",
+    limits: tuple[float, float] | None = None,
+    colorbar: bool = True,
     ax: Axes | None = None,
 ) -> Axes:
     """Draw cells in the first two dimensions of an embedding.
@@ -31,11 +36,16 @@ def embedding(
         Cells x GMVs.
     color
         A column of `obs` (one colour per category, in their order) or a GMV, whose activity is
-        shown in viridis with a colour bar.
+        shown in viridis with a colour bar; without either all cells are grey.
     style
         Column of `obs` with one marker per category.
     basis
         The embedding, in `obsm`.
+    limits
+        Ends of the scale of activities; those beyond have the colour of the end. Lowest and
+        highest activity by default.
+    colorbar
+        Whether activities get a colour bar; of panels on one scale only one needs it.
     ax
         Where to draw; the current axes by default.
 
@@ -46,20 +56,23 @@ def embedding(
     """
     ax = ax or plt.gca()
     x, y = adata.obsm[basis][:, :2].T
-    if color in adata.obs:
+    if color is None:
+        for marker, cells in _by_marker(adata.obs, style):
+            ax.scatter(x[cells], y[cells], c=GREY, marker=marker, **dots(len(x)))
+    elif color in adata.obs:
         _categories(ax, x, y, adata.obs, color, style)
     else:
         values = _activity(adata, color)
+        low, high = limits or (values.min(), values.max())
         for marker, cells in _by_marker(adata.obs, style):
-            dots = ax.scatter(
+            drawn = ax.scatter(
                 x[cells], y[cells], c=values[cells], marker=marker, cmap="viridis",
-                vmin=values.min(), vmax=values.max(), **_dots(len(x)),
+                vmin=low, vmax=high, **dots(len(x)),
             )  # fmt: skip
-        bar = ax.figure.colorbar(dots, cax=ax.inset_axes((1.04, 0, 0.05, 1)), label="Activity")
-        # Opaque, and in the vector file no image either; edges close the seams between steps.
-        bar.solids.set(alpha=1, rasterized=False, edgecolor="face")
-        bar.outline.set_visible(False)
-    name = basis.removeprefix("X_").upper()
+        if colorbar:
+            beyond = values.min() < low, values.max() > high
+            vector_colorbar(ax, drawn, "Activity", extend=EXTEND[beyond])
+    name = NAMES.get(basis, basis.removeprefix("X_"))
     ax.set(xticks=[], yticks=[], xlabel=f"{name} 1", ylabel=f"{name} 2")
     return ax
 
@@ -89,7 +102,7 @@ def _activity(adata: AnnData, gmv: str) -> np.ndarray:
     return np.asarray(adata.obs_vector(gmv))
 
 
-def _dots(n: int) -> dict:
+def dots(n: int) -> dict:
     """Smaller dots for more cells, so that a few hundred are seen and 20,000 do not merge."""
     return {
         "s": np.clip(8000 / n, 1.5, 8),
@@ -115,14 +128,17 @@ def _categories(
 ) -> None:
     """Dots coloured by one column, their markers by another, and legends right of the axes."""
     labels = obs[color].astype("category").cat
-    palette = dict(zip(labels.categories, cycle(COLOURS)))
+    colour_of = dict(zip(labels.categories, palette(len(labels.categories)), strict=True))
     # The last colour stands for the code of a missing category, -1.
-    colours = np.array([*palette.values(), MISSING])[labels.codes]
+    colours = np.array([*colour_of.values(), MISSING])[labels.codes]
     for marker, cells in _by_marker(obs, style):
-        ax.scatter(x[cells], y[cells], c=colours[cells], marker=marker, **_dots(len(x)))
-    handles = [_key("o", colour, label) for label, colour in palette.items()]
+        ax.scatter(x[cells], y[cells], c=colours[cells], marker=marker, **dots(len(x)))
+    handles = [_key("o", colour, label) for label, colour in colour_of.items()]
     frame = {"frameon": False, "handletextpad": 0.2, "borderaxespad": 0, "fontsize": "small"}
-    legend = ax.legend(handles=handles, loc="upper left", bbox_to_anchor=(1.02, 1), **frame)
+    columns = -(-len(handles) // LEGEND_ROWS)
+    legend = ax.legend(
+        handles=handles, loc="upper left", bbox_to_anchor=(1.02, 1), ncols=columns, **frame
+    )
     if style is not None:
         ax.add_artist(legend)
         values = obs[style].astype("category").cat.categories

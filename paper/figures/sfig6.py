@@ -1,0 +1,56 @@
+"""Supplementary Figure 6: the other three drugs, and each drug's response by cell line."""
+
+from functools import partial
+
+from matplotlib.figure import FigureBase
+
+from paper.figures.data import FigureData
+from paper.figures.mixseq import (
+    KEYS,
+    bayes_factors,
+    draw_shifts,
+    keys_below,
+    lines_of,
+    side_by_side,
+    tissue_strip,
+)
+from paper.figures.page import Layout, inches
+from paper.mixseq import MUTANT, WILD_TYPE
+from vega.plot import ColourStrip, clustered_heatmap
+
+LAYOUT = Layout(("abc", "ddd"), widths=(2.4, 2.4, 2.4), heights=(2.4, 5.75))
+
+ABOVE = 1.05  # inches above heatmaps for note, title, tree and strips
+MUTATION_COLOURS = {WILD_TYPE: "tan", MUTANT: "saddlebrown"}
+
+a = partial(draw_shifts, drug="Dabrafenib")
+b = partial(draw_shifts, drug="Navitoclax")
+c = partial(draw_shifts, drug="BRD3379")
+
+
+def d(figure: FigureBase, data: FigureData) -> None:
+    """A heatmap per drug: hallmarks in the order of Figure 2c, cell lines clustered."""
+    tables = bayes_factors(figure, data)
+    if not tables:
+        return
+    hallmarks, lines = side_by_side(tables).index, lines_of(data)
+    width, height = inches(figure)
+    left, gap = 1.75, 0.12
+    each = (width - left - 0.1 - gap * (len(tables) - 1)) / len(tables)
+    for i, (drug, table) in enumerate(tables.items()):
+        ax = figure.add_axes(
+            (
+                (left + i * (each + gap)) / width, KEYS / height,
+                each / width, 1 - (KEYS + ABOVE) / height,
+            )
+        )  # fmt: skip
+        known = lines.loc[table.columns]
+        strips = [
+            tissue_strip(known["tissue"], lines),
+            ColourStrip("BRAF", known["braf"], MUTATION_COLOURS),
+            ColourStrip("KRAS", known["kras"], MUTATION_COLOURS),
+        ]
+        mesh = clustered_heatmap(table.loc[hallmarks], strips, limit=3, row_names=i == 0, ax=ax)
+        ax.set_title(f"{drug}, {table.shape[1]} lines", y=1 + 0.69 / (height - KEYS - ABOVE), pad=0)
+    mutations = ColourStrip("BRAF, KRAS", lines[["braf", "kras"]].stack(), MUTATION_COLOURS)
+    keys_below(figure, mesh, mutations, tissue_strip(lines["tissue"], lines))

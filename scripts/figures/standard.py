@@ -1,0 +1,23 @@
+"""The standard page of a model, and its panels."""
+
+from paper.script import run
+
+
+def main(snakemake):
+    """Read the model's results, draw what there is to show of them."""
+    from pathlib import Path
+
+    from paper.config import Study
+    from paper.figures.data import read_figure_data
+    from paper.figures.standard import write_standard_page
+
+    inputs, model = snakemake.input, snakemake.wildcards.model
+    data = read_figure_data(
+        {model: Study.model_validate(snakemake.params.study)},
+        latents=inputs.latent,
+        tables=[*inputs.differential, *inputs.gsea],
+    )
+    write_standard_page(model, data, Path(snakemake.output.page).parent)
+
+
+run(main, snakemake)

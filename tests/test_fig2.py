@@ -1,0 +1,388 @@
+"""Figure 2 and Supplementary Figure 6 show what is planted, and nothing else."""
+
+from dataclasses import replace
+from importlib import import_module
+from itertools import combinations
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from conftest import ROOT
+from legible import assert_legible
+from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
+from matplotlib.quiver import Quiver
+from matplotlib.text import Text
+from planted_drugs import HALLMARKS, planted_results
+from scipy.spatial.distance import correlation
+
+from paper.config import FigureConfig
+from paper.figures import page
+from paper.figures.data import FigureData
+from paper.mixseq import DRUGS, cell_lines, few_cells, line_bayes_factors
+from vega import plot
+from vega.gene_sets import readable
+from vega.plot.colours import COLOURS, MISSING
+from vega.plot.heatmap import column_linkage
+from vega.plot.two_channels import two_channel_colours
+
+FIGURES = {
+    name: FigureConfig.model_validate(entry)
+    for name, entry in yaml.safe_load((ROOT / "config" / "figures.yaml").read_text()).items()
+    if name in ("fig2", "sfig6")
+}
+PANELS = [(name, letter) for name, entry in FIGURES.items() for letter in entry.panels]
+TRAMETINIB = DRUGS["Trametinib"]
+
+
+@pytest.fixture(scope="module")
+def models():
+    return planted_results()
+
+
+def panel(name, letter, models):
+    module = import_module(f"paper.figures.{name}")
+    draw = getattr(module, letter)
+    return page.panel_figure(draw, module.LAYOUT.size(letter), FigureData(models)).subfigs[1]
+
+
+def texts(figure):
+    return [t.get_text() for t in figure.findobj(Text) if t.get_text() and t.get_visible()]
+
+
+def meshes(figure):
+    """Heatmaps of a panel, each with its axes."""
+    found = [(ax, m) for ax in figure.axes for m in ax.collections if hasattr(m, "_coordinates")]
+    return [(ax, mesh) for ax, mesh in found if mesh.get_array().shape[:1] == (50,)]
+
+
+# ---------------------------------------------------------------- arrows
+
+
+def test_arrows_go_from_the_median_before_to_the_median_after(models):
+    latent = models[TRAMETINIB].latent
+    shifts = plot.median_shifts(
+        latent, "cell_line", "condition", "DMSO", "Trametinib", basis="X_tsne", min_cells=10
+    )
+    counts = latent.obs.groupby(["cell_line", "condition"], observed=True).size().unstack()
+    assert set(shifts.index) == set(counts.index[(counts >= 10).all(axis=1)])
+    assert len(shifts) == len(counts) - 1
+    for line, row in shifts.iterrows():
+        for end, condition in (("0", "DMSO"), ("1", "Trametinib")):
+            cells = (latent.obs["cell_line"] == line) & (latent.obs["condition"] == condition)
+            expected = np.median(latent.obsm["X_tsne"][cells.to_numpy()], axis=0)
+            np.testing.assert_allclose(row[[f"x{end}", f"y{end}"]], expected)
+
+    quiver = plot.arrows(shifts, ax=Figure().subplots()).collections[0]
+    np.testing.assert_allclose(quiver.XY, shifts[["x0", "y0"]])
+    ends = quiver.XY + np.column_stack([quiver.U, quiver.V])
+    np.testing.assert_allclose(ends, shifts[["x1", "y1"]])
+    assert (quiver.angles, quiver.scale_units, quiver.scale) == ("xy", "xy", 1)
+
+
+@pytest.mark.parametrize(
+    ("name", "letter", "drug"),
+    [("fig2", "a", "Trametinib"), *zip(["sfig6"] * 3, "abc", list(DRUGS)[1:], strict=True)],
+)
+def test_each_drug_is_orange_dmso_blue_and_every_line_has_an_arrow(models, name, letter, drug):
+    figure = panel(name, letter, models)
+    (ax,) = figure.axes
+    latent = models[DRUGS[drug]].latent
+    (dots,) = (c for c in ax.collections if not isinstance(c, Quiver))
+    (quiver,) = (c for c in ax.collections if isinstance(c, Quiver))
+    treated = (latent.obs["condition"] == drug).to_numpy()
+    np.testing.assert_allclose(dots.get_offsets(), latent.obsm["X_tsne"])
+    for cells, colour in ((treated, COLOURS[1]), (~treated, COLOURS[0])):
+        np.testing.assert_allclose(dots.get_facecolors()[cells, :3], [to_rgb(colour)] * sum(cells))
+    assert len(quiver.XY) == latent.obs["cell_line"].nunique() - 1
+    assert "no arrow, fewer than 10 cells: 1 line" in texts(figure)
+    assert [t.get_text() for t in ax.get_legend().get_texts()] == ["DMSO", drug]
+
+
+# ---------------------------------------------------------------- heatmaps
+
+
+def test_columns_cluster_by_correlation_and_complete_linkage():
+    rng = np.random.default_rng(0)
+    values = pd.DataFrame(rng.normal(size=(9, 6)), columns=list("abcdef"))
+    tree = column_linkage(values)
+    # Brute force: join the two clusters whose furthest columns correlate best, and again.
+    clusters = {i: [i] for i in range(6)}
+    for step, (one, other, height, size) in enumerate(tree):
+        distance = {
+            (i, j): max(
+                correlation(values.iloc[:, x], values.iloc[:, y])
+                for x in clusters[i]
+                for y in clusters[j]
+            )
+            for i, j in combinations(sorted(clusters), 2)
+        }
+        best = min(distance, key=distance.get)
+        assert best == tuple(sorted((int(one), int(other))))
+        assert height == pytest.approx(distance[best])
+        clusters[6 + step] = clusters.pop(best[0]) + clusters.pop(best[1])
+        assert size == len(clusters[6 + step])
+
+
+def test_columns_without_variation_correlate_with_nothing():
+    values = pd.DataFrame({"flat": [2.0, 2, 2], "zero": [0.0, 0, 0], "a": [1.0, 2, 3]})
+    values.index = ["A", "B", "C"]
+    values["b"] = -values["a"]
+    tree = column_linkage(values)
+    assert np.isfinite(tree).all()
+    assert sorted(tree[:, 2]) == pytest.approx([1, 1, 2])
+    assert sorted(plot.clustered(values)) == sorted(values)
+    assert plot.clustered(values[["a"]]) == ["a"]
+    ax = Figure(figsize=(4, 4)).subplots()
+    plot.clustered_heatmap(values[["a"]], limit=1, ax=ax)
+    plot.clustered_heatmap(values * 0, limit=1, ax=ax)
+    ax.figure.draw_without_rendering()
+
+
+@pytest.fixture
+def small():
+    """A heatmap with strips, of columns in a random order."""
+    rng = np.random.default_rng(1)
+    values = pd.DataFrame(rng.normal(0, 3, (6, 8)), list("ABCDEF"), list("hgfedcba"))
+    labels = pd.Series(["x", "y", "x", None, "y", "x", "y", "x"], index=list("abcdefgh"))
+    return values, plot.ColourStrip("kind", labels, {"x": "tan", "y": "saddlebrown", "z": "red"})
+
+
+def test_heatmap_values_strips_and_marks_stand_in_the_order_of_the_tree(small):
+    values, strip = small
+    ax = Figure(figsize=(4, 4)).subplots()
+    mesh = plot.clustered_heatmap(values, [strip], limit=4, marked=["a", "f"], ax=ax)
+    order = plot.clustered(values)
+    np.testing.assert_allclose(mesh.get_array().reshape(values.shape), values[order])
+    assert mesh.get_clim() == (-4, 4)
+    assert ax.get_ylim() == (6, 0)  # first row on top
+    middle = mesh.cmap(mesh.norm(0.0))[:3]
+    assert min(middle) > 0.95  # white
+    low, high = (mesh.cmap(mesh.norm(v)) for v in (-27.6, 27.6))
+    assert low[2] > low[0] and high[0] > high[2]  # blue and red
+    (marks,) = ax.lines
+    assert [order[int(x)] for x in marks.get_xdata()] == ["a", "f"]
+    kinds, tree = ax.child_axes
+    colours = [{"x": to_rgb("tan"), "y": to_rgb("saddlebrown")}.get(strip.labels[c]) for c in order]
+    drawn = kinds.collections[0].get_array().reshape(-1, 3)
+    np.testing.assert_allclose(drawn, [colour or to_rgb(MISSING) for colour in colours])
+    assert len(tree.lines) == 7
+    assert tree.get_xlim() == (0, 8)
+
+
+def test_a_key_names_only_what_is_there(small):
+    figure = Figure()
+    key = plot.strip_key(figure, small[1], (0, 1))
+    assert [t.get_text() for t in key.get_texts()] == ["x", "y"]
+
+
+def test_2c_shows_every_drug_and_line_and_the_trametinib_block(models):
+    figure = panel("fig2", "c", models)
+    ((ax, mesh),) = meshes(figure)
+    values = mesh.get_array().reshape(50, -1)
+    rows = [t.get_text() for t in ax.get_yticklabels()]
+    assert values.shape[1] == 4 * 27
+    assert sorted(rows) == sorted(map(readable, HALLMARKS))
+    # Each column is the one of its drug and line; the drugs' colours say which drug it is.
+    strips = {s.get_yticklabels()[0].get_text(): s for s in ax.child_axes if s.get_yticklabels()}
+    colours = strips["drug"].collections[0].get_array().reshape(-1, 3)
+    colour_of = import_module("paper.figures.fig2").DRUG_COLOURS
+    trametinib = np.isclose(colours, to_rgb(colour_of["Trametinib"])).all(axis=1)
+    assert trametinib.sum() == 27
+    block = np.flatnonzero(trametinib)
+    assert np.ptp(block) == 26  # without another drug between
+    interferon = values[rows.index("INTERFERON ALPHA RESPONSE")]
+    assert interferon[trametinib].mean() > 1 > 0 > interferon[~trametinib].mean()
+    for drug, colour in colour_of.items():
+        result = models[DRUGS[drug]]
+        table = line_bayes_factors(result.differential, result.latent.obs, drug)
+        here = np.isclose(colours, to_rgb(colour)).all(axis=1)
+        by_name = table.set_axis([readable(g) for g in table.index]).loc[rows]
+        np.testing.assert_allclose(
+            np.sort(values[:, here].sum(axis=0)), np.sort(by_name.sum(axis=0)), rtol=1e-5
+        )
+    assert mesh.get_clim() == (-4, 4)
+    (marks,) = (line for line in ax.lines if line.get_marker() == "^")
+    assert len(marks.get_xdata()) == 4 * 8
+    skin = (
+        np.array(to_rgb("white")) * 0
+        + strips["tissue"]
+        .collections[0]
+        .get_array()
+        .reshape(-1, 3)[[int(x) for x in marks.get_xdata()]]
+    )
+    assert len(np.unique(skin, axis=0)) == 1
+    assert "left out, fewer than 10 cells: " + ", ".join(f"1 line of {d}" for d in DRUGS) in texts(
+        figure
+    )
+
+
+def test_s6_has_a_heatmap_per_drug_with_one_order_of_the_hallmarks(models):
+    figure = panel("sfig6", "d", models)
+    found = meshes(figure)
+    assert [ax.get_title() for ax, _ in found] == [f"{drug}, 27 lines" for drug in DRUGS]
+    rows = [t.get_text() for t in found[0][0].get_yticklabels()]
+    ((ax2c, _),) = meshes(panel("fig2", "c", models))
+    assert rows == [t.get_text() for t in ax2c.get_yticklabels()]
+    for (ax, mesh), (drug, model) in zip(found, DRUGS.items(), strict=True):
+        assert mesh.get_clim() == (-3, 3)
+        table = line_bayes_factors(models[model].differential, models[model].latent.obs, drug)
+        table = table.set_axis([readable(g) for g in table.index]).loc[rows]
+        order = plot.clustered(table)
+        np.testing.assert_allclose(mesh.get_array().reshape(50, 27), table[order])
+        lines = cell_lines(models[model].latent.obs).loc[order]
+        for strip, column in zip(ax.child_axes[1::-1], ("braf", "kras"), strict=True):
+            drawn = strip.collections[0].get_array().reshape(-1, 3)
+            mutant = (lines[column] == "mutant").to_numpy()
+            assert mutant.sum() in (5, 8)
+            np.testing.assert_allclose(drawn[mutant], [to_rgb("saddlebrown")] * mutant.sum())
+            np.testing.assert_allclose(drawn[~mutant], [to_rgb("tan")] * (~mutant).sum())
+
+
+# ---------------------------------------------------------------- cell lines
+
+
+def test_lines_with_few_cells_are_left_out(models):
+    result = models[TRAMETINIB]
+    (few,) = few_cells(result.latent.obs, "Trametinib")
+    assert few.startswith("L27_")
+    assert few in set(result.differential["group"])
+    table = line_bayes_factors(result.differential, result.latent.obs, "Trametinib")
+    assert table.shape == (50, 27) and few not in table
+    rows = result.differential.set_index(["group", "gmv"])["log_bf"]
+    for gmv in HALLMARKS[:3]:
+        assert table.loc[gmv, "L3_SKIN"] == rows["L3_SKIN", gmv]
+    only_drug = result.latent.obs[result.latent.obs["condition"] != "DMSO"]
+    assert len(few_cells(only_drug, "Trametinib")) == 28  # none has any DMSO
+
+
+def test_tissue_and_mutations_of_lines():
+    obs = pd.DataFrame(
+        {
+            "cell_line": ["A375_SKIN", "A375_SKIN", "HCC1_CENTRAL_NERVOUS_SYSTEM", "X_SKIN", None],
+            "braf_mutant": ["mutant", "mutant", "mutant", None, None],
+            "condition": "DMSO",
+        }
+    )
+    lines = cell_lines(obs)
+    assert lines["tissue"].to_dict() == {
+        "A375_SKIN": "skin",
+        "HCC1_CENTRAL_NERVOUS_SYSTEM": "central nervous system",
+        "X_SKIN": "skin",
+    }
+    assert lines["melanoma"].to_dict() == {
+        "A375_SKIN": True,
+        "HCC1_CENTRAL_NERVOUS_SYSTEM": False,
+        "X_SKIN": False,
+    }
+    assert lines["kras"].isna().all()
+    assert few_cells(obs, "X") == sorted(lines.index)
+
+
+# ---------------------------------------------------------------- glioblastoma
+
+
+def test_two_channels_run_from_black_to_their_limit():
+    colours = two_channel_colours([-3, 5, 0, 9, 2.5], [-1, 0, 5, 9, 1], limit=5)
+    expected = [(0, 0, 0), (1, 0, 0), (0, 0, 1), (1, 0, 1), (0.5, 0, 0.2)]
+    np.testing.assert_allclose(colours, expected)
+
+
+def test_2e_gives_each_cell_the_colour_of_its_regulons(models):
+    latent = models["gbm"].latent
+    ax = panel("fig2", "e", models).axes[0]
+    (dots,) = ax.collections
+    stat3, olig2 = (np.clip(latent.obs_vector(g) / 5, 0, 1) for g in ("STAT3", "OLIG2"))
+    drawn = dots.get_facecolors()
+    np.testing.assert_allclose(drawn[:, 0], stat3, atol=1e-6)
+    np.testing.assert_allclose(drawn[:, 2], olig2, atol=1e-6)
+    assert set(drawn[:, 1]) == {0}
+    (key,) = ax.child_axes
+    assert (key.get_xlabel(), key.get_ylabel()) == ("STAT3", "OLIG2")
+    with pytest.raises(KeyError, match="NO_TF"):
+        plot.two_channels(latent, "STAT3", "NO_TF", basis="X_tsne", ax=ax)
+
+
+# ---------------------------------------------------------------- what is missing
+
+
+def test_panels_say_what_is_missing(models):
+    gbm = models["gbm"]
+    without = {
+        **models,
+        "gbm": replace(gbm, latent=gbm.latent[:, gbm.latent.var_names != "OLIG2"]),
+        TRAMETINIB: replace(models[TRAMETINIB], latent=models[TRAMETINIB].latent[:, 1:]),
+    }
+    assert "no GMV\nOLIG2\nin this collection" in texts(panel("fig2", "e", without))
+    assert "no GMV\nG2M CHECKPOINT\nin this collection" in texts(panel("fig2", "b", without))
+    few = {
+        name: replace(result, latent=result.latent[result.latent.obs_names.str.endswith("7")])
+        for name, result in models.items()
+    }
+    for name, letter in (("fig2", "c"), ("sfig6", "d")):
+        said = "no cell line has 10 cells with a drug and with DMSO"
+        assert said in texts(panel(name, letter, few))
+
+
+def test_a_drug_without_comparisons_leaves_the_others(models):
+    result = models[DRUGS["Navitoclax"]]
+    without = {
+        **models,
+        DRUGS["Navitoclax"]: replace(result, differential=result.differential.iloc[:0]),
+    }
+    assert len(meshes(panel("sfig6", "d", without))) == 3
+    ((_, mesh),) = meshes(panel("fig2", "c", without))
+    assert mesh.get_array().size == 50 * 3 * 27
+
+
+# ---------------------------------------------------------------- pages
+
+
+@pytest.mark.parametrize(("name", "letter"), PANELS)
+def test_every_panel_of_simulated_cells_says_so(models, name, letter):
+    simulated = {n: replace(r, origin="simulated") for n, r in models.items()}
+    shown = {n: simulated[n] for n in FIGURES[name].models}
+    module = import_module(f"paper.figures.{name}")
+    figure = page.panel_figure(
+        getattr(module, letter), module.LAYOUT.size(letter), FigureData(shown)
+    )
+    assert "SIMULATED DATA" in texts(figure)
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_no_text_of_a_page_covers_another_or_leaves_it(models, name, monkeypatch):
+    module, entry = import_module(f"paper.figures.{name}"), FIGURES[name]
+    panels = {letter: getattr(module, letter) for letter in entry.panels}
+    simulated = {n: replace(models[n], origin="simulated") for n in entry.models}
+    figure = page.page_figure(panels, module.LAYOUT, entry.title, FigureData(simulated))
+    assert_legible(figure, monkeypatch)
+
+
+def test_the_heatmap_is_an_image_and_its_names_are_text(models, tmp_path):
+    module = import_module("paper.figures.fig2")
+    figure = page.panel_figure(module.c, module.LAYOUT.size("c"), FigureData(models))
+    page.save(figure, tmp_path / "c.pdf")
+    pdf = (tmp_path / "c.pdf").read_bytes()
+    assert b"/Subtype /Image" in pdf and b"/FontFile2" in pdf and b"/Type3" not in pdf
+    assert len(pdf) < 500_000
+
+
+class Watched(dict):
+    """A dictionary that knows what it was asked for."""
+
+    def __init__(self, content):
+        super().__init__(content)
+        self.asked = set()
+
+    def __getitem__(self, key):
+        self.asked.add(key)
+        return super().__getitem__(key)
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_every_figure_names_the_models_that_it_draws(models, name):
+    watched = Watched(models)
+    for letter in FIGURES[name].panels:
+        panel(name, letter, watched)
+    assert watched.asked == set(FIGURES[name].models)

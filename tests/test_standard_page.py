@@ -1,0 +1,221 @@
+"""The standard page: all that can be shown of a study, and what cannot is said."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import ROOT
+from legible import assert_legible
+from matplotlib.text import Text
+from planted_organoid import TYPES, planted_organoid
+
+from paper.analyse import differential_tables
+from paper.config import load
+from paper.errors import InputError
+from paper.figures import standard
+from paper.figures.data import FigureData, in_order
+from paper.figures.page import Layout, page_figure
+
+TREATMENT = {
+    "within": {}, "column": "condition", "group": "treated", "reference": "control", "by": None,
+    "gsea": True,
+}  # fmt: skip
+QUESTIONS = {"contrasts": {"treatment": TREATMENT}, "one_vs_rest": "cell_type"}
+
+
+@pytest.fixture(scope="module")
+def results():
+    """Cells of three types and two conditions, with GSEA of the contrast between these."""
+    results = planted_organoid()["organoid"]
+    latent = results.latent
+    labels = pd.Series(np.resize(["control", "treated"], latent.n_obs), latent.obs_names)
+    latent.obs["condition"] = in_order(labels, ["control"])
+    latent.X[labels == "treated", 5] += 9
+    fdr = np.linspace(1e-5, 1, latent.n_vars)
+    gsea = pd.DataFrame(
+        {"contrast": "treatment", "group": "treated", "gmv": latent.var_names, "fdr": fdr}
+    )
+    return replace(
+        results,
+        differential=differential_tables(latent, QUESTIONS, seed=1),
+        gsea=gsea.assign(neg_log10_fdr=-np.log10(fdr)),
+    )
+
+
+def cells_with(results, **columns):
+    """The same cells, with other columns (None: without this one)."""
+    latent = results.latent.copy()
+    for column, values in columns.items():
+        if values is None:
+            del latent.obs[column]
+        else:
+            latent.obs[column] = pd.Categorical(np.resize(values, latent.n_obs))
+    return latent
+
+
+def page(results, monkeypatch=None):
+    """The panels of the page, as subfigures, and all that is written on it."""
+    drawn = []
+
+    def keep(model, panels, layout, title, data, folder):
+        drawn.append(page_figure(panels, layout, title, data))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(standard, "write_panels", keep)
+        standard.write_standard_page("toy", FigureData({"toy": results}), None)
+    (figure,) = drawn
+    texts = [t.get_text() for t in figure.findobj(Text) if t.get_text() and t.get_visible()]
+    return figure, figure.subfigs[1].subfigs, texts
+
+
+def titles(parts):
+    return [ax.get_title() or ax.get_title(loc="left") for part in parts for ax in part.axes]
+
+
+def test_a_study_with_everything_has_everything(results):
+    _, parts, texts = page(results)
+    assert titles(parts) == [
+        "300 cells by cell type",
+        "300 cells by condition",
+        "treatment: treated against control",
+        *(f"{kind} against all other cells" for kind in TYPES),
+        *("", ""),  # the heatmap, and GSEA
+    ]
+    assert "treatment: treated against control" in [t.get_text() for t in parts[-1].texts]
+    assert "toy: Organoids (Planted et al.)" in texts
+
+
+def test_gsea_is_beside_the_bayes_factors_of_its_own_comparison(results):
+    _, parts, _ = page(results)
+    (axes,) = parts[-1].axes
+    table = results.with_gsea("treatment", "treated")
+    drawn = np.concatenate([np.ma.getdata(c.get_offsets()) for c in axes.collections])
+    expected = np.c_[table["neg_log10_fdr"], table["log_bf"].abs().clip(upper=10)]
+    drawn = drawn[~np.isnan(drawn).any(axis=1)]
+    np.testing.assert_allclose(
+        sorted(map(tuple, drawn.round(6))), sorted(map(tuple, expected.round(6)))
+    )
+
+
+def test_the_heatmap_holds_the_strongest_of_each_comparison(results):
+    table = standard.strongest_gmvs(results.differential)
+    assert list(table.columns) == ["treatment: treated", *TYPES]
+    for (contrast, group), rows in results.differential.groupby(["contrast", "group"]):
+        by_gmv = rows.set_index("gmv")["log_bf"]
+        column = group if contrast == "one_vs_rest" else f"{contrast}: {group}"
+        assert set(by_gmv.abs().nlargest(5).index) <= set(table.index)
+        assert table[column].equals(by_gmv[table.index].rename(column))
+
+
+def test_without_types_and_conditions_the_cells_are_shown_as_they_are(results):
+    latent = cells_with(results, cell_type=None, condition=None)
+    _, parts, texts = page(replace(results, latent=latent, differential=None, gsea=None))
+    assert titles(parts) == ["300 cells"]
+    (dots,) = parts[0].axes[0].collections
+    assert len(dots.get_offsets()) == 300
+    assert "these cells have neither types nor conditions that tell them apart" in texts
+    assert any("neither a column cell_type nor a column condition" in t for t in texts)
+
+
+def test_with_only_a_condition_there_is_no_type(results):
+    latent = cells_with(results, cell_type=None)
+    table = results.differential[results.differential["contrast"] == "treatment"]
+    _, parts, _ = page(replace(results, latent=latent, differential=table, gsea=None))
+    assert titles(parts)[:2] == ["300 cells by condition", "treatment: treated against control"]
+
+
+def test_a_model_that_is_asked_nothing_says_so(results):
+    _, parts, texts = page(replace(results, differential=None, gsea=None))
+    assert titles(parts) == ["300 cells by cell type", "300 cells by condition"]
+    assert any("neither contrasts nor one_vs_rest" in t for t in texts)
+
+
+def test_a_model_without_an_embedding_says_so(results):
+    latent = results.latent.copy()
+    del latent.obsm["X_umap"]
+    _, _, texts = page(replace(results, latent=latent))
+    assert "the model’s entry asks for no embedding" in texts
+
+
+def test_a_type_of_few_cells_says_so_in_log_and_title(results, caplog):
+    types = np.array(["A", "B"] * 150, dtype=object)
+    types[:9] = "Rare"
+    latent = cells_with(results, cell_type=types)
+    questions = {"contrasts": {}, "one_vs_rest": "cell_type"}
+    table = differential_tables(latent, questions, seed=1)
+    assert "one_vs_rest: Rare has only 9 cells" in caplog.text
+    assert "A has only" not in caplog.text
+    _, parts, _ = page(replace(results, latent=latent, differential=table, gsea=None))
+    assert "Rare (only 9 cells) against all other cells" in titles(parts)
+    assert "A against all other cells" in titles(parts)
+
+
+def test_one_type_has_no_rest(results):
+    latent = cells_with(results, cell_type=["T"])
+    with pytest.raises(InputError, match="one_vs_rest: all cells have the same cell_type, T;"):
+        differential_tables(latent, {"contrasts": {}, "one_vs_rest": "cell_type"}, seed=1)
+
+
+def test_a_question_on_a_column_that_is_not_there_is_one_line(results):
+    latent = cells_with(results, cell_type=None, condition=None)
+    with pytest.raises(InputError, match=r"the study has no column cell_type; it has none$"):
+        differential_tables(latent, {"contrasts": {}, "one_vs_rest": "cell_type"}, seed=1)
+
+
+MANY = [f"Type {i:02d} of the retina" for i in range(18)]
+
+
+def test_of_many_types_eight_have_a_volcano_and_the_page_says_so(results):
+    latent = cells_with(results, cell_type=MANY)
+    table = differential_tables(latent, {"contrasts": {}, "one_vs_rest": "cell_type"}, seed=1)
+    _, parts, texts = page(replace(results, latent=latent, differential=table, gsea=None))
+    volcanoes = [t for t in titles(parts) if "against" in t]
+    assert volcanoes == [f"{kind} against all other cells" for kind in MANY[:8]]
+    assert any("of 18 comparisons 8 have a volcano" in t for t in texts)
+
+
+def test_more_values_than_can_be_told_apart_are_not_coloured(results):
+    latent = cells_with(results, batch=[f"b{i}" for i in range(60)], cell_type=None)
+    _, parts, texts = page(replace(results, latent=latent))
+    assert titles(parts)[0] == "300 cells by condition"
+    assert "not shown: 60 values of batch" in texts
+
+
+LONG = ["A_TYPE_WITH_A_NAME_THAT_NEVER_ENDS_AND_HAS_NO_BLANKS_IN_IT", "B"]
+
+
+@pytest.mark.parametrize("types", [TYPES, MANY, LONG])
+def test_no_text_covers_another_or_leaves_the_page(results, types, monkeypatch):
+    latent = cells_with(results, cell_type=types, batch=["1", "2"])
+    table = differential_tables(latent, QUESTIONS, seed=1)
+    study = results.study.model_copy(update={"title": "A very long title " * 9})
+    figure, *_ = page(
+        replace(results, latent=latent, differential=table, study=study, origin="simulated")
+    )
+    assert_legible(figure, monkeypatch)
+
+
+def test_panels_stand_two_in_a_row_unless_they_are_wide():
+    half, wide = standard.Part(None), standard.Part(None, 2.0, wide=True)
+    low = standard.Part(None, 1.0)
+    assert standard.layout([half, half, half, wide, half, low, low]) == Layout(
+        ("ab", "c.", "dd", "e.", "fg"), (3.6, 3.6), (2.5, 2.5, 2.0, 2.5, 1.0)
+    )
+
+
+def test_files_are_the_page_and_its_panels(results, tmp_path):
+    bare = replace(results, latent=cells_with(results, cell_type=None), differential=None)
+    standard.write_standard_page("toy", FigureData({"toy": bare}), tmp_path)
+    found = {str(p.relative_to(tmp_path)) for p in tmp_path.rglob("*.*")}
+    assert found == {f"{stem}.{s}" for stem in ("toy", "toy/a", "toy/b") for s in ("png", "pdf")}
+
+
+def test_models_that_no_figure_names_have_a_standard_page(tmp_path):
+    config = load({"run": "t"}, ROOT / "config")
+    named = {model for figure in config.figures.values() for model in figure.models}
+    assert not named & set(config.standard_models)
+    alone = config.model_copy(update={"figures": {"fig3": config.figures["fig3"]}})
+    assert "kang" in alone.standard_models and "organoid" not in alone.standard_models
+    # Nothing could be shown of a model without an embedding of which nothing is asked.
+    assert "kang_control" not in alone.standard_models

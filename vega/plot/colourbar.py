@@ -1,0 +1,29 @@
+"""Colour bars right of the axes, in vector files too."""
+
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colorbar import Colorbar
+
+# What the ends of a bar show, by whether there are values below and above its limits.
+EXTEND = {
+    (False, False): "neither",
+    (True, False): "min",
+    (False, True): "max",
+    (True, True): "both",
+}
+
+
+def vector_colorbar(
+    ax: Axes, mappable: ScalarMappable, label: str, *, extend: str = "neither"
+) -> Colorbar:
+    """Draw the colour bar of `mappable` right of `ax`, as high as the axes.
+
+    `extend` says at which end values lie beyond the limits: that end becomes an arrow head.
+    """
+    box = ax.inset_axes((1.04, 0, 0.05, 1))
+    opaque = ScalarMappable(mappable.norm, mappable.cmap)
+    bar = ax.figure.colorbar(opaque, cax=box, label=label, extend=extend)
+    # In the vector file no image either; edges close the seams between steps.
+    bar.solids.set(rasterized=False, edgecolor="face")
+    bar.outline.set_visible(False)
+    return bar
