@@ -9,7 +9,12 @@ from jinja2 import Environment, StrictUndefined
 from paper.claims.core import Verdict
 
 
-def claims_page(claims: pd.DataFrame, settings: dict[str, Any], template: Path | str) -> str:
+def claims_page(
+    claims: pd.DataFrame,
+    settings: dict[str, Any],
+    left_out: dict[str, list[str]],
+    template: Path | str,
+) -> str:
     """The claims table as one self-contained HTML page.
 
     Parameters
@@ -18,6 +23,8 @@ def claims_page(claims: pd.DataFrame, settings: dict[str, Any], template: Path |
         As `claims.core.evaluate` gives it.
     settings
         Of the run: its name, kind of data and seeds are told at the top.
+    left_out
+        Figures that are not part of the run, with the studies they lack.
     template
         The page's Jinja template.
     """
@@ -27,4 +34,5 @@ def claims_page(claims: pd.DataFrame, settings: dict[str, Any], template: Path |
         claims=claims.fillna("").to_dict("records"),
         verdicts=[(str(v), int(counts.get(v, 0))) for v in Verdict],
         settings=settings,
+        left_out=left_out,
     )

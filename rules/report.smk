@@ -12,7 +12,9 @@ rule effective_config:
     conda:
         "../envs/vega.yaml"
     params:
-        config=CONFIG.model_dump(mode="json", exclude={"files"}),
+        settings=config,
+        # Stands for all tables, so that a changed one runs again without printing them.
+        digest=CONFIG.digest(),
     script:
         "../scripts/report/effective_config.py"
 
@@ -24,16 +26,21 @@ rule claims:
         gene_sets=[
             f"{RUN}/raw/{s}/{f}" for s, f in CONFIG.raw_files if s == "gene_sets"
         ],
-        models=expand(
-            [
-                rules.embed.output.latent,
-                rules.train.output.model,
-                rules.differential.output.table,
-            ],
-            model=CONFIG.selected_models,
+        latent=expand(
+            rules.embed.output.latent,
+            model=filter(CONFIG.is_shown, CONFIG.selected_models),
             seed=SETTINGS.seeds,
         ),
-        gsea=expand(rules.gsea.output.table, model=CONFIG.selected_models),
+        differential=expand(
+            rules.differential.output.table,
+            model=filter(CONFIG.asks_contrasts, CONFIG.selected_models),
+            seed=SETTINGS.seeds,
+        ),
+        gsea=expand(
+            rules.gsea.output.table,
+            model=filter(CONFIG.asks_gsea, CONFIG.selected_models),
+        ),
+        out_of_sample=OUT_OF_SAMPLE,
         sources=sorted(map(str, Path("paper/claims").glob("*.py"))),
     output:
         table=f"{RUN}/claims.tsv",
@@ -44,7 +51,8 @@ rule claims:
     resources:
         mem_mb=8000,
     params:
-        config=CONFIG.model_dump(mode="json"),
+        settings=config,
+        digest=CONFIG.digest(),
     script:
         "../scripts/report/claims.py"
 
@@ -66,5 +74,6 @@ rule claims_page:
         "../envs/vega.yaml"
     params:
         settings=SETTINGS.model_dump(),
+        left_out=CONFIG.left_out,
     script:
         "../scripts/report/claims_page.py"

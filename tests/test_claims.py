@@ -191,6 +191,26 @@ def test_exact_numbers_are_not_judged_on_less_than_the_public_data(run, config):
     assert table_of(run, simulated).loc["D01", "note"].startswith("simulated data")
 
 
+@pytest.mark.parametrize(("points", "verdict"), [(True, "direction only"), (False, "differs")])
+def test_the_direction_of_an_exact_claim_is_judged_on_a_subset(
+    run, config, monkeypatch, points, verdict
+):
+    measure = Measure(lambda e, s: {"x": 1}, lambda v: True, lambda v: points, True, False)
+    monkeypatch.setitem(load_measures(), "T01", measure)
+    simulated = load({"run": "t", "data": "simulated"}, ROOT / "config")
+    assert table_of(run, simulated).loc["T01", "verdict"] == "not run"
+    (run / "data" / "kang.h5ad").unlink()  # it may still be open
+    subset = AnnData(
+        np.zeros((7, 1), np.float32),
+        obs=pd.DataFrame({"cell_type": TYPES}, index=[f"c{i}" for i in range(7)]),
+        uns={"provenance": json.dumps({"origin": "mirror subset"})},
+    )
+    subset.write_h5ad(run / "data" / "kang.h5ad")
+    row = table_of(run, config).loc["T01"]
+    assert row["verdict"] == verdict
+    assert row["note"].startswith("subset of kang from a mirror (7 cells)")
+
+
 def test_wrong_dimensions_of_the_public_data_differ(run, config):
     table = table_of(run, config)
     assert table.loc["D01", "verdict"] == "differs"
@@ -211,10 +231,11 @@ def test_what_is_missing_is_not_run_and_breaks_nothing(run, config):
     assert table.loc["K04", "verdict"] == "reproduced"
 
 
-def test_a_study_left_out_is_the_reason(run, config, monkeypatch):
+def test_a_study_left_out_is_the_reason(run, monkeypatch):
     measure = Measure(lambda evidence, seed: {"x": 1}, lambda v: True, None, False, False)
     monkeypatch.setitem(MEASURES, "I06", measure)
-    assert table_of(run, config).loc["I06", "note"] == "zheng is not part of this run"
+    kang = load({"run": "t", "studies": "kang"}, ROOT / "config")
+    assert table_of(run, kang).loc["I06", "note"] == "zheng is not part of this run"
 
 
 def test_gsea_passing_over_a_set_is_said(run, config):
@@ -263,13 +284,18 @@ def test_the_page_shows_every_claim_and_escapes_what_it_shows(run, config):
     table = table_of(run, config).reset_index()
     table.loc[0, "note"] = "<script>alert(1)</script>"
     settings = config.settings.model_dump()
-    page = claims_page(table, settings, ROOT / "report" / "claims.html.jinja")
+    page = claims_page(table, settings, {}, ROOT / "report" / "claims.html.jinja")
     for row in table.itertuples():
         assert f'<tr id="{row.id}"' in page
     assert "<script>" not in page
     assert "SIMULATED" not in page
     assert "http" not in page.replace("https://www.w3.org", "")
     simulated = claims_page(
-        table, {**settings, "data": "simulated"}, ROOT / "report" / "claims.html.jinja"
+        table,
+        {**settings, "data": "simulated"},
+        {"fig2": ["darmanis"]},
+        ROOT / "report" / "claims.html.jinja",
     )
+    assert "left out" not in page
+    assert "fig2 (needs darmanis)." in " ".join(simulated.split())
     assert "SIMULATED DATA" in simulated

@@ -41,7 +41,8 @@ class Measure:
     direction
         Whether they at least point the published way; None where there is no direction.
     exact
-        Whether the claim is about numbers that only the whole public data can give back.
+        Whether the claim is about numbers that only the whole public data can give back. On a
+        subset of them only its direction is judged, on simulated data nothing.
     seeded
         Whether the values depend on the seed of the model.
     """
@@ -121,7 +122,7 @@ def _evaluate(
     row, measure: Measure | None, evidence: Evidence, seeds: Sequence[int]
 ) -> dict[str, str]:
     studies = [] if row.study == "-" else row.study.split("+")
-    absent = [s for s in studies if s not in evidence.studies]
+    absent = [s for s in studies if not evidence.members(s)]
     if measure is None:
         return _not_run("not yet computed by this version of the workflow")
     if absent:
@@ -129,6 +130,7 @@ def _evaluate(
     evidence.notes.clear()
     try:
         results = [measure.function(evidence, s) for s in (seeds if measure.seeded else seeds[:1])]
+        partial = evidence.partial(studies)
     except Missing as reason:
         return _not_run(str(reason))
     values = {key: float(np.mean([r[key] for r in results])) for key in results[0]}
@@ -136,10 +138,12 @@ def _evaluate(
         len(results) > 1
     ) else {}  # fmt: skip
     notes = list(dict.fromkeys(evidence.notes))
-    partial = evidence.partial(studies)
     if measure.exact and partial:
-        verdict = Verdict.NOT_RUN
         notes.insert(0, f"{partial}: exact numbers are shown but not judged")
+        verdict = Verdict.NOT_RUN
+        if measure.direction and not evidence.simulated:
+            # Fewer real cells give other numbers, but point the same way.
+            verdict = Verdict.DIRECTION if measure.direction(values) else Verdict.DIFFERS
     elif measure.holds(values):
         verdict = Verdict.REPRODUCED
     elif measure.direction and measure.direction(values):

@@ -31,8 +31,7 @@ LATENT_VARIABLES = {
 @claim("D01", lambda v: v == {"cells": 18868, "genes": 6998}, exact=True, seeded=False)
 def kang_dimensions(evidence: Evidence, seed: int):
     """Cells and genes of Kang after preprocessing."""
-    cells, genes = evidence.data("kang").shape
-    return {"cells": cells, "genes": genes}
+    return evidence.dimensions("kang")
 
 
 @claim("D02", lambda v: v == KANG_CELLS, exact=True, seeded=False)
@@ -40,6 +39,12 @@ def kang_cell_types(evidence: Evidence, seed: int):
     """Cells of each type of Kang."""
     counts = evidence.data("kang").obs["cell_type"].value_counts()
     return {cell_type: int(counts.get(cell_type, 0)) for cell_type in KANG_CELLS}
+
+
+@claim("D03", lambda v: v == {"cells": 2623, "genes": 6998}, exact=True, seeded=False)
+def zheng_dimensions(evidence: Evidence, seed: int):
+    """Cells and genes of Zheng after preprocessing."""
+    return evidence.dimensions("zheng")
 
 
 @claim("D12", lambda v: v == COLLECTIONS, exact=True, seeded=False)

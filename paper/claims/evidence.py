@@ -22,8 +22,6 @@ class Evidence:
 
     Attributes
     ----------
-    studies
-        Studies of the run.
     notes
         What the function of a claim wants said beside its numbers.
     """
@@ -31,7 +29,6 @@ class Evidence:
     def __init__(self, folder: Path | str, config: Config):
         self.folder = Path(folder)
         self.config = config
-        self.studies = config.selected_studies
         self.notes: list[str] = []
         # One reading each, however many claims ask.
         self.data = cache(self._data)
@@ -51,6 +48,10 @@ class Evidence:
     def _gsea(self, model: str) -> pd.DataFrame:
         return read_table(self._path("tables", f"{model}_gsea.tsv"))
 
+    def table(self, name: str) -> pd.DataFrame:
+        """A table of the run, by its name."""
+        return read_table(self._path("tables", f"{name}.tsv"))
+
     def model(self, model: str, seed: int) -> dict[str, Any]:
         """The description of a trained model."""
         return json.loads(self._path("models", model, f"seed{seed}", "model.json").read_text())
@@ -69,15 +70,30 @@ class Evidence:
             raise Missing(f"{model} has no contrast {contrast} for {group}")
         return chosen.set_index("gmv")
 
+    def dimensions(self, study: str) -> dict[str, int]:
+        """Cells and genes of a study after preprocessing."""
+        cells, genes = self.data(study).shape
+        return {"cells": cells, "genes": genes}
+
     def origin(self, study: str) -> dict[str, Any]:
         """Where a study's cells come from."""
         return json.loads(self.data(study).uns["provenance"])
 
+    def members(self, study: str) -> list[str]:
+        """Studies of the run that a claim means: the study, or all that share its raw files."""
+        chosen = self.config.selected_studies
+        return [s for s in chosen if study in (s, self.config.raw_folder(s))]
+
+    @property
+    def simulated(self) -> bool:
+        """Whether the data are simulated."""
+        return self.config.settings.data == "simulated"
+
     def partial(self, studies: list[str]) -> str:
         """Why the data are not the whole public ones; empty if they are."""
-        if self.config.settings.data == "simulated":
+        if self.simulated:
             return "simulated data"
-        for study in studies:
+        for study in (member for name in studies for member in self.members(name)):
             if self.origin(study)["origin"] != "public":
                 return f"subset of {study} from a mirror ({self.data(study).n_obs} cells)"
         return ""

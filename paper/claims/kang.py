@@ -6,14 +6,16 @@ from scipy.stats import spearmanr
 from paper.analyse import ONE_VS_REST
 from paper.claims.core import claim
 from paper.claims.evidence import Evidence, require
+from paper.gmvs import (
+    APOPTOSIS,
+    B_CELL_RECEPTOR,
+    CYTOKINE,
+    INTERFERON,
+    INTERFERON_AB,
+    TRYPTOPHAN,
+)
 from vega.metrics import auc, silhouette
 
-INTERFERON_AB = "REACTOME_INTERFERON_ALPHA_BETA_SIGNALING"
-INTERFERON = "REACTOME_INTERFERON_SIGNALING"
-CYTOKINE = "REACTOME_CYTOKINE_SIGNALING_IN_IMMUNE_SYSTEM"
-TRYPTOPHAN = "REACTOME_TRYPTOPHAN_CATABOLISM"
-B_CELL_RECEPTOR = "REACTOME_SIGNALING_BY_THE_B_CELL_RECEPTOR_BCR"
-APOPTOSIS = "REACTOME_INTRINSIC_PATHWAY_FOR_APOPTOSIS"
 INNATE = ["CD14+Mono", "FCGR3A+Mono", "Dendritic"]
 
 

@@ -8,11 +8,11 @@ def main(snakemake):
 
     from paper.claims.core import evaluate, read_claims
     from paper.claims.evidence import Evidence
-    from paper.config import Config
+    from paper.config import load
     from paper.script import log
     from paper.tables import write_table
 
-    config = Config.model_validate(snakemake.params.config)
+    config = load(snakemake.params.settings)
     table = evaluate(
         read_claims(snakemake.input.claims),
         Evidence(Path(snakemake.output.table).parent, config),

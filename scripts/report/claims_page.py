@@ -9,7 +9,10 @@ def main(snakemake):
     from vega.files import written_whole
 
     page = claims_page(
-        read_table(snakemake.input.table), snakemake.params.settings, snakemake.input.template
+        read_table(snakemake.input.table),
+        snakemake.params.settings,
+        snakemake.params.left_out,
+        snakemake.input.template,
     )
     with written_whole(snakemake.output.page) as temporary:
         temporary.write_text(page, encoding="utf-8")

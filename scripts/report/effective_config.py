@@ -6,10 +6,12 @@ from paper.script import run
 def main(snakemake):
     import yaml
 
+    from paper.config import load
     from vega.files import written_whole
 
+    config = load(snakemake.params.settings).model_dump(mode="json", exclude={"files"})
     with written_whole(snakemake.output.config) as temporary:
-        temporary.write_text(yaml.safe_dump(snakemake.params.config, sort_keys=False))
+        temporary.write_text(yaml.safe_dump(config, sort_keys=False))
 
 
 run(main, snakemake)

@@ -1,0 +1,225 @@
+"""Claims on MIX-seq and glioblastoma: what is planted is found, and what is not is not."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from anndata import AnnData, read_h5ad
+from conftest import ROOT
+from planted_drugs import planted_results
+from scipy.sparse import csr_matrix
+from scipy.stats import pearsonr
+
+from paper.claims.core import evaluate, read_claims
+from paper.claims.evidence import Evidence
+from paper.claims.mixseq import longest_run
+from paper.config import load
+from paper.mixseq import DRUGS
+from paper.tables import write_table
+from vega.plot import clustered
+
+IDS = ["D04", "D05", "D06", "D07", "M01", "M02", "M03", "M04", "M05", "G01", "G02"]
+IFN = [f"HALLMARK_INTERFERON_{which}_RESPONSE" for which in ("ALPHA", "GAMMA")]
+
+
+@pytest.fixture(scope="module")
+def config():
+    return load({"run": "t"}, ROOT / "config")
+
+
+@pytest.fixture(scope="module")
+def models():
+    return planted_results()
+
+
+@pytest.fixture
+def run(tmp_path, models):
+    """The planted results as the files of a run."""
+    for model, result in models.items():
+        study = "darmanis" if model == "gbm" else model
+        folder = tmp_path / "models" / model / "seed1"
+        folder.mkdir(parents=True)
+        latent = result.latent.copy()
+        latent.write_h5ad(folder / "latent.h5ad")
+        if result.differential is not None:
+            write_table(
+                result.differential, tmp_path / "tables" / f"{model}_seed1_differential.tsv"
+            )
+        provenance = json.dumps({"origin": "public"})
+        data = AnnData(np.zeros((latent.n_obs, 3), "float32"), obs=latent.obs)
+        data.uns["provenance"] = provenance
+        (tmp_path / "data").mkdir(exist_ok=True)
+        data.write_h5ad(tmp_path / "data" / f"{study}.h5ad")
+    return tmp_path
+
+
+def claims_of(run, config):
+    table = read_claims(ROOT / "config" / "claims.tsv")
+    return evaluate(table[table["id"].isin(IDS)], Evidence(run, config), [1]).set_index("id")
+
+
+def values(table, id):
+    pairs = (part.rsplit(" ", 1) for part in table.loc[id, "reproduced"].split("; "))
+    return {name: float(value) for name, value in pairs}
+
+
+def change_table(run, drug, function):
+    path = run / "tables" / f"{DRUGS[drug]}_seed1_differential.tsv"
+    table = pd.read_csv(path, sep="\t")
+    function(table)
+    write_table(table, path)
+
+
+def change_latent(run, model, function):
+    path = run / "models" / model / "seed1" / "latent.h5ad"
+    latent = read_h5ad(path)
+    function(latent)
+    latent.write_h5ad(path)
+
+
+def test_what_is_planted_is_reproduced(run, config):
+    table = claims_of(run, config)
+    assert table.loc["M01":"G02", "verdict"].eq("reproduced").all()
+    assert table.loc["D04":"D07", "verdict"].eq("differs").all()  # these cells are but a few
+    assert "Trametinib: cell lines left out, with too few cells: 1" in table.loc["M03", "note"]
+
+
+def test_measured_values_are_those_of_the_tables(run, config, models):
+    table = claims_of(run, config)
+    kept = [f"HALLMARK_{n}" for n in ("G2M_CHECKPOINT",)]
+    trametinib = models[DRUGS["Trametinib"]]
+    activity, treated = (
+        trametinib.latent.obs_vector(kept[0]),
+        (trametinib.latent.obs["condition"] == "Trametinib").to_numpy(),
+    )
+    expected = np.median(activity[treated]) - np.median(activity[~treated])
+    assert values(table, "M01")["difference"] == pytest.approx(expected, rel=1e-2)
+
+    rows = models[DRUGS["Dabrafenib"]].differential
+    rows = rows[rows["gmv"].str.startswith("HALLMARK") & ~rows["group"].str.startswith("L27_")]
+    mutant = rows["group"].isin([f"L{i}_SKIN" for i in range(8)])
+    found = values(table, "M04")
+    for name, part in (("melanoma", rows[mutant]), ("others", rows[~mutant])):
+        assert found[f"mean: {name}"] == pytest.approx(part["log_bf"].mean(), rel=1e-2)
+        absolute = found[f"mean of absolute values: {name}"]
+        assert absolute == pytest.approx(part["log_bf"].abs().mean(), rel=1e-2)
+    assert values(table, "M02")["Dabrafenib"] == pytest.approx(
+        rows["log_bf"].abs().mean(), rel=1e-2
+    )
+    assert values(table, "M05")["BRAF-mutant lines"] == 8
+    order = clustered(rows.pivot(index="gmv", columns="group", values="log_bf"))
+    places = sorted(order.index(f"L{i}_SKIN") for i in range(8))
+    together = longest_run(np.isin(np.arange(27), places))
+    assert values(table, "M05")["adjacent"] == together >= 5
+
+    gbm = models["gbm"].latent
+    tumour = gbm[gbm.obs["cell_type"] == "Neoplastic"]
+    r = pearsonr(tumour.obs_vector("STAT3"), tumour.obs_vector("OLIG2")).statistic
+    assert values(table, "G01")["r"] == pytest.approx(r, rel=1e-2)
+    assert values(table, "G02")["rank of OPC"] == 1
+
+
+def of(table, gmvs, factor):
+    table.loc[table["gmv"].isin(gmvs), "log_bf"] *= factor
+
+
+@pytest.mark.parametrize(
+    ("id", "drug", "fault", "verdict"),
+    [
+        ("M02", "Trametinib", lambda t: t.__setitem__("log_bf", t["log_bf"] / 100), "differs"),
+        ("M03", "Trametinib", lambda t: of(t, IFN[:1], -1), "differs"),
+        ("M03", "Navitoclax", lambda t: of(t, IFN[1:], -1), "direction only"),
+        ("M04", "Dabrafenib", lambda t: t.__setitem__("log_bf", 1.0), "differs"),
+    ],
+)
+def test_a_miss_is_reported_as_one(run, config, id, drug, fault, verdict):
+    change_table(run, drug, fault)
+    assert claims_of(run, config).loc[id, "verdict"] == verdict
+
+
+def test_scattered_mutants_are_not_adjacent(run, config):
+    """The same responses with other lines mutant: every third of the columns as drawn."""
+
+    def scatter(latent):
+        lines = [f"L{i}_" for i in range(8, 27, 3)]
+        mutant = latent.obs["cell_line"].astype(str).str.startswith(tuple(lines))
+        latent.obs["braf_mutant"] = np.where(mutant, "mutant", "wild type")
+
+    change_latent(run, DRUGS["Dabrafenib"], scatter)
+    table = claims_of(run, config)
+    assert table.loc["M05", "verdict"] == "differs"
+    assert table.loc["M04", "verdict"] == "not run"  # none of them is a melanoma
+    assert "no BRAF-mutant melanoma" in table.loc["M04", "note"]
+
+
+def test_regulons_that_rise_together_differ(run, config):
+    def together(latent):
+        latent.X[:, 1] = latent.X[:, 0]
+
+    change_latent(run, "gbm", together)
+    table = claims_of(run, config)
+    assert table.loc["G01", "verdict"] == "differs"
+    assert table.loc["G02", "verdict"] == "differs"
+    assert values(table, "G02")["rank of OPC"] > 1
+    assert "highest of the others: Neoplastic" in table.loc["G02", "note"]
+
+
+def test_published_dimensions_are_reproduced(run, config):
+    """Data of the published sizes, within the claims' tolerances, and one cell too few."""
+    cells = dict(zip(DRUGS, [16732 + 160, 16942, 14507, 15304 - 150], strict=True))
+    for drug, study in DRUGS.items():
+        n = cells[drug]
+        obs = pd.DataFrame(
+            {
+                "condition": np.resize(["DMSO", drug], n),
+                "cell_line": [f"L{i % 97}" for i in range(n)],
+            },
+            index=[f"c{i}" for i in range(n)],
+        )
+        empty(run, study, obs, 5000)
+    empty(run, "darmanis", pd.DataFrame(index=[f"c{i}" for i in range(3566)]), 6999)
+    table = claims_of(run, config)
+    assert table.loc["D04":"D07", "verdict"].eq("reproduced").all()
+    assert table.loc["D06", "reproduced"] == "cell lines 97; drugs 4"
+    empty(run, "darmanis", pd.DataFrame(index=[f"c{i}" for i in range(3565)]), 6999)
+    empty(run, DRUGS["BRD3379"], obs.iloc[: int(0.98 * 15304)], 4990)
+    table = claims_of(run, config)
+    assert table.loc[["D04", "D05", "D07"], "verdict"].eq("differs").all()
+
+
+def empty(run, study, obs, n_genes):
+    data = AnnData(csr_matrix((len(obs), n_genes), dtype="float32"), obs=obs)
+    data.uns["provenance"] = json.dumps({"origin": "public"})
+    path = run / "data" / f"{study}.h5ad"
+    path.unlink()  # the one before may still be open
+    data.write_h5ad(path)
+
+
+def test_a_missing_drug_leaves_the_claims_on_others(run, config):
+    (run / "tables" / f"{DRUGS['Navitoclax']}_seed1_differential.tsv").unlink()
+    table = claims_of(run, config)
+    for id in ("M02", "M03"):
+        assert table.loc[id, "verdict"] == "not run"
+        assert "mixseq_navitoclax_seed1_differential.tsv is not part" in table.loc[id, "note"]
+    assert table.loc[["M01", "M04", "M05"], "verdict"].eq("reproduced").all()
+
+
+def test_missing_regulons_types_and_lines_are_reasons(run, config):
+    def rename(latent):
+        latent.obs["cell_type"] = "Immune cell"
+
+    change_latent(run, "gbm", rename)
+    for drug in DRUGS:
+        change_table(run, drug, lambda t: t.drop(t.index, inplace=True))
+    table = claims_of(run, config)
+    assert table.loc[["M02", "M03", "M04", "M05", "G01", "G02"], "verdict"].eq("not run").all()
+    assert table.loc["G02", "note"] == "there are no OPC cells"
+    assert "no cell line has enough cells with Trametinib" in table.loc["M02", "note"]
+
+
+@pytest.mark.parametrize(
+    ("flags", "longest"), [([1, 1, 0, 1, 1, 1, 0], 3), ([0, 0], 0), ([1], 1), ([], 0)]
+)
+def test_longest_run(flags, longest):
+    assert longest_run(np.array(flags, dtype=bool)) == longest
