@@ -35,7 +35,10 @@ def edges_of(dot: str) -> nx.DiGraph:
     labels = dict(re.findall(r'^\s*(\d+)\[label = "([^"]+)"', dot, re.MULTILINE))
     graph = nx.DiGraph()
     graph.add_edges_from(
-        (labels[a], labels[b]) for a, b in re.findall(r"^\s*(\d+) -> (\d+)", dot, re.MULTILINE)
+        # A rule that needs another study of its own kind would point at itself.
+        (labels[a], labels[b])
+        for a, b in re.findall(r"^\s*(\d+) -> (\d+)", dot, re.MULTILINE)
+        if a != b
     )
     return nx.transitive_reduction(graph)
 
@@ -52,7 +55,8 @@ def test_the_picture_of_the_rules_is_that_of_today():
             labels[title.text] = group.find("{http://www.w3.org/2000/svg}text").text
         elif group.get("class") == "edge":
             drawn.append(title.text.split("->"))
-    assert {(labels[a], labels[b]) for a, b in drawn} == set(edges_of(now).edges)
+    edges = {(labels[a], labels[b]) for a, b in drawn if a != b}
+    assert edges == set(edges_of(now).edges)
 
 
 def test_environment_files_and_citation_tell_one_version():
