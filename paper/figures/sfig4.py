@@ -1,6 +1,9 @@
 """Supplementary Figure 4: significance against the size of the gene set."""
 
+from collections.abc import Callable
+
 import numpy as np
+import pandas as pd
 from matplotlib.figure import FigureBase
 
 from paper.figures.data import FigureData
@@ -14,21 +17,29 @@ CONTRAST = "innate"  # stimulated against control in monocytes and dendritic cel
 
 def a(figure: FigureBase, data: FigureData) -> None:
     """Size against VEGA's Bayes factor."""
-    table = data["kang"].with_gsea(CONTRAST)
-    if table.empty:
-        message(figure, NO_CONTRAST)
-        return
-    ax = axes(figure, 0.5, 0.1)
-    set_size(table["n_genes"], table["log_bf"].abs(), 3, clip=10, ax=ax)
-    ax.set_ylabel(r"VEGA, |$\log_e$(Bayes factor)|")
+    ylabel = r"VEGA, |$\log_e$(Bayes factor)|"
+    _against_size(figure, data, lambda table: table["log_bf"].abs(), 3, ylabel, clip=10)
 
 
 def b(figure: FigureBase, data: FigureData) -> None:
     """Size against GSEA's false discovery rate."""
+    ylabel = r"GSEA, $-\log_{10}$(FDR)"
+    _against_size(figure, data, lambda table: table["neg_log10_fdr"], -np.log10(0.05), ylabel)
+
+
+def _against_size(
+    figure: FigureBase,
+    data: FigureData,
+    significance: Callable[[pd.DataFrame], pd.Series],
+    threshold: float,
+    ylabel: str,
+    clip: float = np.inf,
+) -> None:
+    """One measure of significance against the size of the gene set."""
     table = data["kang"].with_gsea(CONTRAST)
     if table.empty:
         message(figure, NO_CONTRAST)
         return
     ax = axes(figure, 0.5, 0.1)
-    set_size(table["n_genes"], table["neg_log10_fdr"], -np.log10(0.05), ax=ax)
-    ax.set_ylabel(r"GSEA, $-\log_{10}$(FDR)")
+    set_size(table["n_genes"], significance(table), threshold, clip=clip, ax=ax)
+    ax.set_ylabel(ylabel)
