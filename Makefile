@@ -17,6 +17,8 @@ CONFIG := $(if $(MIRROR),mirror="$(MIRROR)") $(if $(STUDIES),studies="$(STUDIES)
 SNAKEMAKE = $(BIN)/snakemake --cores $(CORES) $(if $(PROFILE),--profile $(PROFILE))
 PAPER = $(SNAKEMAKE) $(ARGS) $(if $(strip $(CONFIG)),--config $(CONFIG))
 DEMO = $(BIN)/snakemake --cores $(CORES) --profile profiles/demo $(ARGS)
+# A run that is only planned has nothing to report.
+DRY := $(filter -n --dry-run,$(ARGS))
 
 .PHONY: help paper demo verify report test test-fast lint format config rulegraph lock clean
 
@@ -25,11 +27,11 @@ help:  ## list these targets
 
 paper: $(READY)  ## the whole run, from the public sources or MIRROR=, for all or some STUDIES=
 	$(PAPER)
-	$(PAPER) --report results/paper/report.html
+	$(if $(DRY),,$(PAPER) --report results/paper/report.html)
 
 demo: $(READY)  ## every rule on simulated studies whose truth is known, without a network
 	$(DEMO)
-	$(DEMO) --report results/demo/report.html
+	$(if $(DRY),,$(DEMO) --report results/demo/report.html)
 
 verify: $(READY)  ## hash the raw files on disk again
 	$(SNAKEMAKE) verify $(ARGS) $(if $(strip $(CONFIG)),--config $(CONFIG))
