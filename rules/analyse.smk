@@ -37,7 +37,7 @@ rule embed:
 rule differential:
     input:
         latent=rules.embed.output.latent,
-        sources="vega/differential.py",
+        sources=["vega/differential.py", "vega/all_pairs.py"],
     output:
         table=f"{RUN}/tables/{{model}}_seed{{seed}}_differential.tsv",
     log:

@@ -6,8 +6,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
+import scipy.sparse as sp
 import yaml
+from anndata import AnnData, read_h5ad
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -21,6 +25,47 @@ def mirror() -> Path:
     return folder
 
 
+# ---------------------------------------------------------------- cells to learn from
+
+
+@pytest.fixture
+def cells_with_programmes():
+    """Makes cells x genes with one programme per gene set, and the sets."""
+
+    def make(n_cells, n_genes, n_sets, share, seed=0):
+        """`share`: of the genes, in each set."""
+        rng = np.random.default_rng(seed)
+        genes = np.array([f"G{i}" for i in range(n_genes)])
+        member = rng.random((n_sets, n_genes)) < share
+        activity = rng.gamma(0.3, 2, (n_cells, n_sets))
+        counts = rng.poisson(0.05 + activity @ (member * rng.random(member.shape)) / 3)
+        x = sp.csr_matrix(np.log1p(counts).astype(np.float32))
+        names = pd.Index([f"c{i}" for i in range(n_cells)])
+        adata = AnnData(x, obs=pd.DataFrame(index=names), var=pd.DataFrame(index=genes))
+        return adata, {f"S{k}": list(genes[row]) for k, row in enumerate(member)}
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def kang_cells(mirror, tmp_path_factory):
+    """The real cells of Kang that the mirror holds, preprocessed by the workflow itself."""
+    folder = tmp_path_factory.mktemp("kang")
+    copy_parts(folder)
+    snakemake(
+        folder, "results/paper/data/kang.h5ad", "--config", f"mirror={mirror}", "studies=kang",
+        profile=None,
+    )  # fmt: skip
+    return read_h5ad(folder / "results/paper/data/kang.h5ad")
+
+
+@pytest.fixture(scope="session")
+def reactome(mirror):
+    from vega import read_gmt
+
+    return read_gmt(mirror / "gene_sets" / "reactomes.gmt", max_genes=5000)
+
+
 # ---------------------------------------------------------------- runs of the workflow
 
 PARTS = [
@@ -31,11 +76,7 @@ PARTS = [
 @pytest.fixture
 def repository(tmp_path):
     """A copy of what a run needs, with a small demo: one study, one model of it."""
-    for part in PARTS:
-        source = ROOT / part
-        ignore = shutil.ignore_patterns("__pycache__")
-        copy = shutil.copytree if source.is_dir() else shutil.copy2
-        copy(source, tmp_path / part, **({"ignore": ignore} if source.is_dir() else {}))
+    copy_parts(tmp_path)
     edit(tmp_path / "config" / "simulations.yaml", lambda c: c["studies"]["kang"].update(cells=800))
     edit(tmp_path / "config" / "demo.yaml", lambda c: c.update(studies="kang"))
     edit(tmp_path / "config" / "demo.yaml", lambda c: c["training"].update(max_epochs=60))
@@ -44,16 +85,26 @@ def repository(tmp_path):
     return tmp_path
 
 
+def copy_parts(folder):
+    """Copy what a run needs."""
+    for part in PARTS:
+        source = ROOT / part
+        if source.is_dir():
+            shutil.copytree(source, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy2(source, folder / part)
+
+
 def edit(path, change):
     content = yaml.safe_load(path.read_text())
     change(content)
     path.write_text(yaml.safe_dump(content, sort_keys=False))
 
 
-def command(*arguments):
+def command(*arguments, profile="profiles/demo"):
     return [
         str(Path(sys.executable).with_name("snakemake")),
-        *("--cores", "2", "--profile", "profiles/demo", *arguments),
+        *("--cores", "2", *arguments, *(("--profile", profile) if profile else ())),
     ]
 
 
@@ -61,10 +112,10 @@ def environment(repository):
     return {**os.environ, "PYTHONPATH": str(repository), "MPLBACKEND": "agg"}
 
 
-def snakemake(repository, *arguments, check=True):
+def snakemake(repository, *arguments, check=True, **options):
     """Run snakemake to its end; everything it says."""
     result = subprocess.run(
-        command(*arguments),
+        command(*arguments, **options),
         cwd=repository,
         env=environment(repository),
         stdout=subprocess.PIPE,

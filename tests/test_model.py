@@ -12,7 +12,6 @@ import torch
 from anndata import AnnData
 
 import vega
-from vega.layers import MaskedDecoder
 from vega.train import Patience, TrainSettings, split
 
 SETS = {
@@ -73,35 +72,6 @@ def test_signed_weights_stay_in_the_mask(adata):
     assert (weights.loc[~weights.index.isin(SETS["B"]), "B"] == 0).all()
 
 
-def test_projection_trains_the_same_weights_as_masking_in_the_forward_pass():
-    """`constrain` after the update against the textbook form, W * mask in every forward pass."""
-    torch.manual_seed(0)
-    mask = np.random.default_rng(0).random((5, 12)) < 0.4
-    ours = MaskedDecoder(mask)
-    weight = torch.nn.Parameter(ours.weight.detach().clone())
-    bias = torch.nn.Parameter(ours.bias.detach().clone())
-    keep = torch.from_numpy(mask.T)
-    options = {"lr": 0.02, "weight_decay": 5e-4}
-    optimisers = (
-        torch.optim.Adam(ours.parameters(), **options),
-        torch.optim.Adam([weight, bias], **options),
-    )
-    for _ in range(30):
-        z, target = torch.randn(8, 5), torch.randn(8, 12)
-        for optimiser, output in (
-            (optimisers[0], lambda: ours(z)),  # noqa: B023
-            (optimisers[1], lambda: torch.nn.functional.linear(z, weight * keep, bias)),  # noqa: B023
-        ):
-            optimiser.zero_grad()
-            (output() - target).square().sum().backward()
-            optimiser.step()
-        ours.constrain()
-        with torch.no_grad():
-            weight.clamp_(min=0)
-    torch.testing.assert_close(ours.weight, weight.detach() * keep)
-    torch.testing.assert_close(ours.bias, bias)
-
-
 def test_batches_reach_the_decoder_only(adata):
     model = model_of(adata, batches=["x", "y"])
     model.fit(adata, batch_key="batch", max_epochs=2, progress=False)
@@ -109,7 +79,7 @@ def test_batches_reach_the_decoder_only(adata):
     shift = model.decode(z, "y") - model.decode(z, "x")
     weight = model.module.decoder.batch_weight.detach().numpy()
     np.testing.assert_allclose(shift[0], weight[:, 1] - weight[:, 0], rtol=1e-4, atol=1e-6)
-    assert model.module.encoder.hidden[0].in_features == adata.n_vars
+    assert model.module.encoder.linears[0].weight.shape[0] == adata.n_vars
 
 
 def test_loss_is_summed_squared_error_and_weighted_divergence(adata):
@@ -311,11 +281,11 @@ def test_wrong_input_is_told_in_one_line(adata):
 
 
 def test_differential_activity_finds_the_planted_programme(adata):
-    model = model_of(adata)
+    model = model_of(adata, dropout=0.1, latent_dropout=0.1)
     model.fit(adata, max_epochs=150, learning_rate=0.003, patience=150, progress=False)
     table = model.differential_activity(adata, "condition", "on", "off", method="exact")
     assert table.index[0] == "A"
-    assert table["log_bf"].iloc[0] > 0.5
+    assert table["log_bf"].iloc[0] > 1.5
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU on this machine")

@@ -10,9 +10,9 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy.special import ndtr
 from scipy.stats import rankdata
 
+FEW_PAIRS = 10_000  # of cells, that are gone through one by one
 EPSILON = 1e-12  # keeps the logarithm finite, as published: p = 1 gives 27.6
 
 
@@ -77,19 +77,48 @@ def exact(
 ) -> tuple[np.ndarray, np.ndarray]:
     """The expectation over all pairs and the whole posterior; nothing is drawn.
 
-    P(z_a > z_b) = Phi((mu_a - mu_b) / sqrt(var_a + var_b)) for one pair, averaged over all pairs:
-    O(n_a n_b) in the number of cells. Returns p and MD, one value per GMV.
+    P(z_a > z_b) = Phi((mu_a - mu_b) / sqrt(var_a + var_b)) for one pair, averaged over all pairs.
+    Returns p and MD, one value per GMV.
     """
-    (mean_a, var_a), (mean_b, var_b) = tuple(a), tuple(b)
-    p = np.zeros(mean_a.shape[1])
-    block = max(1, 4_000_000 // mean_b.size)  # cells of a at a time, to stay in the cache's reach
-    for start in range(0, len(mean_a), block):
-        rows = slice(start, start + block)
-        distance = mean_a[rows, None] - mean_b[None]
-        distance /= np.sqrt(var_a[rows, None] + var_b[None])
-        p += ndtr(distance).sum(axis=(0, 1))
-    difference = np.abs(mean_a.mean(axis=0) - mean_b.mean(axis=0))
-    return p / (len(mean_a) * len(mean_b)), difference
+    both = Posterior(*(np.concatenate(parts) for parts in zip(a, b, strict=True)))
+    first = np.arange(len(both.mean)) < len(a.mean)
+    p, difference = exact_comparisons(both, [(first, ~first)])
+    return p[0], difference[0]
+
+
+def exact_comparisons(
+    posterior: Posterior, comparisons: Sequence[tuple[np.ndarray, np.ndarray]]
+) -> tuple[np.ndarray, np.ndarray]:
+    """`exact` for several comparisons of the same cells, in little more time than for one.
+
+    Parameters
+    ----------
+    posterior
+        Of all cells, cells x K.
+    comparisons
+        For each, which cells are in its two groups: boolean, one value per cell.
+
+    Returns
+    -------
+    p and MD, each comparisons x K. Up to `FEW_PAIRS` pairs are gone through one by one; for more,
+    see `vega.all_pairs`: the error of p is then below 1e-5, and below 1 % of p or 1 - p down to
+    1e-9.
+    """
+    from vega import all_pairs  # late, as it starts torch, which nothing else here needs
+
+    mean, variance = posterior.mean, posterior.variance
+    means = [[mean[side].mean(axis=0, dtype=float) for side in sides] for sides in comparisons]
+    difference = np.abs([a - b for a, b in means])
+    p = np.empty_like(difference)
+    many = []
+    for number, (a, b) in enumerate(comparisons):
+        if int(a.sum()) * int(b.sum()) <= FEW_PAIRS:
+            p[number] = all_pairs.directly(mean[a], variance[a], mean[b], variance[b])
+        else:
+            many.append(number)
+    if many:
+        p[many] = all_pairs.through_mixtures(mean, variance, [comparisons[i] for i in many])
+    return p, difference
 
 
 def mean_absolute_difference(

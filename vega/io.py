@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 import torch
 from safetensors import SafetensorError, safe_open
@@ -17,7 +18,7 @@ from vega.files import written_whole
 if TYPE_CHECKING:
     from vega.model import VEGA
 
-FORMAT = 1  # of model.json; raised when an older package could not read it
+FORMAT = 2  # of model.json; raised when an older package could not read it
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
@@ -77,15 +78,22 @@ def load(folder: Path | str) -> "VEGA":
         )
     tensors, _ = read_tensors(weights)
     try:
-        model = VEGA.from_description(description, tensors["decoder.mask"].T.numpy())
+        model = VEGA.from_description(description, _mask(description, tensors))
         model.module.load_state_dict(tensors)
-    except (KeyError, TypeError, RuntimeError) as error:
+    except (KeyError, TypeError, IndexError, RuntimeError) as error:
         reason = " ".join(str(error).split())
         raise ValueError(f"{folder}: weights and model.json do not fit: {reason}") from None
     history = folder / "history.tsv"
     if history.exists():
         model.history = pd.read_csv(history, sep="\t", index_col="epoch")
     return model
+
+
+def _mask(description: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> np.ndarray:
+    """Where the decoder has weights: boolean, GMVs x genes."""
+    mask = np.zeros((len(description["gmvs"]), len(description["genes"])), dtype=bool)
+    mask[tensors["decoder.gmvs"].numpy(), tensors["decoder.genes"].numpy()] = True
+    return mask
 
 
 def _read_json(path: Path) -> dict[str, Any]:
@@ -111,7 +119,6 @@ def versions() -> dict[str, str]:
     """Versions that a result depends on."""
     import platform
 
-    import numpy
     import scipy
 
     import vega
@@ -120,6 +127,6 @@ def versions() -> dict[str, str]:
         "vega": vega.__version__,
         "python": platform.python_version(),
         "torch": torch.__version__,
-        "numpy": numpy.__version__,
+        "numpy": np.__version__,
         "scipy": scipy.__version__,
     }

@@ -7,15 +7,16 @@ from typing import Any, Self
 
 import numpy as np
 import pandas as pd
-import scipy.sparse as sp
 import torch
 from anndata import AnnData
+from anndata.abc import CSCDataset
 
 from vega import io
+from vega.cells import Cells, CellsInMemory, CellsOnDisk
 from vega.differential import Posterior, differential_activity
 from vega.gene_sets import gene_mask
 from vega.layers import Autoencoder, Encoder, MaskedDecoder
-from vega.train import Data, TrainSettings, train
+from vega.train import TrainSettings, as_input, resolve_precision, train
 
 
 class VEGA:
@@ -155,7 +156,8 @@ class VEGA:
         Parameters
         ----------
         adata
-            Cells; `X` holds the genes of the model (in any order), log-normalised.
+            Cells; `X` holds the genes of the model (in any order), log-normalised. If the file was
+            opened with `backed="r"`, it is read some cells at a time.
         batch_key
             Column of `obs` with the batch, for a model with batches.
         device
@@ -181,12 +183,12 @@ class VEGA:
             If `adata` lacks genes of the model, holds values that are not finite, has unknown
             batches or too few cells, or if the loss stops being finite.
         """
-        chosen = replace(TrainSettings(seed=self.seed), **settings)
         target = resolve_device(device)
-        data = Data(self._expression(adata), self._batch_labels(adata, batch_key))
+        chosen = replace(TrainSettings(seed=self.seed), **settings)
+        chosen = replace(chosen, precision=resolve_precision(chosen.precision, target))
         state = train(
             self.module,
-            data,
+            self._cells(adata, self._batch_labels(adata, batch_key)),
             chosen,
             target,
             Path(checkpoint) if checkpoint else None,
@@ -213,14 +215,13 @@ class VEGA:
 
     def posterior(self, adata: AnnData, batch_size: int = 4096) -> Posterior:
         """Mean and variance of each cell's GMV activities, each cells x K, float32."""
-        x = self._expression(adata)
+        cells = self._cells(adata)
         device = next(self.module.parameters()).device
         self.module.eval()
         means, variances = [], []
         with torch.no_grad():
-            for start in range(0, x.shape[0], batch_size):
-                dense = torch.from_numpy(x[start : start + batch_size].toarray()).to(device)
-                mean, log_variance = self.module.encoder(dense)
+            for x, _ in cells.minibatches(np.arange(len(cells)), batch_size):
+                mean, log_variance = self.module.encoder(as_input(x, device))
                 means.append(mean.cpu().numpy())
                 variances.append(log_variance.exp().cpu().numpy())
         return Posterior(np.concatenate(means), np.concatenate(variances))
@@ -244,7 +245,7 @@ class VEGA:
 
     def weights(self) -> pd.DataFrame:
         """Decoder weights, genes x K; zero where a gene is not in a GMV's set."""
-        weight = self.module.decoder.weight.detach().cpu().numpy()
+        weight = self.module.decoder.dense_weight().detach().cpu().numpy()
         return pd.DataFrame(weight, index=self.genes, columns=self.gmvs)
 
     def differential_activity(
@@ -282,8 +283,12 @@ class VEGA:
 
     # ------------------------------------------------------------------ checks
 
-    def _expression(self, adata: AnnData) -> sp.csr_matrix:
-        """`X` of the model's genes in the model's order, sparse by rows, float32."""
+    def _cells(self, adata: AnnData, batch: np.ndarray | None = None) -> Cells:
+        """The model's genes of `adata`, in the model's order, and batch labels, by default all 0.
+
+        In memory as in `adata`, or where they are on disk.
+        """
+        where = None
         if not adata.var_names.equals(pd.Index(self.genes)):
             where = adata.var_names.get_indexer(self.genes) if adata.var_names.is_unique else None
             if where is None:
@@ -294,11 +299,15 @@ class VEGA:
                     f"{len(missing)} of the model's {len(self.genes)} genes are not in the data, "
                     f"such as {', '.join(missing[:3])}; add them as zeros if they were not seen"
                 )
-            adata = adata[:, where]
-        x = sp.csr_matrix(adata.X, dtype=np.float32)
-        if not np.isfinite(x.data).all():
-            raise ValueError("X holds values that are not finite; log-normalise the counts first")
-        return x
+        labels = np.zeros(adata.n_obs, dtype=np.int64) if batch is None else batch
+        if adata.isbacked and not adata.is_view:
+            if isinstance(adata.X, CSCDataset):
+                raise ValueError(
+                    f"{adata.filename}: X is stored gene by gene, so that its cells cannot be read "
+                    "one by one; write it as a CSR matrix"
+                )
+            return CellsOnDisk(adata.X, where, labels, Path(adata.filename))
+        return CellsInMemory((adata if where is None else adata[:, where]).X, labels)
 
     def _batch_labels(self, adata: AnnData, batch_key: str | None) -> np.ndarray:
         if len(self.batches) < 2:

@@ -1,16 +1,21 @@
-"""The training loop: minibatches of a sparse matrix, early stopping, checkpoints.
+"""The training loop: minibatches, early stopping, checkpoints.
 
 All randomness of an epoch (order of the cells, dropout, posterior samples) comes from the seed
-and the number of the epoch alone. A run that was killed and resumed therefore takes exactly the
-steps of one that was not, and no generator state needs to be kept.
+and the number of the epoch alone, through generators of its own. A run that was killed and resumed
+therefore takes exactly the steps of one that was not, and no generator state needs to be kept; and
+models that train in threads side by side end up with the weights they would have had alone.
 """
 
+import ctypes
 import hashlib
 import json
 import math
+import os
 import time
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -19,8 +24,13 @@ import torch
 from torch import Tensor
 from tqdm.auto import tqdm
 
+from vega.cells import Cells, CellsInMemory
+from vega.cuda import CellsOnDevice, RecordedStep
 from vega.io import read_tensors, write_tensors
 from vega.layers import Autoencoder
+from vega.sparse import SparseMatrix
+
+EVALUATED = 1024  # cells at a time where only a sum of losses is asked for
 
 
 @dataclass(frozen=True)
@@ -29,7 +39,9 @@ class TrainSettings:
 
     `patience` counts epochs in a row without a strictly better training loss, and likewise for
     the validation loss; the first of the two to run out ends the training, and the last weights
-    are kept. `split_seed` is apart from `seed`, so that all seeds share one split.
+    are kept. `split_seed` is apart from `seed`, so that all seeds share one split. `precision` is
+    that of the matrix products of training, see `resolve_precision`; weights, losses and all that
+    a trained model says are in float32.
     """
 
     learning_rate: float = 1e-4
@@ -40,6 +52,7 @@ class TrainSettings:
     train_share: float = 0.8
     seed: int = 1
     split_seed: int = 0
+    precision: str = "auto"
 
 
 @dataclass
@@ -70,35 +83,6 @@ class Progress:
     seconds: float = 0.0
 
 
-@dataclass
-class Data:
-    """Cells to learn from.
-
-    Attributes
-    ----------
-    x
-        Expression, cells x genes, sparse by rows, float32.
-    batch
-        Integer batch label of each cell.
-    """
-
-    x: sp.csr_matrix
-    batch: np.ndarray
-
-    def minibatches(
-        self, rows: np.ndarray, size: int, device: torch.device
-    ) -> Iterator[tuple[Tensor, Tensor]]:
-        """`size` cells at a time made dense, in the order of `rows`.
-
-        A last cell on its own is passed over: batch norm has no variance to divide it by.
-        """
-        for start in range(0, len(rows), size):
-            chosen = rows[start : start + size]
-            if len(chosen) > 1:
-                x = torch.from_numpy(self.x[chosen].toarray())
-                yield x.to(device), torch.from_numpy(self.batch[chosen]).to(device)
-
-
 def split(n_cells: int, settings: TrainSettings) -> tuple[np.ndarray, np.ndarray]:
     """Rows to train on and rows to validate on, the same for every seed.
 
@@ -116,9 +100,30 @@ def split(n_cells: int, settings: TrainSettings) -> tuple[np.ndarray, np.ndarray
     return np.sort(order[:n_train]), np.sort(order[n_train:])
 
 
+def resolve_precision(precision: str, device: torch.device) -> str:
+    """The precision meant by `auto`: `bfloat16` where the device computes in it, else `float32`.
+
+    Raises
+    ------
+    ValueError
+        If it is none of the three.
+    """
+    if precision in ("float32", "bfloat16"):
+        return precision
+    if precision != "auto":
+        raise ValueError(f"precision {precision!r} is not one of auto, float32, bfloat16")
+    if device.type == "cuda":
+        native = torch.cuda.is_bf16_supported(including_emulation=False)
+    else:
+        # torch 2.10 and newer say what the CPU can; older ones stay at float32.
+        able = getattr(torch.cpu, "get_capabilities", dict)() if device.type == "cpu" else {}
+        native = able.get("avx512_bf16", False) or able.get("amx_bf16", False)
+    return "bfloat16" if native else "float32"
+
+
 def train(
     module: Autoencoder,
-    data: Data,
+    cells: Cells,
     settings: TrainSettings,
     device: torch.device,
     checkpoint: Path | None = None,
@@ -132,7 +137,7 @@ def train(
     ----------
     module
         The network; moved to `device`.
-    data
+    cells
         The cells, training and validation together.
     settings
         How to train.
@@ -156,10 +161,11 @@ def train(
         lr=settings.learning_rate,
         weight_decay=settings.weight_decay,
         fused=True,
+        capturable=device.type == "cuda",
     )
-    train_rows, validation_rows = split(data.x.shape[0], settings)
+    train_rows, validation_rows = split(len(cells), settings)
     state = Progress(Patience(settings.patience), Patience(settings.patience))
-    fingerprint = _fingerprint(module, data, settings) if checkpoint else ""
+    fingerprint = _fingerprint(module, cells, settings) if checkpoint else ""
     if checkpoint and checkpoint.exists():
         state = _resume(checkpoint, fingerprint, module, optimiser) or state
         if log:
@@ -173,14 +179,12 @@ def train(
         disable=not progress,
         dynamic_ncols=True,
     )
-    with bar, torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+    with bar, _own_stream(device):
+        epochs = _Epochs(module, optimiser, cells, settings, device)
         while not state.stopped and len(state.losses) < settings.max_epochs:
             started = time.perf_counter()
-            order = _seed_epoch(settings.seed, len(state.losses)).permutation(train_rows)
-            losses = (
-                _train_epoch(module, optimiser, data, order, settings.batch_size, device),
-                _validation_loss(module, data, validation_rows, settings.batch_size, device),
-            )
+            rng = epochs.seed(len(state.losses))
+            losses = epochs.train(train_rows, rng), epochs.validate(validation_rows)
             if not all(map(math.isfinite, losses)):
                 raise ValueError(
                     f"the loss is not finite after {len(state.losses) + 1} epochs; check that X "
@@ -204,53 +208,108 @@ def train(
     return state
 
 
-def _seed_epoch(seed: int, epoch: int) -> np.random.Generator:
-    """Seed torch for one epoch, and give the generator that orders its cells."""
-    sequence = np.random.SeedSequence([seed, epoch])
-    torch.manual_seed(int(sequence.generate_state(1, np.uint64)[0] >> 1))
-    return np.random.default_rng(sequence)
+class _Epochs:
+    """Passes over cells, on whatever device and from wherever they are."""
 
+    def __init__(
+        self,
+        module: Autoencoder,
+        optimiser: torch.optim.Optimizer,
+        cells: Cells,
+        settings: TrainSettings,
+        device: torch.device,
+    ):
+        self.module = module
+        self.optimiser = optimiser
+        self.settings = settings
+        self.device = device
+        self.generator = torch.Generator(device)
+        self.total = torch.zeros((), device=device)  # of the losses, so that no step waits for one
+        self.half = resolve_precision(settings.precision, device) == "bfloat16"
+        self.cells: Cells | CellsOnDevice = cells
+        self.step: Callable[[Tensor | SparseMatrix, Tensor], None] = self._step
+        if device.type == "cpu":
+            _keep_freed_memory()
+        elif device.type == "cuda":
+            self.step = RecordedStep(self._step, self.generator)
+            if isinstance(cells, CellsInMemory) and CellsOnDevice.fits(cells, device):
+                self.cells = CellsOnDevice(cells, device)
 
-def _train_epoch(
-    module: Autoencoder,
-    optimiser: torch.optim.Optimizer,
-    data: Data,
-    rows: np.ndarray,
-    batch_size: int,
-    device: torch.device,
-) -> float:
-    """One pass over `rows`; mean loss per cell."""
-    module.train()
-    total = torch.zeros((), device=device)
-    for x, batch in data.minibatches(rows, batch_size, device):
-        optimiser.zero_grad(set_to_none=True)
-        loss = module.loss(x, batch)
+    def seed(self, epoch: int) -> np.random.Generator:
+        """Seed what is drawn in an epoch, and give the generator that orders its cells."""
+        sequence = np.random.SeedSequence([self.settings.seed, epoch])
+        self.generator.manual_seed(int(sequence.generate_state(1, np.uint64)[0] >> 1))
+        return np.random.default_rng(sequence)
+
+    def train(self, rows: np.ndarray, rng: np.random.Generator) -> float:
+        """One pass over `rows` in random order; mean loss per cell."""
+        self.module.train()
+        self.total.zero_()
+        for x, batch in self._minibatches(rows, self.settings.batch_size, rng):
+            if len(batch) > 1:  # batch norm has no variance to divide a last cell on its own by
+                self.step(x, batch)
+        return self.total.item() / len(rows)
+
+    @torch.no_grad()
+    def validate(self, rows: np.ndarray) -> float:
+        """Mean loss per cell of `rows`, without dropout but with posterior samples."""
+        self.module.eval()
+        self.total.zero_()
+        for x, batch in self._minibatches(rows, EVALUATED):
+            self.total += self.module.loss(x, batch, self.generator)
+        return self.total.item() / len(rows)
+
+    def _step(self, x: Tensor | SparseMatrix, batch: Tensor) -> None:
+        self.optimiser.zero_grad(set_to_none=True)
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.half):
+            loss = self.module.loss(x, batch, self.generator)
         loss.backward()
-        optimiser.step()
-        module.decoder.constrain()
-        total += loss.detach()
-    return total.item() / len(rows)
+        self.optimiser.step()
+        self.module.decoder.constrain()
+        self.total += loss.detach()
+
+    def _minibatches(
+        self, rows: np.ndarray, size: int, rng: np.random.Generator | None = None
+    ) -> Iterator[tuple[Tensor | SparseMatrix, Tensor]]:
+        if isinstance(self.cells, CellsOnDevice):
+            yield from self.cells.minibatches(rows, size, rng)
+            return
+        for x, batch in self.cells.minibatches(rows, size, rng):
+            yield as_input(x, self.device), torch.from_numpy(batch).to(self.device)
 
 
-@torch.no_grad()
-def _validation_loss(
-    module: Autoencoder, data: Data, rows: np.ndarray, batch_size: int, device: torch.device
-) -> float:
-    """Mean loss per cell of `rows`, without dropout but with posterior samples."""
-    module.eval()
-    total = torch.zeros((), device=device)
-    for x, batch in data.minibatches(rows, batch_size, device):
-        total += module.loss(x, batch)
-    return total.item() / len(rows)
+def as_input(x: sp.csr_matrix, device: torch.device) -> Tensor | SparseMatrix:
+    """Expression as the network takes it: sparse on a CPU, where that is faster, else dense."""
+    if device.type == "cpu":
+        return SparseMatrix.from_scipy(x)
+    return torch.from_numpy(x.toarray()).to(device)
 
 
-def _fingerprint(module: Autoencoder, data: Data, settings: TrainSettings) -> str:
+def _own_stream(device: torch.device):
+    """A queue of a GPU for this training alone, so that others do not wait for it."""
+    return torch.cuda.stream(torch.cuda.Stream(device)) if device.type == "cuda" else nullcontext()
+
+
+@cache
+def _keep_freed_memory() -> None:
+    """Tell glibc to keep memory that is freed.
+
+    By default it gives blocks such as the gradient of the first layer back to the system after
+    each step, and takes them anew page by page: a third of the time of a step.
+    """
+    trim_threshold, mmap_threshold = -1, -3  # M_TRIM_THRESHOLD and M_MMAP_THRESHOLD of malloc.h
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if os.name == "posix" else None
+    if mallopt:  # other C libraries have their own ways
+        mallopt(trim_threshold, 2**31 - 1)
+        mallopt(mmap_threshold, 2**30)
+
+
+def _fingerprint(module: Autoencoder, cells: Cells, settings: TrainSettings) -> str:
     """What must be the same for a checkpoint to be of use."""
     digest = hashlib.sha256()
     for source in sorted(Path(__file__).parent.glob("*.py")):
         digest.update(source.read_bytes())
-    for array in (data.x.indptr, data.x.indices, data.x.data, data.batch):
-        digest.update(np.ascontiguousarray(array))
+    cells.identify(digest.update)
     for name, tensor in module.state_dict().items():  # untrained, so it stands for the seed too
         digest.update(name.encode())
         digest.update(np.ascontiguousarray(tensor.cpu().numpy()))

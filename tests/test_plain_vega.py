@@ -1,0 +1,75 @@
+"""Training against the plain implementation, and in bfloat16 against float32."""
+
+import numpy as np
+import pytest
+import torch
+from plain_vega import PlainVEGA, train_plainly
+
+import vega
+from vega.train import resolve_precision
+
+
+@pytest.mark.parametrize("share", [0.03, 0.4])  # a decoder computed from its weights, and dense
+@pytest.mark.parametrize("dropped", [0.0, 0.5])
+def test_every_step_is_that_of_the_plain_implementation(cells_with_programmes, share, dropped):
+    adata, gene_sets = cells_with_programmes(400, 300, 40, share)
+    options = {"n_hidden": 32, "dropout": dropped, "latent_dropout": dropped, "seed": 5}
+    model = vega.VEGA(adata.var_names, gene_sets, **options)
+    assert model.module.decoder.sparse == (share < 0.1)
+    plain = PlainVEGA(model)
+    training = {"learning_rate": 1e-3, "batch_size": 32, "seed": 5}
+    losses = train_plainly(plain, adata.X.toarray(), 12, **training)
+    history = model.fit(
+        adata, max_epochs=12, patience=99, progress=False, precision="float32", **training
+    )
+    assert losses[-1, 1] < 0.97 * losses[0, 1]  # there was something to learn
+    np.testing.assert_allclose(history["train_loss"], losses[:, 0], rtol=1e-5)
+    # A bias before a batch norm has no gradient but rounding, which Adam makes steps of full size.
+    # The running means, which only validation uses, lag behind them.
+    np.testing.assert_allclose(history["validation_loss"], losses[:, 1], rtol=0.005)
+    expected = (plain.decoder.weight * plain.mask).detach().numpy()
+    np.testing.assert_allclose(model.weights().to_numpy(), expected, atol=1e-4)
+
+
+@pytest.mark.slow
+def test_validation_loss_after_the_same_updates_on_real_cells(kang_cells, reactome):
+    """Within 0.5 % of the plain implementation's, in float32 and in bfloat16."""
+    adata = kang_cells
+    losses = {}
+    for precision in ("float32", "bfloat16"):
+        model = vega.VEGA(adata.var_names, reactome, seed=2)
+        plain = PlainVEGA(model)
+        history = model.fit(adata, max_epochs=8, progress=False, precision=precision)
+        losses[precision] = history["validation_loss"].iloc[-1]
+    losses["plain"] = train_plainly(plain, adata.X.toarray(), 8, seed=2)[-1, 1]
+    assert losses["float32"] == pytest.approx(losses["plain"], rel=0.001)
+    assert losses["bfloat16"] == pytest.approx(losses["plain"], rel=0.005)
+
+
+def test_precision_is_asked_of_the_device(monkeypatch):
+    cpu = torch.device("cpu")
+    assert resolve_precision("float32", cpu) == "float32"
+    assert resolve_precision("bfloat16", cpu) == "bfloat16"
+    for can, expected in (
+        ({"avx512_bf16": True}, "bfloat16"),
+        ({"amx_bf16": True}, "bfloat16"),
+        ({"avx512_f": True}, "float32"),
+        ({}, "float32"),
+    ):
+        monkeypatch.setattr(torch.cpu, "get_capabilities", lambda can=can: can, raising=False)
+        assert resolve_precision("auto", cpu) == expected
+    monkeypatch.delattr(torch.cpu, "get_capabilities")  # torch before 2.10
+    assert resolve_precision("auto", cpu) == "float32"
+    with pytest.raises(ValueError, match="'half' is not one of auto, float32, bfloat16"):
+        resolve_precision("half", cpu)
+
+
+def test_the_precision_used_is_part_of_the_model(cells_with_programmes):
+    adata, gene_sets = cells_with_programmes(100, 60, 5, 0.1)
+    model = vega.VEGA(adata.var_names, gene_sets, n_hidden=16)
+    model.fit(adata, max_epochs=1, progress=False)
+    assert model.describe()["training"]["precision"] in ("float32", "bfloat16")
+    assert model.module.encoder.heads.weight.dtype == torch.float32
+    model.fit(adata, max_epochs=1, progress=False, precision="bfloat16")
+    assert model.describe()["training"]["precision"] == "bfloat16"
+    assert model.embed(adata).dtype == np.float32

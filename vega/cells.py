@@ -1,0 +1,152 @@
+"""Cells to learn from, some at a time: in memory, or in a file that need not fit into it."""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import scipy.sparse as sp
+
+CHUNK = 64  # neighbours in a file that are read and shuffled as one
+WINDOW = 8192  # cells of a file that are in memory at a time: about 30 MB, and as much to come
+STRETCH = 512  # cells that one read brings at most, with what lies between them
+
+
+class Cells(Protocol):
+    """What training and embedding ask of cells, wherever they are."""
+
+    def __len__(self) -> int:
+        """How many there are."""
+        ...
+
+    def minibatches(
+        self, rows: np.ndarray, size: int, rng: np.random.Generator | None = None
+    ) -> Iterator[tuple[sp.csr_matrix, np.ndarray]]:
+        """Expression (cells x genes) and batch labels of `size` cells at a time.
+
+        Each of `rows` comes once: in their order, or shuffled if `rng` is given.
+        """
+        ...
+
+    def identify(self, digest: Callable[[bytes], None]) -> None:
+        """Give what tells these cells from others, for a checkpoint to be of the same ones."""
+        ...
+
+
+def checked(x) -> sp.csr_matrix:
+    """Expression as float32, sparse by rows.
+
+    Raises
+    ------
+    ValueError
+        If a value is not finite.
+    """
+    x = sp.csr_matrix(x, dtype=np.float32)
+    if not np.isfinite(x.data).all():
+        raise ValueError("X holds values that are not finite; log-normalise the counts first")
+    return x
+
+
+class CellsInMemory:
+    """Cells as a sparse matrix.
+
+    Parameters
+    ----------
+    x
+        Expression, cells x genes.
+    batch
+        Integer batch label of each cell.
+    """
+
+    def __init__(self, x: sp.csr_matrix, batch: np.ndarray):
+        self.x = checked(x)
+        self.batch = batch
+
+    def __len__(self) -> int:
+        """See `Cells`."""
+        return self.x.shape[0]
+
+    def minibatches(
+        self, rows: np.ndarray, size: int, rng: np.random.Generator | None = None
+    ) -> Iterator[tuple[sp.csr_matrix, np.ndarray]]:
+        """See `Cells`."""
+        order = rows if rng is None else rng.permutation(rows)
+        for start in range(0, len(order), size):
+            chosen = order[start : start + size]
+            yield self.x[chosen], self.batch[chosen]
+
+    def identify(self, digest: Callable[[bytes], None]) -> None:
+        """See `Cells`."""
+        for array in (self.x.indptr, self.x.indices, self.x.data, self.batch):
+            digest(np.ascontiguousarray(array))
+
+
+class CellsOnDisk:
+    """Cells of a file, of which only a window is in memory.
+
+    A file is read fast in long stretches only. Shuffled, chunks of neighbouring cells are drawn in
+    random order and mixed with the others of their window; the next window is read meanwhile.
+
+    Parameters
+    ----------
+    stored
+        Expression, cells x genes: whatever gives a matrix for a slice of rows, such as the `X` of
+        an AnnData opened with `backed="r"`.
+    genes
+        Columns to take, in order; None takes all as they are.
+    batch
+        Integer batch label of each cell.
+    path
+        The file.
+    """
+
+    def __init__(self, stored, genes: np.ndarray | None, batch: np.ndarray, path: Path):
+        self.stored = stored
+        self.genes = genes
+        self.batch = batch
+        self.path = path
+
+    def __len__(self) -> int:
+        """See `Cells`."""
+        return self.stored.shape[0]
+
+    def minibatches(
+        self, rows: np.ndarray, size: int, rng: np.random.Generator | None = None
+    ) -> Iterator[tuple[sp.csr_matrix, np.ndarray]]:
+        """See `Cells`."""
+        chunks = [rows[start : start + CHUNK] for start in range(0, len(rows), CHUNK)]
+        if rng is not None:
+            chunks = [chunks[i] for i in rng.permutation(len(chunks))]
+        # Windows hold whole minibatches: only the last minibatch may be smaller than `size`.
+        order = np.concatenate(chunks) if chunks else rows
+        width = max(1, WINDOW // size) * size
+        windows = [order[start : start + width] for start in range(0, len(order), width)]
+        with ThreadPoolExecutor(1) as reader:
+            coming = [reader.submit(self._read, window) for window in windows[:1]]
+            for number, window in enumerate(windows):
+                x = coming.pop().result()
+                coming += [reader.submit(self._read, w) for w in windows[number + 1 : number + 2]]
+                within = np.arange(len(window)) if rng is None else rng.permutation(len(window))
+                for start in range(0, len(within), size):
+                    chosen = within[start : start + size]
+                    yield x[chosen], self.batch[window[chosen]]
+
+    def identify(self, digest: Callable[[bytes], None]) -> None:
+        """See `Cells`. The file counts as the same while neither its size nor its date changes."""
+        state = self.path.stat()
+        digest(repr((self.path.resolve(), state.st_size, state.st_mtime_ns, self.genes)).encode())
+        digest(np.ascontiguousarray(self.batch))
+
+    def _read(self, rows: np.ndarray) -> sp.csr_matrix:
+        """Cells by number, in the order of `rows`."""
+        order = np.argsort(rows)
+        ascending = rows[order]
+        gaps = np.flatnonzero(np.diff(ascending) > CHUNK) + 1
+        limits = np.union1d(gaps, np.arange(STRETCH, len(rows), STRETCH))
+        parts = [
+            checked(self.stored[part[0] : part[-1] + 1])[part - part[0]]
+            for part in np.split(ascending, limits)
+        ]
+        x = sp.vstack(parts, format="csr")[np.argsort(order)]
+        return x if self.genes is None else x[:, self.genes]

@@ -1,0 +1,103 @@
+"""What a GPU needs beside the same network: its cells at hand, and steps without waiting.
+
+The network is small for a GPU, which would spend its time waiting for the next call. The cells
+therefore stay in its memory, and a training step is recorded once and replayed as a whole.
+"""
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from vega.cells import CellsInMemory
+
+WARM_UP = 3  # steps that run one operation at a time before one is recorded, as torch asks for
+SHARE = 0.5  # of the free memory that cells may take
+
+
+class CellsOnDevice:
+    """Cells as a sparse matrix in the memory of a device; minibatches are made dense there.
+
+    Gives tensors where the other kinds of `cells.Cells` give matrices. Nothing of a minibatch is
+    asked back from the device: how many values it has is known from a copy of the row lengths.
+    """
+
+    def __init__(self, cells: CellsInMemory, device: torch.device):
+        self.n_genes = cells.x.shape[1]
+        self.lengths = np.diff(cells.x.indptr)
+        self.first = torch.from_numpy(cells.x.indptr[:-1].astype(np.int64)).to(device)
+        self.columns = torch.from_numpy(cells.x.indices).to(device)
+        self.values = torch.from_numpy(cells.x.data).to(device)
+        self.batch = torch.from_numpy(cells.batch).to(device)
+
+    @staticmethod
+    def fits(cells: CellsInMemory, device: torch.device) -> bool:
+        """Whether they take no more than a share of what is free on a GPU."""
+        free, _ = torch.cuda.mem_get_info(device)
+        return cells.x.indices.nbytes + cells.x.data.nbytes < SHARE * free
+
+    def minibatches(
+        self, rows: np.ndarray, size: int, rng: np.random.Generator | None = None
+    ) -> Iterator[tuple[Tensor, Tensor]]:
+        """Expression (cells x genes, dense) and batch labels; see `cells.Cells`."""
+        order = rows if rng is None else rng.permutation(rows)
+        device = self.values.device
+        lengths = torch.from_numpy(self.lengths[order].astype(np.int64)).to(device)
+        ordered = torch.from_numpy(order).to(device)
+        for start in range(0, len(order), size):
+            part = slice(start, start + size)
+            n_values = int(self.lengths[order[part]].sum())
+            ends = lengths[part].cumsum(0)
+            cell = torch.repeat_interleave(
+                torch.arange(len(ends), device=device), lengths[part], output_size=n_values
+            )
+            skipped = self.first[ordered[part]] - ends + lengths[part]
+            entries = torch.arange(n_values, device=device) + skipped[cell]
+            x = torch.zeros(len(ends), self.n_genes, device=device)
+            x[cell, self.columns[entries].long()] = self.values[entries]
+            yield x, self.batch[ordered[part]]
+
+
+class RecordedStep:
+    """A training step that is replayed instead of run, for minibatches of one size.
+
+    Parameters
+    ----------
+    step
+        Takes expression and batch labels, and changes tensors that stay where they are; asks
+        nothing back from the GPU.
+    generator
+        What the step draws from.
+    """
+
+    def __init__(self, step: Callable[[Tensor, Tensor], None], generator: torch.Generator):
+        self.step = step
+        self.generator = generator
+        self.seen = 0
+        self.graph: torch.cuda.CUDAGraph | None = None
+
+    def __call__(self, x: Tensor, batch: Tensor) -> None:
+        """Take one step on a minibatch."""
+        if self.seen == 0:
+            self.shape = x.shape
+        self.seen += 1
+        # The last minibatch of an epoch is smaller; others are all alike.
+        if self.seen <= WARM_UP or x.shape != self.shape:
+            self.step(x, batch)
+            return
+        if self.graph is None:
+            self._record(x, batch)
+        self.x.copy_(x)
+        self.batch.copy_(batch)
+        self.graph.replay()
+
+    def _record(self, x: Tensor, batch: Tensor) -> None:
+        self.x, self.batch = x.clone(), batch.clone()
+        self.graph = torch.cuda.CUDAGraph()
+        self.graph.register_generator_state(self.generator)
+        # Other threads may train models of their own on the same GPU.
+        with torch.cuda.graph(
+            self.graph, stream=torch.cuda.current_stream(), capture_error_mode="thread_local"
+        ):
+            self.step(self.x, self.batch)
