@@ -68,6 +68,13 @@ class Settings(Model):
     require_gpu: bool = Field(
         False, description="Whether a training rule that was given a GPU and finds none stops."
     )
+    precision: Literal["auto", "float32", "bfloat16"] = Field(
+        "auto", description="Of the matrix products of training; `auto` takes bfloat16 where the "
+        "device computes in it. Results are in float32."
+    )  # fmt: skip
+    models_per_gpu: PositiveInt = Field(
+        4, description="Models of one entry of `models.yaml` that train side by side on a GPU."
+    )
     training: dict[str, float] = Field(
         {}, description="Settings that all models take instead of their own, for trials."
     )

@@ -3,6 +3,9 @@
 import logging
 import shutil
 import sys
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +29,51 @@ TRAINING = (
 )  # fmt: skip
 
 
+def train_models(
+    adata: AnnData,
+    gmt: Path,
+    configs: Mapping[Path, dict[str, Any]],
+    *,
+    models_per_gpu: int,
+    device: str,
+    given_gpu: bool,
+    require_gpu: bool,
+    **options: Any,
+) -> None:
+    """Train the model of each folder: one after the other, or on a GPU some side by side.
+
+    Parameters
+    ----------
+    adata, gmt
+        As for `train_model`.
+    configs
+        By the folder of each model, the settings of `config.ModelConfig` that bear on training.
+    models_per_gpu
+        How many at a time.
+    device, given_gpu, require_gpu
+        See `choose_device`.
+    **options
+        Of `train_model`.
+
+    Raises
+    ------
+    InputError
+        If data, gene sets or device do not allow it.
+    """
+    try:
+        target = choose_device(device, given_gpu, require_gpu)
+    except ValueError as error:
+        raise InputError(str(error)) from None
+    train_one = partial(train_model, adata, gmt, device=target, **options)
+    if target != "cuda":
+        for folder, config in configs.items():
+            train_one(folder, config)
+        return
+    with ThreadPoolExecutor(models_per_gpu, thread_name_prefix="training") as pool:
+        for training in [pool.submit(train_one, *job) for job in configs.items()]:
+            training.result()
+
+
 def train_model(
     adata: AnnData,
     gmt: Path,
@@ -33,9 +81,8 @@ def train_model(
     config: dict[str, Any],
     *,
     seed: int,
-    device: str = "auto",
-    given_gpu: bool = False,
-    require_gpu: bool = False,
+    device: str = "cpu",
+    precision: str = "auto",
     threads: int = 1,
 ) -> VEGA:
     """Train a model as its entry of the configuration says, and save it.
@@ -52,15 +99,15 @@ def train_model(
         The settings of `config.ModelConfig` that bear on training.
     seed
         Of the initial weights and of the training.
-    device, given_gpu, require_gpu
-        See `choose_device`.
+    device, precision
+        Where and how to compute, see `vega.VEGA.fit`.
     threads
         Of the CPU.
 
     Raises
     ------
     InputError
-        If data, gene sets or device do not allow it.
+        If data or gene sets do not allow it.
     """
     torch.set_num_threads(threads)
     _tidy(folder)
@@ -74,20 +121,27 @@ def train_model(
             seed=seed,
             **{key: config[key] for key in ARCHITECTURE},
         )
-        target = choose_device(device, given_gpu, require_gpu)
-        log.info("%d cells, %d genes, %d GMVs on %s", *adata.shape, len(model.gmvs), target)
+        name = folder.parent.name
+        log.info("%s: %d cells, %d genes, %d GMVs", name, *adata.shape, len(model.gmvs))
         history = model.fit(
             adata,
             batch_key=config["batch_key"],
-            device=target,
+            device=device,
+            precision=precision,
             checkpoint=folder / CHECKPOINT,
             progress=sys.stderr.isatty(),
-            log=log.info,
+            log=lambda line: log.info("%s: %s", name, line),
             **{key: config[key] for key in TRAINING},
         )
     except ValueError as error:
         raise InputError(str(error)) from None
-    log.info("%d epochs, losses per cell: %s", len(history), history.iloc[-1].to_dict())
+    log.info(
+        "%s: %d epochs in %.0f s on %s in %s, losses per cell: %s",
+        name,
+        len(history),
+        *(model.training[key] for key in ("seconds", "device", "precision")),
+        history.iloc[-1].to_dict(),
+    )
     model.save(folder)
     shutil.rmtree(folder / CHECKPOINT.parent)
     return model

@@ -35,9 +35,10 @@ for name, entry in CONFIG.models.items():
             mem_mb=lambda wildcards, attempt: 8000 * attempt,
             runtime=lambda wildcards, attempt: 240 * attempt,
         params:
-            folders=lambda wildcards, output: sorted(
-                {str(Path(file).parent) for file in output}
-            ),
+            folders=lambda wildcards, members=CONFIG.members(name): {
+                member: f"{RUN}/models/{member}/seed{wildcards.seed}"
+                for member in members
+            },
             configs={
                 member: CONFIG.model(member).training_settings(
                     SETTINGS.fidelity, SETTINGS.training
@@ -45,6 +46,8 @@ for name, entry in CONFIG.models.items():
                 for member in CONFIG.members(name)
             },
             device=SETTINGS.device,
+            precision=SETTINGS.precision,
+            models_per_gpu=SETTINGS.models_per_gpu,
             require_gpu=SETTINGS.require_gpu,
         script:
             "../scripts/train/train.py"

@@ -1,5 +1,6 @@
 """The VEGA model, as one uses it: gene sets in, GMV activities out."""
 
+import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -17,6 +18,10 @@ from vega.differential import Posterior, differential_activity
 from vega.gene_sets import gene_mask
 from vega.layers import Autoencoder, Encoder, MaskedDecoder
 from vega.train import TrainSettings, as_input, resolve_precision, train
+
+
+# torch draws initial weights from its one generator, which threads share.
+_GLOBAL_GENERATOR = threading.Lock()
 
 
 class VEGA:
@@ -101,7 +106,7 @@ class VEGA:
         self.seed: int = architecture["seed"]
         self.training: dict[str, Any] = {}
         self.history = pd.DataFrame(columns=["train_loss", "validation_loss"])
-        with torch.random.fork_rng(devices=[]):
+        with _GLOBAL_GENERATOR, torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.seed)
             sizes = {
                 k: architecture[k] for k in ("n_hidden", "n_layers", "dropout", "latent_dropout")

@@ -8,24 +8,21 @@ def main(snakemake):
 
     from anndata import read_h5ad
 
-    from paper.script import log
-    from paper.train import train_model
+    from paper.train import train_models
 
-    adata = read_h5ad(snakemake.input.data)
-    for model, config in snakemake.params.configs.items():
-        (folder,) = [f for f in snakemake.params.folders if Path(f).parent.name == model]
-        log.info("%s", model)
-        train_model(
-            adata,
-            Path(snakemake.input.gene_sets),
-            Path(folder),
-            config,
-            seed=int(snakemake.wildcards.seed),
-            device=snakemake.params.device,
-            given_gpu=snakemake.resources.get("gpu", 0) > 0,
-            require_gpu=snakemake.params.require_gpu,
-            threads=snakemake.threads,
-        )
+    params = snakemake.params
+    train_models(
+        read_h5ad(snakemake.input.data),
+        Path(snakemake.input.gene_sets),
+        {Path(folder): params.configs[member] for member, folder in params.folders.items()},
+        seed=int(snakemake.wildcards.seed),
+        device=params.device,
+        precision=params.precision,
+        models_per_gpu=params.models_per_gpu,
+        given_gpu=snakemake.resources.get("gpu", 0) > 0,
+        require_gpu=params.require_gpu,
+        threads=snakemake.threads,
+    )
 
 
 run(main, snakemake)
