@@ -104,7 +104,7 @@ def edit(path, change):
 def command(*arguments, profile="profiles/demo"):
     return [
         str(Path(sys.executable).with_name("snakemake")),
-        *("--cores", "2", *arguments, *(("--profile", profile) if profile else ())),
+        *("--cores", "2", *(("--profile", profile) if profile else ()), *arguments),
     ]
 
 

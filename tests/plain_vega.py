@@ -13,10 +13,14 @@ from vega.train import EVALUATED, TrainSettings, split
 
 
 class PlainVEGA(nn.Module):
-    """A dense copy of a model's untrained network, whose decoder multiplies with its mask."""
+    """A dense copy of a model's untrained network, whose decoder multiplies with its mask.
 
-    def __init__(self, model):
+    `dropout` takes values, the share to drop and a generator.
+    """
+
+    def __init__(self, model, dropout=dropout):
         super().__init__()
+        self.dropout = dropout
         module = model.module
         encoder, decoder = module.encoder, module.decoder
         self.p, self.latent_p, self.beta = encoder.dropout, encoder.latent_dropout, module.beta
@@ -34,16 +38,19 @@ class PlainVEGA(nn.Module):
         self.register_buffer("mask", torch.zeros(decoder.shape))
         self.mask[decoder.genes.long(), decoder.gmvs.long()] = 1
 
-    def loss(self, x, generator):
+    def encode(self, x, generator=None):
         hidden = x
         for linear, norm in zip(self.linears, self.norms, strict=True):
             hidden = torch.relu(norm(linear(hidden)))
             if self.training:
-                hidden = dropout(hidden, self.p, generator)
+                hidden = self.dropout(hidden, self.p, generator)
         latent = torch.cat([self.mean(hidden), self.log_variance(hidden)], dim=1)
         if self.training:
-            latent = dropout(latent, self.latent_p, generator)
-        mean, log_variance = latent.chunk(2, dim=1)
+            latent = self.dropout(latent, self.latent_p, generator)
+        return latent.chunk(2, dim=1)
+
+    def loss(self, x, generator=None):
+        mean, log_variance = self.encode(x, generator)
         z = mean + torch.exp(log_variance / 2) * torch.randn(mean.shape, generator=generator)
         decoded = nn.functional.linear(z, self.decoder.weight * self.mask, self.decoder.bias)
         divergence = -0.5 * torch.sum(1 + log_variance - mean**2 - torch.exp(log_variance))

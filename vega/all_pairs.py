@@ -67,17 +67,19 @@ def through_mixtures(
     sides = np.array([side for comparison in comparisons for side in comparison])
     # Cells that are on the same side in every comparison are summed once.
     members, kind = np.unique(sides, axis=1, return_inverse=True)
-    shares = torch.from_numpy(members / sides.sum(axis=1, keepdims=True))
+    members = torch.from_numpy(members).double()
     kind = torch.from_numpy(kind.reshape(-1))
 
     mean_, sd = (torch.from_numpy(np.ascontiguousarray(x.T)) for x in (mean, np.sqrt(variance)))
     p = np.empty((len(comparisons), mean.shape[1]))
     for gmvs, grid in _grids(mean_, sd, members.shape[1]):
         weights = grid.deposit(mean_[gmvs], sd[gmvs], kind, members.shape[1])
-        phi = grid.characteristic_functions(weights)
-        a, b = (torch.tensordot(shares[side::2], phi, ([1], [1])) for side in (0, 1))
-        imaginary = a[:, :, 1] * b[:, :, 0] - a[:, :, 0] * b[:, :, 1]
-        p[:, gmvs] = 0.5 + (imaginary / (torch.arange(grid.n_waves) + 0.5)).sum(2) / pi
+        phi = members @ grid.characteristic_functions(weights).flatten(2)
+        # The sum of the weights is the number of cells but for rounding, which would add to p.
+        phi /= members @ weights.view(len(gmvs), members.shape[1], -1).sum(2, keepdim=True)
+        real, imaginary = phi.view(len(gmvs), len(comparisons), 2, 2, -1).unbind(3)
+        product = imaginary[:, :, 0] * real[:, :, 1] - real[:, :, 0] * imaginary[:, :, 1]
+        p[:, gmvs] = 0.5 + (product / (torch.arange(grid.n_waves) + 0.5)).sum(2).T / pi
     return p.clip(0, 1)
 
 
@@ -115,15 +117,17 @@ class _Grid:
 
     def deposit(self, mean: Tensor, sd: Tensor, kind: Tensor, n_kinds: int) -> Tensor:
         """Weights of the nodes, GMVs x (kinds and standard deviations) x means."""
-        across = (mean.double() - self.low) / self.step
-        along = (torch.maximum(sd.double(), self.narrow) / self.narrow).log_() / LOG_SD_STEP
+        across = ((mean.double() - self.low) / self.step).float()
+        along = (torch.maximum(sd.double(), self.narrow) / self.narrow).log_().float() / LOG_SD_STEP
         column, row = across.floor(), along.floor()
         first = (kind * self.n_sds + row.long()) * self.n_means + column.long()
         weights = torch.zeros(len(mean), n_kinds * self.n_sds * self.n_means, dtype=torch.float64)
+        weight = torch.empty_like(across, dtype=torch.float64)
         columns, rows = _cubic(across - column), _cubic(along - row)
         for i, of_row in enumerate(rows):
             for j, of_column in enumerate(columns):
-                weights[:, i * self.n_means + j :].scatter_add_(1, first, of_row * of_column)
+                torch.mul(of_row, of_column, out=weight)
+                weights[:, i * self.n_means + j :].scatter_add_(1, first, weight)
         return weights.view(len(mean), -1, self.n_means)
 
     def characteristic_functions(self, weights: Tensor) -> Tensor:

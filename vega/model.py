@@ -19,7 +19,6 @@ from vega.gene_sets import gene_mask
 from vega.layers import Autoencoder, Encoder, MaskedDecoder
 from vega.train import TrainSettings, as_input, resolve_precision, train
 
-
 # torch draws initial weights from its one generator, which threads share.
 _GLOBAL_GENERATOR = threading.Lock()
 

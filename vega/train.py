@@ -180,7 +180,7 @@ def train(
         dynamic_ncols=True,
     )
     with bar, _own_stream(device):
-        epochs = _Epochs(module, optimiser, cells, settings, device)
+        epochs = Epochs(module, optimiser, cells, settings, device)
         while not state.stopped and len(state.losses) < settings.max_epochs:
             started = time.perf_counter()
             rng = epochs.seed(len(state.losses))
@@ -208,7 +208,7 @@ def train(
     return state
 
 
-class _Epochs:
+class Epochs:
     """Passes over cells, on whatever device and from wherever they are."""
 
     def __init__(

@@ -1,0 +1,216 @@
+"""Run the benchmarks; write training.json, bayes_factor.json, memory.json and a picture."""
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import sys
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
+from typing import IO, Any
+
+import psutil
+import torch
+
+from bench.cells import SIZES, Size, simulated, write_gene_sets
+from bench.race import Runner, race, summary
+from vega.files import written_whole
+
+HERE = Path(__file__).resolve().parent
+RUNNERS = HERE / "runners"
+TESTS = HERE.parent / "tests"
+TRAINING, BAYES_FACTOR = "training", "bayes_factor"
+PEERS = ("scvega", "linear_scvi")
+
+NOT_COMPARABLE = {
+    "authors' loop": "A plain loop of the same arithmetic: the published code is in no registry.",
+    "scvega": "Another version of the same model, by the authors; its Adam starts anew each epoch "
+    "here, so that its losses are not compared. Its Bayes factors take 5,000 pairs.",
+    "linear scVI": "Another model: counts under a negative binomial, and a dense decoder without "
+    "gene sets. Same widths and number of latent variables.",
+}
+
+
+def main() -> None:
+    """Parse the command line and run."""
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("--size", choices=SIZES, default="full")
+    parser.add_argument("--rounds", type=int, default=7, help="the first is dropped")
+    parser.add_argument(
+        "--peers", type=lambda text: text.split(), default=list(PEERS),
+        help="other packages, installed from PyPI in environments of their own",
+    )  # fmt: skip
+    parser.add_argument("--environments", type=Path, default=Path(".venv-bench"))
+    parser.add_argument("--out", type=Path, default=Path("results/bench"))
+    options = parser.parse_args()
+    if unknown := set(options.peers) - set(PEERS):
+        parser.error(f"--peers: {', '.join(unknown)} is not one of {', '.join(PEERS)}")
+    if options.rounds < 2:
+        parser.error("--rounds: at least 2, as the first is dropped")
+    options.out.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory() as folder, (options.out / "bench.log").open("w") as log:
+        run(options, SIZES[options.size], Path(folder), log)
+
+
+def run(options: argparse.Namespace, size: Size, folder: Path, log: IO) -> None:
+    """All benchmarks, one after the other."""
+    pythons = {
+        peer: environment(options.environments.absolute() / peer, RUNNERS / f"{peer}.txt", log)
+        for peer in options.peers
+    }
+    print("simulating cells", flush=True)
+    adata = simulated(size)
+    adata.write_h5ad(folder / "cells.h5ad")
+    write_gene_sets(folder / "sets.gmt", size, size.sets, size.members)
+    write_gene_sets(folder / "regulons.gmt", size, size.regulons, size.regulon_members, seed=3)
+    about = {
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "machine": machine(),
+        "data": {
+            "simulated": True,
+            "size": options.size,
+            "cells": size.cells,
+            "genes": size.genes,
+            "gmvs": size.sets + 1,
+            "batch_size": 128,
+            "share_not_zero": round(adata.X.nnz / (size.cells * size.genes), 4),
+        },
+    }
+    del adata
+
+    found = {}
+    for event in (TRAINING, BAYES_FACTOR):
+        print(event, flush=True)
+        runners = [r for r in entrants(size, folder, options.rounds, pythons) if event in r.events]
+        turns = race(runners, (event,), options.rounds, log, folder)
+        result = {
+            **about,
+            "entrants": {
+                r.name: {**r.about, **r.found, "not_comparable": NOT_COMPARABLE.get(r.name)}
+                for r in runners
+            },
+            **summary(turns[event], "vega"),
+        }
+        found[event] = result
+        write(options.out / f"{event}.json", result)
+
+    print("memory, disk and scale", flush=True)
+    found["memory"] = {
+        **about,
+        "peak_mb_training": {
+            name: entrant["peak_mb"] for name, entrant in found[TRAINING]["entrants"].items()
+        },
+        **resources(size, folder, log),
+    }
+    write(options.out / "memory.json", found["memory"])
+
+    from bench.picture import draw
+
+    draw(found, options.out)
+    for event in (TRAINING, BAYES_FACTOR):
+        for name, ratio in found[event]["speedup"].items():
+            print(f"{event}: vega is {ratio:.1f} times as fast as {name}")
+    print(f"written to {options.out}")
+
+
+def entrants(size: Size, folder: Path, rounds: int, pythons: dict[str, Path]) -> list[Runner]:
+    """Who takes part in what."""
+
+    def runner(name: str, event: str, script: str, *arguments: Any, python: Any = sys.executable):
+        words = [python, RUNNERS / script, folder, rounds, *arguments]
+        return Runner(name, [str(word) for word in words], (event,))
+
+    found = []
+    for name, precision in (("vega", "auto"), ("vega in float32", "float32")):
+        found.append(runner(name, TRAINING, "vega_runner.py", precision, size.n_hidden, "none"))
+    for name, method in (("vega", "exact"), ("vega, as published", "monte_carlo")):
+        found.append(runner(name, BAYES_FACTOR, "vega_runner.py", "auto", size.n_hidden, method))
+    for event in (TRAINING, BAYES_FACTOR):
+        found.append(runner("authors' loop", event, "authors_loop.py", size.n_hidden, event, TESTS))
+        if python := pythons.get("scvega"):
+            found.append(runner("scvega", event, "scvega_runner.py", event, python=python))
+    if python := pythons.get("linear_scvi"):
+        script = "linear_scvi_runner.py"
+        found.append(runner("linear scVI", TRAINING, script, size.n_hidden, python=python))
+    return found
+
+
+def resources(size: Size, folder: Path, log: IO) -> dict[str, Any]:
+    """What vega needs, each in a process of its own."""
+
+    def task(name: str, *arguments: Any) -> dict[str, Any]:
+        print(f"  {name}", flush=True)
+        command = [sys.executable, RUNNERS / "resources.py", name, folder, *arguments]
+        output = subprocess.run(
+            list(map(str, command)), stdout=subprocess.PIPE, stderr=log, text=True, check=True
+        )
+        return json.loads(output.stdout)
+
+    kang = task("kang", "sets", size.n_hidden, 128)
+    aracne = task("aracne", "regulons", size.n_hidden, 32)
+    scale = task("scale", size.n_hidden, *size.scales)
+    disk = task("disk", size.n_hidden)["seconds"]
+    return {
+        "kang": kang,
+        "aracne": aracne,
+        "microseconds_per_cell": {
+            cells: 1e6 * median(seconds) for cells, seconds in scale["seconds_per_cell"].items()
+        },
+        "repeats_seconds_per_cell": scale["seconds_per_cell"],
+        "speed_from_disk": {
+            name: median(ratios(disk["memory"], seconds)) for name, seconds in disk.items()
+        },
+        "repeats_seconds_from_disk": disk,
+        "profile": task("profile", size.n_hidden),
+    }
+
+
+def ratios(numerators: Iterable[float], denominators: Iterable[float]) -> list[float]:
+    """Round by round."""
+    return [a / b for a, b in zip(numerators, denominators, strict=True)]
+
+
+def environment(folder: Path, requirements: Path, log: IO) -> Path:
+    """Python of an environment with exactly these packages, made when they have changed."""
+    python, stamp = folder / "bin" / "python", folder / "installed.txt"
+    if not stamp.exists() or stamp.read_text() != requirements.read_text():
+        print(f"installing {requirements.stem} from PyPI into {folder}", flush=True)
+        subprocess.run([sys.executable, "-m", "venv", "--clear", folder], check=True)
+        # The file is complete; what its packages declare contradicts itself by now.
+        subprocess.run(
+            [python, "-m", "pip", "install", "--no-deps", "--disable-pip-version-check", "-r",
+             requirements],
+            check=True, stdout=log, stderr=log,
+        )  # fmt: skip
+        stamp.write_text(requirements.read_text())
+    return python
+
+
+def machine() -> dict[str, Any]:
+    """What the figures depend on."""
+    able = getattr(torch.cpu, "get_capabilities", dict)()
+    return {
+        "processor": able.get("cpu_name") or platform.processor() or platform.machine(),
+        "cores": len(os.sched_getaffinity(0))
+        if hasattr(os, "sched_getaffinity")
+        else os.cpu_count(),
+        "memory_gb": round(psutil.virtual_memory().total / 1e9),
+        "avx512": bool(able.get("avx512_f")),
+        "bfloat16": bool(able.get("avx512_bf16") or able.get("amx_bf16")),
+        "system": platform.platform(),
+        "python": platform.python_version(),
+    }
+
+
+def write(path: Path, content: dict[str, Any]) -> None:
+    """Write JSON, whole or not at all."""
+    with written_whole(path) as temporary:
+        temporary.write_text(json.dumps(content, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

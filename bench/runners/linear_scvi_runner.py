@@ -1,0 +1,50 @@
+"""Linear scVI of scvi-tools, in its own environment.
+
+Call: `linear_scvi_runner.py FOLDER ROUNDS N_HIDDEN`.
+"""
+
+import sys
+import warnings
+
+from turns import Turns
+
+warnings.simplefilter("ignore")
+
+
+def main(folder, rounds, n_hidden):
+    turns = Turns()
+    import scvi
+    import torch
+    from anndata import read_h5ad
+    from lightning.pytorch.callbacks import Callback
+
+    with open(f"{folder}/sets.gmt") as file:  # noqa: PTH123
+        n_latent = sum(1 for _ in file) + 1
+    adata = read_h5ad(f"{folder}/cells.h5ad")
+    scvi.model.LinearSCVI.setup_anndata(adata, layer="counts")
+    model = scvi.model.LinearSCVI(
+        adata, n_hidden=n_hidden, n_layers=2, n_latent=n_latent, dropout_rate=0.2,
+        gene_likelihood="nb",
+    )  # fmt: skip
+    turns.ready(
+        versions={"scvi-tools": scvi.__version__, "torch": torch.__version__},
+        threads=torch.get_num_threads(),
+    )
+
+    class EpochATurn(Callback):
+        def on_train_epoch_start(self, trainer, module):
+            turns.wait()
+
+        def on_train_epoch_end(self, trainer, module):  # after the validation
+            turns.done()
+
+    model.train(
+        max_epochs=rounds, train_size=0.8, batch_size=128, accelerator="cpu", logger=False,
+        plan_kwargs={"lr": 5e-4}, check_val_every_n_epoch=1, enable_progress_bar=False,
+        callbacks=[EpochATurn()],
+    )  # fmt: skip
+    turns.end()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))
