@@ -40,7 +40,7 @@ SIZES = {
 def simulated(size: Size, seed: int = 1) -> AnnData:
     """Log-normalised cells, counts in `layers`, and `cell_type` and `condition` in `obs`."""
     rng = np.random.default_rng(seed)
-    level = rng.normal(np.log(0.028), 1.55, size.genes)
+    level = rng.normal(np.log(0.0232), 1.55, size.genes)
     of_type = rng.normal(0, 1, (len(TYPES), size.genes)) * (rng.random(size.genes) < 0.15)
     response = np.abs(rng.normal(1.5, 0.5, size.genes)) * (rng.random(size.genes) < 0.02)
     kind = rng.choice(len(TYPES), size.cells, p=SHARES)

@@ -8,6 +8,7 @@ such a product too, with the transposed matrix; both orders are therefore kept.
 """
 
 import warnings
+from functools import cached_property
 from typing import Self
 
 import numpy as np
@@ -60,6 +61,11 @@ class SparseMatrix:
         self.pattern = pattern
         self.shape = pattern.shape
 
+    @cached_property
+    def values_by_column(self) -> Tensor:
+        """The numbers in the order of the columns."""
+        return self.values.detach()[self.pattern.order]
+
     @classmethod
     def from_scipy(cls, matrix: sp.csr_matrix) -> Self:
         """The same matrix, sharing its memory."""
@@ -72,29 +78,29 @@ class SparseMatrix:
         return torch.sparse_csr_tensor(
             pattern.column_offsets,
             pattern.rows,
-            self.values[pattern.order],
+            self.values_by_column,
             self.shape[::-1],
             check_invariants=False,
         )
 
     def __matmul__(self, dense: Tensor) -> Tensor:
         """The product with a dense matrix."""
-        return _Product.apply(self.values, dense, self.pattern)
+        return _Product.apply(self.values, dense, self)
 
 
 class _Product(torch.autograd.Function):
     """Sparse @ dense; gradients of both, that of the sparse one at its entries only."""
 
     @staticmethod
-    def forward(ctx, values: Tensor, dense: Tensor, pattern: Pattern) -> Tensor:
-        ctx.pattern = pattern
+    def forward(ctx, values: Tensor, dense: Tensor, matrix: SparseMatrix) -> Tensor:
+        ctx.matrix = matrix
         ctx.save_for_backward(values, dense)
-        return _sums_of_rows(dense, pattern.columns, pattern.offsets, values)
+        return _sums_of_rows(dense, matrix.pattern.columns, matrix.pattern.offsets, values)
 
     @staticmethod
     def backward(ctx, gradient: Tensor):
         values, dense = ctx.saved_tensors
-        pattern, gradient = ctx.pattern, gradient.contiguous()
+        pattern, gradient = ctx.matrix.pattern, gradient.contiguous()
         of_values = of_dense = None
         if ctx.needs_input_grad[0]:
             entries = torch.sparse_csr_tensor(
@@ -103,7 +109,7 @@ class _Product(torch.autograd.Function):
             of_values = torch.sparse.sampled_addmm(entries, gradient, dense.T, beta=0).values()
         if ctx.needs_input_grad[1]:
             of_dense = _sums_of_rows(
-                gradient, pattern.rows, pattern.column_offsets, values[pattern.order]
+                gradient, pattern.rows, pattern.column_offsets, ctx.matrix.values_by_column
             )
         return of_values, of_dense, None
 
