@@ -9,6 +9,7 @@ MIRROR ?=
 STUDIES ?=
 SEEDS ?=
 DATA ?=
+SIZE ?=
 ARGS ?=
 
 BIN := $(VENV)/bin
@@ -20,7 +21,7 @@ DEMO = $(BIN)/snakemake --cores $(CORES) --profile profiles/demo $(ARGS)
 # A run that is only planned has nothing to report.
 DRY := $(filter -n --dry-run,$(ARGS))
 
-.PHONY: help paper demo verify report test test-fast lint format config rulegraph lock clean
+.PHONY: help paper demo verify report bench test test-fast lint format config rulegraph lock clean
 
 help:  ## list these targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -38,6 +39,9 @@ verify: $(READY)  ## hash the raw files on disk again
 
 report: $(READY)  ## results/paper/report.html from what has been computed
 	$(PAPER) --report results/paper/report.html
+
+bench: $(READY)  ## speed and memory beside scvega, linear scVI and the authors' loop (SIZE=small)
+	$(BIN)/python -m bench $(if $(SIZE),--size $(SIZE)) $(ARGS)
 
 test: $(READY)  ## all tests
 	$(BIN)/python -m pytest $(ARGS)

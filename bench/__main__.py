@@ -17,7 +17,7 @@ import psutil
 import torch
 
 from bench.cells import SIZES, Size, simulated, write_gene_sets
-from bench.race import Runner, race, summary
+from bench.race import Runner, RunnerError, race, summary
 from vega.files import written_whole
 
 HERE = Path(__file__).resolve().parent
@@ -52,8 +52,12 @@ def main() -> None:
     if options.rounds < 2:
         parser.error("--rounds: at least 2, as the first is dropped")
     options.out.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory() as folder, (options.out / "bench.log").open("w") as log:
-        run(options, SIZES[options.size], Path(folder), log)
+    log_file = options.out / "bench.log"
+    with TemporaryDirectory() as folder, log_file.open("w") as log:
+        try:
+            run(options, SIZES[options.size], Path(folder), log)
+        except (RunnerError, subprocess.CalledProcessError) as error:
+            sys.exit(f"error: {error}; {log_file} says why")
 
 
 def run(options: argparse.Namespace, size: Size, folder: Path, log: IO) -> None:
@@ -89,6 +93,7 @@ def run(options: argparse.Namespace, size: Size, folder: Path, log: IO) -> None:
         turns = race(runners, (event,), options.rounds, log, folder)
         result = {
             **about,
+            "gpu": gpu(event, size, folder, log),
             "entrants": {
                 r.name: {**r.about, **r.found, "not_comparable": NOT_COMPARABLE.get(r.name)}
                 for r in runners
@@ -139,21 +144,31 @@ def entrants(size: Size, folder: Path, rounds: int, pythons: dict[str, Path]) ->
     return found
 
 
+def gpu(event: str, size: Size, folder: Path, log: IO) -> dict[str, Any]:
+    """The same training on a GPU, until it stops by itself, where there is one."""
+    if event != TRAINING:
+        return {}
+    if not torch.cuda.is_available():
+        return {"not_run": "no GPU on this machine"}
+    return task("gpu", folder, log, size.n_hidden)
+
+
+def task(name: str, folder: Path, log: IO, *arguments: Any) -> dict[str, Any]:
+    """What `runners/resources.py` finds, in a process of its own."""
+    print(f"  {name}", flush=True)
+    command = [sys.executable, RUNNERS / "resources.py", name, folder, *arguments]
+    output = subprocess.run(
+        list(map(str, command)), stdout=subprocess.PIPE, stderr=log, text=True, check=True
+    )
+    return json.loads(output.stdout)
+
+
 def resources(size: Size, folder: Path, log: IO) -> dict[str, Any]:
-    """What vega needs, each in a process of its own."""
-
-    def task(name: str, *arguments: Any) -> dict[str, Any]:
-        print(f"  {name}", flush=True)
-        command = [sys.executable, RUNNERS / "resources.py", name, folder, *arguments]
-        output = subprocess.run(
-            list(map(str, command)), stdout=subprocess.PIPE, stderr=log, text=True, check=True
-        )
-        return json.loads(output.stdout)
-
-    kang = task("kang", "sets", size.n_hidden, 128)
-    aracne = task("aracne", "regulons", size.n_hidden, 32)
-    scale = task("scale", size.n_hidden, *size.scales)
-    disk = task("disk", size.n_hidden)["seconds"]
+    """What vega needs."""
+    kang = task("kang", folder, log, "sets", size.n_hidden, 128)
+    aracne = task("aracne", folder, log, "regulons", size.n_hidden, 32)
+    scale = task("scale", folder, log, size.n_hidden, *size.scales)
+    disk = task("disk", folder, log, size.n_hidden)["seconds"]
     return {
         "kang": kang,
         "aracne": aracne,
@@ -165,7 +180,7 @@ def resources(size: Size, folder: Path, log: IO) -> dict[str, Any]:
             name: median(ratios(disk["memory"], seconds)) for name, seconds in disk.items()
         },
         "repeats_seconds_from_disk": disk,
-        "profile": task("profile", size.n_hidden),
+        "profile": task("profile", folder, log, size.n_hidden),
     }
 
 
@@ -181,11 +196,10 @@ def environment(folder: Path, requirements: Path, log: IO) -> Path:
         print(f"installing {requirements.stem} from PyPI into {folder}", flush=True)
         subprocess.run([sys.executable, "-m", "venv", "--clear", folder], check=True)
         # The file is complete; what its packages declare contradicts itself by now.
-        subprocess.run(
-            [python, "-m", "pip", "install", "--no-deps", "--disable-pip-version-check", "-r",
-             requirements],
-            check=True, stdout=log, stderr=log,
-        )  # fmt: skip
+        pip = [python, "-m", "pip", "install", "--no-deps", "--disable-pip-version-check"]
+        result = subprocess.run([*pip, "-r", requirements], stdout=log, stderr=log, check=False)
+        if result.returncode:
+            raise RunnerError(f"{requirements.stem} cannot be installed; --peers leaves it out")
         stamp.write_text(requirements.read_text())
     return python
 

@@ -14,6 +14,10 @@ from typing import IO, Any
 DROPPED = 1  # first rounds, in which caches are filled and code is compiled
 
 
+class RunnerError(Exception):
+    """A runner cannot run, or has ended before its time."""
+
+
 @dataclass
 class Runner:
     """One entrant: a command that speaks `runners/turns.py`, and the events it takes part in."""
@@ -35,8 +39,11 @@ class Runner:
 
     def turn(self) -> dict[str, Any]:
         """Give it a turn, and wait for what it says."""
-        self.process.stdin.write("go\n")
-        self.process.stdin.flush()
+        try:
+            self.process.stdin.write("go\n")
+            self.process.stdin.flush()
+        except BrokenPipeError:
+            pass  # it has ended, which the next line finds
         return self._receive()
 
     def stop(self) -> None:
@@ -47,7 +54,7 @@ class Runner:
     def _receive(self) -> dict[str, Any]:
         line = self.process.stdout.readline()
         if not line:
-            raise RuntimeError(f"{self.name} ended early; see the log of the benchmark")
+            raise RunnerError(f"{self.name} ended before its time")
         return json.loads(line)
 
 

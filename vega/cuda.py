@@ -43,8 +43,8 @@ class CellsOnDevice:
         """Expression (cells x genes, dense) and batch labels; see `cells.Cells`."""
         order = rows if rng is None else rng.permutation(rows)
         device = self.values.device
-        lengths = torch.from_numpy(self.lengths[order].astype(np.int64)).to(device)
-        ordered = torch.from_numpy(order).to(device)
+        lengths = _sent(self.lengths[order].astype(np.int64), device)
+        ordered = _sent(order, device)
         for start in range(0, len(order), size):
             part = slice(start, start + size)
             n_values = int(self.lengths[order[part]].sum())
@@ -57,6 +57,12 @@ class CellsOnDevice:
             x = torch.zeros(len(ends), self.n_genes, device=device)
             x[cell, self.columns[entries].long()] = self.values[entries]
             yield x, self.batch[ordered[part]]
+
+
+def _sent(array: np.ndarray, device: torch.device) -> Tensor:
+    """A copy on the device, without waiting for it."""
+    tensor = torch.from_numpy(array)
+    return tensor.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else tensor
 
 
 class RecordedStep:

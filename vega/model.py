@@ -222,13 +222,17 @@ class VEGA:
         cells = self._cells(adata)
         device = next(self.module.parameters()).device
         self.module.eval()
-        means, variances = [], []
+        shape = len(cells), len(self.gmvs)
+        posterior = Posterior(np.empty(shape, np.float32), np.empty(shape, np.float32))
         with torch.no_grad():
+            start = 0
             for x, _ in cells.minibatches(np.arange(len(cells)), batch_size):
                 mean, log_variance = self.module.encoder(as_input(x, device))
-                means.append(mean.cpu().numpy())
-                variances.append(log_variance.exp().cpu().numpy())
-        return Posterior(np.concatenate(means), np.concatenate(variances))
+                stop = start + len(mean)
+                posterior.mean[start:stop] = mean.cpu().numpy()
+                posterior.variance[start:stop] = log_variance.exp().cpu().numpy()
+                start = stop
+        return posterior
 
     def embed(self, adata: AnnData) -> np.ndarray:
         """GMV activities of each cell: the posterior mean, cells x K."""

@@ -1,7 +1,8 @@
 """What vega needs: `resources.py TASK FOLDER ARGUMENTS...` prints its findings as JSON.
 
 Tasks: `kang` and `aracne` (memory of a training), `scale` (cost per cell of 10^4 to 10^6 cells),
-`disk` (speed from a file against memory), `profile` (where the time of a step goes).
+`disk` (speed from a file against memory), `profile` (where the time of a step goes), `gpu` (a whole
+training on a GPU, and several side by side).
 """
 
 import json
@@ -9,6 +10,7 @@ import resource
 import sys
 import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -114,15 +116,17 @@ def disk(folder, n_hidden):
 
 
 PARTS = {  # of a step, by the kernels of torch that do the work
-    "first layer: products with sparse cells": ("embedding_bag",),
+    "sparse products": ("_embedding_bag_forward_only", "_embedding_bag"),
     "Adam": ("_fused_adam_",),
-    "hidden layers and heads: matrix products": ("mm", "addmm"),
-    "casts to and from bfloat16": ("copy_", "_to_copy"),
+    "dense products": ("mm", "addmm"),
+    "casts and copies": ("copy_", "_to_copy"),
     "draws": ("random_", "normal_"),
-    "batch norm": ("native_batch_norm", "native_batch_norm_backward"),
-    "decoder: gradient of the weights": ("sampled_addmm",),
+    "elementwise": ("mul", "mul_", "add", "add_", "ge", "exp", "div", "sub", "relu", "square",
+                    "threshold_backward", "native_batch_norm", "native_batch_norm_backward"),
+    "decoder's weight gradient": ("sparse_sampled_addmm",),
     "error": ("linalg_vector_norm",),
-}
+    "values by column": ("index",),
+}  # fmt: skip
 
 
 def where_time_goes(folder, n_hidden):
@@ -141,7 +145,7 @@ def where_time_goes(folder, n_hidden):
     for event in profiler.key_averages():
         name = event.key.removeprefix("aten::")
         part = next(
-            (p for p, kernels in PARTS.items() if any(name.endswith(k) for k in kernels)),
+            (p for p, kernels in PARTS.items() if name in kernels),
             "other kernels" if event.key.startswith("aten::") else None,
         )
         if part:
@@ -149,7 +153,41 @@ def where_time_goes(folder, n_hidden):
     return {"seconds": dict(seconds.most_common()), "seconds_unprofiled": without}
 
 
-TASKS = {"kang": memory, "aracne": memory, "scale": scale, "disk": disk, "profile": where_time_goes}
+def on_gpu(folder, n_hidden, at_once=4):
+    """Seconds of a training until it stops by itself: one alone, and some at once."""
+    adata = read_h5ad(f"{folder}/cells.h5ad")
+
+    def train(seed):
+        model = vega.VEGA(
+            adata.var_names, vega.read_gmt(f"{folder}/sets.gmt"), n_hidden=int(n_hidden), seed=seed
+        )
+        return model.fit(adata, device="cuda", progress=False)
+
+    train(0)  # starts the GPU
+    started = time.perf_counter()
+    epochs = len(train(1))
+    alone = time.perf_counter() - started
+    started = time.perf_counter()
+    with ThreadPoolExecutor(at_once) as pool:
+        list(pool.map(train, range(1, at_once + 1)))
+    return {
+        "device": torch.cuda.get_device_name(),
+        "epochs": epochs,
+        "seconds_alone": alone,
+        "models_at_once": at_once,
+        "seconds_at_once": time.perf_counter() - started,
+        "peak_gpu_mb": torch.cuda.max_memory_allocated() / 1e6,
+    }
+
+
+TASKS = {
+    "kang": memory,
+    "aracne": memory,
+    "scale": scale,
+    "disk": disk,
+    "profile": where_time_goes,
+    "gpu": on_gpu,
+}
 
 if __name__ == "__main__":
     print(json.dumps(TASKS[sys.argv[1]](*sys.argv[2:])))

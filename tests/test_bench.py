@@ -1,0 +1,154 @@
+"""The benchmark: how turns are taken and summed up, and a run of it in small."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from conftest import ROOT
+
+from bench.__main__ import entrants, ratios
+from bench.cells import SIZES, simulated, write_gene_sets
+from bench.race import Runner, RunnerError, race, summary
+from vega import gene_mask, read_gmt
+
+TAKES_TURNS = """
+import sys
+sys.path.insert(0, {runners!r})
+from turns import Turns
+turns = Turns()
+print("noise of a library")
+turns.ready(threads=1)
+for number in range({turns}):
+    turns.wait()
+    open({trace!r}, "a").write({name!r})
+    turns.done(number=number)
+turns.end(loss=[1, 2])
+"""
+
+
+def runner(name, trace, turns=3):
+    code = TAKES_TURNS.format(
+        runners=str(ROOT / "bench" / "runners"), trace=str(trace), name=name, turns=turns
+    )
+    return Runner(name, [sys.executable, "-c", code], ("event",))
+
+
+def test_everybody_has_a_turn_in_each_round(tmp_path):
+    trace = tmp_path / "trace"
+    runners = [runner("a", trace), runner("b", trace)]
+    log = (tmp_path / "log").open("w")
+    turns = race(runners, ("event",), 3, log, tmp_path)
+    assert trace.read_text() == "ababab"
+    assert [t["number"] for t in turns["event"]["b"]] == [0, 1, 2]
+    assert runners[0].about == {"threads": 1}
+    assert runners[0].found["loss"] == [1, 2]
+    assert runners[0].found["peak_mb"] > 1
+    assert (tmp_path / "log").read_text() == "noise of a library\n" * 2
+
+
+def test_a_runner_that_ends_is_named_and_no_other_is_left(tmp_path):
+    runners = [runner("steady", tmp_path / "trace"), runner("quitter", tmp_path / "trace", turns=1)]
+    with pytest.raises(RunnerError, match="quitter ended before its time"):
+        race(runners, ("event",), 3, (tmp_path / "log").open("w"), tmp_path)
+    for left in runners:
+        assert left.process.wait(timeout=20) is not None
+
+
+def test_speedup_is_the_median_of_ratios_within_rounds():
+    seconds = {"vega": [9, 1, 2, 4], "other": [1, 10, 10, 20]}
+    found = summary({n: [{"seconds": s} for s in v] for n, v in seconds.items()}, "vega")
+    assert found["median_seconds"] == {"vega": 2, "other": 10}  # without the first round
+    assert found["speedup"] == {"other": 5}  # of 10, 5 and 5
+    assert found["speedup_range"] == {"other": [5, 10]}
+    assert found["repeats_seconds"] == seconds
+    assert found["dropped_repeats"] == 1
+    assert ratios([2, 9], [1, 3]) == [2, 3]
+
+
+def test_simulated_cells_are_as_sparse_as_real_ones_and_sets_as_large(tmp_path):
+    full = SIZES["full"]
+    adata = simulated(type(full)(**{**vars(full), "cells": 400}))
+    share = adata.X.nnz / np.prod(adata.shape)
+    assert share == pytest.approx(0.066, abs=0.004)
+    seen = np.median(np.diff(adata.X.tocsc().indptr)) / 400
+    assert 0.015 < seen < 0.035
+    write_gene_sets(tmp_path / "sets.gmt", full, full.sets, full.members)
+    mask = gene_mask(read_gmt(tmp_path / "sets.gmt"), adata.var_names)
+    assert mask.shape == (674, 6998)
+    assert mask.sum() == pytest.approx(14_200, rel=0.02)
+    assert mask.any(axis=0).sum() == pytest.approx(2_147, rel=0.05)
+
+
+def test_peers_that_are_not_asked_for_are_left_out(tmp_path):
+    names = [r.name for r in entrants(SIZES["small"], tmp_path, 2, {})]
+    assert "scvega" not in names
+    assert "linear scVI" not in names
+    names = [r.name for r in entrants(SIZES["small"], tmp_path, 2, {"scvega": "python"})]
+    assert names.count("scvega") == 2
+
+
+def bench(*arguments):
+    return subprocess.run(
+        [sys.executable, "-m", "bench", "--size", "small", *arguments],
+        cwd=ROOT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+
+@pytest.mark.slow
+def test_a_run_in_small_finds_the_same_everywhere(tmp_path):
+    """No time is asserted: only that each figure is there, and what does not depend on speed."""
+    result = bench("--rounds", "4", "--peers", "", "--out", str(tmp_path))
+    assert result.returncode == 0, result.stderr
+    found = {n: json.loads((tmp_path / f"{n}.json").read_text())
+             for n in ("training", "bayes_factor", "memory")}  # fmt: skip
+    training, bayes_factor, memory = found.values()
+    for event, names in (
+        (training, {"vega", "vega in float32", "authors' loop"}),
+        (bayes_factor, {"vega", "vega, as published", "authors' loop"}),
+    ):
+        assert set(event["median_seconds"]) == names == set(event["entrants"])
+        assert set(event["speedup"]) == names - {"vega"}
+        assert {len(seconds) for seconds in event["repeats_seconds"].values()} == {4}
+        assert event["machine"]["cores"] >= 1
+        assert event["data"]["simulated"] is True
+        assert all("torch" in entrant["versions"] for entrant in event["entrants"].values())
+        assert "no registry" in event["entrants"]["authors' loop"]["not_comparable"]
+
+    # The same initial weights and numbers of updates; the draws of dropout differ.
+    losses = {n: e["validation_loss"] for n, e in training["entrants"].items()}
+    assert {len(of_rounds) for of_rounds in losses.values()} == {4}
+    assert losses["vega"][-1] == pytest.approx(losses["vega in float32"][-1], rel=0.005)
+    assert losses["vega"][-1] == pytest.approx(losses["authors' loop"][-1], rel=0.05)
+
+    assert bayes_factor["entrants"]["vega"]["error_of_p"]["max"] < 1e-5
+    assert 1e-4 < bayes_factor["entrants"]["vega, as published"]["error_of_p"]["rms"] < 0.02
+    assert set(memory["peak_mb_training"]) == set(training["entrants"])
+    assert list(memory["microseconds_per_cell"]) == ["300", "1000", "3000"]
+    assert set(memory["speed_from_disk"]) == {"memory", "plain file", "gzip file"}
+    assert memory["aracne"]["gmvs"] == SIZES["small"].regulons + 1
+    assert {"Adam", "draws"} <= set(memory["profile"]["seconds"])
+    for suffix in ("png", "pdf"):
+        assert (tmp_path / f"bench.{suffix}").stat().st_size > 10_000
+
+
+def test_wrong_calls_are_told_in_one_line(tmp_path):
+    result = bench("--peers", "scvega expimap")
+    assert result.returncode == 2
+    assert result.stderr.splitlines()[-1].endswith(
+        "--peers: expimap is not one of scvega, linear_scvi"
+    )
+    assert "at least 2" in bench("--rounds", "1").stderr
+
+
+def test_a_peer_that_cannot_be_installed_is_named(tmp_path, monkeypatch):
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", "")
+    result = bench(
+        "--peers", "scvega", "--environments", str(tmp_path / "e"), "--out", str(tmp_path / "o")
+    )
+    assert result.returncode == 1
+    (line,) = [line for line in result.stderr.splitlines() if line.startswith("error:")]
+    assert "scvega cannot be installed; --peers leaves it out" in line
+    assert "Traceback" not in result.stderr

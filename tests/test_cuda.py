@@ -1,0 +1,102 @@
+"""Training on a GPU. On a machine without one, what does not need it."""
+
+import numpy as np
+import pytest
+import torch
+
+import paper.train
+import vega
+from vega.cuda import RecordedStep
+from vega.train import Epochs, TrainSettings
+
+needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU on this machine")
+SETTINGS = {"n_hidden": 32, "seed": 1}
+
+
+def losses_on(device, cells, gene_sets, **options):
+    model = vega.VEGA(cells.var_names, gene_sets, **{**SETTINGS, **options})
+    return model.fit(
+        cells, device=device, max_epochs=30, learning_rate=3e-3, patience=30, progress=False
+    )
+
+
+@needs_gpu
+def test_a_gpu_learns_what_the_cpu_learns(cells_with_programmes):
+    cells, gene_sets = cells_with_programmes(700, 200, 20, 0.05)
+    cpu, gpu = (losses_on(device, cells, gene_sets) for device in ("cpu", "cuda"))
+    assert gpu["validation_loss"].iloc[-5:].mean() == pytest.approx(
+        cpu["validation_loss"].iloc[-5:].mean(), rel=0.05
+    )
+    assert losses_on("cuda", cells, gene_sets).equals(gpu)  # the same seed, the same losses
+
+
+@needs_gpu
+def test_a_recorded_step_is_the_step(cells_with_programmes, monkeypatch):
+    """Without draws, replayed and called one by one end up with the same weights."""
+    cells, gene_sets = cells_with_programmes(700, 200, 20, 0.05)
+    recorded = losses_on("cuda", cells, gene_sets, dropout=0, latent_dropout=0)
+    monkeypatch.setattr(vega.cuda, "WARM_UP", 10**9)
+    one_by_one = losses_on("cuda", cells, gene_sets, dropout=0, latent_dropout=0)
+    np.testing.assert_allclose(recorded, one_by_one, rtol=0.02)
+
+
+@needs_gpu
+def test_nothing_waits_for_the_gpu_within_an_epoch(cells_with_programmes):
+    cells, gene_sets = cells_with_programmes(700, 200, 20, 0.05)
+    model = vega.VEGA(cells.var_names, gene_sets, **SETTINGS)
+    model.module.to("cuda")
+    optimiser = torch.optim.Adam(model.module.parameters(), fused=True, capturable=True)
+    epochs = Epochs(
+        model.module, optimiser, model._cells(cells), TrainSettings(), torch.device("cuda")
+    )
+    with torch.cuda.stream(torch.cuda.Stream()):
+        epochs.train(np.arange(640), np.random.default_rng(0))
+        assert epochs.step.graph is not None
+        try:
+            torch.cuda.set_sync_debug_mode("error")
+            for x, batch in epochs._minibatches(np.arange(640), 128, np.random.default_rng(1)):
+                epochs.step(x, batch)
+        finally:
+            torch.cuda.set_sync_debug_mode("default")
+
+
+@needs_gpu
+def test_models_side_by_side_on_a_gpu_are_those_that_train_alone(cells_with_programmes, tmp_path):
+    from paper.config import ModelConfig
+
+    cells, gene_sets = cells_with_programmes(700, 200, 20, 0.05)
+    gmt = tmp_path / "sets.gmt"
+    gmt.write_text("".join(f"{n}\t-\t" + "\t".join(g) + "\n" for n, g in gene_sets.items()))
+    config = ModelConfig(study="x", gene_sets="x", n_hidden=32, max_epochs=8).training_settings()
+    weights = {}
+    for at_once in (1, 3):
+        folders = {tmp_path / str(at_once) / name: config for name in "abc"}
+        paper.train.train_models(
+            cells, gmt, folders, models_per_gpu=at_once, device="cuda", given_gpu=True,
+            require_gpu=True, seed=2,
+        )  # fmt: skip
+        weights[at_once] = [vega.load(f).weights() for f in folders]
+    for alone, beside in zip(weights[1], weights[3], strict=True):
+        assert alone.equals(beside)
+
+
+def test_a_step_is_recorded_once_for_the_common_size(monkeypatch):
+    """Warm-up and the smaller last minibatches are run, the others replayed."""
+    done = []
+    step = RecordedStep(lambda x, batch: done.append(("run", len(x))), torch.Generator())
+
+    class Graph:
+        def replay(self):
+            done.append(("replay", len(step.x), step.x[0, 0].item()))
+
+    def record(x, batch):
+        step.x, step.batch, step.graph = x.clone(), batch.clone(), Graph()
+        done.append(("record", len(x)))
+
+    monkeypatch.setattr(step, "_record", record)
+    for number, size in enumerate([4, 4, 4, 2, 4, 4, 2, 4]):
+        step(torch.full((size, 3), float(number)), torch.zeros(size, dtype=torch.int64))
+    assert done == [
+        ("run", 4), ("run", 4), ("run", 4), ("run", 2), ("record", 4), ("replay", 4, 4.0),
+        ("replay", 4, 5.0), ("run", 2), ("replay", 4, 7.0),
+    ]  # fmt: skip
