@@ -44,7 +44,10 @@ class Runner:
             self.process.stdin.flush()
         except BrokenPipeError:
             pass  # it has ended, which the next line finds
-        return self._receive()
+        said = self._receive()
+        if "seconds" not in said:
+            raise RunnerError(f"{self.name} ended before its time")
+        return said
 
     def stop(self) -> None:
         """Let it say what it has found, and wait for its end."""
