@@ -39,7 +39,7 @@ def main() -> None:
     """Parse the command line and run."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--size", choices=SIZES, default="full")
-    parser.add_argument("--rounds", type=int, default=7, help="the first is dropped")
+    parser.add_argument("--rounds", type=int, default=6, help="the first is dropped")
     parser.add_argument(
         "--peers", type=lambda text: text.split(), default=list(PEERS),
         help="other packages, installed from PyPI in environments of their own",

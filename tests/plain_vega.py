@@ -8,8 +8,9 @@ import numpy as np
 import torch
 from torch import nn
 
+from vega.epochs import EVALUATED
 from vega.layers import dropout
-from vega.train import EVALUATED, TrainSettings, split
+from vega.train import TrainSettings, split
 
 
 class PlainVEGA(nn.Module):
@@ -66,6 +67,17 @@ def copied(weight, bias):
     return linear
 
 
+def update(plain, optimiser, x, generator=None):
+    """One step of the optimiser; the loss before it."""
+    optimiser.zero_grad()
+    loss = plain.loss(x, generator)
+    loss.backward()
+    optimiser.step()
+    with torch.no_grad():
+        plain.decoder.weight.clamp_(min=0)
+    return loss.item()
+
+
 def train_plainly(plain, x, epochs, **settings):
     """Losses per cell, epoch by epoch; the same cells, order and draws as `vega.train` has."""
     settings = TrainSettings(**settings)
@@ -82,13 +94,8 @@ def train_plainly(plain, x, epochs, **settings):
         plain.train()
         trained = 0.0
         for start in range(0, len(order), settings.batch_size):
-            optimiser.zero_grad()
-            loss = plain.loss(x[order[start : start + settings.batch_size]], generator)
-            loss.backward()
-            optimiser.step()
-            with torch.no_grad():
-                plain.decoder.weight.clamp_(min=0)
-            trained += loss.item()
+            minibatch = x[order[start : start + settings.batch_size]]
+            trained += update(plain, optimiser, minibatch, generator)
         plain.eval()
         with torch.no_grad():
             validated = sum(

@@ -7,7 +7,8 @@ import torch
 import paper.train
 import vega
 from vega.cuda import RecordedStep
-from vega.train import Epochs, TrainSettings
+from vega.epochs import Epochs
+from vega.train import TrainSettings
 
 needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU on this machine")
 SETTINGS = {"n_hidden": 32, "seed": 1}

@@ -26,7 +26,10 @@ _PUBLIC = {
     "gene_mask": "vega.gene_sets",
     "differential_activity": "vega.differential",
 }
-_MODULES = ("differential", "gene_sets", "io", "layers", "metrics", "model", "plot", "train")
+_MODULES = (
+    "all_pairs", "cells", "cuda", "differential", "epochs", "gene_sets", "io", "layers", "metrics",
+    "model", "plot", "sparse", "train",
+)  # fmt: skip
 __all__ = ["__version__", *_PUBLIC, *_MODULES]
 
 

@@ -15,9 +15,10 @@ from anndata.abc import CSCDataset
 from vega import io
 from vega.cells import Cells, CellsInMemory, CellsOnDisk
 from vega.differential import Posterior, differential_activity
+from vega.epochs import as_input, resolve_precision
 from vega.gene_sets import gene_mask
 from vega.layers import Autoencoder, Encoder, MaskedDecoder
-from vega.train import TrainSettings, as_input, resolve_precision, train
+from vega.train import TrainSettings, train
 
 # torch draws initial weights from its one generator, which threads share.
 _GLOBAL_GENERATOR = threading.Lock()

@@ -13,6 +13,9 @@ from anndata import read_h5ad
 from torch.utils.data import DataLoader, TensorDataset
 from turns import Turns
 
+sys.path.append(sys.argv[5])
+from plain_vega import PlainVEGA, update
+
 import vega
 from vega.train import TrainSettings, split
 
@@ -20,8 +23,6 @@ DRAWN, PAIRS = 5000, 10000
 
 
 def main(folder, rounds, n_hidden, event):
-    from plain_vega import PlainVEGA
-
     turns = Turns()
     adata = read_h5ad(f"{folder}/cells.h5ad")
     model = vega.VEGA(adata.var_names, vega.read_gmt(f"{folder}/sets.gmt"), n_hidden=n_hidden)
@@ -50,15 +51,8 @@ def train(turns, plain, x, rounds):
     for _ in range(rounds):
         turns.wait()
         plain.train()
-        trained = 0.0
         for (cells,) in batches[0]:
-            optimiser.zero_grad()
-            loss = plain.loss(cells)
-            loss.backward()
-            optimiser.step()
-            with torch.no_grad():
-                plain.decoder.weight.clamp_(min=0)
-            trained += loss.item()
+            update(plain, optimiser, cells)
         plain.eval()
         with torch.no_grad():
             losses.append(sum(plain.loss(c).item() for (c,) in batches[1]) / len(validation_rows))
@@ -87,5 +81,4 @@ def bayes_factors(turns, plain, x, types, rounds):
 
 
 if __name__ == "__main__":
-    sys.path.append(sys.argv[5])
     main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), sys.argv[4])

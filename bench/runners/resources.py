@@ -20,7 +20,8 @@ from torch.profiler import ProfilerActivity, profile
 
 import vega
 from vega.cells import CellsInMemory, CellsOnDisk
-from vega.train import Epochs, TrainSettings
+from vega.epochs import Epochs
+from vega.train import TrainSettings
 
 ROUNDS = 6  # of which the first is dropped
 TRIED = 10_000  # cells per round where the cost of one cell is measured

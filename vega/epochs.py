@@ -1,0 +1,140 @@
+"""Passes over cells: one update per minibatch, on a CPU or a GPU, from memory or a file."""
+
+import ctypes
+import os
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
+from functools import cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+import scipy.sparse as sp
+import torch
+from torch import Tensor
+
+from vega.cells import Cells, CellsInMemory
+from vega.cuda import CellsOnDevice, RecordedStep
+from vega.layers import Autoencoder
+from vega.sparse import SparseMatrix
+
+if TYPE_CHECKING:
+    from vega.train import TrainSettings
+
+EVALUATED = 1024  # cells at a time where only a sum of losses is asked for
+
+
+class Epochs:
+    """Passes over cells, on whatever device and from wherever they are."""
+
+    def __init__(
+        self,
+        module: Autoencoder,
+        optimiser: torch.optim.Optimizer,
+        cells: Cells,
+        settings: "TrainSettings",
+        device: torch.device,
+    ):
+        self.module = module
+        self.optimiser = optimiser
+        self.settings = settings
+        self.device = device
+        self.generator = torch.Generator(device)
+        self.total = torch.zeros((), device=device)  # of the losses, so that no step waits for one
+        self.half = resolve_precision(settings.precision, device) == "bfloat16"
+        self.cells: Cells | CellsOnDevice = cells
+        self.step: Callable[[Tensor | SparseMatrix, Tensor], None] = self._step
+        if device.type == "cpu":
+            keep_freed_memory()
+        elif device.type == "cuda":
+            self.step = RecordedStep(self._step, self.generator)
+            if isinstance(cells, CellsInMemory) and CellsOnDevice.fits(cells, device):
+                self.cells = CellsOnDevice(cells, device)
+
+    def seed(self, epoch: int) -> np.random.Generator:
+        """Seed what is drawn in an epoch, and give the generator that orders its cells."""
+        sequence = np.random.SeedSequence([self.settings.seed, epoch])
+        self.generator.manual_seed(int(sequence.generate_state(1, np.uint64)[0] >> 1))
+        return np.random.default_rng(sequence)
+
+    def train(self, rows: np.ndarray, rng: np.random.Generator) -> float:
+        """One pass over `rows` in random order; mean loss per cell."""
+        self.module.train()
+        self.total.zero_()
+        for x, batch in self._minibatches(rows, self.settings.batch_size, rng):
+            if len(batch) > 1:  # batch norm has no variance to divide a last cell on its own by
+                self.step(x, batch)
+        return self.total.item() / len(rows)
+
+    @torch.no_grad()
+    def validate(self, rows: np.ndarray) -> float:
+        """Mean loss per cell of `rows`, without dropout but with posterior samples."""
+        self.module.eval()
+        self.total.zero_()
+        for x, batch in self._minibatches(rows, EVALUATED):
+            self.total += self.module.loss(x, batch, self.generator)
+        return self.total.item() / len(rows)
+
+    def _step(self, x: Tensor | SparseMatrix, batch: Tensor) -> None:
+        self.optimiser.zero_grad(set_to_none=True)
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.half):
+            loss = self.module.loss(x, batch, self.generator)
+        loss.backward()
+        self.optimiser.step()
+        self.module.decoder.constrain()
+        self.total += loss.detach()
+
+    def _minibatches(
+        self, rows: np.ndarray, size: int, rng: np.random.Generator | None = None
+    ) -> Iterator[tuple[Tensor | SparseMatrix, Tensor]]:
+        if isinstance(self.cells, CellsOnDevice):
+            yield from self.cells.minibatches(rows, size, rng)
+            return
+        for x, batch in self.cells.minibatches(rows, size, rng):
+            yield as_input(x, self.device), torch.from_numpy(batch).to(self.device)
+
+
+def as_input(x: sp.csr_matrix, device: torch.device) -> Tensor | SparseMatrix:
+    """Expression as the network takes it: sparse on a CPU, where that is faster, else dense."""
+    if device.type == "cpu":
+        return SparseMatrix.from_scipy(x)
+    return torch.from_numpy(x.toarray()).to(device)
+
+
+def own_stream(device: torch.device) -> AbstractContextManager:
+    """A queue of a GPU for this training alone, so that others do not wait for it."""
+    return torch.cuda.stream(torch.cuda.Stream(device)) if device.type == "cuda" else nullcontext()
+
+
+@cache
+def keep_freed_memory() -> None:
+    """Tell glibc to keep memory that is freed.
+
+    By default it gives blocks such as the gradient of the first layer back to the system after
+    each step, and takes them anew page by page: a third of the time of a step.
+    """
+    trim_threshold, mmap_threshold = -1, -3  # M_TRIM_THRESHOLD and M_MMAP_THRESHOLD of malloc.h
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if os.name == "posix" else None
+    if mallopt:  # other C libraries have their own ways
+        mallopt(trim_threshold, 2**31 - 1)
+        mallopt(mmap_threshold, 2**30)
+
+
+def resolve_precision(precision: str, device: torch.device) -> str:
+    """The precision meant by `auto`: `bfloat16` where the device computes in it, else `float32`.
+
+    Raises
+    ------
+    ValueError
+        If it is none of the three.
+    """
+    if precision in ("float32", "bfloat16"):
+        return precision
+    if precision != "auto":
+        raise ValueError(f"precision {precision!r} is not one of auto, float32, bfloat16")
+    if device.type == "cuda":
+        native = torch.cuda.is_bf16_supported(including_emulation=False)
+    else:
+        # torch 2.10 and newer say what the CPU can; older ones stay at float32.
+        able = getattr(torch.cpu, "get_capabilities", dict)() if device.type == "cpu" else {}
+        native = able.get("avx512_bf16", False) or able.get("amx_bf16", False)
+    return "bfloat16" if native else "float32"
