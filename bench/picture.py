@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from vega.files import written_whole
 
 OURS, THEIRS, GUIDE = "#2166ac", "#bbbbbb", "#555555"
+OTHERS = {"authors' loop", "scvega", "linear scVI"}
 
 
 def draw(found: dict[str, Any], folder: Path) -> None:
@@ -57,7 +58,7 @@ def _race(axes: Axes, result: dict[str, Any], title: str) -> None:
 
 def _bars(axes: Axes, values: dict[str, float], title: str, label: str | None) -> None:
     names = list(values)
-    colours = [OURS if n.startswith("vega") or n == "memory" else THEIRS for n in names]
+    colours = [THEIRS if n in OTHERS else OURS for n in names]
     bars = axes.barh(range(len(names)), list(values.values()), color=colours, height=0.7)
     if label:
         axes.bar_label(bars, [label.format(v) for v in values.values()], padding=4, fontsize=8)
@@ -82,8 +83,6 @@ def _profile(axes: Axes, seconds: dict[str, float]) -> None:
     total = sum(seconds.values())
     shares = {part: 100 * value / total for part, value in seconds.items()}
     _bars(axes, shares, "Where the time of a step goes, %", "{:.0f}")
-    for bar in axes.patches:
-        bar.set_color(OURS)
 
 
 def _tidy(axes: Axes, title: str) -> None:
