@@ -110,7 +110,7 @@ def keep_freed_memory() -> None:
     """Tell glibc to keep memory that is freed.
 
     By default it gives blocks such as the gradient of the first layer back to the system after
-    each step, and takes them anew page by page: a third of the time of a step.
+    each step, and takes them anew page by page, which takes longer than to compute them.
     """
     trim_threshold, mmap_threshold = -1, -3  # M_TRIM_THRESHOLD and M_MMAP_THRESHOLD of malloc.h
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if os.name == "posix" else None

@@ -3,8 +3,8 @@
 Seven in a hundred values of a cell are not zero, and less than one in a hundred weights of a
 decoder. torch has two ways to use that: its own sparse tensors, and the kernel that sums rows of
 an embedding table, which is the same product (row i of the result is the weighted sum of the rows
-of the dense matrix that row i of the sparse one names) in half the time. A product's gradient is
-such a product too, with the transposed matrix; both orders are therefore kept.
+of the dense matrix that row i of the sparse one names) and faster. A product's gradient is such a
+product too, with the transposed matrix; both orders are therefore kept.
 """
 
 import warnings
