@@ -93,7 +93,6 @@ def run(options: argparse.Namespace, size: Size, folder: Path, log: IO) -> None:
         turns = race(runners, (event,), options.rounds, log, folder)
         result = {
             **about,
-            "gpu": gpu(event, size, folder, log),
             "entrants": {
                 r.name: {**r.about, **r.found, "not_comparable": NOT_COMPARABLE.get(r.name)}
                 for r in runners
@@ -144,15 +143,6 @@ def entrants(size: Size, folder: Path, rounds: int, pythons: dict[str, Path]) ->
     return found
 
 
-def gpu(event: str, size: Size, folder: Path, log: IO) -> dict[str, Any]:
-    """The same training on a GPU, until it stops by itself, where there is one."""
-    if event != TRAINING:
-        return {}
-    if not torch.cuda.is_available():
-        return {"not_run": "no GPU on this machine"}
-    return task("gpu", folder, log, size.n_hidden)
-
-
 def task(name: str, folder: Path, log: IO, *arguments: Any) -> dict[str, Any]:
     """What `runners/resources.py` finds, in a process of its own."""
     print(f"  {name}", flush=True)
@@ -169,7 +159,11 @@ def resources(size: Size, folder: Path, log: IO) -> dict[str, Any]:
     aracne = task("aracne", folder, log, "regulons", size.n_hidden, 32)
     scale = task("scale", folder, log, size.n_hidden, *size.scales)
     disk = task("disk", folder, log, size.n_hidden)["seconds"]
+    gpu = {"not_run": "no GPU on this machine"}
+    if torch.cuda.is_available():
+        gpu = task("gpu", folder, log, size.n_hidden)
     return {
+        "gpu": gpu,
         "kang": kang,
         "aracne": aracne,
         "microseconds_per_cell": {

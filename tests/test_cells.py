@@ -91,6 +91,11 @@ def test_cells_tell_themselves_from_others(x, stored, tmp_path):
     source = CellsOnDisk(stored.X, None, batch, tmp_path / "x.h5ad")
     before = identity(source)
     assert identity(source) == before
+    genes = np.arange(5000)  # more than numpy writes out in full
+    swapped = genes.copy()
+    swapped[[2000, 3000]] = swapped[[3000, 2000]]
+    orders = [CellsOnDisk(stored.X, g, batch, tmp_path / "x.h5ad") for g in (genes, swapped)]
+    assert len({before, *map(identity, orders)}) == 3
     (tmp_path / "x.h5ad").touch()
     assert identity(source) != before
 

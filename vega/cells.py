@@ -135,8 +135,9 @@ class CellsOnDisk:
     def identify(self, digest: Callable[[bytes], None]) -> None:
         """See `Cells`. The file counts as the same while neither its size nor its date changes."""
         state = self.path.stat()
-        digest(repr((self.path.resolve(), state.st_size, state.st_mtime_ns, self.genes)).encode())
-        digest(np.ascontiguousarray(self.batch))
+        digest(repr((self.path.resolve(), state.st_size, state.st_mtime_ns)).encode())
+        for array in (self.genes, self.batch):
+            digest(b"all" if array is None else np.ascontiguousarray(array))
 
     def _read(self, rows: np.ndarray) -> sp.csr_matrix:
         """Cells by number, in the order of `rows`."""
