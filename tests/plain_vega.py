@@ -24,10 +24,11 @@ class PlainVEGA(nn.Module):
         self.dropout = dropout
         module = model.module
         encoder, decoder = module.encoder, module.decoder
-        self.p, self.latent_p, self.beta = encoder.dropout, encoder.latent_dropout, module.beta
+        self.p, self.latent_p = encoder.hidden.dropout, encoder.latent_dropout
+        self.beta = module.beta
         self.linears = nn.ModuleList()
-        for linear in encoder.linears:
-            weight = linear.weight.T if linear is encoder.linears[0] else linear.weight
+        for linear in encoder.hidden.linears:
+            weight = linear.weight.T if linear is encoder.hidden.linears[0] else linear.weight
             self.linears.append(copied(weight, linear.bias))
         self.norms = nn.ModuleList(
             nn.BatchNorm1d(linear.out_features, momentum=0.01, eps=1e-3) for linear in self.linears
@@ -36,8 +37,7 @@ class PlainVEGA(nn.Module):
         self.mean = copied(means, encoder.heads.bias.chunk(2)[0])
         self.log_variance = copied(log_variances, encoder.heads.bias.chunk(2)[1])
         self.decoder = copied(decoder.dense_weight(), decoder.bias)
-        self.register_buffer("mask", torch.zeros(decoder.shape))
-        self.mask[decoder.genes.long(), decoder.gmvs.long()] = 1
+        self.register_buffer("mask", torch.from_numpy(model.annotation.T).float())
 
     def encode(self, x, generator=None):
         hidden = x

@@ -79,7 +79,7 @@ def test_batches_reach_the_decoder_only(adata):
     shift = model.decode(z, "y") - model.decode(z, "x")
     weight = model.module.decoder.batch_weight.detach().numpy()
     np.testing.assert_allclose(shift[0], weight[:, 1] - weight[:, 0], rtol=1e-4, atol=1e-6)
-    assert model.module.encoder.linears[0].weight.shape[0] == adata.n_vars
+    assert model.module.encoder.hidden.linears[0].weight.shape[0] == adata.n_vars
 
 
 def test_loss_is_summed_squared_error_and_weighted_divergence(adata):
@@ -176,7 +176,18 @@ def test_a_resumed_training_ends_where_an_unbroken_one_does(adata, tmp_path):
     assert lines[0] == "resumed after epoch 5"
     assert resumed.weights().equals(unbroken.weights())
     assert resumed.history.equals(unbroken.history)
-    assert not checkpoint.exists()
+
+
+def test_a_finished_training_comes_back_from_its_checkpoint_at_once(adata, tmp_path):
+    checkpoint = tmp_path / "checkpoint.safetensors"
+    first = model_of(adata)
+    first.fit(adata, max_epochs=3, checkpoint=checkpoint, progress=False)
+    lines = []
+    again = model_of(adata)
+    again.fit(adata, max_epochs=3, checkpoint=checkpoint, progress=False, log=lines.append)
+    assert lines == ["resumed after epoch 3"]  # no epoch is trained
+    assert again.weights().equals(first.weights())
+    assert again.history.equals(first.history)
 
 
 @pytest.mark.parametrize("fault", ["other data", "other settings", "truncated"])

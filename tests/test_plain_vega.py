@@ -15,7 +15,7 @@ def test_every_step_is_that_of_the_plain_implementation(cells_with_programmes, s
     adata, gene_sets = cells_with_programmes(400, 300, 40, share)
     options = {"n_hidden": 32, "dropout": dropped, "latent_dropout": dropped, "seed": 5}
     model = vega.VEGA(adata.var_names, gene_sets, **options)
-    assert model.module.decoder.sparse == (share < 0.1)
+    assert model.module.decoder.weights.sparse == (share < 0.1)
     plain = PlainVEGA(model)
     training = {"learning_rate": 1e-3, "batch_size": 32, "seed": 5}
     losses = train_plainly(plain, adata.X.toarray(), 12, **training)

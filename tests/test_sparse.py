@@ -5,7 +5,11 @@ import pytest
 import scipy.sparse as sp
 import torch
 
-from vega.layers import Autoencoder, Encoder, MaskedDecoder, dropout
+from vega.autoencoder import Autoencoder
+from vega.decoders import MaskedDecoder
+from vega.encoders import DeepEncoder, Shape
+from vega.layers import dropout
+from vega.likelihoods import Gaussian
 from vega.sparse import Pattern, SparseMatrix, squared_error
 
 
@@ -66,7 +70,7 @@ def test_a_decoder_gives_the_same_sparse_and_dense(n_batches):
     decoder = MaskedDecoder(mask, n_batches=n_batches)
     results = []
     for sparse in (True, False):
-        decoder.sparse = sparse
+        decoder.weights.sparse = sparse
         decoder.zero_grad()
         latent = z.clone().requires_grad_()
         output = decoder(latent, labels)
@@ -80,17 +84,17 @@ def test_gradients_reach_nothing_outside_the_mask():
     mask = np.zeros((2, 5), dtype=bool)
     mask[0, [1, 3]], mask[1, 4] = True, True
     decoder = MaskedDecoder(mask, positive=False)
-    assert decoder.weight.shape == (3,)
+    assert decoder.weights.weight.shape == (3,)
     assert np.array_equal(decoder.dense_weight().detach().numpy() != 0, mask.T)
     decoder(torch.ones(1, 2)).sum().backward()
-    assert torch.equal(decoder.weight.grad, torch.ones(3))
+    assert torch.equal(decoder.weights.weight.grad, torch.ones(3))
 
 
 def test_a_network_takes_sparse_and_dense_cells_alike():
     torch.manual_seed(0)
-    module = Autoencoder(
-        Encoder(40, 6, n_hidden=16), MaskedDecoder(np.random.default_rng(0).random((6, 40)) < 0.3)
-    ).eval()
+    annotation = np.random.default_rng(0).random((6, 40)) < 0.3
+    encoder = DeepEncoder(annotation, Shape(n_hidden=16))
+    module = Autoencoder(encoder, MaskedDecoder(annotation), Gaussian()).eval()
     x = matrix(20, 40, 0.2)
     losses = [
         module.loss(cells, None, torch.Generator().manual_seed(1)).item()

@@ -27,8 +27,8 @@ _PUBLIC = {
     "differential_activity": "vega.differential",
 }
 _MODULES = (
-    "all_pairs", "cells", "cuda", "differential", "epochs", "gene_sets", "io", "layers", "metrics",
-    "model", "plot", "sparse", "train",
+    "all_pairs", "autoencoder", "cells", "cuda", "decoders", "differential", "encoders", "epochs",
+    "gene_sets", "io", "layers", "likelihoods", "metrics", "model", "plot", "sparse", "train",
 )  # fmt: skip
 __all__ = ["__version__", *_PUBLIC, *_MODULES]
 

@@ -1,6 +1,7 @@
 """Passes over cells: one update per minibatch, on a CPU or a GPU, from memory or a file."""
 
 import ctypes
+import math
 import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
@@ -12,9 +13,9 @@ import scipy.sparse as sp
 import torch
 from torch import Tensor
 
+from vega.autoencoder import Autoencoder
 from vega.cells import Cells, CellsInMemory
 from vega.cuda import CellsOnDevice, RecordedStep
-from vega.layers import Autoencoder
 from vega.sparse import SparseMatrix
 
 if TYPE_CHECKING:
@@ -50,8 +51,9 @@ class Epochs:
             if isinstance(cells, CellsInMemory) and CellsOnDevice.fits(cells, device):
                 self.cells = CellsOnDevice(cells, device)
 
-    def seed(self, epoch: int) -> np.random.Generator:
+    def begin(self, epoch: int) -> np.random.Generator:
         """Seed what is drawn in an epoch, and give the generator that orders its cells."""
+        self.module.anneal(epoch, self.settings.kl_warm_up)
         sequence = np.random.SeedSequence([self.settings.seed, epoch])
         self.generator.manual_seed(int(sequence.generate_state(1, np.uint64)[0] >> 1))
         return np.random.default_rng(sequence)
@@ -60,14 +62,21 @@ class Epochs:
         """One pass over `rows` in random order; mean loss per cell."""
         self.module.train()
         self.total.zero_()
-        for x, batch in self._minibatches(rows, self.settings.batch_size, rng):
-            if len(batch) > 1:  # batch norm has no variance to divide a last cell on its own by
+        size = self.settings.batch_size
+        # Batch norm has no variance to divide a last cell on its own by.
+        fewest = min(size, len(rows)) if self.settings.drop_last else 2
+        n_cells = 0
+        for x, batch in self._minibatches(rows, size, rng):
+            if len(batch) >= fewest:
                 self.step(x, batch)
-        return self.total.item() / len(rows)
+                n_cells += len(batch)
+        return self.total.item() / n_cells
 
     @torch.no_grad()
     def validate(self, rows: np.ndarray) -> float:
         """Mean loss per cell of `rows`, without dropout but with posterior samples."""
+        if not len(rows):
+            return math.nan
         self.module.eval()
         self.total.zero_()
         for x, batch in self._minibatches(rows, EVALUATED):
@@ -78,9 +87,9 @@ class Epochs:
         self.optimiser.zero_grad(set_to_none=True)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.half):
             loss = self.module.loss(x, batch, self.generator)
-        loss.backward()
+        (loss / len(batch) if self.settings.mean_loss else loss).backward()
         self.optimiser.step()
-        self.module.decoder.constrain()
+        self.module.constrain(self.settings.learning_rate)
         self.total += loss.detach()
 
     def _minibatches(

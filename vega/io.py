@@ -18,7 +18,8 @@ from vega.files import written_whole
 if TYPE_CHECKING:
     from vega.model import VEGA
 
-FORMAT = 2  # of model.json; raised when an older package could not read it
+FORMAT = 3  # of model.json; raised when an older package could not read it
+ANNOTATION = "annotation."  # before the names of what is no weight: which genes are in which set
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
@@ -51,7 +52,9 @@ def save(model: "VEGA", folder: Path | str) -> None:
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     weights = folder / "weights.safetensors"
-    write_tensors(weights, model.module.state_dict(), {"format": str(FORMAT)})
+    gmvs, genes = (torch.from_numpy(i.astype(np.int32)) for i in np.nonzero(model.annotation))
+    annotation = {f"{ANNOTATION}gmvs": gmvs, f"{ANNOTATION}genes": genes}
+    write_tensors(weights, model.module.state_dict() | annotation, {"format": str(FORMAT)})
     with written_whole(folder / "history.tsv") as temporary:
         model.history.to_csv(temporary, sep="\t", index_label="epoch", float_format="%.6g")
     description = {"format": FORMAT, **model.describe(), "weights_sha256": _sha256(weights)}
@@ -78,7 +81,7 @@ def load(folder: Path | str) -> "VEGA":
         )
     tensors, _ = read_tensors(weights)
     try:
-        model = VEGA.from_description(description, _mask(description, tensors))
+        model = VEGA.from_description(description, _annotation(description, tensors))
         model.module.load_state_dict(tensors)
     except (KeyError, TypeError, IndexError, RuntimeError) as error:
         reason = " ".join(str(error).split())
@@ -89,11 +92,12 @@ def load(folder: Path | str) -> "VEGA":
     return model
 
 
-def _mask(description: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> np.ndarray:
-    """Where the decoder has weights: boolean, GMVs x genes."""
-    mask = np.zeros((len(description["gmvs"]), len(description["genes"])), dtype=bool)
-    mask[tensors["decoder.gmvs"].numpy(), tensors["decoder.genes"].numpy()] = True
-    return mask
+def _annotation(description: Mapping[str, Any], tensors: dict[str, Tensor]) -> np.ndarray:
+    """Take which genes are in which set out of the tensors: boolean, GMVs x genes."""
+    annotation = np.zeros((len(description["gmvs"]), len(description["genes"])), dtype=bool)
+    gmvs, genes = (tensors.pop(ANNOTATION + name).numpy() for name in ("gmvs", "genes"))
+    annotation[gmvs, genes] = True
+    return annotation
 
 
 def _read_json(path: Path) -> dict[str, Any]:

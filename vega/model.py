@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -13,11 +13,14 @@ from anndata import AnnData
 from anndata.abc import CSCDataset
 
 from vega import io
+from vega.autoencoder import Autoencoder
 from vega.cells import Cells, CellsInMemory, CellsOnDisk
+from vega.decoders import LinearDecoder, build_decoder
 from vega.differential import Posterior, differential_activity
+from vega.encoders import Shape, build_encoder
 from vega.epochs import as_input, resolve_precision
 from vega.gene_sets import gene_mask
-from vega.layers import Autoencoder, Encoder, MaskedDecoder
+from vega.likelihoods import build_likelihood
 from vega.train import TrainSettings, train
 
 # torch draws initial weights from its one generator, which threads share.
@@ -27,8 +30,9 @@ _GLOBAL_GENERATOR = threading.Lock()
 class VEGA:
     """A variational autoencoder whose latent variables are gene module variables (GMVs).
 
-    The decoder is one linear layer in which each GMV reaches only the genes of its set, with
-    weights that are kept non-negative (Seninge et al. 2021, Fig. 1a and Methods).
+    By default the decoder is one linear layer in which each GMV reaches only the genes of its set,
+    with weights that are kept non-negative (Seninge et al. 2021, Fig. 1a and Methods). The paper's
+    variants are other choices of the parts `encoder`, `decoder` and `likelihood`.
 
     Parameters
     ----------
@@ -40,12 +44,25 @@ class VEGA:
         Fully connected latent variables for what no gene set explains.
     batches
         Names of the batches; with more than one, the decoder (not the encoder) sees the batch.
+    encoder
+        `deep`; or, seeing the genes of each set only, `masked` (with ReLU) or `masked_linear`
+        (with weights >= 0), see `encoders`.
+    decoder
+        `masked`; `binary` (weights of 1 that never change); `soft` (weights outside the sets at a
+        price); or `deep`, see `decoders`. Where neither encoder nor decoder knows the sets, the
+        latent variables are named `LATENT_1`, ...
+    likelihood
+        `gaussian`, of log-normalised expression; or `negative_binomial`, of counts.
+    layer
+        Layer of `adata` that holds the expression; None is `X`.
     n_hidden, n_layers, dropout, latent_dropout
-        Of the encoder, see `layers.Encoder`.
+        See `encoders.Shape`.
     beta
         Weight of the KL divergence.
-    positive
-        Whether the weights of GMVs are kept >= 0.
+    positive, bias
+        Whether the decoder's weights of GMVs are kept >= 0, and whether it has a bias.
+    penalty, penalty_step
+        Of the soft decoder, see `decoders.SoftDecoder`.
     seed
         Of the initial weights, and the default of `fit`.
 
@@ -53,15 +70,17 @@ class VEGA:
     ----------
     gmvs
         Names of the K latent variables: the gene sets, then `UNANNOTATED_1`, ...
+    annotation
+        Boolean, K x genes: which genes are in the set of which variable.
     module
-        The network (`layers.Autoencoder`).
+        The network (`autoencoder.Autoencoder`).
     history
         Losses per cell, one row per epoch.
 
     Raises
     ------
     ValueError
-        If no gene is in any set, or a gene is named twice.
+        If no gene is in any set, a gene is named twice, or there is no such part.
     """
 
     def __init__(
@@ -71,60 +90,82 @@ class VEGA:
         *,
         extra_nodes: int = 1,
         batches: Sequence[str] = (),
+        encoder: str = "deep",
+        decoder: str = "masked",
+        likelihood: str = "gaussian",
+        layer: str | None = None,
         n_hidden: int = 800,
         n_layers: int = 2,
         dropout: float = 0.5,
         latent_dropout: float = 0.5,
         beta: float = 1e-4,
         positive: bool = True,
+        bias: bool = True,
+        penalty: float = 10,
+        penalty_step: str = "multiplicative",
         seed: int = 1,
     ):
         genes = list(genes)
-        mask = np.vstack(
+        annotation = np.vstack(
             [gene_mask(gene_sets, genes), np.ones((extra_nodes, len(genes)), dtype=bool)]
         )
         gmvs = [*gene_sets, *(f"UNANNOTATED_{i + 1}" for i in range(extra_nodes))]
+        if (encoder, decoder) == ("deep", "deep"):
+            gmvs = [f"LATENT_{i + 1}" for i in range(len(gmvs))]
         architecture = {
             "batches": list(batches),
+            "encoder": encoder,
+            "decoder": decoder,
+            "likelihood": likelihood,
+            "layer": layer,
             "n_hidden": n_hidden,
             "n_layers": n_layers,
             "dropout": dropout,
             "latent_dropout": latent_dropout,
             "beta": beta,
             "positive": positive,
+            "bias": bias,
+            "penalty": penalty,
+            "penalty_step": penalty_step,
             "seed": seed,
         }
-        self._build(genes, gmvs, mask, architecture)
+        self._build(genes, gmvs, annotation, architecture)
 
     def _build(
-        self, genes: list[str], gmvs: list[str], mask: np.ndarray, architecture: dict[str, Any]
+        self,
+        genes: list[str],
+        gmvs: list[str],
+        annotation: np.ndarray,
+        architecture: dict[str, Any],
     ) -> None:
         self.genes = genes
         self.gmvs = gmvs
+        self.annotation = annotation
         self.architecture = architecture
         self.batches: list[str] = architecture["batches"]
         self.seed: int = architecture["seed"]
         self.training: dict[str, Any] = {}
         self.history = pd.DataFrame(columns=["train_loss", "validation_loss"])
+        names = [field.name for field in fields(Shape)]
+        shape = Shape(**{name: architecture[name] for name in names})
+        n_batches = max(1, len(self.batches))
         with _GLOBAL_GENERATOR, torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.seed)
-            sizes = {
-                k: architecture[k] for k in ("n_hidden", "n_layers", "dropout", "latent_dropout")
-            }
             self.module = Autoencoder(
-                Encoder(len(genes), len(gmvs), **sizes),
-                MaskedDecoder(mask, architecture["positive"], max(1, len(self.batches))),
+                build_encoder(architecture["encoder"], annotation, shape),
+                build_decoder(architecture["decoder"], annotation, shape, n_batches, architecture),
+                build_likelihood(architecture["likelihood"], len(genes)),
                 architecture["beta"],
             )
 
     @classmethod
-    def from_description(cls, description: Mapping[str, Any], mask: np.ndarray) -> Self:
-        """An untrained model of the shape that `describe` told, with its mask (K x genes)."""
+    def from_description(cls, description: Mapping[str, Any], annotation: np.ndarray) -> Self:
+        """An untrained model of the shape that `describe` told, annotated K x genes."""
         model = cls.__new__(cls)
         model._build(
             list(description["genes"]),
             list(description["gmvs"]),
-            mask,
+            annotation,
             dict(description["architecture"]),
         )
         model.training = dict(description["training"])
@@ -149,6 +190,7 @@ class VEGA:
         adata: AnnData,
         *,
         batch_key: str | None = None,
+        validation: np.ndarray | None = None,
         device: str = "auto",
         checkpoint: Path | str | None = None,
         checkpoint_every: int = 10,
@@ -156,19 +198,22 @@ class VEGA:
         log: Callable[[str], None] | None = None,
         **settings: Any,
     ) -> pd.DataFrame:
-        """Learn from log-normalised expression, until the losses stop falling.
+        """Learn from expression, until the losses stop falling.
 
         Parameters
         ----------
         adata
-            Cells; `X` holds the genes of the model (in any order), log-normalised. If the file was
-            opened with `backed="r"`, it is read some cells at a time.
+            Cells; `X` (or `layer`) holds the genes of the model, in any order, log-normalised or as
+            counts. If the file was opened with `backed="r"`, `X` is read some cells at a time.
         batch_key
             Column of `obs` with the batch, for a model with batches.
+        validation
+            Boolean, which cells are not trained on but validate; by default a random share.
         device
             `auto` takes a GPU where there is one.
         checkpoint
-            File from which a run that was broken off goes on, and which it keeps until the end.
+            File from which a run that was broken off goes on. It stays when training has ended, and
+            gives the same model again at once; whoever has saved the model may remove it.
         checkpoint_every
             Epochs from one checkpoint to the next.
         progress
@@ -180,7 +225,8 @@ class VEGA:
 
         Returns
         -------
-        Losses per cell (summed squared error + beta * KL), one row per epoch.
+        Losses per cell (error of the likelihood + beta * KL), one row per epoch; no validation
+        loss where all cells are trained on.
 
         Raises
         ------
@@ -196,6 +242,7 @@ class VEGA:
             self._cells(adata, self._batch_labels(adata, batch_key)),
             chosen,
             target,
+            None if validation is None else np.asarray(validation, dtype=bool),
             Path(checkpoint) if checkpoint else None,
             checkpoint_every,
             progress,
@@ -228,7 +275,8 @@ class VEGA:
         with torch.no_grad():
             start = 0
             for x, _ in cells.minibatches(np.arange(len(cells)), batch_size):
-                mean, log_variance = self.module.encoder(as_input(x, device))
+                seen = self.module.likelihood.seen(as_input(x, device))
+                mean, log_variance = self.module.encoder(seen)
                 stop = start + len(mean)
                 posterior.mean[start:stop] = mean.cpu().numpy()
                 posterior.variance[start:stop] = log_variance.exp().cpu().numpy()
@@ -239,10 +287,13 @@ class VEGA:
         """GMV activities of each cell: the posterior mean, cells x K."""
         return self.posterior(adata).mean
 
-    def decode(self, activities: np.ndarray, batch: str | None = None) -> np.ndarray:
-        """Expression (cells x genes, log-normalised) of given activities (cells x K).
+    def decode(
+        self, activities: np.ndarray, batch: str | None = None, library: float = 1e4
+    ) -> np.ndarray:
+        """Expected expression (cells x genes) of given activities (cells x K).
 
-        `batch` names the batch to decode into; None is the first.
+        Log-normalised; of a count model the counts of cells with `library` counts in all. `batch`
+        names the batch to decode into; None is the first.
         """
         device = next(self.module.parameters()).device
         z = torch.as_tensor(np.asarray(activities, dtype=np.float32)).to(device)
@@ -250,10 +301,19 @@ class VEGA:
         labels = torch.full((len(z),), label, device=device)
         self.module.eval()
         with torch.no_grad():
-            return self.module.decoder(z, labels).cpu().numpy()
+            decoded = self.module.decoder(z, labels)
+            return self.module.likelihood.mean(decoded, library).cpu().numpy()
 
     def weights(self) -> pd.DataFrame:
-        """Decoder weights, genes x K; zero where a gene is not in a GMV's set."""
+        """Decoder weights, genes x K; zero where a gene is not in a GMV's set.
+
+        Raises
+        ------
+        ValueError
+            If the decoder is not linear.
+        """
+        if not isinstance(self.module.decoder, LinearDecoder):
+            raise ValueError("a deep decoder has no weights of single latent variables")
         weight = self.module.decoder.dense_weight().detach().cpu().numpy()
         return pd.DataFrame(weight, index=self.genes, columns=self.gmvs)
 
@@ -309,14 +369,19 @@ class VEGA:
                     f"such as {', '.join(missing[:3])}; add them as zeros if they were not seen"
                 )
         labels = np.zeros(adata.n_obs, dtype=np.int64) if batch is None else batch
-        if adata.isbacked and not adata.is_view:
+        layer = self.architecture["layer"]
+        if layer is not None and layer not in adata.layers:
+            there = ", ".join(adata.layers) or "none"
+            raise ValueError(f"the model reads the layer {layer!r} of the data; there is {there}")
+        if layer is None and adata.isbacked and not adata.is_view:
             if isinstance(adata.X, CSCDataset):
                 raise ValueError(
                     f"{adata.filename}: X is stored gene by gene, so that its cells cannot be read "
                     "one by one; write it as a CSR matrix"
                 )
             return CellsOnDisk(adata.X, where, labels, Path(adata.filename))
-        return CellsInMemory((adata if where is None else adata[:, where]).X, labels)
+        cells = adata if where is None else adata[:, where]
+        return CellsInMemory(cells.X if layer is None else cells.layers[layer], labels)
 
     def _batch_labels(self, adata: AnnData, batch_key: str | None) -> np.ndarray:
         if len(self.batches) < 2:

@@ -19,10 +19,10 @@ import torch
 from torch import Tensor
 from tqdm.auto import tqdm
 
+from vega.autoencoder import Autoencoder
 from vega.cells import Cells
 from vega.epochs import Epochs, own_stream
 from vega.io import read_tensors, write_tensors
-from vega.layers import Autoencoder
 
 
 @dataclass(frozen=True)
@@ -31,9 +31,13 @@ class TrainSettings:
 
     `patience` counts epochs in a row without a strictly better training loss, and likewise for
     the validation loss; the first of the two to run out ends the training, and the last weights
-    are kept. `split_seed` is apart from `seed`, so that all seeds share one split. `precision` is
-    that of the matrix products of training, see `epochs.resolve_precision`; weights, losses and all
-    that a trained model says are in float32.
+    are kept. `split_seed` is apart from `seed`, so that all seeds share one split; a `train_share`
+    of 1 trains on all cells, and then only the training loss ends it. `drop_last` leaves out the
+    last minibatch of an epoch where it is smaller. `kl_warm_up` counts the epochs in which the
+    weight of the KL divergence rises to its own. `mean_loss` takes the mean of the loss over the
+    cells of a minibatch, not the sum: for Adam this changes what its `adam_epsilon` and the weight
+    decay are relative to. `precision` is that of the matrix products of training, see
+    `epochs.resolve_precision`; weights, losses and all that a trained model says are in float32.
     """
 
     learning_rate: float = 1e-4
@@ -42,6 +46,10 @@ class TrainSettings:
     max_epochs: int = 500
     patience: int = 10
     train_share: float = 0.8
+    drop_last: bool = False
+    kl_warm_up: int = 0
+    mean_loss: bool = False
+    adam_epsilon: float = 1e-8
     seed: int = 1
     split_seed: int = 0
     precision: str = "auto"
@@ -74,6 +82,10 @@ class Progress:
     stopped: bool = False
     seconds: float = 0.0
 
+    def finished(self, settings: TrainSettings) -> bool:
+        """Whether there is nothing left to train."""
+        return self.stopped or len(self.losses) >= settings.max_epochs
+
 
 def split(n_cells: int, settings: TrainSettings) -> tuple[np.ndarray, np.ndarray]:
     """Rows to train on and rows to validate on, the same for every seed.
@@ -83,6 +95,8 @@ def split(n_cells: int, settings: TrainSettings) -> tuple[np.ndarray, np.ndarray
     ValueError
         If either part would have fewer than two cells.
     """
+    if settings.train_share == 1:
+        return np.arange(n_cells), np.arange(0)
     order = np.random.default_rng(settings.split_seed).permutation(n_cells)
     n_train = round(n_cells * settings.train_share)
     if min(n_train, n_cells - n_train) < 2:
@@ -97,6 +111,7 @@ def train(
     cells: Cells,
     settings: TrainSettings,
     device: torch.device,
+    validation: np.ndarray | None = None,
     checkpoint: Path | None = None,
     checkpoint_every: int = 10,
     progress: bool = True,
@@ -114,9 +129,12 @@ def train(
         How to train.
     device
         Where to train.
+    validation
+        Boolean, which cells validate; by default those of `split`.
     checkpoint
-        File to keep the state in every `checkpoint_every` epochs and to resume from. It is only
-        resumed from when data, network, settings and this package are those that wrote it.
+        File to keep the state in every `checkpoint_every` epochs and in the end, and to resume
+        from. It is only resumed from when data, network, settings and this package are those that
+        wrote it.
     progress
         Whether to show a progress bar.
     log
@@ -128,20 +146,25 @@ def train(
     """
     module.to(device)
     optimiser = torch.optim.Adam(
-        module.parameters(),
+        [parameter for parameter in module.parameters() if parameter.requires_grad],
         lr=settings.learning_rate,
+        eps=settings.adam_epsilon,
         weight_decay=settings.weight_decay,
         fused=True,
         capturable=device.type == "cuda",
     )
-    train_rows, validation_rows = split(len(cells), settings)
+    rows = split(len(cells), settings)
+    if validation is not None:
+        rows = np.flatnonzero(~validation), np.flatnonzero(validation)
     state = Progress(Patience(settings.patience), Patience(settings.patience))
-    fingerprint = _fingerprint(module, cells, settings) if checkpoint else ""
+    fingerprint = _fingerprint(module, cells, rows, settings) if checkpoint else ""
     if checkpoint and checkpoint.exists():
         state = _resume(checkpoint, fingerprint, module, optimiser) or state
         if log:
             resumed = f"resumed after epoch {len(state.losses)}"
             log(resumed if state.losses else "the checkpoint is of another run: from the start")
+        if state.finished(settings):
+            return state
 
     bar = tqdm(
         total=settings.max_epochs,
@@ -152,18 +175,20 @@ def train(
     )
     with bar, own_stream(device):
         epochs = Epochs(module, optimiser, cells, settings, device)
-        while not state.stopped and len(state.losses) < settings.max_epochs:
+        while not state.finished(settings):
             started = time.perf_counter()
-            rng = epochs.seed(len(state.losses))
-            losses = epochs.train(train_rows, rng), epochs.validate(validation_rows)
-            if not all(map(math.isfinite, losses)):
+            rng = epochs.begin(len(state.losses))
+            losses = epochs.train(rows[0], rng), epochs.validate(rows[1])
+            if not math.isfinite(losses[0]) or (len(rows[1]) and not math.isfinite(losses[1])):
                 raise ValueError(
                     f"the loss is not finite after {len(state.losses) + 1} epochs; check that X "
                     "is log-normalised and the learning rate is not too high"
                 )
             state.losses.append(losses)
             # Both counters see every epoch, so no short-circuit.
-            spent = state.train.spent_by(losses[0]), state.validation.spent_by(losses[1])
+            spent = [state.train.spent_by(losses[0])]
+            if len(rows[1]):
+                spent.append(state.validation.spent_by(losses[1]))
             state.stopped = any(spent)
             state.seconds += time.perf_counter() - started
             bar.set_postfix(train=f"{losses[0]:.1f}", validation=f"{losses[1]:.1f}", refresh=False)
@@ -175,16 +200,19 @@ def train(
             if checkpoint:
                 _keep(checkpoint, fingerprint, module, optimiser, state)
     if checkpoint:
-        checkpoint.unlink(missing_ok=True)
+        _keep(checkpoint, fingerprint, module, None, state)
     return state
 
 
-def _fingerprint(module: Autoencoder, cells: Cells, settings: TrainSettings) -> str:
+def _fingerprint(
+    module: Autoencoder, cells: Cells, rows: tuple[np.ndarray, np.ndarray], settings: TrainSettings
+) -> str:
     """What must be the same for a checkpoint to be of use."""
     digest = hashlib.sha256()
     for source in sorted(Path(__file__).parent.glob("*.py")):
         digest.update(source.read_bytes())
     cells.identify(digest.update)
+    digest.update(rows[1])
     for name, tensor in module.state_dict().items():  # untrained, so it stands for the seed too
         digest.update(name.encode())
         digest.update(np.ascontiguousarray(tensor.cpu().numpy()))
@@ -196,12 +224,12 @@ def _keep(
     checkpoint: Path,
     fingerprint: str,
     module: Autoencoder,
-    optimiser: torch.optim.Optimizer,
+    optimiser: torch.optim.Optimizer | None,
     state: Progress,
 ) -> None:
-    """Write all that a later run needs to go on from here."""
+    """Write all that a later run needs to go on from here; in the end that is no optimiser."""
     tensors = {f"module.{name}": tensor for name, tensor in module.state_dict().items()}
-    for index, moments in optimiser.state_dict()["state"].items():
+    for index, moments in (optimiser.state_dict()["state"] if optimiser else {}).items():
         tensors |= {f"optimiser.{index}.{name}": tensor for name, tensor in moments.items()}
     write_tensors(
         checkpoint, tensors, {"fingerprint": fingerprint, "state": json.dumps(asdict(state))}
