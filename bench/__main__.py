@@ -24,7 +24,8 @@ HERE = Path(__file__).resolve().parent
 RUNNERS = HERE / "runners"
 TESTS = HERE.parent / "tests"
 TRAINING, BAYES_FACTOR = "training", "bayes_factor"
-PEERS = ("scvega", "linear_scvi")
+# Other packages, each with the file of packages of its environment; None is the project's own.
+PEERS = {"scvega": RUNNERS / "scvega.txt", "linear_scvi": None}
 
 NOT_COMPARABLE = {
     "authors' loop": "A plain loop of the same arithmetic: the published code is in no registry.",
@@ -42,7 +43,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=6, help="the first is dropped")
     parser.add_argument(
         "--peers", type=lambda text: text.split(), default=list(PEERS),
-        help="other packages, installed from PyPI in environments of their own",
+        help="other packages; scvega is installed from PyPI in an environment of its own",
     )  # fmt: skip
     parser.add_argument("--environments", type=Path, default=Path(".venv-bench"))
     parser.add_argument("--out", type=Path, default=Path("results/bench"))
@@ -63,8 +64,11 @@ def main() -> None:
 def run(options: argparse.Namespace, size: Size, folder: Path, log: IO) -> None:
     """All benchmarks, one after the other."""
     pythons = {
-        peer: environment(options.environments.absolute() / peer, RUNNERS / f"{peer}.txt", log)
-        for peer in options.peers
+        peer: environment(options.environments.absolute() / peer, requirements, log)
+        if requirements
+        else Path(sys.executable)
+        for peer, requirements in PEERS.items()
+        if peer in options.peers
     }
     print("simulating cells", flush=True)
     adata = simulated(size)

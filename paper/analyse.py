@@ -45,10 +45,7 @@ def latent_space(
     UMAP (15 neighbours, min_dist 0.5, seed 42) or `obsm["X_tsne"]` its t-SNE, and in `var` the
     number of genes of each set as published (`n_genes`) and among the model's (`n_genes_in_data`).
     """
-    import scanpy as sc
-    from sklearn.manifold import TSNE
-
-    mean, variance = model.posterior(adata)
+    latent = encoded(model, adata)
     known = set(model.genes)
     sizes = {
         gmv: (len(gene_sets[gmv]), len(known.intersection(gene_sets[gmv])))
@@ -56,24 +53,38 @@ def latent_space(
         else (len(model.genes), len(model.genes))
         for gmv in model.gmvs
     }
-    latent = AnnData(
+    latent.var = pd.DataFrame.from_dict(
+        sizes, orient="index", columns=["n_genes", "n_genes_in_data"]
+    ).rename_axis("gmv")
+    embed(latent, embedding, tsne_learning_rate)
+    return latent
+
+
+def encoded(model: "VEGA", adata: AnnData) -> AnnData:
+    """Cells x GMVs: `X` the posterior mean, `layers["variance"]` its variance."""
+    mean, variance = model.posterior(adata)
+    return AnnData(
         mean,
         obs=adata.obs.copy(),
-        var=pd.DataFrame.from_dict(
-            sizes, orient="index", columns=["n_genes", "n_genes_in_data"]
-        ).rename_axis("gmv"),
+        var=pd.DataFrame(index=pd.Index(model.gmvs, name="gmv")),
         layers={"variance": variance},
         uns={"provenance": adata.uns["provenance"]},
     )
+
+
+def embed(latent: AnnData, embedding: str, tsne_learning_rate: float | None = None) -> None:
+    """Add `obsm["X_umap"]` or `obsm["X_tsne"]`, or with `none` neither."""
+    import scanpy as sc
+    from sklearn.manifold import TSNE
+
     if embedding == "umap":
-        embedded = AnnData(mean)
+        embedded = AnnData(latent.X)
         sc.pp.neighbors(embedded, n_neighbors=15, use_rep="X", random_state=42)
         sc.tl.umap(embedded, min_dist=0.5, random_state=42)
         latent.obsm["X_umap"] = embedded.obsm["X_umap"]
     elif embedding == "tsne":
         tsne = TSNE(learning_rate=tsne_learning_rate or "auto", random_state=42)
-        latent.obsm["X_tsne"] = tsne.fit_transform(mean)
-    return latent
+        latent.obsm["X_tsne"] = tsne.fit_transform(latent.X)
 
 
 def groups(obs: pd.DataFrame, questions: Questions) -> Iterator[tuple[str, str, str, np.ndarray]]:

@@ -25,13 +25,14 @@ TABLES: dict[str, tuple[type[BaseModel], str]] = {
     "config.yaml": (config.Settings, "The switches of a run."),
     "studies.yaml": (config.Study, "One entry per study, by name."),
     "models.yaml": (config.ModelConfig, "One entry per model, by name."),
+    "peers.yaml": (config.Peer, "One entry per other method beside VEGA, by name."),
     "figures.yaml": (config.FigureConfig, "One entry per figure, by name."),
     "files.tsv": (config.File, "One row per raw file."),
     "simulations.yaml": (config.Simulations, "What simulated studies are made of."),
 }
 HEAD = """# Configuration
 
-Written by `make config` from the classes of `paper/config.py`; edit those, not this page.
+Written by `make config` from the classes of `paper/config/`; edit those, not this page.
 
 A wrong entry stops a run before it starts, with one line that names the file and the entry.
 Settings can also be given on the command line: `snakemake --config studies=kang seeds="[1, 2, 3]"`.

@@ -172,10 +172,25 @@ def highly_variable(adata: ad.AnnData, n: int) -> ad.AnnData:
             "highly_variable: only %d genes, fewer than the %d asked: all kept", adata.n_vars, n
         )
         return adata
-    # scanpy takes every gene that ties with the last one; the first of them make it exactly n.
     found = sc.pp.highly_variable_genes(adata, n_top_genes=n, flavor="seurat", inplace=False)
-    dispersion = found["dispersions_norm"].fillna(-np.inf).to_numpy()
-    return adata[:, np.sort(np.argsort(-dispersion, kind="stable")[:n])].copy()
+    return _most(adata, found["dispersions_norm"], n)
+
+
+@_step(lambda n: f"{n:,} most variable genes, by their counts")
+def highly_variable_counts(adata: ad.AnnData, n: int) -> ad.AnnData:
+    """The `n` genes of highest standardised variance of counts (flavor `seurat_v3`)."""
+    if adata.n_vars <= n:
+        log.info("highly_variable_counts: only %d genes, fewer than %d: all kept", adata.n_vars, n)
+        return adata
+    counts = ad.AnnData(_counts(adata), var=adata.var[[]])
+    found = sc.pp.highly_variable_genes(counts, n_top_genes=n, flavor="seurat_v3", inplace=False)
+    return _most(adata, found["variances_norm"], n)
+
+
+def _most(adata: ad.AnnData, variability: pd.Series, n: int) -> ad.AnnData:
+    """Exactly the `n` most variable genes, in their own order: of genes that tie, the first."""
+    order = np.argsort(-variability.fillna(-np.inf).to_numpy(), kind="stable")
+    return adata[:, np.sort(order[:n])].copy()
 
 
 @_step(lambda _: "log-normalised by the authors")

@@ -1,10 +1,10 @@
-"""Training a model of `config/models.yaml` on a preprocessed study."""
+"""Training the models of an entry of `config/models.yaml` on a preprocessed study."""
 
 import logging
 import shutil
 import sys
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import torch
 from anndata import AnnData
+from tqdm.auto import tqdm
 
 from paper.errors import InputError
 from vega import VEGA, read_gmt
@@ -22,11 +23,15 @@ log = logging.getLogger(__name__)
 
 CHECKPOINT = Path("checkpoint", "state.safetensors")  # a folder of its own, gone in the end
 ARCHITECTURE = (
-    "extra_nodes", "n_hidden", "n_layers", "dropout", "latent_dropout", "beta", "positive",
+    "extra_nodes", "encoder", "decoder", "likelihood", "layer", "n_hidden", "n_layers", "dropout",
+    "latent_dropout", "beta", "positive", "bias", "penalty", "penalty_step",
 )  # fmt: skip
 TRAINING = (
-    "learning_rate", "weight_decay", "batch_size", "max_epochs", "patience", "train_share",
+    "learning_rate", "weight_decay", "adam_epsilon", "batch_size", "drop_last", "mean_loss",
+    "kl_warm_up", "max_epochs", "patience", "train_share",
 )  # fmt: skip
+SPLIT_SEED = 0  # of cross-validation
+RUNS = 1000  # seeds from one run of a model to the next
 
 
 def train_models(
@@ -38,9 +43,14 @@ def train_models(
     device: str,
     given_gpu: bool,
     require_gpu: bool,
+    threads: int,
     **options: Any,
 ) -> None:
-    """Train the model of each folder: one after the other, or on a GPU some side by side.
+    """Train the model of each folder, several side by side.
+
+    The state of each stays beside it until all are finished: a run that was broken off takes up
+    the finished ones at once and goes on within the others, even where what it had written of
+    them was removed.
 
     Parameters
     ----------
@@ -49,9 +59,12 @@ def train_models(
     configs
         By the folder of each model, the settings of `config.ModelConfig` that bear on training.
     models_per_gpu
-        How many at a time.
+        How many at a time on a GPU. On a CPU they are as many as there are threads, which takes
+        less time than one after the other with all threads each (docs/performance.md).
     device, given_gpu, require_gpu
         See `choose_device`.
+    threads
+        Of the CPU, for all together.
     **options
         Of `train_model`.
 
@@ -64,14 +77,23 @@ def train_models(
         target = choose_device(device, given_gpu, require_gpu)
     except ValueError as error:
         raise InputError(str(error)) from None
-    train_one = partial(train_model, adata, gmt, device=target, **options)
-    if target != "cuda":
-        for folder, config in configs.items():
-            train_one(folder, config)
-        return
-    with ThreadPoolExecutor(models_per_gpu, thread_name_prefix="training") as pool:
-        for training in [pool.submit(train_one, *job) for job in configs.items()]:
-            training.result()
+    at_once = min(len(configs), threads if target == "cpu" else models_per_gpu)
+    options |= {"device": target, "threads": max(1, threads // at_once)}
+    train_one = partial(train_model, adata, gmt, progress=len(configs) == 1, **options)
+    bar = tqdm(
+        total=len(configs), unit="model", disable=not (len(configs) > 1 and sys.stderr.isatty())
+    )
+    with bar, ThreadPoolExecutor(at_once, thread_name_prefix="training") as pool:
+        trainings = [pool.submit(train_one, *job) for job in configs.items()]
+        try:
+            for training in as_completed(trainings):
+                training.result()
+                bar.update()
+        except BaseException:
+            pool.shutdown(cancel_futures=True)  # those that have not begun
+            raise
+    for folder in configs:
+        shutil.rmtree(folder / CHECKPOINT.parent)
 
 
 def train_model(
@@ -84,6 +106,7 @@ def train_model(
     device: str = "cpu",
     precision: str = "auto",
     threads: int = 1,
+    progress: bool = True,
 ) -> VEGA:
     """Train a model as its entry of the configuration says, and save it.
 
@@ -94,15 +117,17 @@ def train_model(
     gmt
         The gene set collection.
     folder
-        Where the model goes, and its checkpoint until it is finished.
+        Where the model goes, with its checkpoint.
     config
         The settings of `config.ModelConfig` that bear on training.
     seed
-        Of the initial weights and of the training.
+        Of the initial weights and of the training, of the first run.
     device, precision
         Where and how to compute, see `vega.VEGA.fit`.
     threads
         Of the CPU.
+    progress
+        Whether to show a bar of the epochs, where there is a terminal.
 
     Raises
     ------
@@ -114,11 +139,12 @@ def train_model(
     adata = adata[learnt_from(adata.obs, config["cells"], config["leave_out"])]
     try:
         batches = _batches(adata, config["batch_key"])
+        gene_sets = read_gmt(gmt, config["min_genes"], config["max_genes"])
         model = VEGA(
             adata.var_names,
-            read_gmt(gmt, config["min_genes"], config["max_genes"]),
+            without_genes(gene_sets, config["remove_genes"]),
             batches=batches,
-            seed=seed,
+            seed=seed + RUNS * (config["run"] - 1),
             **{key: config[key] for key in ARCHITECTURE},
         )
         name = folder.parent.name
@@ -126,10 +152,11 @@ def train_model(
         history = model.fit(
             adata,
             batch_key=config["batch_key"],
+            validation=fold_of(adata.obs, config["folds"], config["fold"]),
             device=device,
             precision=precision,
             checkpoint=folder / CHECKPOINT,
-            progress=sys.stderr.isatty(),
+            progress=progress and sys.stderr.isatty(),
             log=lambda line: log.info("%s: %s", name, line),
             **{key: config[key] for key in TRAINING},
         )
@@ -143,8 +170,58 @@ def train_model(
         history.iloc[-1].to_dict(),
     )
     model.save(folder)
-    shutil.rmtree(folder / CHECKPOINT.parent)
     return model
+
+
+def without_genes(
+    gene_sets: dict[str, list[str]], removed: dict[str, list[str]]
+) -> dict[str, list[str]]:
+    """The gene sets without some of their genes, given by set.
+
+    Raises
+    ------
+    InputError
+        If there is no such set, or none of the genes is in it.
+    """
+    changed = dict(gene_sets)
+    for name, genes in removed.items():
+        if name not in gene_sets:
+            raise InputError(f"config/models.yaml: remove_genes: no gene set {name}")
+        changed[name] = [gene for gene in gene_sets[name] if gene not in genes]
+        if changed[name] == gene_sets[name]:
+            raise InputError(
+                f"config/models.yaml: remove_genes: {name} has none of {', '.join(genes)}"
+            )
+    return changed
+
+
+def fold_of(obs: pd.DataFrame, folds: dict[str, Any] | None, fold: int) -> np.ndarray | None:
+    """Which cells validate in a fold (from 1) of a stratified cross-validation; None without one.
+
+    The parts are the same for every seed.
+
+    Raises
+    ------
+    InputError
+        If the data lack the column, or there are fewer folds.
+    """
+    if folds is None:
+        return None
+    from sklearn.model_selection import StratifiedKFold
+
+    if folds["column"] not in obs:
+        raise InputError(
+            f"config/models.yaml: folds: the study has no column {folds['column']}; "
+            f"it has {', '.join(obs)}"
+        )
+    if fold > folds["n"]:
+        raise InputError(f"config/models.yaml: fold {fold} of {folds['n']}")
+    parts = StratifiedKFold(folds["n"], shuffle=True, random_state=SPLIT_SEED)
+    labels = obs[folds["column"]].astype(str)
+    _, rows = list(parts.split(labels, labels))[fold - 1]
+    validation = np.zeros(len(obs), dtype=bool)
+    validation[rows] = True
+    return validation
 
 
 def learnt_from(

@@ -20,6 +20,8 @@ rule embed:
         latent=f"{RUN}/models/{{model}}/seed{{seed}}/latent.h5ad",
     log:
         f"{LOGS}/embed/{{model}}_seed{{seed}}.log",
+    wildcard_constraints:
+        model="(?!(" + "|".join(CONFIG.peers) + ")/)[^/]+",
     conda:
         "../envs/vega.yaml"
     threads: 2
@@ -70,6 +72,195 @@ rule gsea:
         questions=lambda wildcards: CONFIG.model(wildcards.model).questions(),
     script:
         "../scripts/analyse/gsea.py"
+
+
+# Of every model or other method that is asked for them, all seeds in one table.
+rule silhouettes:
+    input:
+        latents=expand(
+            f"{RUN}/models/{{{{name}}}}/seed{{seed}}/latent.h5ad", seed=SETTINGS.seeds
+        ),
+        sources=["paper/families.py"],
+    output:
+        table=f"{RUN}/tables/{{name}}_silhouettes.tsv",
+    log:
+        f"{LOGS}/silhouettes/{{name}}.log",
+    conda:
+        "../envs/vega.yaml"
+    threads: 2
+    resources:
+        mem_mb=8000,
+    params:
+        seeds=SETTINGS.seeds,
+        silhouettes=lambda w: CONFIG.latent(w.name).model_dump()["silhouettes"],
+    script:
+        "../scripts/analyse/silhouettes.py"
+
+
+def family_files(wildcards, names=("weights.safetensors", "model.json", "history.tsv")):
+    """Files of all models of a family, of all seeds."""
+    return expand(
+        f"{RUN}/models/{{model}}/seed{{seed}}/{{file}}",
+        model=CONFIG.members(wildcards.family),
+        seed=SETTINGS.seeds,
+        file=names,
+    )
+
+
+def family_models(wildcards):
+    """The models of a family as `paper.families.Trained` takes them, but for the seed."""
+    return {
+        name: {
+            "by": member.by,
+            "folder": f"{RUN}/models/{name}",
+            "removed": member.config.remove_genes,
+        }
+        for name, member in CONFIG.families[wildcards.family].items()
+    }
+
+
+# What the models of a family come to beside each other. All of them in one job.
+rule family:
+    input:
+        data=lambda w: f"{RUN}/data/{CONFIG.models[w.family].study}.h5ad",
+        models=family_files,
+        sources=["paper/families.py", "vega/metrics.py"],
+    output:
+        table=f"{RUN}/tables/{{family}}_members.tsv",
+    log:
+        f"{LOGS}/families/{{family}}.log",
+    conda:
+        "../envs/vega.yaml"
+    threads: 4
+    resources:
+        mem_mb=8000,
+        runtime=120,
+    params:
+        models=family_models,
+        seeds=SETTINGS.seeds,
+        silhouettes=lambda w: CONFIG.models[w.family].model_dump()["silhouettes"],
+    script:
+        "../scripts/analyse/family.py"
+
+
+rule weights:
+    input:
+        models=family_files,
+        sources=["paper/families.py"],
+    output:
+        table=f"{RUN}/tables/{{family}}_weights.tsv",
+    log:
+        f"{LOGS}/weights/{{family}}.log",
+    conda:
+        "../envs/vega.yaml"
+    resources:
+        mem_mb=4000,
+    params:
+        models=family_models,
+        seeds=SETTINGS.seeds,
+        weights_of=lambda w: CONFIG.models[w.family].weights_of,
+    script:
+        "../scripts/analyse/weights.py"
+
+
+# Tables that a run has whatever its figures, so that claims find them.
+SILHOUETTES = [
+    f"{RUN}/tables/{name}_silhouettes.tsv"
+    for name in (*CONFIG.selected_entries, *CONFIG.selected_peers)
+    if CONFIG.entry(name).silhouettes and not CONFIG.is_family(name)
+]
+FAMILIES = [
+    f"{RUN}/tables/{name}_members.tsv"
+    for name in CONFIG.entries_asking("silhouettes")
+    if CONFIG.is_family(name)
+]
+WEIGHTS = [
+    f"{RUN}/tables/{name}_weights.tsv" for name in CONFIG.entries_asking("weights_of")
+]
+TIMES = [
+    f"{RUN}/tables/time_per_epoch.tsv"
+    for name in CONFIG.selected_peers
+    if name == "kang_intercode"
+]
+
+
+# VEGA and the regularised autoencoder take turns (Fig. S9b). Alone, as far as that can be said
+# here: other jobs beside it slow both.
+rule time_per_epoch:
+    input:
+        data=f"{RUN}/data/kang.h5ad",
+        gene_sets=f"{RUN}/raw/gene_sets/reactomes.gmt",
+        sources=[*VEGA_SOURCES, "paper/peers/timing.py"],
+    output:
+        table=f"{RUN}/tables/time_per_epoch.tsv",
+    log:
+        f"{LOGS}/time_per_epoch.log",
+    conda:
+        "../envs/vega.yaml"
+    threads: 8
+    resources:
+        mem_mb=8000,
+    params:
+        training={
+            name: value
+            for name, value in CONFIG.models["kang_all_cells"]
+            .training_settings(SETTINGS.fidelity, SETTINGS.training)
+            .items()
+            if name in ("n_hidden", "batch_size", "learning_rate")
+        },
+        seed=SEED,
+    script:
+        "../scripts/analyse/time_per_epoch.py"
+
+
+# How well what was planted in simulated cells comes back, by VEGA and by others.
+rule planted_truth:
+    input:
+        data=expand(f"{RUN}/data/{{study}}.h5ad", study=CONFIG.judged),
+        truth=[
+            f"{RUN}/tables/{CONFIG.raw_folder(study)}_truth.tsv"
+            for study in CONFIG.judged
+        ],
+        gene_sets=[
+            f"{RUN}/raw/gene_sets/{CONFIG.model(next(iter(models.values()))).gene_sets}"
+            for models in CONFIG.judged.values()
+        ],
+        models=[
+            f"{RUN}/models/{model}/seed{SEED}/{file}"
+            for models in CONFIG.judged.values()
+            for model in models.values()
+            for file in ("weights.safetensors", "model.json")
+        ],
+        sources=[
+            "paper/recovery.py",
+            "vega/all_pairs.py",
+            "vega/differential.py",
+            *sorted(map(str, Path("paper/peers").glob("*.py"))),
+        ],
+    output:
+        comparisons=f"{RUN}/tables/recovery_comparisons.tsv",
+        activity=f"{RUN}/tables/recovery_activity.tsv",
+    log:
+        f"{LOGS}/planted_truth.log",
+    conda:
+        "../envs/vega.yaml"
+    threads: 4
+    resources:
+        mem_mb=8000,
+    params:
+        studies={
+            study: {
+                "models": {
+                    name: f"{RUN}/models/{model}/seed{SEED}"
+                    for name, model in models.items()
+                },
+                "questions": CONFIG.model(next(iter(models.values()))).questions(),
+            }
+            for study, models in CONFIG.judged.items()
+        },
+        seed=SEED,
+    script:
+        "../scripts/analyse/planted_truth.py"
 
 
 # One rule per table, since each has a caption of its own.

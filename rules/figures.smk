@@ -39,6 +39,12 @@ for figure, entry in CONFIG.figures.items():
             **results_of(shown),
             tables=[f"{RUN}/tables/{table}.tsv" for table in entry.tables],
             expression=[f"{RUN}/data/{study}.h5ad" for study in entry.expression],
+            # A figure of tables alone has to know where their cells are from.
+            cells=[
+                f"{RUN}/data/{study}.h5ad"
+                for study in entry.studies
+                if not entry.models
+            ],
             sources=[f"paper/figures/{figure}.py", *FIGURE_SOURCES],
         output:
             panels=expand(
@@ -67,7 +73,7 @@ for figure, entry in CONFIG.figures.items():
             entry=entry.model_dump(),
             models=shown,
             studies=[
-                CONFIG.studies[CONFIG.model(m).study].model_dump(exclude_unset=True)
+                CONFIG.studies[CONFIG.latent(m).study].model_dump(exclude_unset=True)
                 for m in shown
             ],
         script:

@@ -28,7 +28,9 @@ rule claims:
         ],
         latent=expand(
             rules.embed.output.latent,
-            model=filter(CONFIG.is_shown, CONFIG.selected_models),
+            model=filter(
+                CONFIG.is_shown, [*CONFIG.selected_models, *CONFIG.selected_peers]
+            ),
             seed=SETTINGS.seeds,
         ),
         differential=expand(
@@ -41,6 +43,7 @@ rule claims:
             model=filter(CONFIG.asks_gsea, CONFIG.selected_models),
         ),
         out_of_sample=OUT_OF_SAMPLE,
+        tables=[*SILHOUETTES, *FAMILIES, *WEIGHTS, *TIMES],
         sources=sorted(map(str, Path("paper/claims").glob("*.py"))),
     output:
         table=f"{RUN}/claims.tsv",

@@ -1,13 +1,14 @@
 # in:  results/<run>/data/<study>.h5ad, results/<run>/raw/gene_sets/<collection>.gmt
-# out: results/<run>/models/<model>/seed<N>/{weights.safetensors,model.json,history.tsv}
+# out: results/<run>/models/<model>/seed<N>/{weights.safetensors,model.json,history.tsv}, and of
+#      other methods models/<name>/seed<N>/{latent.h5ad,method.json}
 
 MODEL_FILES = ["weights.safetensors", "model.json", "history.tsv"]
 
 
 # One rule per entry of models.yaml: the members of a family train in one job, since starting a
-# job costs as long as training a small model. The state of an unfinished training is kept beside
-# these files, and is no output of the rule, so that Snakemake leaves it where it is when a run
-# breaks off.
+# job costs as long as training a small model. The state of each training, also of a finished one,
+# is kept beside these files until the job ends, and is no output of the rule, so that Snakemake
+# leaves it where it is when a run breaks off.
 for name, entry in CONFIG.models.items():
 
     rule:
@@ -39,11 +40,11 @@ for name, entry in CONFIG.models.items():
                 member: f"{RUN}/models/{member}/seed{wildcards.seed}"
                 for member in members
             },
-            configs={
-                member: CONFIG.model(member).training_settings(
+            configs=lambda wildcards, members=CONFIG.families[name]: {
+                member: entry.config.training_settings(
                     SETTINGS.fidelity, SETTINGS.training
                 )
-                for member in CONFIG.members(name)
+                for member, entry in members.items()
             },
             device=SETTINGS.device,
             precision=SETTINGS.precision,
@@ -51,3 +52,35 @@ for name, entry in CONFIG.models.items():
             require_gpu=SETTINGS.require_gpu,
         script:
             "../scripts/train/train.py"
+
+
+# Other methods beside VEGA: each gives its latent space at once.
+rule peer:
+    input:
+        data=lambda w: f"{RUN}/data/{CONFIG.peers[w.peer].study}.h5ad",
+        gene_sets=lambda w: f"{RUN}/raw/gene_sets/{CONFIG.peers[w.peer].gene_sets}",
+        epochs_of=lambda w: [
+            f"{RUN}/models/{model}/seed{w.seed}/model.json"
+            for model in filter(None, [CONFIG.peers[w.peer].epochs_of])
+        ],
+        sources=sorted(map(str, Path("paper/peers").glob("*.py"))),
+    output:
+        latent=f"{RUN}/models/{{peer}}/seed{{seed}}/latent.h5ad",
+        facts=f"{RUN}/models/{{peer}}/seed{{seed}}/method.json",
+    log:
+        f"{LOGS}/peer/{{peer}}_seed{{seed}}.log",
+    benchmark:
+        f"{LOGS}/peer/{{peer}}_seed{{seed}}.benchmark.tsv"
+    wildcard_constraints:
+        peer="|".join(CONFIG.peers),
+    conda:
+        "../envs/vega.yaml"
+    threads: 4
+    resources:
+        mem_mb=lambda wildcards, attempt: 12000 * attempt,
+        runtime=lambda wildcards, attempt: 240 * attempt,
+    params:
+        entry=lambda w: CONFIG.peers[w.peer].model_dump(exclude={"silhouettes"}),
+        instead=SETTINGS.training,
+    script:
+        "../scripts/train/peer.py"

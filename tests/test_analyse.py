@@ -5,11 +5,9 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
-import torch
 from anndata import AnnData
 from conftest import ROOT
 
-import paper.train
 from paper.analyse import (
     differential_tables,
     groups,
@@ -20,7 +18,7 @@ from paper.analyse import (
 )
 from paper.errors import InputError
 from paper.tables import read_table, write_table
-from paper.train import choose_device, train_model, train_models
+from paper.train import choose_device, train_model
 
 QUESTIONS = {
     "contrasts": {
@@ -221,8 +219,8 @@ def test_train_model_follows_its_entry_and_leaves_a_whole_folder(tmp_path):
     assert described["architecture"]["n_layers"] == 1
     assert described["architecture"]["positive"] is False
     assert described["losses"]["epochs"] == 3
-    left = {path.name for path in (tmp_path / "m").iterdir()}
-    assert left == {"weights.safetensors", "model.json", "history.tsv"}
+    left = {path.name for path in (tmp_path / "m").rglob("*") if path.is_file()}
+    assert left == {"weights.safetensors", "model.json", "history.tsv", "state.safetensors"}
     with pytest.raises(InputError, match="batch_key: the study has no column lane; it has run"):
         train_model(data, gmt, tmp_path / "n", {**entry, "batch_key": "lane"}, seed=1)
     gmt.write_text("OTHER\t-\tx1\tx2\n")
@@ -230,59 +228,13 @@ def test_train_model_follows_its_entry_and_leaves_a_whole_folder(tmp_path):
         train_model(data, gmt, tmp_path / "n", {**entry, "batch_key": None}, seed=1)
 
 
-def small_jobs(tmp_path):
-    """Cells, gene sets, and three models of them that differ in what they learn from."""
-    from paper.config import ModelConfig
-
-    rng = np.random.default_rng(0)
-    data = AnnData(
-        rng.poisson(1.0, (90, 40)).astype(np.float32),
-        obs=pd.DataFrame({"kind": np.tile(list("abc"), 30)}, index=[str(i) for i in range(90)]),
-        var=pd.DataFrame(index=[f"g{i}" for i in range(40)]),
-    )
-    gmt = tmp_path / "sets.gmt"
-    gmt.write_text("A\t-\tg1\tg2\tg9\nB\t-\t" + "\t".join(f"g{i}" for i in range(9)) + "\n")
-    entry = ModelConfig(study="x", gene_sets="sets.gmt", n_hidden=24, max_epochs=12, batch_size=10)
-    configs = {kind: {**entry.training_settings(), "leave_out": {"kind": [kind]}} for kind in "abc"}
-    return data, gmt, configs
-
-
-ON = {"models_per_gpu": 3, "device": "auto", "given_gpu": False, "require_gpu": False, "seed": 2}
-
-
-def test_models_side_by_side_are_those_that_train_alone(tmp_path, monkeypatch):
-    """In threads of one process, where torch's own generator would be everybody's."""
-    data, gmt, configs = small_jobs(tmp_path)
-    weights, train_one = {}, paper.train.train_model
-    for way in ("alone", "side by side"):
-        if way == "side by side":
-            monkeypatch.setattr("paper.train.choose_device", lambda *_: "cuda")
-            monkeypatch.setattr(
-                "paper.train.train_model", lambda *job, device, **o: train_one(*job, **o)
-            )
-        folders = {tmp_path / way / kind: config for kind, config in configs.items()}
-        train_models(data, gmt, folders, **ON)
-        weights[way] = [(f / "weights.safetensors").read_bytes() for f in folders]
-    assert weights["alone"] == weights["side by side"]
-    assert len(set(weights["alone"])) == 3
-
-
-def test_a_device_that_is_not_there_is_named(tmp_path):
-    if torch.cuda.is_available():
-        pytest.skip("this machine has a GPU")
-    data, gmt, configs = small_jobs(tmp_path)
-    jobs = {tmp_path / "m": configs["a"]}
-    with pytest.raises(InputError, match="device 'cuda' is not there; use auto or cpu"):
-        train_models(data, gmt, jobs, **{**ON, "device": "cuda", "given_gpu": True})
-    assert not (tmp_path / "m").exists()
-
-
 def test_every_trained_setting_of_the_configuration_reaches_the_model():
     """A new setting that nobody passes on would be silently ignored."""
     from paper.config import ModelConfig
     from paper.train import ARCHITECTURE, TRAINING
 
-    known = {*ARCHITECTURE, *TRAINING, "min_genes", "max_genes", "batch_key", "cells", "leave_out"}
+    cells = {"batch_key", "cells", "leave_out", "folds", "fold", "run"}
+    known = {*ARCHITECTURE, *TRAINING, *cells, "min_genes", "max_genes", "remove_genes"}
     entry = ModelConfig(study="x", gene_sets="y")
     assert set(entry.training_settings()) == known
     assert (ROOT / "config" / "models.yaml").exists()

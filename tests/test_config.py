@@ -27,7 +27,9 @@ def test_the_shipped_configuration_is_valid_and_complete():
     config = load(yaml.safe_load((ROOT / "config" / "config.yaml").read_text()), ROOT / "config")
     assert config.selected_studies == list(config.studies)
     assert next(iter(config.studies)) == "kang" and "mixseq_brd3379" in config.studies
-    assert config.selected_figures == list(config.figures)
+    # Only simulated cells have a truth to be held against.
+    assert [f for f in config.figures if f not in config.selected_figures] == ["recovery"]
+    assert len(config.selected_figures) == 4 + 12
     assert ("kang", "GSM2560249_2.2.mtx.gz") in config.raw_files
     assert {f for s, f in config.raw_files if s == "gene_sets"} == {
         "reactomes.gmt", "hallmarks.gmt", "gbm_aracne.gmt", "reactomes_organoid_ct.gmt",
@@ -36,7 +38,10 @@ def test_the_shipped_configuration_is_valid_and_complete():
 
 def test_a_study_left_out_leaves_out_its_figures_only():
     config = load({"studies": "kang zheng"}, ROOT / "config")
-    assert set(config.selected_figures) == {"fig1", "fig4", "sfig4", "sfig5"}
+    assert set(config.selected_figures) == {
+        "fig1", "fig4", "sfig1", "sfig3", "sfig4", "sfig5", "sfig8", "sfig9", "sfig10", "sfig11",
+        "sfig12",
+    }  # fmt: skip
     assert config.left_out["fig3"] == ["field"]
     assert "darmanis" in config.left_out["fig2"]
     # A drug's study is chosen by the name of what they share, too.
@@ -54,6 +59,8 @@ def test_the_kang_model_is_the_published_one():
         corrected=model.corrected,
         contrasts=model.contrasts,
         one_vs_rest="cell_type",
+        silhouettes=model.silhouettes,
+        recovery="VEGA",
     )
     assert (model.dropout, model.latent_dropout, model.beta, model.extra_nodes) == (
         0.5,
@@ -64,6 +71,90 @@ def test_the_kang_model_is_the_published_one():
     assert (model.learning_rate, model.weight_decay, model.batch_size) == (1e-4, 5e-4, 128)
     assert (model.max_epochs, model.patience, model.train_share) == (500, 10, 0.8)
     assert (model.min_genes, model.max_genes, model.n_hidden, model.n_layers) == (0, 5000, 800, 2)
+
+
+# What sets the models of the supplement apart from the Kang model: experiments.md, table of
+# experiments and the rows S1 to S12.
+SUPPLEMENT = {
+    "retina": {
+        "study": "shekhar", "batch_key": "batch", "dropout": 0.2, "latent_dropout": 0,
+        "extra_nodes": 3, "max_epochs": 300, "patience": 20,
+    },
+    "kang_architectures_sparse-sparse_fold-3": {
+        "encoder": "masked", "max_genes": 1000, "beta": 5e-5, "batch_size": 64, "drop_last": True,
+        "patience": 25, "fold": 3,
+    },
+    "kang_architectures_vega_fold-1": {
+        "max_genes": 1000, "beta": 5e-5, "batch_size": 64, "drop_last": True, "patience": 25,
+    },
+    "kang_architectures_sparse-deep_fold-10": {
+        "encoder": "masked_linear", "decoder": "deep", "max_genes": 1000, "beta": 5e-5,
+        "batch_size": 64, "drop_last": True, "patience": 25, "fold": 10,
+    },
+    "kang_architectures_vae_fold-1": {
+        "decoder": "deep", "max_genes": 1000, "beta": 5e-5, "batch_size": 64, "drop_last": True,
+        "patience": 25,
+    },
+    "kang_binary": {"decoder": "binary"},
+    "kang_counts": {
+        "study": "kang_counts", "likelihood": "negative_binomial", "layer": "counts",
+        "positive": False, "bias": False, "n_hidden": 600, "dropout": 0.1, "beta": 1,
+        "kl_warm_up": 400, "mean_loss": True, "weight_decay": 1e-6, "adam_epsilon": 0.01,
+        "max_epochs": 400, "patience": 400,
+    },
+    "kang_all_cells": {"train_share": 1},
+    "kang_soft_penalty-step-soft-threshold_penalty-0-1": {
+        "decoder": "soft", "penalty_step": "soft_threshold", "penalty": 0.1,
+        "remove_genes": {"REACTOME_INTERFERON_ALPHA_BETA_SIGNALING": ["ISG15", "IFIT2", "ISG20"]},
+    },
+    "kang_soft_penalty-step-multiplicative_penalty-1000": {
+        "decoder": "soft", "penalty": 1000,
+        "remove_genes": {"REACTOME_INTERFERON_ALPHA_BETA_SIGNALING": ["ISG15", "IFIT2", "ISG20"]},
+    },
+    "kang_extra_nodes_extra-nodes-64_run-5": {"dropout": 0.2, "extra_nodes": 64, "run": 5},
+    "kang_latent_dropout_latent-dropout-0": {"dropout": 0.2, "latent_dropout": 0},
+    "kang_latent_dropout_latent-dropout-0-5": {"dropout": 0.2},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SUPPLEMENT)
+def test_a_model_of_the_supplement_is_the_published_one(name):
+    config = load({"data": "simulated"}, ROOT / "config")
+    asked = {"contrasts", "one_vs_rest", "silhouettes", "weights_of", "recovery", "embedding"}
+    settings, kang = (
+        config.model(model).model_dump(exclude={*asked, "corrected", "folds"})
+        for model in (name, "kang")
+    )
+    assert {k: v for k, v in settings.items() if v != kang[k]} == SUPPLEMENT[name]
+    folds = config.model(name).folds
+    assert (folds is not None) == ("fold-" in name)
+    assert folds is None or (folds.n, folds.column) == (10, "cell_type")
+
+
+@pytest.mark.parametrize(
+    ("entry", "number"),
+    [("kang_architectures", 40), ("kang_soft", 10), ("kang_extra_nodes", 30),
+     ("kang_latent_dropout", 2), ("kang_holdout", 7), ("kang", 1)],
+)  # fmt: skip
+def test_a_family_has_a_model_for_each_combination(entry, number):
+    config = load({}, ROOT / "config")
+    family = config.families[entry]
+    assert len(family) == number
+    assert len({member.config.model_dump_json() for member in family.values()}) == number
+    for member in family.values():
+        assert member.config.sweep == {} and member.config.variants == {}
+        for setting, value in member.by.items():
+            if setting not in ("variant", "cell_type"):
+                assert getattr(member.config, setting) == value
+    assert config.members(entry) == list(family)
+    assert config.is_family(entry) == (number > 1)
+
+
+def test_models_for_simulated_cells_are_in_no_other_run():
+    public, simulated = (load(s, ROOT / "config") for s in ({}, {"data": "simulated"}))
+    assert set(simulated.selected_entries) - set(public.selected_entries) == {"kang_variants"}
+    assert set(simulated.judged) >= {"kang", "field", "darmanis", "mixseq_trametinib"}
+    assert len(simulated.judged["kang"]) == 7
 
 
 def test_fidelity_chooses_between_code_and_text():
@@ -86,7 +177,7 @@ def test_fidelity_chooses_between_code_and_text():
         ({"seeds": [0]}, "config.yaml: seeds.0: Input should be greater than 0"),
         ({"run": "../x"}, "config.yaml: run: String should match"),
         ({"mirrow": "x"}, "config.yaml: mirrow: Extra inputs are not permitted"),
-        ({"studies": "kong"}, "kong is not in config/studies.yaml; choose from kang, zheng"),
+        ({"studies": "kong"}, "kong is not in config/studies.yaml; choose from kang, kang_counts"),
     ],
 )
 def test_a_wrong_setting_is_one_line(folder, settings, message):
@@ -117,6 +208,26 @@ def test_a_wrong_setting_is_one_line(folder, settings, message):
             "models.yaml",
             lambda c: c["kang"].update(corrected={"rate": 1}),
             "models.yaml: kang.corrected.rate: Extra inputs are not permitted",
+        ),
+        (
+            "models.yaml",
+            lambda c: c["kang_soft"]["sweep"].update(penalty=[1, -1]),
+            r"models.yaml: kang_soft.sweep.penalty: Input should be greater than or equal to 0",
+        ),
+        (
+            "models.yaml",
+            lambda c: c["kang_architectures"]["variants"].update(thin={"encoder": "thin"}),
+            "models.yaml: kang_architectures.variants.thin.encoder: Input should be 'deep'",
+        ),
+        (
+            "peers.yaml",
+            lambda c: c["kang_intercode"].update(epochs_of="kong"),
+            "peers.yaml: kang_intercode.epochs_of 'kong' is not among kang, ",
+        ),
+        (
+            "peers.yaml",
+            lambda c: c.update(kang=c["kang_intercode"]),
+            "peers.yaml: kang is the name of a model too",
         ),
         (
             "studies.yaml",

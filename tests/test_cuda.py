@@ -32,12 +32,21 @@ def test_a_gpu_learns_what_the_cpu_learns(cells_with_programmes):
 
 
 @needs_gpu
-def test_a_recorded_step_is_the_step(cells_with_programmes, monkeypatch):
+@pytest.mark.parametrize(
+    "parts",
+    [
+        {}, {"encoder": "masked"}, {"encoder": "masked_linear", "decoder": "deep"},
+        {"decoder": "binary"}, {"decoder": "soft"},
+        {"likelihood": "negative_binomial", "positive": False, "bias": False},
+    ],
+)  # fmt: skip
+def test_a_recorded_step_is_the_step(cells_with_programmes, monkeypatch, parts):
     """Without draws, replayed and called one by one end up with the same weights."""
     cells, gene_sets = cells_with_programmes(700, 200, 20, 0.05)
-    recorded = losses_on("cuda", cells, gene_sets, dropout=0, latent_dropout=0)
+    options = {"dropout": 0, "latent_dropout": 0, **parts}
+    recorded = losses_on("cuda", cells, gene_sets, **options)
     monkeypatch.setattr(vega.cuda, "WARM_UP", 10**9)
-    one_by_one = losses_on("cuda", cells, gene_sets, dropout=0, latent_dropout=0)
+    one_by_one = losses_on("cuda", cells, gene_sets, **options)
     np.testing.assert_allclose(recorded, one_by_one, rtol=0.02)
 
 
@@ -74,7 +83,7 @@ def test_models_side_by_side_on_a_gpu_are_those_that_train_alone(cells_with_prog
         folders = {tmp_path / str(at_once) / name: config for name in "abc"}
         paper.train.train_models(
             cells, gmt, folders, models_per_gpu=at_once, device="cuda", given_gpu=True,
-            require_gpu=True, seed=2,
+            require_gpu=True, threads=1, seed=2,
         )  # fmt: skip
         weights[at_once] = [vega.load(f).weights() for f in folders]
     for alone, beside in zip(weights[1], weights[3], strict=True):

@@ -18,6 +18,18 @@ def auc(activity: ArrayLike, positive: ArrayLike) -> float:
     return float(roc_auc_score(np.asarray(positive), np.asarray(activity)))
 
 
+def accuracy(activity: ArrayLike, labels: ArrayLike) -> float:
+    """Share of cells whose label a logistic regression on one activity gets right, in sample.
+
+    scikit-learn's own settings, random state 42 (paper, Fig. S9). Where all activities are the
+    same, this is the share of the most frequent label.
+    """
+    from sklearn.linear_model import LogisticRegression
+
+    x, y = np.asarray(activity).reshape(-1, 1), np.asarray(labels)
+    return float(LogisticRegression(random_state=42).fit(x, y).score(x, y))
+
+
 def r2_of_means(real: ArrayLike, decoded: ArrayLike) -> float:
     """Squared Pearson correlation of the genes' means over cells (paper, Fig. 4c and f).
 

@@ -1,5 +1,6 @@
 """The VEGA model, as one uses it: gene sets in, GMV activities out."""
 
+import math
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, fields, replace
@@ -22,6 +23,8 @@ from vega.epochs import as_input, resolve_precision
 from vega.gene_sets import gene_mask
 from vega.likelihoods import build_likelihood
 from vega.train import TrainSettings, train
+
+EXTRA_NODE = "UNANNOTATED_"  # begins the names of fully connected latent variables
 
 # torch draws initial weights from its one generator, which threads share.
 _GLOBAL_GENERATOR = threading.Lock()
@@ -109,7 +112,7 @@ class VEGA:
         annotation = np.vstack(
             [gene_mask(gene_sets, genes), np.ones((extra_nodes, len(genes)), dtype=bool)]
         )
-        gmvs = [*gene_sets, *(f"UNANNOTATED_{i + 1}" for i in range(extra_nodes))]
+        gmvs = [*gene_sets, *(f"{EXTRA_NODE}{i + 1}" for i in range(extra_nodes))]
         if (encoder, decoder) == ("deep", "deep"):
             gmvs = [f"LATENT_{i + 1}" for i in range(len(gmvs))]
         architecture = {
@@ -173,7 +176,8 @@ class VEGA:
 
     def describe(self) -> dict[str, Any]:
         """Everything about the model but its weights, as plain data."""
-        losses = self.history.iloc[-1].to_dict() if len(self.history) else {}
+        last = self.history.iloc[-1].to_dict() if len(self.history) else {}
+        losses = {name: None if math.isnan(loss) else loss for name, loss in last.items()}
         return {
             "architecture": self.architecture,
             "training": self.training,

@@ -191,17 +191,22 @@ def train(
                 spent.append(state.validation.spent_by(losses[1]))
             state.stopped = any(spent)
             state.seconds += time.perf_counter() - started
-            bar.set_postfix(train=f"{losses[0]:.1f}", validation=f"{losses[1]:.1f}", refresh=False)
+            bar.set_postfix_str(_shown(losses), refresh=False)
             bar.update()
             if len(state.losses) % checkpoint_every:
                 continue
             if log:
-                log(f"epoch {len(state.losses)}: loss {losses[0]:.2f} / {losses[1]:.2f}")
+                log(f"epoch {len(state.losses)}: {_shown(losses)}")
             if checkpoint:
                 _keep(checkpoint, fingerprint, module, optimiser, state)
     if checkpoint:
         _keep(checkpoint, fingerprint, module, None, state)
     return state
+
+
+def _shown(losses: tuple[float, float]) -> str:
+    """Training and validation loss in words; the latter only where cells validate."""
+    return "loss " + " / ".join(f"{loss:.2f}" for loss in losses if math.isfinite(loss))
 
 
 def _fingerprint(

@@ -1,7 +1,4 @@
-"""Linear scVI of scvi-tools, in its own environment.
-
-Call: `linear_scvi_runner.py FOLDER ROUNDS N_HIDDEN`.
-"""
+"""Linear scVI of scvi-tools: `linear_scvi_runner.py FOLDER ROUNDS N_HIDDEN`."""
 
 import sys
 import warnings

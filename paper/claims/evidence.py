@@ -82,7 +82,9 @@ class Evidence:
     def members(self, study: str) -> list[str]:
         """Studies of the run that a claim means: the study, or all that share its raw files."""
         chosen = self.config.selected_studies
-        return [s for s in chosen if study in (s, self.config.raw_folder(s))]
+        if study in self.config.studies:
+            return [study] if study in chosen else []
+        return [s for s in chosen if study == self.config.raw_folder(s)]
 
     @property
     def simulated(self) -> bool:

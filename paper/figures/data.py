@@ -18,12 +18,14 @@ class FigureData:
     """All that a figure may show.
 
     `models` holds the results of each model by name, `tables` further tables by name, and
-    `expression` the preprocessed cells of studies by name.
+    `expression` the preprocessed cells of studies by name. A figure of tables alone knows of its
+    `cells` where they are from, and how many there are.
     """
 
     models: dict[str, "Results"]
     tables: dict[str, pd.DataFrame] = field(default_factory=dict)
     expression: dict[str, AnnData] = field(default_factory=dict)
+    cells: list[tuple[str, int]] = field(default_factory=list)
 
     def __getitem__(self, model: str) -> "Results":
         """The results of a model."""
@@ -33,12 +35,14 @@ class FigureData:
     def origin(self) -> str:
         """Where the cells are from: the least public of all that is shown."""
         origins = {results.origin for results in self.models.values()}
+        origins |= {origin for origin, _ in self.cells}
         return next((o for o in ("simulated", "mirror subset") if o in origins), "public")
 
     @property
     def n_cells(self) -> int:
         """Cells of the models' studies, each study once."""
-        return sum({id(r.study): r.latent.n_obs for r in self.models.values()}.values())
+        of_models = {id(r.study): r.latent.n_obs for r in self.models.values()}
+        return sum(of_models.values()) + sum(n for _, n in self.cells)
 
 
 @dataclass(frozen=True)
@@ -77,6 +81,7 @@ def read_figure_data(
     latents: Sequence[str],
     tables: Sequence[str],
     expression: Sequence[str] = (),
+    cells: Sequence[str] = (),
 ) -> FigureData:
     """Read what a figure shows.
 
@@ -91,6 +96,8 @@ def read_figure_data(
         those of a model, the others the figure's own.
     expression
         Preprocessed studies, `<study>.h5ad`.
+    cells
+        The same of studies of which nothing but tables is shown.
     """
     found = {Path(path).stem: path for path in tables}
     models = {}
@@ -102,7 +109,14 @@ def read_figure_data(
         models,
         {name: read_table(path) for name, path in found.items()},
         {Path(path).stem: read_h5ad(path) for path in expression},
+        [_origin_of(path) for path in cells],
     )
+
+
+def _origin_of(path: str) -> tuple[str, int]:
+    """Where the cells of a preprocessed study are from, and how many there are."""
+    cells = read_h5ad(path, backed="r")
+    return json.loads(cells.uns["provenance"])["origin"], cells.n_obs
 
 
 def load(

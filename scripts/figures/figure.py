@@ -19,6 +19,7 @@ def main(snakemake):
         latents=inputs.latent,
         tables=[*inputs.differential, *inputs.gsea, *inputs.tables],
         expression=inputs.expression,
+        cells=inputs.cells,
     )
     page = Path(snakemake.output.page)
     write_figure(params.figure, entry.title, entry.panels, data, page.parent)

@@ -1,0 +1,37 @@
+"""Figures (`figures.yaml`) and raw files (`files.tsv`)."""
+
+from typing import Annotated
+
+from pydantic import Field, PositiveInt
+
+from paper.config.base import Model, Name
+
+
+class FigureConfig(Model):
+    """A figure: what it needs and what is on it."""
+
+    title: str = Field(description="Title of the page.")
+    studies: list[Name] = Field(min_length=1, description="Studies without which it is left out.")
+    models: list[Name] = Field(
+        [], description="Models, or other methods, whose latent space and contrasts it shows."
+    )
+    tables: list[str] = Field([], description="Further tables it shows, by name.")
+    expression: list[Name] = Field([], description="Studies whose expression it shows.")
+    panels: list[Name] = Field(min_length=1, description="Panels in the order of the page.")
+    simulated: bool = Field(
+        False, description="Whether it needs cells whose truth is known, and is else left out."
+    )
+
+
+class File(Model):
+    """A raw file (`config/files.tsv`): where it is and what it must be."""
+
+    study: Name = Field(description="Folder of the file: the study, or `gene_sets`.")
+    file: Name = Field(description="Its name.")
+    url: str = Field(pattern=r"^(https?|ftp|doi):", description="Public source.")
+    bytes: PositiveInt | None = Field(None, description="Its size.")
+    md5: Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")] | None = Field(None, description="MD5.")
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = Field(
+        None, description="SHA-256. Without any checksum the file is pinned on first use."
+    )
+    note: str | None = Field(None, description="What to know where the file cannot be had.")

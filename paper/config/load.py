@@ -1,0 +1,195 @@
+"""Reading the configuration, and checking it before anything runs."""
+
+import csv
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from paper.config.base import Model
+from paper.config.figures import FigureConfig, File
+from paper.config.models import ModelConfig, Peer
+from paper.config.run import Config
+from paper.config.settings import Settings
+from paper.config.simulations import Simulations, named_sets, simulated_groups
+from paper.config.studies import Study
+from paper.errors import InputError
+
+FILES = {
+    "studies": (Path("studies.yaml"), Study),
+    "models": (Path("models.yaml"), ModelConfig),
+    "peers": (Path("peers.yaml"), Peer),
+    "figures": (Path("figures.yaml"), FigureConfig),
+}
+
+
+def load(settings: dict[str, Any], folder: Path | str = "config") -> Config:
+    """Check the settings of a run and read the tables beside them.
+
+    Parameters
+    ----------
+    settings
+        What `config.yaml` and the command line say, as Snakemake's `config`.
+    folder
+        Folder of the configuration files.
+
+    Raises
+    ------
+    InputError
+        With one line that names the file, the entry and what is wrong with it.
+    """
+    folder = Path(folder)
+    tables = {
+        key: {
+            name: _checked(kind, entry, folder / file, name)
+            for name, entry in _yaml(folder / file).items()
+        }
+        for key, (file, kind) in FILES.items()
+    }
+    config = Config(
+        settings=_checked(Settings, settings, folder / "config.yaml"),
+        simulations=_checked(
+            Simulations, _yaml(folder / "simulations.yaml"), folder / "simulations.yaml"
+        ),
+        files=_files(folder / "files.tsv"),
+        **tables,
+    )
+    _cross_check(config, folder)
+    _check_simulations(config, folder / "simulations.yaml")
+    if config.settings.data == "authors":
+        studies = {name: study.from_authors() for name, study in config.studies.items()}
+        config = config.model_copy(update={"studies": studies})
+    return config
+
+
+def _cross_check(config: Config, folder: Path) -> None:
+    """Everything that one table says of another must be there."""
+    config.selected_studies  # noqa: B018  (names an unknown study of the settings)
+    for name, study in config.studies.items():
+        for source in (study, study.from_authors()):
+            for file in source.files:
+                config.file(source.raw or name, file)
+        if study.reindexed_to:
+            others = [other for other in config.studies if other != name]
+            _known(study.reindexed_to, others, f"{folder / 'studies.yaml'}: {name}.reindex")
+    for table, entries in (("models", config.models), ("peers", config.peers)):
+        for name, entry in entries.items():
+            if entry.study not in config.studies:
+                raise InputError(
+                    f"{folder / table}.yaml: {name}.study: {entry.study} is not in studies.yaml"
+                )
+            config.file("gene_sets", entry.gene_sets)
+    for name, peer in config.peers.items():
+        if name in config.models:
+            raise InputError(f"{folder / 'peers.yaml'}: {name} is the name of a model too")
+        if peer.epochs_of:
+            _known(peer.epochs_of, config.models, f"{folder / 'peers.yaml'}: {name}.epochs_of")
+    for name, model in config.models.items():
+        where = folder / "models.yaml"
+        plain = model.model_dump(exclude={"corrected"})
+        _checked(ModelConfig, {**plain, **model.corrected}, where, f"{name}.corrected")
+        for variant, settings in model.variants.items():
+            _checked(ModelConfig, {**plain, **settings}, where, f"{name}.variants.{variant}")
+        for setting, values in model.sweep.items():
+            for value in values:
+                _checked(ModelConfig, {**plain, setting: value}, where, f"{name}.sweep")
+        _checked(
+            ModelConfig, {**plain, **config.settings.training}, folder / "config.yaml", "training"
+        )
+    for name, figure in config.figures.items():
+        for study in figure.studies:
+            if study not in config.studies:
+                raise InputError(
+                    f"{folder / 'figures.yaml'}: {name}.studies: {study} is not in studies.yaml"
+                )
+        for model in figure.models:
+            known = (*config.families, *config.peers)
+            _known(model, known, f"{folder / 'figures.yaml'}: {name}.models")
+
+
+def _check_simulations(config: Config, path: Path) -> None:
+    """Everything that the simulations say of sets, studies and cells must be there."""
+    table = config.simulations
+    for file, sets in table.gene_sets.items():
+        if sets.extends is not None:
+            _known(sets.extends, table.gene_sets, f"{path}: gene_sets.{file}.extends")
+        for name, named in sets.named.items():
+            if named.subset_of is not None:
+                where = f"gene_sets.{file}.named.{name}.subset_of"
+                _known(named.subset_of, sets.named, f"{path}: {where}")
+    folders = [config.raw_folder(study) for study in config.studies]
+    for folder, simulation in table.studies.items():
+        where = f"{path}: studies.{folder}"
+        _known(folder, folders, f"{path}: studies")
+        _known(simulation.gene_sets, table.gene_sets, f"{where}.gene_sets")
+        source = config.raw_source(folder)
+        groups = simulated_groups(source, simulation)
+        for column, entry in simulation.columns.items():
+            before = dict(list(groups.items())[: list(groups).index(column)])
+            for other in filter(None, [entry.of, *entry.within]):
+                _known(other, before, f"{where}.columns.{column}: column")
+        for i, programme in enumerate(simulation.programmes):
+            if programme.gene_set is not None:
+                names = named_sets(table, simulation.gene_sets)
+                _known(programme.gene_set, names, f"{where}.programmes.{i}.gene_set")
+            for column, values in programme.where.items():
+                _known(column, groups, f"{where}.programmes.{i}.where")
+                for value in values:
+                    _known(value, groups[column], f"{where}.programmes.{i}.where.{column}")
+        described = {annotation.file: annotation.columns for annotation in source.annotations}
+        described |= {matrix.matrix: matrix.columns for matrix in source.matrices if matrix.columns}
+        for file, columns in described.items():
+            _known(file, simulation.tables, f"{where}.tables: file")
+            for column in columns:
+                there = simulation.tables[file].columns
+                _known(column, there, f"{where}.tables.{file}.columns: column")
+    if config.settings.data == "simulated":
+        for study in config.needed_studies:
+            folder = config.raw_folder(study)
+            _known(folder, table.studies, f"{path}: studies: data: simulated, but study")
+        for name in (*config.selected_models, *config.selected_peers):
+            gmt = config.latent(name).gene_sets
+            _known(gmt, table.gene_sets, f"{path}: gene_sets: data: simulated, but file")
+
+
+def _known(value: str, choices: Iterable[str], where: str) -> None:
+    if value not in choices:
+        raise InputError(f"{where} {value!r} is not among {', '.join(choices) or 'nothing'}")
+
+
+def _yaml(path: Path) -> dict[str, Any]:
+    try:
+        content = yaml.safe_load(path.read_text())
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from None
+    except yaml.YAMLError as error:
+        raise InputError(f"{path}: not YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(content, dict):
+        raise InputError(f"{path}: must hold entries by name, got {type(content).__name__}")
+    return content
+
+
+def _files(path: Path) -> list[File]:
+    try:
+        with path.open(newline="") as handle:
+            rows = list(csv.DictReader(handle, delimiter="\t"))
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from None
+    return [
+        _checked(File, {k: v for k, v in row.items() if v}, path, f"line {i}")
+        for i, row in enumerate(rows, start=2)
+    ]
+
+
+def _checked(kind: type[Model], entry: Any, path: Path, name: str = "") -> Any:
+    """`entry` as `kind`, or one line saying where it is wrong."""
+    try:
+        return kind.model_validate(entry)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        where = ".".join(str(part) for part in (name, *first["loc"]) if part != "")
+        more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
+        got = "" if first["type"] in ("missing", "value_error") else f", got {first['input']!r:.60}"
+        raise InputError(f"{path}: {where}: {first['msg']}{got}{more}") from None

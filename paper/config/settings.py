@@ -1,0 +1,46 @@
+"""The switches of a run: `config.yaml`."""
+
+from typing import Literal
+
+from pydantic import Field, PositiveInt
+
+from paper.config.base import Model, Name
+
+
+class Settings(Model):
+    """The switches of a run (`config/config.yaml`, or `--config` on the command line)."""
+
+    run: Name = Field("paper", description="Name of the run; results go to `results/<run>/`.")
+    data: Literal["public", "authors", "simulated"] = Field(
+        "public", description="Raw files from the public sources, the authors' processed data, or "
+        "simulated with known truth."
+    )  # fmt: skip
+    mirror: str | None = Field(
+        None, description="Folder or URL with `<study>/<file>` and `SHA256SUMS`, used instead of "
+        "the public sources."
+    )  # fmt: skip
+    studies: Literal["all"] | list[Name] | str = Field(
+        "all", description="`all`, or the studies to run, as a list or separated by blanks."
+    )
+    seeds: list[PositiveInt] = Field(
+        [1], min_length=1, description="One model is trained per seed; the first draws the figures."
+    )
+    fidelity: Literal["published", "corrected"] = Field(
+        "published", description="Which procedure where the paper's text and code disagree."
+    )
+    device: Literal["auto", "cpu", "cuda", "mps"] = Field(
+        "auto", description="`auto` takes a GPU where there is one."
+    )
+    require_gpu: bool = Field(
+        False, description="Whether a training rule that was given a GPU and finds none stops."
+    )
+    precision: Literal["auto", "float32", "bfloat16"] = Field(
+        "auto", description="Of the matrix products of training; `auto` takes bfloat16 where the "
+        "device computes in it. Results are in float32."
+    )  # fmt: skip
+    models_per_gpu: PositiveInt = Field(
+        4, description="Models of one entry of `models.yaml` that train side by side on a GPU."
+    )
+    training: dict[str, float] = Field(
+        {}, description="Settings that all models take instead of their own, for trials."
+    )

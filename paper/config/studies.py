@@ -1,0 +1,225 @@
+"""Studies: where their cells come from, and how they are preprocessed (`studies.yaml`)."""
+
+import re
+from typing import Any, Literal
+
+from pydantic import (
+    Field,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    field_validator,
+    model_validator,
+)
+
+from paper.config.base import Model, Name
+
+
+class Matrix(Model):
+    """One count matrix of a study."""
+
+    archive: str | None = Field(
+        None, description="Archive (tar or zip) whose members the other files are."
+    )
+    matrix: str = Field(
+        description="File of the counts: genes down and cells across, or an h5ad file."
+    )
+    barcodes: str | None = Field(None, description="`mtx`: file of the cell barcodes, one a line.")
+    genes: str | None = Field(None, description="`mtx`: file of the genes: Ensembl id, symbol.")
+    layer: str | None = Field(None, description="`h5ad`: layer of the counts, if not `X`.")
+    no_genes: str | None = Field(
+        None, description="`table`: regular expression of row names that are no genes."
+    )
+    cell_name: str | None = Field(
+        None, description="Regular expression of cell names; its named groups become columns."
+    )
+    columns: dict[str, str] = Field(
+        {}, description="`h5ad`: columns of its cells that are kept: their name -> ours."
+    )
+    values: dict[str, dict[str, str]] = Field(
+        {}, description="Per column of ours: what the cell names or the file say -> what we say."
+    )
+    obs: dict[str, str] = Field({}, description="Columns that hold for all cells of this matrix.")
+
+    @field_validator("no_genes", "cell_name")
+    @classmethod
+    def _pattern(cls, value: str | None) -> str | None:
+        try:
+            re.compile(value or "")
+        except re.error as error:
+            raise ValueError(f"not a regular expression: {error}") from None
+        return value
+
+    @property
+    def name(self) -> str:
+        """What it is called: its archive or, without one, its file of counts."""
+        return self.archive or self.matrix
+
+    @property
+    def files(self) -> list[str]:
+        """Raw files that hold it."""
+        parts = [self.matrix, self.barcodes, self.genes]
+        return [self.archive] if self.archive else [part for part in parts if part]
+
+
+class Annotation(Model):
+    """A table that says what the cells are: delimited, of an h5ad file, or GEO's family file."""
+
+    archive: str | None = Field(None, description="Archive (tar or zip) whose member the file is.")
+    file: str = Field(description="The table, with one row per cell (or per value of `match`).")
+    matrix: str | None = Field(
+        None, description="`archive` or `matrix` of the only matrix whose cells it describes."
+    )
+    skip_rows: NonNegativeInt = Field(0, description="Lines between header and first row.")
+    barcode: str | None = Field(
+        None, description="The cell's name in terms of the columns, such as `{plate}.{well}`; "
+        "the row name by default."
+    )  # fmt: skip
+    columns: dict[str, str] = Field(description="Its columns that are kept: their name -> ours.")
+    values: dict[str, dict[str, str]] = Field(
+        {}, description="Per column of ours: what the table says -> what we say."
+    )
+    match: list[str] = Field(
+        ["barcode"], description="What identifies a row: `barcode`, or columns of ours."
+    )
+
+    @property
+    def files(self) -> list[str]:
+        """Raw file that holds it."""
+        return [self.archive or self.file]
+
+
+class Relabel(Model):
+    """Cells labelled anew by their correlation with the averages of the labelled clusters."""
+
+    column: str = Field("cell_type", description="Column of the labels.")
+    n_genes: PositiveInt = Field(20, description="Marker genes per cluster in the averages.")
+
+
+class Step(Model):
+    """One step of preprocessing: exactly one of these."""
+
+    keep: dict[str, list[str]] | None = Field(None, description="Keep cells with these values.")
+    drop: dict[str, list[str]] | None = Field(None, description="Drop cells with these values.")
+    labelled: str | None = Field(None, description="Keep cells that have a value in this column.")
+    relabel: Relabel | None = Field(None, description="Label by correlation with cluster averages.")
+    gene_min_cells: PositiveInt | None = Field(None, description="Genes seen in so many cells.")
+    gene_min_counts: PositiveInt | None = Field(None, description="Genes with so many counts.")
+    cell_min_genes: PositiveInt | None = Field(None, description="Cells with so many genes.")
+    cell_max_mito: PositiveFloat | None = Field(
+        None, description="Cells with at most so many per cent mitochondrial counts."
+    )
+    normalise: Literal["median"] | PositiveFloat | None = Field(
+        None, description="Counts per cell scaled to this total (or the median), then log1p."
+    )
+    highly_variable: PositiveInt | None = Field(
+        None, description="Keep so many highly variable genes (on normalised data)."
+    )
+    highly_variable_counts: PositiveInt | None = Field(
+        None, description="Keep so many highly variable genes (on counts, as Seurat v3 does)."
+    )
+    each: "StepsOfEach | None" = Field(
+        None, description="Do some steps apart for each value of a column; genes all keep remain."
+    )
+    orthologs: str | None = Field(
+        None, description="BioMart table among the raw files; genes are renamed to their "
+        "one-to-one orthologs, others dropped."
+    )  # fmt: skip
+    reindex: Name | None = Field(
+        None, description="Take the genes of another study, in its order; absent ones are zero."
+    )
+    processed: Literal[True] | None = Field(
+        None, description="The matrix is log-normalised already, there are no counts."
+    )
+
+    @model_validator(mode="after")
+    def _one(self):
+        if len(self._given) != 1:
+            raise ValueError("a step is exactly one of " + ", ".join(type(self).model_fields))
+        return self
+
+    @property
+    def _given(self) -> list[str]:
+        return [name for name in type(self).model_fields if getattr(self, name) is not None]
+
+    @property
+    def name(self) -> str:
+        """Name of the step."""
+        return self._given[0]
+
+    @property
+    def value(self) -> Any:
+        """What the step was given."""
+        return getattr(self, self.name)
+
+
+class StepsOfEach(Model):
+    """Steps for each value of a column."""
+
+    column: str = Field(description="The column.")
+    steps: list[Step] = Field(min_length=1, description="The steps.")
+
+
+class Source(Model):
+    """Where a study's cells come from, and how they are preprocessed."""
+
+    raw: Name | None = Field(
+        None, description="Folder of the raw files, for studies that share them; its own name."
+    )
+    format: Literal["mtx", "table", "h5ad"] = Field(description="Format of the matrices.")
+    matrices: list[Matrix] = Field(min_length=1, description="The matrices, joined in order.")
+    annotations: list[Annotation] = Field([], description="What each cell is.")
+    steps: list[Step] = Field(min_length=1, description="Preprocessing, in order.")
+
+    @property
+    def files(self) -> list[str]:
+        """Raw files, each once, in the order of use."""
+        names = [f for part in (*self.matrices, *self.annotations) for f in part.files]
+        names += [self.ortholog_table] if self.ortholog_table else []
+        return list(dict.fromkeys(names))
+
+    @model_validator(mode="after")
+    def _parts_fit(self):
+        for number, matrix in enumerate(self.matrices):
+            if self.format == "mtx" and not (matrix.barcodes and matrix.genes):
+                raise ValueError(f"matrices.{number}: mtx needs files of barcodes and of genes")
+        names = [matrix.name for matrix in self.matrices]
+        for number, annotation in enumerate(self.annotations):
+            if annotation.matrix not in (None, *names):
+                raise ValueError(
+                    f"annotations.{number}.matrix: {annotation.matrix} is not among "
+                    f"{', '.join(names)}"
+                )
+        return self
+
+    @property
+    def ortholog_table(self) -> str | None:
+        """Raw file of the orthologs that its genes are renamed to."""
+        return next((step.orthologs for step in self.steps if step.orthologs), None)
+
+    @property
+    def reindexed_to(self) -> str | None:
+        """Study whose genes this one takes."""
+        return next((step.reindex for step in self.steps if step.reindex), None)
+
+
+class Study(Source):
+    """A study: what it is, its raw matrices, its annotation and how it is preprocessed."""
+
+    title: str = Field(description="One line for captions.")
+    series: str | None = Field(None, description="GEO accession, for sample annotations.")
+    organism: Literal["human", "mouse"] = Field("human", description="Species of the symbols.")
+    authors: Source | None = Field(
+        None, description="The same study from the authors' processed data (`data: authors`)."
+    )
+    cell_types: list[str] = Field([], description="Order of the types in figures and colours.")
+    conditions: list[str] = Field([], description="Order of the conditions, control first.")
+
+    @property
+    def family_file(self) -> str | None:
+        """GEO's file of the series with its sample annotations."""
+        return f"{self.series}_family.soft.gz" if self.series else None
+
+    def from_authors(self) -> "Study":
+        """The study with the authors' processed data as its source; itself if there are none."""
+        return self.model_copy(update=dict(self.authors)) if self.authors else self

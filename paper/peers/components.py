@@ -1,0 +1,52 @@
+"""Principal components, of the genes (Fig. S2) and of sums over gene sets (Fig. S3)."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import scipy.sparse as sp
+from anndata import AnnData
+
+from paper.peers.embedded import Columns, method
+from paper.peers.inputs import annotation
+
+
+@method("scanpy", "scikit-learn")
+def pca(
+    adata: AnnData, gene_sets: Mapping[str, Sequence[str]], *, seed: int, n_components: int = 50
+) -> Columns:
+    """Principal components of log-normalised expression, `PC_1`, ...
+
+    Fewer than `n_components` where there are not more cells and genes than that.
+    """
+    return _components(adata.X, n_components, seed)
+
+
+@method("scanpy", "scikit-learn")
+def mask_pca(
+    adata: AnnData,
+    gene_sets: Mapping[str, Sequence[str]],
+    *,
+    seed: int,
+    n_components: int = 50,
+    extra_nodes: int = 1,
+) -> Columns:
+    """Principal components of each cell's sum over the genes of each set (Fig. S3).
+
+    As published, VEGA's mask is taken with its `extra_nodes` fully connected columns, and each sum
+    is scaled to mean 0 and variance 1 (0 where the set has no gene in the data).
+    """
+    import scanpy as sc
+
+    mask = annotation(adata, gene_sets)
+    mask = np.vstack([mask, np.ones((extra_nodes, adata.n_vars), dtype=bool)])
+    sums = adata.X @ mask.T.astype(float)
+    return _components(sc.pp.scale(sums), n_components, seed)
+
+
+def _components(x: np.ndarray | sp.csr_matrix, most: int, seed: int) -> Columns:
+    import scanpy as sc
+
+    n = min(most, min(x.shape) - 1)
+    activity, _, share, _ = sc.pp.pca(x, n_comps=n, random_state=seed, return_info=True)
+    names = [f"PC_{i + 1}" for i in range(n)]
+    return activity, names, {"variance_ratio": [float(s) for s in share]}

@@ -1,0 +1,20 @@
+"""Losses and silhouettes of the models of a family, for all seeds."""
+
+from paper.script import run
+
+
+def main(snakemake):
+    import torch
+    from anndata import read_h5ad
+
+    from paper.families import summary, trained
+    from paper.tables import write_table
+
+    torch.set_num_threads(snakemake.threads)
+    params = snakemake.params
+    models = trained(params.models, params.seeds)
+    table = summary(models, read_h5ad(snakemake.input.data), params.silhouettes)
+    write_table(table, snakemake.output.table)
+
+
+run(main, snakemake)

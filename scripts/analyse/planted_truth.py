@@ -1,0 +1,44 @@
+"""How well what was planted in simulated cells comes back, study by study."""
+
+from paper.script import run
+
+SCORES = {"ULM": "ulm", "score_genes": "score_genes"}  # beside the models: activities by gene set
+
+
+def main(snakemake):
+    """Judge the models of each study, GSEA and two scores of gene sets by the same cells."""
+    import pandas as pd
+    import torch
+    from anndata import AnnData, read_h5ad
+
+    import vega
+    from paper.analyse import encoded
+    from paper.peers import METHODS
+    from paper.recovery import recovery
+    from paper.script import log
+    from paper.tables import read_table, write_table
+
+    params, inputs, threads = snakemake.params, snakemake.input, snakemake.threads
+    torch.set_num_threads(threads)
+    parts = []
+    for (study, about), data, truth, gmt in zip(
+        params.studies.items(), inputs.data, inputs.truth, inputs.gene_sets, strict=True
+    ):
+        cells, questions = read_h5ad(data), about["questions"]
+        log.info("%s: %d cells, %s", study, cells.n_obs, ", ".join(about["models"]))
+        gene_sets = vega.read_gmt(gmt, questions["min_genes"], questions["max_genes"])
+        latents = {
+            name: encoded(vega.load(folder), cells) for name, folder in about["models"].items()
+        }
+        for name, method in SCORES.items():
+            found = METHODS[method](cells, gene_sets, seed=params.seed, threads=threads)
+            var = pd.DataFrame(index=pd.Index(found.names, name="gmv"))
+            latents[name] = AnnData(found.activity, obs=cells.obs, var=var)
+        parts.append(
+            recovery(latents, read_table(truth), questions, cells, gene_sets, threads, params.seed)
+        )
+    for name, tables in zip(("comparisons", "activity"), zip(*parts, strict=True), strict=True):
+        write_table(pd.concat(tables, ignore_index=True), snakemake.output[name])
+
+
+run(main, snakemake)

@@ -1,0 +1,21 @@
+"""Silhouettes of labels in a latent space, for all seeds."""
+
+from paper.script import run
+
+
+def main(snakemake):
+    import pandas as pd
+    from anndata import read_h5ad
+
+    from paper.families import silhouettes
+    from paper.tables import write_table
+
+    params, name = snakemake.params, snakemake.wildcards.name
+    rows = [
+        {"model": name, "seed": seed} | silhouettes(read_h5ad(latent), params.silhouettes, seed)
+        for seed, latent in zip(params.seeds, snakemake.input.latents, strict=True)
+    ]
+    write_table(pd.DataFrame(rows), snakemake.output.table)
+
+
+run(main, snakemake)

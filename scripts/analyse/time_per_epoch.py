@@ -1,0 +1,26 @@
+"""Time per epoch of VEGA and the regularised autoencoder, turn by turn."""
+
+from paper.script import run
+
+ROUNDS = 5
+
+
+def main(snakemake):
+    from anndata import read_h5ad
+
+    from paper.peers.timing import time_per_epoch
+    from paper.tables import write_table
+    from vega import read_gmt
+
+    table = time_per_epoch(
+        read_h5ad(snakemake.input.data),
+        read_gmt(snakemake.input.gene_sets),
+        rounds=ROUNDS,
+        threads=snakemake.threads,
+        seed=snakemake.params.seed,
+        **snakemake.params.training,
+    )
+    write_table(table, snakemake.output.table)
+
+
+run(main, snakemake)

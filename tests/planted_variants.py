@@ -1,0 +1,156 @@
+"""Results of VEGA's variants as they were published, for Supplementary Figures 9 to 12."""
+
+import numpy as np
+import pandas as pd
+from anndata import AnnData
+
+from paper.config import Study
+from paper.figures.data import FigureData, Results
+from paper.figures.sfig10 import PENALTIES, PUBLISHED, SOFT
+from paper.figures.sfig12 import MODELS as DROPOUT_MODELS
+from paper.gmvs import INTERFERON, INTERFERON_AB, INTERFERON_RELATED, REMOVED
+
+N_CONTROL, N_STIMULATED = 120, 80
+N_CELLS = N_CONTROL + N_STIMULATED
+# Cells in which the GMV says the other condition, in the order of INTERFERON_RELATED.
+FLIPS = {"kang_all_cells": (4, 8, 4, 4), "kang_intercode": (10, 24, 14, 19)}
+
+IN_SET = ["IFIT3", "IFIT1", "IFI6", *(f"GENE{i}" for i in range(12))]
+OTHERS = [f"OTHER_{i}" for i in range(200)]
+TOP_GENES = IN_SET[:3]
+
+LOSSES = {1: 161.1, 4: 155.9, 8: 152.8, 16: 148.4, 32: 147.8, 64: 143.6}
+SILHOUETTES = {1: 0.091, 4: 0.092, 8: 0.086, 16: 0.077, 32: 0.070, 64: 0.049}
+RUNS = np.array([-2, -1, 0, 1, 2])
+
+
+def planted_variants() -> FigureData:
+    """Latent spaces and tables in which all numbers are about those of the paper.
+
+    Tables hold a second seed, whose numbers are absurd.
+    """
+    models = {**conditions_from_one_gmv(), **two_activities()}
+    tables = {
+        "kang_soft_weights": soft_weights(),
+        "kang_extra_nodes_members": extra_nodes(),
+        "kang_latent_dropout_weights": dropout_weights(),
+        "time_per_epoch": pd.DataFrame(
+            {
+                "method": ["VEGA"] * 3 + ["intercode"] * 3,
+                "round": [1, 2, 3] * 2,
+                "seconds": [1.6, 1.66, 1.9, 1.60, 1.69, 1.7],
+            }
+        ),
+    }
+    return FigureData({name: results(latent) for name, latent in models.items()}, tables)
+
+
+def results(latent: AnnData, origin: str = "public") -> Results:
+    return Results(latent, None, None, Study.model_construct(cell_types=[]), origin)
+
+
+def cells(columns: dict[str, np.ndarray]) -> AnnData:
+    """Control cells, then stimulated ones, with these activities."""
+    conditions = ["control"] * N_CONTROL + ["stimulated"] * N_STIMULATED
+    return AnnData(
+        np.column_stack(list(columns.values())).astype(np.float32),
+        obs=pd.DataFrame({"condition": conditions}, index=[f"c{i}" for i in range(N_CELLS)]),
+        var=pd.DataFrame(index=list(columns)),
+    )
+
+
+def conditions_from_one_gmv() -> dict[str, AnnData]:
+    """Each GMV is 1 in stimulated and 0 in control cells, but for the flips."""
+    latents = {}
+    for model, flips in FLIPS.items():
+        columns = {}
+        for gmv, n in zip(INTERFERON_RELATED, flips, strict=True):
+            z = np.repeat([0.0, 1.0], [N_CONTROL, N_STIMULATED])
+            z[:n] = 1 - z[:n]
+            columns[gmv] = z
+        latents[model] = cells(columns)
+    return latents
+
+
+def two_activities() -> dict[str, AnnData]:
+    """Two activities that disagree without latent dropout, and agree with it."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(0, 3, N_CELLS)
+    y = {0.0: -0.3 * x + rng.normal(0, 3, N_CELLS), 0.5: 0.9 * x + rng.normal(0, 0.3, N_CELLS)}
+    return {
+        model: cells({INTERFERON: x, INTERFERON_AB: y[dropout]})
+        for dropout, model in DROPOUT_MODELS.items()
+    }
+
+
+def soft_weights() -> pd.DataFrame:
+    """At a penalty of 10 the genes taken out have ranks 4 to 6; the soft threshold ends them."""
+    parts = []
+    for step in (SOFT, PUBLISHED):
+        for penalty in reversed(PENALTIES):
+            weight = pd.Series(0.0, [*OTHERS, *IN_SET, *REMOVED])
+            weight[IN_SET] = np.linspace(0.5, 0.2, len(IN_SET))
+            if penalty < 10:
+                weight[OTHERS] = np.linspace(9, 1, len(OTHERS)) / penalty
+                weight[list(REMOVED)] = 0.9 / penalty
+            if penalty == 10 and step == PUBLISHED:
+                weight[TOP_GENES] = 1.3, 1.2, 1.1
+                weight[list(REMOVED)] = 1.05, 1.04, 1.03
+            table = weight.sort_values(ascending=False, kind="stable").rename_axis("gene")
+            table = table.reset_index(name="weight")
+            table["rank"] = np.arange(1, len(table) + 1)
+            table["in_set"] = table["gene"].isin(IN_SET)
+            table["removed"] = table["gene"].isin(REMOVED)
+            listed = (table["rank"] <= 100) | table["in_set"] | table["removed"]
+            about = {"seed": 1, "penalty_step": step, "penalty": penalty, "gmv": INTERFERON_AB}
+            parts.append(table[listed].assign(model=f"{step} {penalty}", **about))
+    return with_second_seed(pd.concat(parts, ignore_index=True), "weight")
+
+
+def extra_nodes() -> pd.DataFrame:
+    """Five runs of each number of extra nodes, around the published means."""
+    rows = [
+        {
+            "model": f"{nodes} {run}",
+            "seed": 1,
+            "extra_nodes": nodes,
+            "run": run,
+            "epochs": 200,
+            "train_loss": LOSSES[nodes] + 12 + off / 2,
+            "validation_loss": LOSSES[nodes] + off / 4,
+            "silhouette_condition": SILHOUETTES[nodes] + off / 500,
+            "silhouette_type_control": 0.06 + off / 500,
+            "silhouette_type_stimulated": 0.03 - off / 500,
+        }
+        for nodes in LOSSES
+        for run, off in enumerate(RUNS, start=1)
+    ]
+    columns = ["validation_loss", "train_loss", "silhouette_condition"]
+    return with_second_seed(pd.DataFrame(rows), *columns)
+
+
+def dropout_weights() -> pd.DataFrame:
+    """Weights of both interferon sets; one of them has genes that the other does not have."""
+    rng = np.random.default_rng(1)
+    shared = rng.gamma(2, 0.4, len(IN_SET))
+    parts = []
+    for dropout, noise in ((0.0, 0.5), (0.5, 0.01)):
+        for gmv in (INTERFERON, INTERFERON_AB):
+            of_set = np.maximum(shared + rng.normal(0, noise, len(IN_SET)), 0)
+            others = np.full(5, 9.0 if gmv == INTERFERON else 0.0)
+            table = pd.DataFrame(
+                {
+                    "gene": [*IN_SET, *OTHERS[:5]],
+                    "weight": [*of_set, *others],
+                    "in_set": [True] * len(IN_SET) + [gmv == INTERFERON] * 5,
+                }
+            )
+            table["rank"] = table["weight"].rank(ascending=False, method="first").astype(int)
+            parts.append(table.assign(model="m", seed=1, latent_dropout=dropout, gmv=gmv))
+    return with_second_seed(pd.concat(parts, ignore_index=True), "weight")
+
+
+def with_second_seed(table: pd.DataFrame, *columns: str) -> pd.DataFrame:
+    """The table, and once more as that of seed 2, with other numbers in these columns."""
+    other = table.assign(seed=2, **{column: 1000 - table[column] for column in columns})
+    return pd.concat([table, other], ignore_index=True)

@@ -1,0 +1,495 @@
+"""Recovery of planted truth: its numbers against brute force, its figure against its tables."""
+
+import json
+from itertools import product
+
+import numpy as np
+import pandas as pd
+import pytest
+from anndata import AnnData
+from conftest import ROOT
+from legible import assert_legible
+from matplotlib.collections import PathCollection
+from matplotlib.colors import to_hex
+from matplotlib.container import ErrorbarContainer
+from matplotlib.figure import Figure
+from matplotlib.text import Text
+from scipy.stats import spearmanr
+
+import paper.figures.recovery as figure_module
+from paper.config import load
+from paper.errors import InputError
+from paper.figures import page
+from paper.figures.data import FigureData
+from paper.recovery import (
+    GSEA,
+    NEGATIVE,
+    POSITIVE,
+    expected_shifts,
+    judged,
+    log_bayes_factors,
+    planted_activity,
+    recovery,
+    spearman,
+)
+from paper.simulate import simulate_gene_sets, simulate_study
+from vega import plot
+from vega.differential import log_bayes_factor
+from vega.plot.colours import COLOURS
+
+# ---------------------------------------------------------------- truth
+
+
+@pytest.fixture(scope="module")
+def simulated():
+    """Kang's programmes in cells without any noise but that of many counts."""
+    config = load({"data": "simulated", "studies": "kang"}, ROOT / "config")
+    kang = config.simulations.studies["kang"]
+    plain = kang.model_copy(
+        update={
+            "cells": 240, "library": 1e9, "library_log2_sd": 0, "dispersion": 1e-9,
+            "doublets": 0, "unlabelled": 0, "low_quality": 0, "markers": 0, "columns": {},
+            "types": {k: v.model_copy(update={"library": 1.0}) for k, v in kang.types.items()},
+        }
+    )  # fmt: skip
+    simulations = config.simulations.model_copy(
+        update={
+            "studies": {"kang": plain},
+            "genes": config.simulations.genes.model_copy(update={"log2_sd": 0.5}),
+        }
+    )
+    study = simulate_study("kang", config.raw_source("kang"), simulations)
+    return study, simulate_gene_sets(simulations, "reactomes.gmt")
+
+
+def test_expected_shifts_are_those_of_the_simulated_log2_means(simulated):
+    study, gene_sets = simulated
+    obs = study.cells
+    stimulated = (obs["condition"] == "stimulated").to_numpy()
+    innate = obs["cell_type"].isin(["CD14+Mono", "FCGR3A+Mono", "Dendritic"]).to_numpy()
+    b_cells = (obs["cell_type"] == "B").to_numpy()
+    sides = [
+        np.where(stimulated, 1, -1) * innate,
+        np.where(b_cells, 1, -1),
+        np.where(stimulated, 1, -1) * b_cells,
+    ]
+    log2 = pd.DataFrame(np.log2(study.counts), columns=study.genes["symbol"])
+    shifts = expected_shifts(study.truth, obs, sides, list(gene_sets))
+    for side, found in zip(sides, shifts, strict=True):
+        change = log2[side == 1].mean() - log2[side == -1].mean()
+        expected = [change[genes].mean() for genes in gene_sets.values()]
+        np.testing.assert_allclose(found, expected, atol=2e-3)
+    # All programmes take part: supersets of their sets, those that meet in a cell, parts of a set.
+    assert (np.abs(shifts) > POSITIVE).sum(axis=1).min() >= 3
+
+
+def test_planted_activity_is_the_sum_of_the_set_s_own_programmes(simulated):
+    study, gene_sets = simulated
+    found = planted_activity(study.truth, study.cells, list(gene_sets))
+    assert len(found) == 4
+    for name, values in found.items():
+        expected = np.zeros(len(study.cells))
+        for row in study.truth[study.truth["kind"] == "planted"].itertuples():
+            if row.gene_set == name:
+                for i, cell in enumerate(study.cells.itertuples()):
+                    inside = cell.cell_type in row.cell_type.split(";")
+                    expected[i] += row.effect * (inside and cell.condition in row.condition)
+        np.testing.assert_array_equal(values, expected)
+
+
+# ---------------------------------------------------------------- a small study made by hand
+
+SETS = {
+    "UP": [f"g{i}" for i in range(20)],
+    "DOWN": [f"g{i}" for i in range(20, 40)],
+    "SMALL": ["g40", "g41", "g42"],
+    "CYCLE": [f"g{i}" for i in range(43, 55)],
+    "SOME": [f"g{i}" for i in [0, 1, *range(60, 70)]],  # 2 of 12 genes are those of UP
+    **{f"NULL{k}": [f"g{i}" for i in range(70 + 10 * k, 80 + 10 * k)] for k in range(8)},
+}
+QUESTIONS = {
+    "contrasts": {
+        "drug": {
+            "within": {}, "column": "condition", "group": "drug", "reference": "none", "by": None,
+            "gsea": False,
+        }
+    },
+    "one_vs_rest": "cell_type",
+}  # fmt: skip
+
+
+def planted(*rows):
+    """Truth: programme, set, kind, `where` in words, condition, cell_type, effect, share."""
+    columns = ["programme", "gene_set", "kind", "where", "condition", "cell_type", "effect"]
+    return pd.DataFrame(rows, columns=[*columns, "share"])
+
+
+DRUG, TYPE_A = "condition: drug", "cell_type: A"
+TRUTH = planted(
+    (0, "UP", "planted", DRUG, "drug", "A;B", 1.0, 1.0),
+    (0, "SOME", "overlap", DRUG, "drug", "A;B", 1.0, 2 / 12),
+    (1, "DOWN", "planted", DRUG, "drug", "A;B", -1.0, 0.5),
+    (2, "SMALL ", "planted", f"{TYPE_A}; {DRUG}", "drug", "A", 2.0, 1.0),
+    (None, None, "shift", "each donor", None, None, 0.2, None),
+)
+
+
+def cells(n=120):
+    """Expression with the truth planted, and one column of cells that does not matter."""
+    rng = np.random.default_rng(0)
+    obs = pd.DataFrame(
+        {
+            "condition": np.tile(["none", "drug"], n // 2),
+            "cell_type": np.repeat(["A", "B"], n // 2),
+        },
+        index=[f"c{i}" for i in range(n)],
+    ).astype("category")
+    genes = [f"g{i}" for i in range(160)]
+    x = pd.DataFrame(rng.normal(5, 1, (n, len(genes))), obs.index, genes)
+    drug, type_a = obs["condition"] == "drug", obs["cell_type"] == "A"
+    x.loc[drug, SETS["UP"]] += 1
+    x.loc[drug, SETS["DOWN"][:10]] -= 1
+    x.loc[drug & type_a, SETS["SMALL"]] += 2
+    uns = {"provenance": json.dumps({"study": "toy"})}
+    return AnnData(x.to_numpy(np.float32), obs=obs, var=pd.DataFrame(index=genes), uns=uns)
+
+
+def score(activity, variance=None, extra=()):
+    """A method's activities of all sets: `activity` maps names to values, others are 0."""
+    study = cells()
+    x = pd.DataFrame(0.0, study.obs_names, [*SETS, *extra])
+    for name, values in activity.items():
+        x[name] = values
+    layers = {} if variance is None else {"variance": np.full(x.shape, variance)}
+    return AnnData(x.to_numpy(), obs=study.obs, var=pd.DataFrame(index=x.columns), layers=layers)
+
+
+def noise(seed):
+    values = np.random.default_rng(seed).normal(size=(120, len(SETS)))
+    return dict(zip(SETS, values.T, strict=True))
+
+
+def right():
+    """Activities as planted, among noise."""
+    found = planted_activity(
+        TRUTH.assign(gene_set=TRUTH["gene_set"].str.strip()), cells().obs, list(SETS)
+    )
+    return noise(1) | {name: 10 * values + noise(2)[name] for name, values in found.items()}
+
+
+@pytest.fixture(scope="module")
+def toy():
+    latents = {
+        "VEGA": score(right(), variance=0.1, extra=["UNANNOTATED_1"]),
+        "right": score(right()),
+        "inverted": score({name: -values for name, values in right().items()}),
+        "constant": score({}),
+    }
+    return recovery(latents, TRUTH, QUESTIONS, cells(), SETS)
+
+
+def test_comparisons_know_what_was_planted(toy):
+    rows = toy.comparisons.drop_duplicates(["contrast", "group"]).set_index(["contrast", "group"])
+    assert set(toy.comparisons["study"]) == {"toy"}
+    # SMALL, of type A under the drug, shifts by 1 in both comparisons; SOME by 1/6 under the drug,
+    # and is left out there. The types do not differ in UP and DOWN.
+    assert rows["n_positive"].to_dict() == {
+        ("drug", "drug"): 3, ("one_vs_rest", "A"): 1, ("one_vs_rest", "B"): 1,
+    }  # fmt: skip
+    assert rows["n_negative"].to_dict() == {
+        ("drug", "drug"): 9, ("one_vs_rest", "A"): 12, ("one_vs_rest", "B"): 12,
+    }  # fmt: skip
+    assert rows["kind"].tolist() == ["condition", "type", "type"]
+    np.testing.assert_allclose(rows["base_rate"], [3 / 12, 1 / 13, 1 / 13])
+    assert rows["note"].tolist() == [""] * 3
+
+
+def test_methods_get_what_they_deserve(toy):
+    table = toy.comparisons.set_index("method")
+    for name in ("VEGA", "right", "inverted"):
+        assert (table.loc[name, ["auroc", "auprc"]] == 1).all(axis=None), name
+    assert (table.loc[["VEGA", "right"], "sign"] == 1).all()
+    assert (table.loc["inverted", "sign"] == 0).all()
+    # A method that says the same of all sets is chance.
+    constant = table.loc["constant"]
+    assert (constant["auroc"] == 0.5).all() and (constant["sign"] == 0).all()
+    np.testing.assert_allclose(constant["auprc"], constant["base_rate"])
+
+
+def test_gsea_finds_the_sets_that_it_does_not_pass_over(toy):
+    """SMALL has three genes, which is no evidence: it ranks last."""
+    table = toy.comparisons.set_index(["method", "contrast", "group"]).loc[GSEA]
+    drug = table.loc["drug", "drug"]
+    assert drug["auroc"] == pytest.approx((9 + 9 + 0) / 27)
+    assert drug["auprc"] == pytest.approx((1 + 1 + 3 / 12) / 3)
+    assert drug["sign"] == pytest.approx(2 / 3)
+    assert table.loc[("one_vs_rest", "A"), "auroc"] == 0
+
+
+def test_activity_is_correlated_with_the_planted_one(toy):
+    table = toy.activity.set_index(["method", "gene_set"])
+    assert set(table.index.unique("gene_set")) == {"UP", "DOWN", "SMALL"}
+    assert set(table.index.unique("method")) == {"VEGA", "right", "inverted", "constant"}
+    drug = (cells().obs["condition"] == "drug").to_numpy()
+    expected = spearmanr(right()["UP"], drug).statistic
+    assert table.loc[("right", "UP"), "spearman"] == pytest.approx(expected)
+    assert table.loc[("inverted", "UP"), "spearman"] == pytest.approx(-expected)
+    assert table.loc[("VEGA", "UP"), "spearman"] == pytest.approx(expected)
+    assert (table.loc["constant", "spearman"] == 0).all()
+    # No cell is out of order, and none tied.
+    np.testing.assert_allclose(table.loc["right", "spearman"], table.loc["right", "in_order"])
+
+
+def test_random_activities_are_chance():
+    values = []
+    for seed in range(20):
+        evidence = log_bayes_factors(score(noise(seed)), [np.tile([1, -1], 60)])[0]
+        shift = np.resize([1.0, 0.0], len(SETS))
+        values.append(judged(evidence, shift)["auroc"])
+    assert np.mean(values) == pytest.approx(0.5, abs=3 * np.std(values) / np.sqrt(20))
+
+
+def test_sets_of_programmes_by_unknown_columns_are_left_out():
+    """As the cell cycle of the organoids, whose preprocessed cells have no phase."""
+    phase = planted(
+        (3, "CYCLE", "planted", "phase: cycling", "none;drug", "A;B", 1.0, 1.0),
+        (3, "NULL0", "overlap", "phase: cycling", "none;drug", "A;B", 1.0, 0.05),
+        (4, "CYCLE", "overlap", DRUG, "drug", "A;B", 1.0, 0.2),
+    ).assign(phase="cycling")
+    truth = pd.concat([TRUTH.assign(phase="cycling;resting"), phase], ignore_index=True)
+    found = recovery({"right": score(right())}, truth, QUESTIONS, cells(), SETS)
+    drug = found.comparisons.iloc[0]
+    assert (drug["n_positive"], drug["n_negative"]) == (3, 7)  # CYCLE and NULL0 are neither
+    assert drug["note"] == ("sets left out: of programmes by phase, which the cells do not tell: 2")
+    assert "CYCLE" not in set(found.activity["gene_set"])
+    shifts = expected_shifts(truth, cells().obs, [np.tile([-1, 1], 60)], list(SETS))
+    assert np.isnan(shifts[0]).sum() == 2
+
+
+def test_only_sets_that_all_methods_have_are_judged():
+    some = score(right())[:, [s for s in SETS if s not in ("UP", "NULL1")]]
+    found = recovery({"all": score(right()), "some": some}, TRUTH, QUESTIONS, cells(), SETS)
+    drug = found.comparisons.iloc[0]
+    assert (drug["n_positive"], drug["n_negative"]) == (2, 8)
+    assert drug["note"] == "sets left out: that not all methods have: 2"
+    assert set(found.activity["gene_set"]) == {"DOWN", "SMALL"}
+
+
+def test_a_study_without_programmes_has_no_rows():
+    found = recovery({"right": score(right())}, TRUTH.tail(1), QUESTIONS, cells(), SETS)
+    assert found.comparisons.empty and found.activity.empty
+    assert {"auroc", "auprc"} <= set(found.comparisons) and "spearman" in found.activity
+
+
+def test_wrong_activities_are_named():
+    good = score(right())
+    with pytest.raises(InputError, match="cells of b are not those of the preprocessed study"):
+        recovery({"a": good, "b": good[::-1].copy()}, TRUTH, QUESTIONS, cells(), SETS)
+    with pytest.raises(InputError, match="a, b have no gene set of the collection in common"):
+        recovery({"a": good[:, :1], "b": good[:, 1:]}, TRUTH, QUESTIONS, cells(), SETS)
+    bad = score(right() | {"DOWN": np.nan})
+    with pytest.raises(InputError, match="b: the activity of DOWN is not a number"):
+        recovery({"a": good, "b": bad}, TRUTH, QUESTIONS, cells(), SETS)
+
+
+# ---------------------------------------------------------------- measures
+
+
+def pairs(a, b):
+    """Share of pairs in which a is above b, ties counted half."""
+    return np.mean([(x > y) + (x == y) / 2 for x, y in product(a, b)])
+
+
+def test_scores_are_compared_over_all_pairs_of_cells_with_ties():
+    activity = {name: np.round(values) for name, values in noise(3).items()}
+    side = np.resize([1, -1, 0], 120)
+    (found,) = log_bayes_factors(score(activity), [side])
+    for name, value in zip(SETS, found, strict=True):
+        p = pairs(activity[name][side == 1], activity[name][side == -1])
+        assert value == pytest.approx(log_bayes_factor(p))
+
+
+def test_posteriors_are_compared_over_all_pairs_and_their_width():
+    from scipy.stats import norm
+
+    side = np.resize([1, -1, 0], 120)
+    (found,) = log_bayes_factors(score(noise(4), variance=0.5), [side])
+    for name, value in zip(SETS, found, strict=True):
+        x = noise(4)[name]
+        p = np.mean([norm.cdf(a - b) for a, b in product(x[side == 1], x[side == -1])])
+        assert value == pytest.approx(log_bayes_factor(p))
+
+
+def test_judgement_against_brute_force():
+    """With ties, sets between the bounds and unknown ones, which do not count."""
+    rng = np.random.default_rng(5)
+    shift = rng.choice([0, NEGATIVE, 0.2, POSITIVE, -1, np.nan], 200)
+    evidence = np.round(rng.normal(shift, 1), 1)
+    evidence[np.isnan(shift)] = 9
+    found = judged(evidence, shift)
+    positive = np.abs(evidence[np.abs(shift) >= POSITIVE])
+    negative = np.abs(evidence[np.abs(shift) <= NEGATIVE])
+    assert found["auroc"] == pytest.approx(pairs(positive, negative))
+    # Average precision: precision at each threshold times what recall gains there.
+    area, before = 0, 0
+    for threshold in sorted({*positive, *negative}, reverse=True):
+        hits, false = (positive >= threshold).sum(), (negative >= threshold).sum()
+        area += hits / (hits + false) * (hits - before) / len(positive)
+        before = hits
+    assert found["auprc"] == pytest.approx(area)
+    assert found["base_rate"] == len(positive) / (len(positive) + len(negative))
+    large = np.abs(shift) >= POSITIVE
+    assert found["sign"] == np.mean(np.sign(evidence[large]) == np.sign(shift[large]))
+
+
+def test_cells_in_order_correlate_best_unless_tied():
+    rng = np.random.default_rng(6)
+    planted = np.repeat([0.0, 2.0, 3.0], [50, 30, 20])
+    found = spearman(planted + rng.uniform(0, 0.5, 100), planted)
+    assert found["spearman"] == pytest.approx(found["in_order"])
+    assert spearman(planted, planted) == {"spearman": 1, "in_order": found["in_order"]}
+    for activity in (rng.normal(size=100), planted + rng.normal(size=100)):
+        got = spearman(activity, planted)
+        assert got["spearman"] == pytest.approx(spearmanr(activity, planted).statistic)
+        assert got["spearman"] < got["in_order"] == found["in_order"]
+
+
+# ---------------------------------------------------------------- figure
+
+COMMON = ["VEGA", "ULM", "score_genes", "GSEA"]
+VARIANTS = ["VEGA, signed", "VEGA, no latent dropout", "VEGA, soft mask", "VEGA, binary decoder",
+    "VEGA, sparse encoder", "VEGA, counts"]  # fmt: skip
+
+
+def tables(variants=VARIANTS):
+    """As five studies would give them; Kang has further methods, and they come in no order."""
+    rng = np.random.default_rng(7)
+    comparisons, activity = [], []
+    for study in ("kang", "field", "mixseq_trametinib", "mixseq_dabrafenib", "darmanis"):
+        methods = [*variants, *COMMON] if study == "kang" else COMMON
+        for method in methods:
+            groups = [("condition", g) for g in "xyz" if study[0] in "km"]
+            groups += [("type", g) for g in "ABCD" if study[0] in "kfd"]
+            comparisons += [
+                (study, method, kind, group, *rng.uniform(0, 1, 2), 0.1 if kind == "type" else 0.3)
+                for kind, group in groups
+            ]
+            if method != GSEA:
+                activity += [(study, method, s, rng.uniform(-0.3, 0.9), 0.9) for s in ("P", "Q")]
+    columns = ["study", "method", "kind", "group", "auroc", "auprc", "base_rate"]
+    return {
+        "recovery_comparisons": pd.DataFrame(comparisons, columns=columns),
+        "recovery_activity": pd.DataFrame(
+            activity, columns=["study", "method", "gene_set", "spearman", "in_order"]
+        ),
+    }
+
+
+def shown(tables):
+    return FigureData({}, tables, {}, [("simulated", 1000)])
+
+
+def panel(letter, tables):
+    size = figure_module.LAYOUT.size(letter)
+    return page.panel_figure(getattr(figure_module, letter), size, shown(tables))
+
+
+def means(axes):
+    """Mean and half the length of the error bar (None without one), by place."""
+    found = {}
+    for container in axes.containers:
+        if isinstance(container, ErrorbarContainer):
+            line, _, bars = container.lines
+            ((x,), (y,)) = line.get_data()
+            half = np.diff(bars[0].get_segments()[0][:, 0])[0] / 2 if bars else None
+            found[round(y, 6)] = (x, half, to_hex(line.get_markerfacecolor()).upper())
+    return found
+
+
+def names(axes):
+    return [t.get_text() for t in axes.get_yticklabels()]
+
+
+@pytest.mark.parametrize(("letter", "column"), [("a", "auroc"), ("b", "auprc")])
+def test_rows_are_the_table_s_numbers_of_the_same_comparisons(letter, column):
+    data = tables()
+    every, kang = panel(letter, data).subfigs[1].axes
+    assert names(every) == COMMON
+    assert names(kang) == ["VEGA", *VARIANTS, *COMMON[1:]]
+    table = data["recovery_comparisons"]
+    for axes, rows in ((every, table), (kang, table[table["study"] == "kang"])):
+        found = means(axes)
+        assert len(found) == 2 * len(names(axes))
+        dots = [c for c in axes.collections if isinstance(c, PathCollection)]
+        drawn = sorted(x for c in dots for x in c.get_offsets()[:, 0])
+        expected = rows.loc[rows["method"].isin(names(axes)), column]
+        np.testing.assert_allclose(drawn, sorted(expected))
+        for place, (mean, sd, colour) in found.items():
+            kind = ["condition", "type"][place > round(place)]
+            of = rows[(rows["method"] == names(axes)[round(place)]) & (rows["kind"] == kind)]
+            assert mean == pytest.approx(of[column].mean())
+            assert sd == pytest.approx(of[column].std(ddof=0))
+            assert colour == COLOURS[kind == "type"]
+        guides = [line.get_xdata()[0] for line in axes.lines if line.get_linestyle() == "--"]
+        np.testing.assert_allclose(guides, [0.5] if letter == "a" else [0.3, 0.1])
+    titles = [axes.get_title(loc="left") for axes in (every, kang)]
+    assert titles == ["All 5 studies", "Only kang"]
+
+
+def test_correlations_stand_above_that_of_cells_in_order():
+    data = tables()
+    every, kang = panel("c", data).subfigs[1].axes
+    assert names(every) == [*COMMON[:-1], "all cells in order"]
+    assert names(kang) == ["VEGA", *VARIANTS, *COMMON[1:-1], "all cells in order"]
+    table = data["recovery_activity"]
+    for axes, rows in ((every, table), (kang, table[table["study"] == "kang"])):
+        found = means(axes)
+        for row, method in enumerate(names(axes)[:-1]):
+            values = rows.loc[rows["method"] == method, "spearman"]
+            assert found[row][:2] == pytest.approx((values.mean(), values.std(ddof=0)))
+        assert found[len(names(axes)) - 1][:2] == pytest.approx((0.9, 0))
+        assert axes.get_xlim()[0] < table["spearman"].min()
+
+
+def test_methods_that_all_studies_have_need_no_second_block():
+    (axes,) = panel("a", tables(variants=[])).subfigs[1].axes
+    assert names(axes) == COMMON
+    kang = {k: t[t["study"] == "kang"] for k, t in tables().items()}
+    (axes,) = panel("a", kang).subfigs[1].axes
+    assert names(axes) == ["VEGA", *VARIANTS, *COMMON[1:]]
+    assert axes.get_title(loc="left") == "kang"
+
+
+def test_a_kind_of_comparison_that_is_not_there_has_a_dash():
+    data = tables(variants=[])
+    table = data["recovery_comparisons"]
+    data["recovery_comparisons"] = table[table["kind"] == "type"]
+    (axes,) = panel("b", data).subfigs[1].axes
+    assert [t.get_text() for t in axes.texts] == ["–"] * 4
+    assert len(means(axes)) == 4
+
+
+def test_panels_without_rows_say_so():
+    empty = {name: table.iloc[:0] for name, table in tables().items()}
+    for letter in "abc":
+        figure = panel(letter, empty)
+        assert not figure.subfigs[1].axes
+        assert any("nothing is planted" in t.get_text() for t in figure.findobj(Text))
+
+
+@pytest.mark.parametrize("variants", [VARIANTS, []])
+def test_no_text_of_the_page_covers_another_or_leaves_it(variants, monkeypatch):
+    panels = {letter: getattr(figure_module, letter) for letter in "abc"}
+    title = "How well planted programmes are recovered"
+    figure = page.page_figure(panels, figure_module.LAYOUT, title, shown(tables(variants)))
+    assert any(t.get_text() == "SIMULATED DATA" for t in figure.findobj(Text))
+    assert_legible(figure, monkeypatch)
+
+
+def test_a_single_value_has_no_error_bar_and_missing_ones_no_place():
+    ax = Figure().subplots()
+    plot.strips({"one": {"k": [0.4]}, "two": {"k": [0.2, np.nan, 0.6]}, "none": {"k": []}}, ax=ax)
+    found = means(ax)
+    assert found[0][:2] == (0.4, None)
+    assert found[1][:2] == pytest.approx((0.4, 0.2))
+    assert [t.get_text() for t in ax.texts] == ["–"]

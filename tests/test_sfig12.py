@@ -1,0 +1,94 @@
+"""Supplementary Figure 12: lines, R2 and r are those of the cells and genes."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from legible import assert_legible
+from matplotlib.figure import Figure
+from planted_variants import IN_SET, planted_variants, results
+
+from paper.figures import page, sfig12
+from paper.gmvs import INTERFERON, INTERFERON_AB
+from vega import plot
+
+DROPOUT = {"a": 0.0, "b": 0.5, "c": 0.0, "d": 0.5}
+
+
+@pytest.fixture
+def data():
+    return planted_variants()
+
+
+def panel(letter, data):
+    draw = getattr(sfig12, letter)
+    return page.panel_figure(draw, sfig12.LAYOUT.size(letter), data).subfigs[1]
+
+
+def number(value):
+    return value.replace("−", "-")
+
+
+@pytest.mark.parametrize("letter", ["a", "b"])
+def test_activities_of_each_cell_with_their_line(data, letter):
+    (ax,) = panel(letter, data).axes
+    latent = data[sfig12.MODELS[DROPOUT[letter]]].latent
+    x, y = (latent.obs_vector(gmv) for gmv in (INTERFERON, INTERFERON_AB))
+    np.testing.assert_allclose(ax.collections[0].get_offsets(), np.c_[x, y])
+    slope, intercept = np.polyfit(x, y, 1)
+    ends, line = ax.lines[0].get_data()
+    np.testing.assert_allclose(line, intercept + slope * np.asarray(ends), rtol=1e-4)
+    first, second = ax.get_title().split("\n")
+    assert first == f"Latent dropout {DROPOUT[letter]:g}"
+    assert second.startswith(f"R² = {np.corrcoef(x, y)[0, 1] ** 2:.2f}, y = ")
+    assert f"y = {slope:.2f}x" in number(second)
+    assert ax.get_xlabel() == "INTERFERON SIGNALING, activity"
+    assert ax.get_ylabel().replace("\n", " ") == "INTERFERON ALPHA BETA SIGNALING, activity"
+
+
+@pytest.mark.parametrize("letter", ["c", "d"])
+def test_weights_of_the_genes_of_both_sets_with_their_r(data, letter):
+    (ax,) = panel(letter, data).axes
+    table = data.tables["kang_latent_dropout_weights"]
+    rows = table[(table["seed"] == 1) & (table["latent_dropout"] == DROPOUT[letter])]
+    weight = rows.set_index(["gmv", "gene"])["weight"]
+    x, y = (np.array([weight[gmv, gene] for gene in IN_SET]) for gmv in (INTERFERON, INTERFERON_AB))
+    drawn = ax.collections[0].get_offsets()
+    np.testing.assert_allclose(sorted(map(tuple, drawn)), sorted(zip(x, y, strict=True)))
+    r = np.corrcoef(x, y)[0, 1]
+    expected = f"Latent dropout {DROPOUT[letter]:g}\nr = {r:.3f}, {len(IN_SET)} genes"
+    assert number(ax.get_title()) == expected
+    named = {t.get_text() for t in ax.texts}
+    assert named == {IN_SET[i] for i in np.argsort(-(x + y))[: sfig12.NAMED]}
+
+
+@pytest.mark.parametrize("gmv", [INTERFERON, INTERFERON_AB])
+def test_a_missing_set_is_said(data, gmv):
+    models = {}
+    for name, result in data.models.items():
+        latent = result.latent
+        models[name] = results(latent[:, latent.var_names != gmv].copy())
+    without = replace(data, models=models)
+    for letter in "ab":
+        part = panel(letter, without)
+        assert not part.axes and part.texts[0].get_text().startswith("no GMV")
+    table = data.tables["kang_latent_dropout_weights"]
+    data.tables["kang_latent_dropout_weights"] = table[table["gmv"] != gmv]
+    for letter in "cd":
+        part = panel(letter, data)
+        assert not part.axes and part.texts[0].get_text() == "no gene is in both sets"
+
+
+def test_without_a_correlation_the_title_says_so():
+    x = pd.Series([1.0, 2.0], index=["A", "B"])
+    ax = plot.correlation(x, 0 * x, ax=Figure().subplots())
+    assert ax.get_title() == "no correlation: all values are the same, 2 genes"
+    falling = plot.correlation(x, -x, ["A"], ax=Figure().subplots())
+    assert falling.get_title() == "r = −1.000, 2 genes"
+    assert [t.get_text() for t in falling.texts] == ["A"]
+
+
+def test_no_text_of_the_page_covers_another_or_leaves_it(data, monkeypatch):
+    panels = {letter: getattr(sfig12, letter) for letter in "abcd"}
+    assert_legible(page.page_figure(panels, sfig12.LAYOUT, "A title", data), monkeypatch)
