@@ -220,7 +220,11 @@ def wilcoxon_scores(adata: AnnData, in_group: np.ndarray) -> pd.Series:
 
 
 def prerank(
-    scores: pd.Series, gene_sets: dict[str, list[str]], threads: int = 1, seed: int = 42
+    scores: pd.Series,
+    gene_sets: dict[str, list[str]],
+    threads: int = 1,
+    seed: int = 42,
+    permutations: int = 1000,
 ) -> pd.DataFrame:
     """GSEA of ranked genes: one row per gene set, in their order."""
     import gseapy
@@ -230,7 +234,7 @@ def prerank(
         gene_sets=gene_sets,
         min_size=5,
         max_size=1000,
-        permutation_num=1000,
+        permutation_num=permutations,
         threads=threads,
         seed=seed,
         outdir=None,

@@ -199,15 +199,17 @@ rule time_per_epoch:
         "../envs/vega.yaml"
     threads: 8
     resources:
+        gpu=1,
         mem_mb=8000,
     params:
         training={
             name: value
-            for name, value in CONFIG.models["kang_all_cells"]
-            .training_settings(SETTINGS.fidelity, SETTINGS.training)
-            .items()
+            for name, value in CONFIG.training_settings("kang_all_cells")[
+                "kang_all_cells"
+            ].items()
             if name in ("n_hidden", "batch_size", "learning_rate")
         },
+        device=SETTINGS.device,
         seed=SEED,
     script:
         "../scripts/analyse/time_per_epoch.py"

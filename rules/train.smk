@@ -40,12 +40,7 @@ for name, entry in CONFIG.models.items():
                 member: f"{RUN}/models/{member}/seed{wildcards.seed}"
                 for member in members
             },
-            configs=lambda wildcards, members=CONFIG.families[name]: {
-                member: entry.config.training_settings(
-                    SETTINGS.fidelity, SETTINGS.training
-                )
-                for member, entry in members.items()
-            },
+            configs=CONFIG.training_settings(name),
             device=SETTINGS.device,
             precision=SETTINGS.precision,
             models_per_gpu=SETTINGS.models_per_gpu,
@@ -77,10 +72,13 @@ rule peer:
         "../envs/vega.yaml"
     threads: 4
     resources:
+        gpu=lambda w: int(CONFIG.peers[w.peer].is_trained),
         mem_mb=lambda wildcards, attempt: 12000 * attempt,
         runtime=lambda wildcards, attempt: 240 * attempt,
     params:
         entry=lambda w: CONFIG.peers[w.peer].model_dump(exclude={"silhouettes"}),
         instead=SETTINGS.training,
+        device=SETTINGS.device,
+        require_gpu=SETTINGS.require_gpu,
     script:
         "../scripts/train/peer.py"

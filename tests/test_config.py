@@ -150,6 +150,19 @@ def test_a_family_has_a_model_for_each_combination(entry, number):
     assert config.is_family(entry) == (number > 1)
 
 
+def test_a_run_may_take_other_settings_for_all_models_or_for_single_entries():
+    settings = {"training": {"max_epochs": 9, "n_hidden": 5}, "training_of": {"kang_soft": {
+        "max_epochs": 3}}}  # fmt: skip
+    config = load(settings, ROOT / "config")
+    for entry, epochs in (("kang_soft", 3), ("kang_binary", 9)):
+        for member in config.training_settings(entry).values():
+            assert (member["max_epochs"], member["n_hidden"]) == (epochs, 5)
+    with pytest.raises(InputError, match=r"config.yaml: training_of: entry 'kong' is not among"):
+        load({"training_of": {"kong": {}}}, ROOT / "config")
+    with pytest.raises(InputError, match=r"config.yaml: training_of.epochs: Extra inputs are not"):
+        load({"training_of": {"kang": {"epochs": 3}}}, ROOT / "config")
+
+
 def test_models_for_simulated_cells_are_in_no_other_run():
     public, simulated = (load(s, ROOT / "config") for s in ({}, {"data": "simulated"}))
     assert set(simulated.selected_entries) - set(public.selected_entries) == {"kang_variants"}

@@ -18,7 +18,7 @@ from paper.config import FigureConfig, Study
 from paper.errors import InputError
 from paper.figures import fig1, page
 from paper.figures.comparisons import NAMED
-from paper.figures.data import FigureData, Results, in_order, load
+from paper.figures.data import FigureData, Results, in_order, load, read_figure_data
 from vega.plot.colours import RED
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -179,6 +179,19 @@ def test_every_page_says_what_cells_it_shows(results, name):
     assert "SIMULATED DATA" in said["simulated"]
     assert "subset of the study: 140 cells" in said["mirror subset"]
     assert "SIMULATED" not in said["public"] and "subset" not in said["public"]
+
+
+def test_a_figure_of_tables_alone_says_what_cells_these_are_of(tmp_path):
+    cells = AnnData(
+        np.ones((7, 2), dtype=np.float32), uns={"provenance": '{"origin": "simulated"}'}
+    )
+    path = tmp_path / "kang.h5ad"
+    cells.write_h5ad(path)
+    data = read_figure_data({}, [], [], cells=[str(path)])
+    assert (data.origin, data.n_cells) == ("simulated", 7)
+    cells.uns["provenance"] = '{"origin": "public"}'
+    cells.write_h5ad(path)
+    assert read_figure_data({}, [], [], cells=[str(path)]).origin == "public"
 
 
 # ---------------------------------------------------------------- what is missing

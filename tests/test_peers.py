@@ -20,6 +20,7 @@ from sklearn.metrics import roc_auc_score
 
 from paper.errors import InputError
 from paper.peers import METHODS, timing
+from paper.peers.run import run_peer
 
 CELLS, GENES, MEMBERS, SETS = 240, 150, 12, 4
 SMALL = {  # settings with which each learns small cells in seconds
@@ -379,7 +380,7 @@ def test_epochs_are_timed_turn_by_turn_over_all_cells(study, monkeypatch, capfd)
     def watched(self, rows, rng):
         k = self.module.decoder.dense_weight().shape[1]
         lr, batch_size = self.settings.learning_rate, self.settings.batch_size
-        trained.append(("vega", k, len(set(rows)), lr, batch_size))
+        trained.append(("VEGA", k, len(set(rows)), lr, batch_size))
         return train(self, rows, rng)
 
     def watched_intercode(adata, model, lr, batch_size, epochs, *arguments, **more):
@@ -399,8 +400,8 @@ def test_epochs_are_timed_turn_by_turn_over_all_cells(study, monkeypatch, capfd)
     assert state() == before and capfd.readouterr().out == ""
     assert list(table.columns) == ["method", "round", "seconds"]
     assert list(table["round"]) == [1, 1, 2, 2] and (table["seconds"] > 0).all()
-    assert list(table["method"]) == ["vega", "intercode", "intercode", "vega"]
-    order = ["intercode", "vega", *table["method"]]  # with the first of each, which is not counted
+    assert list(table["method"]) == ["intercode", "VEGA", "VEGA", "intercode"]
+    order = ["VEGA", "intercode", *table["method"]]  # with the first of each, which is not counted
     assert trained == [(name, len(sets) + 1, CELLS, 1e-3, 64) for name in order]
 
 
@@ -416,3 +417,54 @@ def test_timing_tells_bad_input_in_one_line(study, fault, message):
         of_other_names(adata)
     with pytest.raises(InputError, match=message):
         timing.time_per_epoch(adata, sets, rounds=1, threads=1, seed=1, n_hidden=8, device="cpu")
+
+
+# ---------------------------------------------------------------- as an entry of the configuration
+
+
+def entry(method, **settings):
+    return {
+        "method": method, "settings": settings, "min_genes": 0, "max_genes": 5000,
+        "embedding": "none", "tsne_learning_rate": None,
+    }  # fmt: skip
+
+
+@pytest.fixture
+def gmt(study, tmp_path):
+    path = tmp_path / "sets.gmt"
+    _, sets, _ = study
+    path.write_text("".join("\t".join([name, "", *genes]) + "\n" for name, genes in sets.items()))
+    return path
+
+
+def peer(study, gmt, entry, **options):
+    adata = study[0].copy()
+    adata.uns["provenance"] = "{}"
+    given = {"epochs_of": None, "instead": {}, "device": "cpu", "seed": 1, "threads": 1}
+    return run_peer(adata, gmt, entry, **{**given, **options})
+
+
+def test_an_entry_gives_the_latent_space_of_its_method(study, gmt):
+    adata, sets, _ = study
+    latent, facts = peer(study, gmt, entry("mask_pca", n_components=3))
+    expected = METHODS["mask_pca"](adata, sets, seed=1, threads=1, n_components=3)
+    np.testing.assert_allclose(latent.X, expected.activity, atol=1e-5)
+    assert list(latent.var_names) == expected.names == ["PC_1", "PC_2", "PC_3"]
+    assert latent.obs.equals(adata.obs) and latent.uns["provenance"] == "{}"
+    assert facts["method"] == "mask_pca" and facts["settings"]["n_components"] == 3
+
+
+def test_a_method_is_trained_for_as_many_epochs_as_a_model(study, gmt, tmp_path):
+    """Of what is set for all models in a trial it takes the settings that it knows."""
+    described = tmp_path / "model.json"
+    described.write_text(json.dumps({"losses": {"epochs": 3}}))
+    trial = {"n_hidden": 8, "max_epochs": 77, "beta": 5, "batch_size": 64}
+    _, facts = peer(study, gmt, entry("intercode"), epochs_of=described, instead=trial)
+    assert len(facts["losses"]["train"]) == 3
+    settings = facts["settings"]
+    assert (settings["n_hidden"], settings["batch_size"], settings["device"]) == (8, 64, "cpu")
+
+
+def test_an_unknown_setting_is_one_line(study, gmt):
+    with pytest.raises(InputError, match=r"peers.yaml: settings: pca has no width; it has n_comp"):
+        peer(study, gmt, entry("pca", width=3))

@@ -128,6 +128,21 @@ def test_highly_variable_is_exact_in_spite_of_ties(raw):
     assert apply(normal, highly_variable=31).n_vars == 31
 
 
+def test_highly_variable_counts_is_seurat_v3_on_counts(raw):
+    """Before and after normalisation alike; n exactly, in spite of ties."""
+    counts = ad.AnnData(raw.X, var=raw.var[[]])
+    sc.pp.highly_variable_genes(counts, n_top_genes=30, flavor="seurat_v3")
+    expected = list(counts.var_names[counts.var["highly_variable"]])
+    assert len(expected) == 30
+    assert list(apply(raw, highly_variable_counts=30).var_names) == expected
+    normal = apply(apply(raw, normalise=1e4), highly_variable_counts=30)
+    assert list(normal.var_names) == expected
+    assert list(apply(normal, highly_variable=30).var_names) == expected  # nothing left to drop
+    twins = ad.concat([raw, raw], axis=1, merge="first")
+    twins.var_names_make_unique()
+    assert apply(twins, highly_variable_counts=31).n_vars == 31
+
+
 def test_highly_variable_keeps_all_of_too_few_genes(raw, caplog):
     caplog.set_level("INFO", "paper")
     assert apply(apply(raw, normalise="median"), highly_variable=81).n_vars == 80

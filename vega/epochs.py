@@ -30,13 +30,19 @@ class Epochs:
     def __init__(
         self,
         module: Autoencoder,
-        optimiser: torch.optim.Optimizer,
         cells: Cells,
         settings: "TrainSettings",
         device: torch.device,
     ):
-        self.module = module
-        self.optimiser = optimiser
+        self.module = module.to(device)
+        self.optimiser = torch.optim.Adam(
+            [parameter for parameter in module.parameters() if parameter.requires_grad],
+            lr=settings.learning_rate,
+            eps=settings.adam_epsilon,
+            weight_decay=settings.weight_decay,
+            fused=True,
+            capturable=device.type == "cuda",
+        )
         self.settings = settings
         self.device = device
         self.generator = torch.Generator(device)

@@ -144,37 +144,20 @@ def train(
     -------
     Losses per cell and epoch (training, validation) and whether patience ran out.
     """
-    module.to(device)
-    optimiser = torch.optim.Adam(
-        [parameter for parameter in module.parameters() if parameter.requires_grad],
-        lr=settings.learning_rate,
-        eps=settings.adam_epsilon,
-        weight_decay=settings.weight_decay,
-        fused=True,
-        capturable=device.type == "cuda",
-    )
     rows = split(len(cells), settings)
     if validation is not None:
         rows = np.flatnonzero(~validation), np.flatnonzero(validation)
     state = Progress(Patience(settings.patience), Patience(settings.patience))
     fingerprint = _fingerprint(module, cells, rows, settings) if checkpoint else ""
-    if checkpoint and checkpoint.exists():
-        state = _resume(checkpoint, fingerprint, module, optimiser) or state
-        if log:
-            resumed = f"resumed after epoch {len(state.losses)}"
-            log(resumed if state.losses else "the checkpoint is of another run: from the start")
-        if state.finished(settings):
-            return state
-
-    bar = tqdm(
-        total=settings.max_epochs,
-        initial=len(state.losses),
-        unit="epoch",
-        disable=not progress,
-        dynamic_ncols=True,
-    )
+    bar = tqdm(total=settings.max_epochs, unit="epoch", disable=not progress, dynamic_ncols=True)
     with bar, own_stream(device):
-        epochs = Epochs(module, optimiser, cells, settings, device)
+        epochs = Epochs(module, cells, settings, device)
+        if checkpoint and checkpoint.exists():
+            state = _resume(checkpoint, fingerprint, module, epochs.optimiser) or state
+            bar.update(len(state.losses))
+            if log:
+                resumed = f"resumed after epoch {len(state.losses)}"
+                log(resumed if state.losses else "the checkpoint is of another run: from the start")
         while not state.finished(settings):
             started = time.perf_counter()
             rng = epochs.begin(len(state.losses))
@@ -198,7 +181,7 @@ def train(
             if log:
                 log(f"epoch {len(state.losses)}: {_shown(losses)}")
             if checkpoint:
-                _keep(checkpoint, fingerprint, module, optimiser, state)
+                _keep(checkpoint, fingerprint, module, epochs.optimiser, state)
     if checkpoint:
         _keep(checkpoint, fingerprint, module, None, state)
     return state

@@ -58,13 +58,7 @@ def memory(folder, gene_sets, n_hidden, batch_size):
 
 
 def epochs_over(model, cells):
-    return Epochs(
-        model.module,
-        torch.optim.Adam(model.module.parameters(), lr=1e-4, weight_decay=5e-4, fused=True),
-        cells,
-        TrainSettings(),
-        torch.device("cpu"),
-    )
+    return Epochs(model.module, cells, TrainSettings(), torch.device("cpu"))
 
 
 def in_turns(entrants, rounds=ROUNDS):

@@ -86,6 +86,8 @@ def _cross_check(config: Config, folder: Path) -> None:
             raise InputError(f"{folder / 'peers.yaml'}: {name} is the name of a model too")
         if peer.epochs_of:
             _known(peer.epochs_of, config.models, f"{folder / 'peers.yaml'}: {name}.epochs_of")
+    for name in config.settings.training_of:
+        _known(name, config.models, f"{folder / 'config.yaml'}: training_of: entry")
     for name, model in config.models.items():
         where = folder / "models.yaml"
         plain = model.model_dump(exclude={"corrected"})
@@ -95,9 +97,9 @@ def _cross_check(config: Config, folder: Path) -> None:
         for setting, values in model.sweep.items():
             for value in values:
                 _checked(ModelConfig, {**plain, setting: value}, where, f"{name}.sweep")
-        _checked(
-            ModelConfig, {**plain, **config.settings.training}, folder / "config.yaml", "training"
-        )
+        own = config.settings.training_of.get(name, {})
+        for field, settings in (("training", config.settings.training), ("training_of", own)):
+            _checked(ModelConfig, {**plain, **settings}, folder / "config.yaml", field)
     for name, figure in config.figures.items():
         for study in figure.studies:
             if study not in config.studies:

@@ -135,7 +135,7 @@ class ModelConfig(Latent):
     )
 
     def training_settings(
-        self, fidelity: str = "published", instead: dict[str, float] | None = None
+        self, fidelity: str = "published", instead: dict[str, Any] | None = None
     ) -> dict[str, Any]:
         """What a trained model depends on: all but the questions asked of it afterwards.
 
@@ -176,3 +176,8 @@ class Peer(Latent):
     epochs_of: Name | None = Field(
         None, description="Model that it is trained for as many epochs as."
     )
+
+    @property
+    def is_trained(self) -> bool:
+        """Whether it is a network, which a GPU trains faster."""
+        return self.method in ("linear_scvi", "intercode")

@@ -115,6 +115,15 @@ class Config(Model):
             config = config.model_copy(update={"corrected": model.corrected})
             yield "_".join(words), Member(config, {**by, **swept})
 
+    def training_settings(self, name: str) -> dict[str, dict[str, Any]]:
+        """What the models of an entry of `models.yaml` depend on in this run, by member."""
+        settings = self.settings
+        instead = settings.training | settings.training_of.get(name, {})
+        return {
+            member: entry.config.training_settings(settings.fidelity, instead)
+            for member, entry in self.families[name].items()
+        }
+
     def members(self, name: str) -> list[str]:
         """What an entry of `models.yaml` or `peers.yaml` stands for: itself, or its family."""
         return [name] if name in self.peers else list(self.families[name])

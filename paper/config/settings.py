@@ -41,6 +41,9 @@ class Settings(Model):
     models_per_gpu: PositiveInt = Field(
         4, description="Models of one entry of `models.yaml` that train side by side on a GPU."
     )
-    training: dict[str, float] = Field(
+    training: dict[str, bool | int | float | str] = Field(
         {}, description="Settings that all models take instead of their own, for trials."
+    )
+    training_of: dict[Name, dict[str, bool | int | float | str]] = Field(
+        {}, description="The same of single entries of `models.yaml`, which win over `training`."
     )

@@ -20,7 +20,8 @@ def run_peer(
     entry: dict[str, Any],
     *,
     epochs_of: Path | None,
-    instead: dict[str, float],
+    instead: dict[str, Any],
+    device: str,
     seed: int,
     threads: int,
 ) -> tuple[AnnData, dict[str, Any]]:
@@ -38,6 +39,8 @@ def run_peer(
         `model.json` of the model that it is trained for as many epochs as.
     instead
         Settings taken in place of its own, of those that it has.
+    device
+        Where methods that train do so; those that know no other than `cuda` take the CPU.
     seed
         Of whatever it draws.
     threads
@@ -68,6 +71,8 @@ def run_peer(
             )
     if epochs_of is not None:
         settings["max_epochs"] = json.loads(epochs_of.read_text())["losses"]["epochs"]
+    if "device" in known:
+        settings["device"] = "cuda" if device == "cuda" else "cpu"
     gene_sets = read_gmt(gmt, entry["min_genes"], entry["max_genes"])
     found = method(adata, gene_sets, seed=seed, threads=threads, **settings)
     latent = AnnData(

@@ -64,7 +64,7 @@ def time_per_epoch(
 
     Returns
     -------
-    One row per epoch: `method` (`vega` or `intercode`), `round` from 1, `seconds`.
+    One row per epoch: `method` (`VEGA` or `intercode`), `round` from 1, `seconds`.
 
     Raises
     ------
@@ -77,7 +77,7 @@ def time_per_epoch(
     with own_surroundings(seed, threads), own_stream(target), printed():
         try:
             entrants: dict[str, Epoch] = {
-                "vega": _vega(adata, gene_sets, settings, n_hidden, target),
+                "VEGA": _vega(adata, gene_sets, settings, n_hidden, target),
                 "intercode": _intercode(adata, gene_sets, settings, n_hidden, target),
             }
         except ValueError as error:
@@ -103,18 +103,9 @@ def _vega(
     model = VEGA(
         adata.var_names, gene_sets, extra_nodes=EXTRA_NODES, n_hidden=n_hidden, seed=settings.seed
     )
-    module = model.module.to(device)
     rows = np.arange(adata.n_obs)
-    optimiser = torch.optim.Adam(
-        module.parameters(),
-        lr=settings.learning_rate,
-        eps=settings.adam_epsilon,
-        weight_decay=settings.weight_decay,
-        fused=True,
-        capturable=device.type == "cuda",
-    )
     cells = CellsInMemory(adata.X, np.zeros(len(rows), dtype=np.int64))
-    epochs = Epochs(module, optimiser, cells, settings, device)
+    epochs = Epochs(model.module, cells, settings, device)
     return lambda number: epochs.train(rows, epochs.begin(number))
 
 

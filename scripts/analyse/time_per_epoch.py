@@ -10,6 +10,7 @@ def main(snakemake):
 
     from paper.peers.timing import time_per_epoch
     from paper.tables import write_table
+    from paper.train import choose_device
     from vega import read_gmt
 
     table = time_per_epoch(
@@ -18,6 +19,9 @@ def main(snakemake):
         rounds=ROUNDS,
         threads=snakemake.threads,
         seed=snakemake.params.seed,
+        device=choose_device(
+            snakemake.params.device, snakemake.resources.get("gpu", 0) > 0, require_gpu=False
+        ),
         **snakemake.params.training,
     )
     write_table(table, snakemake.output.table)

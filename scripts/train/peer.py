@@ -10,15 +10,18 @@ def main(snakemake):
     from anndata import read_h5ad
 
     from paper.peers.run import run_peer
+    from paper.train import choose_device
     from vega.files import written_whole
 
-    inputs, outputs = snakemake.input, snakemake.output
+    inputs, outputs, params = snakemake.input, snakemake.output, snakemake.params
+    given_gpu = snakemake.resources.get("gpu", 0) > 0
     latent, facts = run_peer(
         read_h5ad(inputs.data),
         Path(inputs.gene_sets),
-        snakemake.params.entry,
+        params.entry,
         epochs_of=next(map(Path, inputs.epochs_of), None),
-        instead=snakemake.params.instead,
+        instead=params.instead,
+        device=choose_device(params.device, given_gpu, params.require_gpu),
         seed=int(snakemake.wildcards.seed),
         threads=snakemake.threads,
     )
