@@ -97,28 +97,6 @@ rule silhouettes:
         "../scripts/analyse/silhouettes.py"
 
 
-def family_files(wildcards, names=("weights.safetensors", "model.json", "history.tsv")):
-    """Files of all models of a family, of all seeds."""
-    return expand(
-        f"{RUN}/models/{{model}}/seed{{seed}}/{{file}}",
-        model=CONFIG.members(wildcards.family),
-        seed=SETTINGS.seeds,
-        file=names,
-    )
-
-
-def family_models(wildcards):
-    """The models of a family as `paper.families.Trained` takes them, but for the seed."""
-    return {
-        name: {
-            "by": member.by,
-            "folder": f"{RUN}/models/{name}",
-            "removed": member.config.remove_genes,
-        }
-        for name, member in CONFIG.families[wildcards.family].items()
-    }
-
-
 # What the models of a family come to beside each other. All of them in one job.
 rule family:
     input:

@@ -1,6 +1,6 @@
 # What all phases share: the checked configuration, the folder of the run, the package's sources.
-# in: config/   out: the names CONFIG, SETTINGS, RUN, LOGS, SEED, VEGA_SOURCES, and functions that
-# give inputs and outputs of rules
+# in: config/   out: the names CONFIG, SETTINGS, RUN, LOGS, SEED, VEGA_SOURCES, MODEL_FILES, and
+# functions that give inputs and outputs of rules
 
 import fcntl
 import os
@@ -34,6 +34,9 @@ VEGA_SOURCES = [
 ]
 
 
+MODEL_FILES = ["weights.safetensors", "model.json", "history.tsv"]
+
+
 def study_data(wildcards):
     return f"{RUN}/data/{CONFIG.model(wildcards.model).study}.h5ad"
 
@@ -61,6 +64,28 @@ def results_of(members):
             if CONFIG.asks_contrasts(m)
         ],
         "gsea": [f"{RUN}/tables/{m}_gsea.tsv" for m in members if CONFIG.asks_gsea(m)],
+    }
+
+
+def family_files(wildcards):
+    """Files of all models of a family, of all seeds."""
+    return expand(
+        f"{RUN}/models/{{model}}/seed{{seed}}/{{file}}",
+        model=CONFIG.members(wildcards.family),
+        seed=SETTINGS.seeds,
+        file=MODEL_FILES,
+    )
+
+
+def family_models(wildcards):
+    """The models of a family as `paper.families.Trained` takes them, but for the seed."""
+    return {
+        name: {
+            "by": member.by,
+            "folder": f"{RUN}/models/{name}",
+            "removed": member.config.remove_genes,
+        }
+        for name, member in CONFIG.families[wildcards.family].items()
     }
 
 

@@ -44,7 +44,15 @@ rule claims:
         ),
         out_of_sample=OUT_OF_SAMPLE,
         tables=[*SILHOUETTES, *FAMILIES, *WEIGHTS, *TIMES],
-        sources=sorted(map(str, Path("paper/claims").glob("*.py"))),
+        # Figures whose panels and claims compute the same.
+        sources=[
+            *sorted(map(str, Path("paper/claims").glob("*.py"))),
+            *(
+                f"paper/figures/{figure}.py"
+                for figure in ("fig3", "sfig9", "sfig10", "sfig12")
+            ),
+            "vega/metrics.py",
+        ],
     output:
         table=f"{RUN}/claims.tsv",
     log:

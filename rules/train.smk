@@ -2,9 +2,6 @@
 # out: results/<run>/models/<model>/seed<N>/{weights.safetensors,model.json,history.tsv}, and of
 #      other methods models/<name>/seed<N>/{latent.h5ad,method.json}
 
-MODEL_FILES = ["weights.safetensors", "model.json", "history.tsv"]
-
-
 # One rule per entry of models.yaml: the members of a family train in one job, since starting a
 # job costs as long as training a small model. The state of each training, also of a finished one,
 # is kept beside these files until the job ends, and is no output of the rule, so that Snakemake
