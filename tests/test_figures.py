@@ -26,7 +26,7 @@ TYPES = ["NK", "Dendritic", "CD4T", "B", "FCGR3A+Mono", "CD14+Mono", "CD8T"]
 FIGURES = {
     name: FigureConfig.model_validate(entry)
     for name, entry in yaml.safe_load((ROOT / "config" / "figures.yaml").read_text()).items()
-    if entry["models"] == ["kang"] and "tables" not in entry
+    if entry.get("models") == ["kang"] and "tables" not in entry
 }
 GMVS = [
     fig1.INTERFERON_AB,
