@@ -5,8 +5,8 @@ import shutil
 import sys
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from functools import partial
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import numpy as np
@@ -79,18 +79,29 @@ def train_models(
         raise InputError(str(error)) from None
     at_once = min(len(configs), threads if target == "cpu" else models_per_gpu)
     options |= {"device": target, "threads": max(1, threads // at_once)}
-    train_one = partial(train_model, adata, gmt, progress=len(configs) == 1, **options)
+    options["progress"] = len(configs) == 1
+    failed = Event()
+
+    def train_next(folder: Path, config: dict[str, Any]) -> None:
+        if failed.is_set():  # no use in beginning another one
+            return
+        try:
+            train_model(adata, gmt, folder, config, **options)
+        except BaseException:
+            failed.set()
+            raise
+
     bar = tqdm(
         total=len(configs), unit="model", disable=not (len(configs) > 1 and sys.stderr.isatty())
     )
     with bar, ThreadPoolExecutor(at_once, thread_name_prefix="training") as pool:
-        trainings = [pool.submit(train_one, *job) for job in configs.items()]
+        trainings = [pool.submit(train_next, *job) for job in configs.items()]
         try:
             for training in as_completed(trainings):
                 training.result()
                 bar.update()
         except BaseException:
-            pool.shutdown(cancel_futures=True)  # those that have not begun
+            failed.set()
             raise
     for folder in configs:
         shutil.rmtree(folder / CHECKPOINT.parent)

@@ -155,42 +155,46 @@ FAMILIES = [
 WEIGHTS = [
     f"{RUN}/tables/{name}_weights.tsv" for name in CONFIG.entries_asking("weights_of")
 ]
-TIMES = [
-    f"{RUN}/tables/time_per_epoch.tsv"
-    for name in CONFIG.selected_peers
-    if name == "kang_intercode"
-]
+# The regularised autoencoder, and the model beside which it is trained (Fig. S9).
+TIMED = next(
+    (
+        peer
+        for peer in map(CONFIG.peers.get, CONFIG.selected_peers)
+        if peer.method == "intercode" and peer.epochs_of
+    ),
+    None,
+)
+TIMES = [f"{RUN}/tables/time_per_epoch.tsv"] if TIMED else []
 
+if TIMED:
 
-# VEGA and the regularised autoencoder take turns (Fig. S9b). Alone, as far as that can be said
-# here: other jobs beside it slow both.
-rule time_per_epoch:
-    input:
-        data=f"{RUN}/data/kang.h5ad",
-        gene_sets=f"{RUN}/raw/gene_sets/reactomes.gmt",
-        sources=[*VEGA_SOURCES, "paper/peers/timing.py"],
-    output:
-        table=f"{RUN}/tables/time_per_epoch.tsv",
-    log:
-        f"{LOGS}/time_per_epoch.log",
-    conda:
-        "../envs/vega.yaml"
-    threads: 8
-    resources:
-        gpu=1,
-        mem_mb=8000,
-    params:
-        training={
-            name: value
-            for name, value in CONFIG.training_settings("kang_all_cells")[
-                "kang_all_cells"
-            ].items()
-            if name in ("n_hidden", "batch_size", "learning_rate")
-        },
-        device=SETTINGS.device,
-        seed=SEED,
-    script:
-        "../scripts/analyse/time_per_epoch.py"
+    # Both take turns. Alone, as far as that can be said here: other jobs beside it slow both.
+    rule time_per_epoch:
+        input:
+            data=f"{RUN}/data/{TIMED.study}.h5ad",
+            gene_sets=f"{RUN}/raw/gene_sets/{TIMED.gene_sets}",
+            sources=[*VEGA_SOURCES, "paper/peers/timing.py"],
+        output:
+            table=f"{RUN}/tables/time_per_epoch.tsv",
+        log:
+            f"{LOGS}/time_per_epoch.log",
+        conda:
+            "../envs/vega.yaml"
+        threads: 8
+        resources:
+            gpu=1,
+            mem_mb=8000,
+        params:
+            training={
+                name: value
+                for settings in CONFIG.training_settings(TIMED.epochs_of).values()
+                for name, value in settings.items()
+                if name in ("n_hidden", "batch_size", "learning_rate")
+            },
+            device=SETTINGS.device,
+            seed=SEED,
+        script:
+            "../scripts/analyse/time_per_epoch.py"
 
 
 # How well what was planted in simulated cells comes back, by VEGA and by others.

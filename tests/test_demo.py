@@ -47,14 +47,14 @@ def test_planted_truth_comes_back(claims, id):
 
 
 def test_interferon_responses_rise_under_trametinib_only(claims):
-    """Nothing is planted under the other drugs: their means are near zero, of either sign."""
+    """Under the other drugs they are planted to fall slightly, which may pass unseen."""
     found = re.findall(r"(\w+) IFN (\w+) (-?[\d.]+)", claims.loc["M03", "reproduced"])
     assert len(found) == 8
     for drug, which, mean in found:
         if drug == "Trametinib":
             assert float(mean) > 3, which
         else:
-            assert abs(float(mean)) < 0.5, (drug, which)
+            assert -2 < float(mean) < 0.5, (drug, which)
 
 
 def test_what_separates_conditions_is_recovered():
@@ -64,7 +64,7 @@ def test_what_separates_conditions_is_recovered():
     auroc = innate.set_index("method")["auroc"]
     assert {"VEGA", "VEGA, counts", "GSEA", "ULM", "score_genes"} <= set(auroc.index)
     assert auroc[["VEGA", "GSEA", "ULM", "score_genes"]].min() > 0.95
-    assert auroc.min() > 0.75
+    assert auroc.drop("VEGA, binary decoder").min() > 0.9  # which has nothing to learn
     activity = read_table(DEMO / "tables" / "recovery_activity.tsv")
     found = activity[(activity["study"] == "kang") & (activity["method"] == "VEGA")]
     assert (found["spearman"] > 0.3).all()

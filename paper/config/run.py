@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 from functools import cached_property
 from itertools import product
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 from paper.config.base import Model, Name
 from paper.config.figures import FigureConfig, File
@@ -46,6 +46,13 @@ class Config(Model):
     figures: dict[Name, FigureConfig]
     simulations: Simulations
     files: list[File]
+
+    def model_copy(self, **changes: Any) -> Self:
+        """A copy, which works out anew what follows from its fields."""
+        copy = super().model_copy(**changes)
+        for name in ("families", "_on_figures"):
+            copy.__dict__.pop(name, None)
+        return copy
 
     def digest(self) -> str:
         """The same for the same configuration."""
