@@ -12,6 +12,8 @@ import vega
 import vega.model
 from paper.analyse import encoded
 from paper.errors import InputError
+from paper.simulate.cells import having
+from vega.differential import Posterior
 from vega.metrics import silhouette
 
 Asked = dict[str, dict[str, Any]]  # silhouettes by name, as config.Silhouette has them
@@ -70,6 +72,10 @@ def silhouettes(latent: AnnData, asked: Asked, seed: int) -> dict[str, float]:
     InputError
         If the cells lack a column.
     """
+    spaces = {"mean": np.asarray(latent.X)}
+    if any(how["of"] == "sample" for how in asked.values()):
+        posterior = Posterior(spaces["mean"], np.asarray(latent.layers["variance"]))
+        spaces["sample"] = posterior.sample(np.random.default_rng(seed))
     found = {}
     for name, how in asked.items():
         for column in (how["column"], *how["within"]):
@@ -78,13 +84,8 @@ def silhouettes(latent: AnnData, asked: Asked, seed: int) -> dict[str, float]:
                     f"config: silhouettes.{name}: the study has no column {column}; "
                     f"it has {', '.join(latent.obs)}"
                 )
-        chosen = latent.obs[how["column"]].notna().to_numpy()
-        for column, values in how["within"].items():
-            chosen &= latent.obs[column].isin(values).to_numpy()
-        space = np.asarray(latent.X)
-        if how["of"] == "sample":
-            noise = np.random.default_rng(seed).standard_normal(space.shape, dtype=np.float32)
-            space = space + noise * np.sqrt(latent.layers["variance"])
+        chosen = latent.obs[how["column"]].notna().to_numpy() & having(latent.obs, how["within"])
+        space = spaces[how["of"]]
         if not how["extra_nodes"]:
             space = space[:, ~latent.var_names.str.startswith(vega.model.EXTRA_NODE)]
         labels = latent.obs.loc[chosen, how["column"]].astype(str)

@@ -51,7 +51,7 @@ class NegativeBinomial(nn.Module):
         if isinstance(x, SparseMatrix):
             # What is left of the likelihood where a count is 0 needs no count.
             counts, (cells, genes) = x.values, x.entries()
-            library = x.sum_of_rows()
+            library = counts.new_zeros(x.shape[0]).index_add_(0, cells, counts)
         else:
             counts, (cells, genes) = x, (slice(None), slice(None))
             library = x.sum(dim=1)

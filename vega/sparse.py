@@ -78,11 +78,6 @@ class SparseMatrix:
         rows = torch.repeat_interleave(lengths, output_size=len(self.values))
         return rows, self.pattern.columns.long()
 
-    def sum_of_rows(self) -> Tensor:
-        """The sum of each row."""
-        rows, _ = self.entries()
-        return self.values.new_zeros(self.shape[0]).index_add_(0, rows, self.values)
-
     def by_column(self) -> Tensor:
         """The transposed matrix, as a sparse tensor of torch."""
         pattern = self.pattern

@@ -144,8 +144,9 @@ def train(
     -------
     Losses per cell and epoch (training, validation) and whether patience ran out.
     """
-    rows = split(len(cells), settings)
-    if validation is not None:
+    if validation is None:
+        rows = split(len(cells), settings)
+    else:
         rows = np.flatnonzero(~validation), np.flatnonzero(validation)
     state = Progress(Patience(settings.patience), Patience(settings.patience))
     fingerprint = _fingerprint(module, cells, rows, settings) if checkpoint else ""

@@ -219,8 +219,7 @@ class Config(Model):
         return [
             member
             for member in self.selected_models
-            if member not in self._on_figures
-            and (self.model(member).embedding != "none" or self.asks_contrasts(member))
+            if member not in self._on_figures and self.is_shown(member)
         ]
 
     @property
