@@ -11,8 +11,8 @@ from anndata import AnnData
 import vega
 import vega.model
 from paper.analyse import encoded
+from paper.cells import having
 from paper.errors import InputError
-from paper.simulate.cells import having
 from vega.differential import Posterior
 from vega.metrics import silhouette
 

@@ -35,8 +35,8 @@ from anndata import AnnData
 from scipy.stats import rankdata
 
 from paper.analyse import ONE_VS_REST, Questions, groups, prerank, wilcoxon_scores
+from paper.cells import having
 from paper.errors import InputError
-from paper.simulate.cells import having
 from vega.differential import Posterior, exact_comparisons, log_bayes_factor, rank
 from vega.metrics import auc
 

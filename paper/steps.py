@@ -16,6 +16,7 @@ import scanpy as sc
 import scipy.sparse as sp
 from scipy.stats import rankdata
 
+from paper.cells import having
 from paper.config import Relabel, Step
 from paper.errors import InputError
 
@@ -58,7 +59,7 @@ def keep(adata: ad.AnnData, wanted: dict[str, list[str]]) -> ad.AnnData:
     for column, unknown in _unknown(adata, wanted).items():
         there = ", ".join(sorted(map(str, adata.obs[column].dropna().unique())))
         raise InputError(f"no cell has {column} {', '.join(unknown)}; there are: {there}")
-    return adata[_having(adata, wanted)].copy()
+    return adata[having(adata.obs, wanted)].copy()
 
 
 @_step(lambda unwanted: _words(unwanted, "is not"))
@@ -66,7 +67,7 @@ def drop(adata: ad.AnnData, unwanted: dict[str, list[str]]) -> ad.AnnData:
     """All cells but those that `keep` would keep; values that no cell has are no mistake."""
     for column, unknown in _unknown(adata, unwanted).items():
         log.info("drop: no cell has %s %s", column, ", ".join(unknown))
-    return adata[~_having(adata, unwanted)].copy()
+    return adata[~having(adata.obs, unwanted)].copy()
 
 
 @_step(lambda column: f"{column} is known")
@@ -275,8 +276,3 @@ def _unknown(adata: ad.AnnData, values: dict[str, list[str]]) -> dict[str, list[
     seen = {column: set(column_of(adata, column)) for column in values}
     absent = {c: [v for v in asked if v not in seen[c]] for c, asked in values.items()}
     return {c: missing for c, missing in absent.items() if missing}
-
-
-def _having(adata: ad.AnnData, values: dict[str, list[str]]) -> np.ndarray:
-    """Which cells have one of the values in each of the columns."""
-    return np.all([column_of(adata, c).isin(v) for c, v in values.items()], axis=0)

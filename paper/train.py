@@ -15,6 +15,7 @@ import torch
 from anndata import AnnData
 from tqdm.auto import tqdm
 
+from paper.cells import having
 from paper.errors import InputError
 from vega import VEGA, read_gmt
 from vega.model import resolve_device
@@ -254,12 +255,9 @@ def learnt_from(
                 f"config/models.yaml: the study has no column {column}; it has {', '.join(obs)}"
             )
 
-    def having(values: dict[str, list[str]]) -> np.ndarray:
-        return np.logical_and.reduce([obs[column].isin(v) for column, v in values.items()])
-
-    chosen = having(cells) if cells else np.ones(len(obs), dtype=bool)
+    chosen = having(obs, cells)
     if leave_out:
-        out = having(leave_out)
+        out = having(obs, leave_out)
         if not out.any():
             raise InputError(f"config/models.yaml: leave_out: no cell has all of {leave_out}")
         chosen &= ~out

@@ -6,7 +6,10 @@
 if SETTINGS.data == "simulated":
 
     GMT_FILES = [file for folder, file in CONFIG.raw_files if folder == "gene_sets"]
-    SIMULATION_SOURCES = sorted(map(str, Path("paper/simulate").glob("*.py")))
+    SIMULATION_SOURCES = [
+        "paper/cells.py",
+        *sorted(map(str, Path("paper/simulate").glob("*.py"))),
+    ]
 
     rule simulate_gene_sets:
         """Makes the GMT files of the run's models."""

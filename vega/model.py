@@ -112,7 +112,7 @@ class VEGA:
         annotation = np.vstack(
             [gene_mask(gene_sets, genes), np.ones((extra_nodes, len(genes)), dtype=bool)]
         )
-        gmvs = [*gene_sets, *(f"{EXTRA_NODE}{i + 1}" for i in range(extra_nodes))]
+        gmvs = [*gene_sets, *extra_node_names(extra_nodes)]
         if (encoder, decoder) == ("deep", "deep"):
             gmvs = [f"LATENT_{i + 1}" for i in range(len(gmvs))]
         architecture = {
@@ -400,6 +400,11 @@ class VEGA:
                 f"{', '.join(self.batches)}"
             )
         return labels.astype(np.int64)
+
+
+def extra_node_names(n: int) -> list[str]:
+    """Names of `n` latent variables that reach all genes."""
+    return [f"{EXTRA_NODE}{i + 1}" for i in range(n)]
 
 
 def resolve_device(device: str = "auto") -> torch.device:

@@ -11,7 +11,7 @@ from paper.errors import InputError
 from paper.peers.embedded import Columns, method
 from paper.peers.inputs import annotation, cells_alone, check_last_minibatch, on_gpu
 from paper.peers.printed import printed
-from vega.model import EXTRA_NODE
+from vega.model import extra_node_names
 
 if TYPE_CHECKING:
     from intercode import Intercode
@@ -78,7 +78,7 @@ def intercode(
         "losses": {"train": losses},
         "inactive_terms": model.model.decoder.n_inactive_terms(),
     }
-    return activity, [*gene_sets, *(f"{EXTRA_NODE}{i + 1}" for i in range(extra_nodes))], facts
+    return activity, [*gene_sets, *extra_node_names(extra_nodes)], facts
 
 
 def untrained(

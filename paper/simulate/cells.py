@@ -5,6 +5,7 @@ from collections.abc import Iterable
 import numpy as np
 import pandas as pd
 
+from paper.cells import having
 from paper.config import SimulatedColumn, Simulation, Study
 
 PLATE, ROWS, COLUMNS = 1001000001, "ABCDEFGH", 12  # number of the first plate; wells of a plate
@@ -50,14 +51,6 @@ def _column(entry: SimulatedColumn, cells: pd.DataFrame, rng: np.random.Generato
         values = pd.Series(rng.choice(list(entry.shares), len(cells), p=p), dtype=object)
     values = values.where(having(cells, entry.within))
     return values.where(values.notna(), entry.otherwise)
-
-
-def having(cells: pd.DataFrame, where: dict[str, list[str]]) -> np.ndarray:
-    """Which cells have one of the values in each of the columns."""
-    mask = np.ones(len(cells), dtype=bool)
-    for column, values in where.items():
-        mask &= cells[column].isin(values).to_numpy()
-    return mask
 
 
 def barcodes(n: int, length: int, rng: np.random.Generator) -> list[str]:

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from paper.cells import having
 from paper.config import Simulation, Simulations, Study, named_sets
 from paper.errors import InputError
-from paper.simulate.cells import codes, having, simulate_cells
+from paper.simulate.cells import codes, simulate_cells
 from paper.simulate.genes import TABLE, gene_symbols, genes_of, named_rng, simulate_gene_sets
 from paper.simulate.truth import responders, truth
 
