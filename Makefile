@@ -21,7 +21,7 @@ DEMO = $(BIN)/snakemake --cores $(CORES) --profile profiles/demo $(ARGS)
 # A run that is only planned has nothing to report.
 DRY := $(filter -n --dry-run,$(ARGS))
 
-.PHONY: help paper demo verify report bench test test-fast lint format config rulegraph lock clean
+.PHONY: help paper demo verify report bench test test-fast test-faults test-cluster lint format config rulegraph lock clean
 
 help:  ## list these targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -48,6 +48,12 @@ test: $(READY)  ## all tests
 
 test-fast: $(READY)  ## the tests that take seconds
 	$(BIN)/python -m pytest -m "not slow" $(ARGS)
+
+test-faults: $(READY)  ## faults of downloads, crashes and bad input: injected, survived, lost
+	$(BIN)/python -m pytest -m fault tests tests/kills $(ARGS)
+
+test-cluster: $(READY)  ## the demo through a Slurm of its own on this machine (root, slurm-wlm, munge)
+	$(BIN)/python -m pytest -s tests/cluster $(ARGS)
 
 lint: $(READY)  ## style of Python and Snakemake code, and Snakemake's own advice
 	$(BIN)/ruff check .

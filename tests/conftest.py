@@ -1,9 +1,11 @@
-"""What the tests share: the real cells, where there are any, and runs of the workflow."""
+"""What the tests share: real cells where there are any, runs of the workflow, counted faults."""
 
 import os
 import shutil
 import subprocess
 import sys
+from collections import Counter, defaultdict
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +25,45 @@ def mirror() -> Path:
     if not (folder / "SHA256SUMS").exists():
         pytest.skip("no mirror of the real raw files (set VEGA_MIRROR)")
     return folder
+
+
+# ---------------------------------------------------------------- faults
+
+FAULTS = defaultdict(Counter)  # by kind of fault: how many were injected, survived, files lost
+
+
+@pytest.fixture
+def fault():
+    """Counts a fault: `with fault("reset in mid-file", keeps=files): ...`.
+
+    The block injects it and checks what came of it. The files of `keeps` must be there as before
+    when it ends. `make test-faults` prints the account.
+    """
+
+    @contextmanager
+    def inject(kind, keeps=()):
+        before = {path: path.read_bytes() for path in keeps}
+        FAULTS[kind]["injected"] += 1
+        yield
+        lost = [p for p, was in before.items() if not p.is_file() or p.read_bytes() != was]
+        FAULTS[kind]["lost"] += len(lost)
+        assert not lost, f"{kind}: lost {lost}"
+        FAULTS[kind]["survived"] += 1
+
+    return inject
+
+
+def pytest_terminal_summary(terminalreporter):
+    """The account of all faults."""
+    if not FAULTS:
+        return
+    words = "injected", "survived", "lost"
+    terminalreporter.section("faults")
+    for kind in (*sorted(FAULTS), None):
+        counts = FAULTS[kind] if kind else sum(FAULTS.values(), Counter())
+        numbers = "".join(f"{counts[word]:>10}" for word in words)
+        terminalreporter.write_line(f"{kind or 'all':<50}{numbers}")
+    terminalreporter.write_line(f"{'':<50}{''.join(f'{word:>10}' for word in words)}")
 
 
 # ---------------------------------------------------------------- cells to learn from
