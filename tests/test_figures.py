@@ -181,6 +181,14 @@ def test_every_page_says_what_cells_it_shows(results, name):
     assert "SIMULATED" not in said["public"] and "subset" not in said["public"]
 
 
+def test_cells_of_a_study_are_counted_once_however_many_models_show_them(results):
+    another = replace(results, study=results.study.model_copy())
+    other = replace(results, study=results.study.model_copy(update={"conditions": ["a"]}))
+    shown = {"kang": results, "kang_soft": another}
+    assert FigureData(shown).n_cells == 140
+    assert FigureData({**shown, "other": other}).n_cells == 280
+
+
 def test_a_figure_of_tables_alone_says_what_cells_these_are_of(tmp_path):
     cells = AnnData(
         np.ones((7, 2), dtype=np.float32), uns={"provenance": '{"origin": "simulated"}'}

@@ -41,7 +41,8 @@ class FigureData:
     @property
     def n_cells(self) -> int:
         """Cells of the models' studies, each study once."""
-        of_models = {id(r.study): r.latent.n_obs for r in self.models.values()}
+        # Each model brings its own copy of what the configuration says of its study.
+        of_models = {r.study.model_dump_json(): r.latent.n_obs for r in self.models.values()}
         return sum(of_models.values()) + sum(n for _, n in self.cells)
 
 
