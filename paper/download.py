@@ -1,49 +1,38 @@
 """Raw files: fetched from their public source or a mirror, and trusted only once verified.
 
-What a file must be, its record and the lock are in `paper.provenance`.
+What a file must be, its record and the lock are in `paper.provenance`; what may go wrong on the
+way here is in `paper.transfer`.
 """
 
-import email.utils
-import errno
-import ftplib
 import itertools
 import logging
 import random
 import re
 import shutil
-import socket
-import sys
 import tempfile
 import time
 from collections.abc import Callable
-from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 from urllib.parse import urlsplit
 
-import pooch
 import requests
-import urllib3
 
 from paper import figshare
 from paper.config import File
 from paper.errors import InputError
 from paper.provenance import LOCK, TABLE, Measures, Pins, Provenance, known, measure, pin, record
+from paper.transfer import HEADERS, TIMEOUT, Failure, download, meaning, one_line, watched
 from vega.files import written_whole
 
 log = logging.getLogger("paper")
 
 SUMS = "SHA256SUMS"
+MOST_SUMS = 2**24  # bytes that are read of it
 MAKE_SUMS = f"once it has all its files, run `cd <mirror> && sha256sum */* > {SUMS}`"
 
-ATTEMPTS = 4  # at what may pass: no connection, a busy server
 WRONG_FILE_ATTEMPTS = 2  # at a file that came complete and is not the one asked for
-TIMEOUT = (10, 60)  # seconds to connect, and between two pieces of a file
-LONGEST_WAIT = 120  # seconds, whatever Retry-After asks for
-CHUNK = 2**20
-# As stored: a server that compresses, or says of a .gz that it did, would change the checksum.
-HEADERS = {"Accept-Encoding": "identity", "User-Agent": f"pooch/{pooch.__version__}"}
-NO_ROUTE = (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN)
+MOST_BYTES = 2**36  # of a file whose size is not known; the largest known of the paper has 1.3e8
 
 
 def fetch(
@@ -93,7 +82,7 @@ def fetch(
                 found = _attempts(lambda: _get(url, part, must, progress), name, sleep)
                 # Another run may have pinned it in the meantime.
                 if not expected.checksum and (wrong := pin(row, found, lock).difference(found)):
-                    raise _Failure(wrong)
+                    raise Failure(wrong)
         if not expected.checksum:
             identity = "first use"
         elif pins.checksum and not pins.difference(found):
@@ -101,11 +90,11 @@ def fetch(
         else:
             identity = "mirror"
         return record(target, source, identity, found, pins.values)
-    except _Failure as failure:
+    except Failure as failure:
         words = _in_words(failure, name, source, mirror, expected.origin)
         raise InputError(f"{words} ({row.note})" if row.note else words) from None
     except OSError as error:
-        where = error.filename or target
+        where = error.filename2 or error.filename or target  # the second is where a copy goes
         raise InputError(f"{name}: {where}: {error.strerror or error}; nothing was kept") from None
 
 
@@ -120,28 +109,33 @@ def _right_already(target: Path, expected: Pins) -> Measures | None:
 def _listed(source: str) -> tuple[str, Pins] | None:
     """Where a file of figshare is and what it must be, as its listing says."""
     try:
-        file = figshare.find(source, timeout=TIMEOUT, headers=HEADERS)
+        with watched():
+            file = figshare.find(source, timeout=TIMEOUT, headers=HEADERS)
     except (requests.RequestException, ValueError) as error:
-        raise _failure(error) or _Failure(_one_line(error)) from None
+        raise meaning(error) or Failure(one_line(error)) from None
     return file and (file.url, Pins("figshare's listing", {"bytes": file.bytes, "md5": file.md5}))
 
 
 def _get(source: str, part: Path, expected: Pins, progress: bool) -> Measures:
     """One attempt to bring `source` to `part`; gives its measures if they are as expected."""
+    size, whole = expected.values.get("bytes"), True
     if _is_url(source):
-        _download(source, part, progress)
+        whole = download(source, part, size or MOST_BYTES, progress)
     elif Path(source).is_file():
         shutil.copyfile(source, part)
     else:
-        raise _Failure("no such file", kind="absent")
+        raise Failure("no such file", kind="absent")
     found = measure(part)
     wrong = expected.difference(found)
+    if not whole:
+        most = size or f"up to {MOST_BYTES}"
+        wrong = f"bytes expected {most} ({expected.origin}), found more"
     if (wrong or not expected.checksum) and is_html(part):
         wrong = "the answer is an HTML page (an error or a log-in), not the file"
     elif found["bytes"] == 0:
         wrong = "the file is empty"
     if wrong:
-        raise _Failure(wrong, attempts=WRONG_FILE_ATTEMPTS if _is_url(source) else 1)
+        raise Failure(wrong, attempts=WRONG_FILE_ATTEMPTS if _is_url(source) else 1)
     return found
 
 
@@ -155,26 +149,12 @@ def is_html(path: Path) -> bool:
 # ---------------------------------------------------------------- attempts and their failures
 
 
-class _Failure(Exception):
-    """An attempt that failed: why, how many attempts that is worth, what it means."""
-
-    def __init__(
-        self,
-        reason: str,
-        attempts: int = 1,
-        wait: float = 0,
-        kind: Literal["", "absent", "unreachable"] = "",
-    ):
-        super().__init__(reason)
-        self.reason, self.attempts, self.wait, self.kind = reason, attempts, wait, kind
-
-
 def _attempts(attempt: Callable[[], Any], name: str, sleep: Callable[[float], None]) -> Any:
     """Result of `attempt`, repeated with growing pauses as often as its failure is worth."""
     for number in itertools.count(1):
         try:
             return attempt()
-        except _Failure as failure:
+        except Failure as failure:
             if number >= failure.attempts:
                 raise
             # The jitter keeps jobs that failed together from coming back together.
@@ -187,80 +167,7 @@ def _is_url(source: str) -> bool:
     return source.startswith(("http://", "https://", "ftp://", "doi:"))
 
 
-def _download(url: str, path: Path, progress: bool) -> None:
-    """One attempt to download `url`, whatever its kind, to `path`."""
-    try:
-        _downloader(url, progress and sys.stderr.isatty())(url, str(path), None)
-    except (requests.RequestException, *ftplib.all_errors, ValueError) as error:
-        failure = _failure(error)
-        if failure is None:
-            raise
-        raise failure from None
-
-
-def _downloader(url: str, progress: bool) -> Callable[[str, str, None], None]:
-    """Pooch's downloader for http(s), ftp or `doi:<doi>/<file>` (figshare, Zenodo, Dataverse)."""
-    kind = type(pooch.downloaders.choose_downloader(url))
-    if kind is pooch.FTPDownloader:
-        return kind(timeout=TIMEOUT[1], progressbar=progress, chunk_size=CHUNK)
-    return kind(timeout=TIMEOUT, headers=HEADERS, progressbar=progress, chunk_size=CHUNK)
-
-
-def _failure(error: Exception) -> _Failure | None:
-    """What a downloader's error means; None if it is not about the source but about our disk."""
-    cause = next(iter(error.args), None)
-    match error:
-        case requests.HTTPError(response=response):
-            code = response.status_code
-            reason = f"the server answers {code} {response.reason}"
-            if code in (408, 425, 429) or code >= 500:
-                wait = _retry_after(response.headers.get("Retry-After", ""))
-                return _Failure(reason, ATTEMPTS, wait)
-            # Object stores say 403 of what is not there.
-            return _Failure(reason, kind="absent" if code in (403, 404, 410) else "")
-        case requests.exceptions.SSLError():
-            return _Failure(f"its certificate is not accepted: {_one_line(cause)}")
-        case requests.ConnectionError() if isinstance(cause, urllib3.exceptions.MaxRetryError):
-            reason = _one_line(cause.reason).rsplit(": ", 1)[-1]
-            return _Failure(reason, ATTEMPTS, kind="unreachable")
-        case requests.ConnectionError() | requests.exceptions.ChunkedEncodingError():
-            reason = f"the connection broke before the end of the file ({_one_line(cause)})"
-            return _Failure(reason, ATTEMPTS)
-        case requests.Timeout():
-            return _Failure(f"no answer for {TIMEOUT[1]} s", ATTEMPTS)
-        case requests.RequestException():
-            return _Failure(_one_line(error))
-        case ftplib.error_perm():
-            return _Failure(_one_line(error), kind="absent" if "550" in str(error) else "")
-        case socket.gaierror() | ConnectionRefusedError() | TimeoutError():
-            return _Failure(_one_line(error), ATTEMPTS, kind="unreachable")
-        case ftplib.Error() | EOFError() | ConnectionError():
-            return _Failure(f"the connection broke: {_one_line(error)}", ATTEMPTS)
-        case OSError(errno=number) if number in NO_ROUTE:
-            return _Failure(_one_line(error), ATTEMPTS, kind="unreachable")
-        case ValueError():  # a DOI or a file in its archive that pooch cannot find
-            return _Failure(_one_line(error))
-    return None
-
-
-def _retry_after(value: str) -> float:
-    """Seconds that a Retry-After header (seconds, or a date) asks for, within bounds."""
-    try:
-        if value.isdigit():
-            seconds = float(value)
-        else:
-            then = email.utils.parsedate_to_datetime(value)
-            seconds = (then - datetime.now(then.tzinfo)).total_seconds()
-    except ValueError:
-        return 0
-    return min(max(seconds, 0), LONGEST_WAIT)
-
-
-def _one_line(error: Any) -> str:
-    return " ".join(str(error).split()) or type(error).__name__
-
-
-def _in_words(failure: _Failure, name: str, source: str, mirror: str | None, origin: str) -> str:
+def _in_words(failure: Failure, name: str, source: str, mirror: str | None, origin: str) -> str:
     """The line for the user: what happened where, and what to do."""
     if failure.kind == "unreachable":
         host = urlsplit(source).hostname or "doi.org"
@@ -307,8 +214,8 @@ def _mirror_sums(mirror: str, sleep: Callable[[float], None]) -> dict[str, str] 
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / SUMS
         try:
-            _attempts(lambda: _download(source, path, progress=False), source, sleep)
-        except _Failure as failure:
+            _attempts(lambda: download(source, path, MOST_SUMS, progress=False), source, sleep)
+        except Failure as failure:
             if failure.kind == "absent":
                 return None
             raise

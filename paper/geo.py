@@ -1,14 +1,12 @@
 """Sample annotations of a GEO series, from its SOFT family file."""
 
-import gzip
-import zlib
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from paper.download import is_html
 from paper.errors import InputError
+from paper.formats.files import RawFile
 
 FIXED = {"title": "title", "source": "source_name_ch1", "organism": "organism_ch1"}
 
@@ -74,16 +72,9 @@ def _series(soft: Path) -> Any:
 
 def _check_soft(soft: Path) -> None:
     """GEOparse takes a damaged archive for a short one: read all of it beforehand."""
-    try:
-        if is_html(soft):
-            raise InputError(f"{soft}: an HTML page, not a SOFT file; download it again")
-        with (gzip.open if soft.name.endswith("gz") else open)(soft, "rb") as handle:
-            start = handle.read(1)
-            while handle.read(2**20):
-                pass
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise InputError(f"{soft}: not a whole gzip file ({error}); download it again") from None
-    except OSError as error:
-        raise InputError(f"{soft}: cannot be read ({error.strerror})") from None
+    with RawFile(soft).opened(at_once=True) as stream:
+        start = stream.read(1)
+        while stream.read(2**20):
+            pass
     if start != b"^":
         raise InputError(f"{soft}: not a SOFT file: it must start with ^, not {start!r}")

@@ -6,6 +6,7 @@ raw file, `.provenance/<file>.json` says what it is and where it came from.
 """
 
 import csv
+import errno
 import fcntl
 import hashlib
 import io
@@ -81,22 +82,25 @@ def pin(row: File, found: Measures, lock: Path) -> Pins:
 
     Jobs may do this at the same time: each holds the file lock while it reads and appends.
     """
-    with lock.open("a+", newline="") as handle:
+    with lock.open("a+b", buffering=0) as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
         handle.seek(0)
-        text = handle.read()
-        locked = _read_lock(text, lock)
+        old = handle.read()
+        locked = _read_lock(old.decode(), lock)
         if (row.study, row.file) in locked:
             return locked[row.study, row.file]
-        if not text:
-            handle.write("\t".join(LOCK_COLUMNS) + "\n")
-        elif not text.endswith("\n"):  # edited by hand
-            handle.write("\n")
+        head = "\t".join(LOCK_COLUMNS) + "\n"
+        start = head if not old else "" if old.endswith(b"\n") else "\n"  # edited by hand
         day = datetime.now(UTC).date().isoformat()
         values = (row.study, row.file, found["bytes"], found["sha256"], row.url, day)
-        handle.write("\t".join(map(str, values)) + "\n")
-        handle.flush()
-        os.fsync(handle.fileno())
+        new = (start + "\t".join(map(str, values)) + "\n").encode()
+        try:
+            if handle.write(new) < len(new):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            os.fsync(handle.fileno())
+        except OSError as error:  # half a line would spoil the lock for every later run
+            handle.truncate(len(old))
+            raise OSError(error.errno, error.strerror, str(lock)) from None
     return Pins(str(lock), {key: found[key] for key in ("bytes", "sha256")})
 
 

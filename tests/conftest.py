@@ -15,6 +15,9 @@ import scipy.sparse as sp
 import yaml
 from anndata import AnnData, read_h5ad
 
+from paper.download import fetch
+from paper.errors import InputError
+
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -64,6 +67,58 @@ def pytest_terminal_summary(terminalreporter):
         numbers = "".join(f"{counts[word]:>10}" for word in words)
         terminalreporter.write_line(f"{kind or 'all':<50}{numbers}")
     terminalreporter.write_line(f"{'':<50}{''.join(f'{word:>10}' for word in words)}")
+
+
+@pytest.fixture
+def small_disk():
+    """Mounts a disk of a few bytes at a folder; skips the test where we may not."""
+    mounted = []
+
+    def mount(folder, size):
+        folder.mkdir(parents=True, exist_ok=True)
+        words = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", folder]
+        result = subprocess.run(words, capture_output=True, text=True, check=False)
+        if result.returncode:
+            pytest.skip(f"a small disk cannot be mounted here ({' '.join(result.stderr.split())})")
+        mounted.append(folder)
+
+    yield mount
+    for folder in mounted:
+        subprocess.run(["umount", folder], check=True)
+
+
+# ---------------------------------------------------------------- downloads
+
+
+@pytest.fixture
+def place(tmp_path):
+    """A run's raw folder, a lock beside it and the pauses that were asked for."""
+
+    class Place:
+        raw = tmp_path / "raw"
+        target = raw / "toy" / "cells.gz"
+        lock = tmp_path / "files.lock.tsv"
+        pauses: list[float]
+
+        def fetch(self, row, mirror=None):
+            self.pauses = []
+            return fetch(row, self.target, mirror, self.lock, sleep=self.pauses.append)
+
+        def fails(self, row, mirror=None) -> str:
+            """The one line of the error, after which nothing new may be there."""
+            before = self.contents()
+            with pytest.raises(InputError) as caught:
+                self.fetch(row, mirror)
+            assert self.contents() == before
+            message = str(caught.value)
+            assert "\n" not in message
+            assert "toy/cells.gz" in message
+            return message
+
+        def contents(self):
+            return {p: p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()}
+
+    return Place()
 
 
 # ---------------------------------------------------------------- cells to learn from

@@ -4,110 +4,21 @@ import csv
 import errno
 import ftplib
 import hashlib
-import http.server
 import json
+import signal
 import socket
-import threading
-from collections import Counter
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
-from contextlib import contextmanager
 
 import pooch
 import pytest
+from file_server import DATA, OTHER, make_mirror, row, serving, sha256
 
 from paper import config as paper_config
 from paper.config import File
-from paper.download import ATTEMPTS, LONGEST_WAIT, WRONG_FILE_ATTEMPTS, _downloader, _failure, fetch
+from paper.download import fetch
 from paper.errors import InputError
 from paper.provenance import known, measure, pin, provenance, record, verify
-
-DATA = bytes(range(256)) * 2000
-OTHER = b"another" * 1000
-HTML = b"\n<!DOCTYPE html><html><body>Please log in</body></html>"
-
-
-def sha256(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()
-
-
-def row(url: str, data: bytes | None = None, **pins) -> File:
-    """The table's row of toy/cells.gz, pinned to `data` if given."""
-    if data is not None:
-        pins = {"bytes": len(data), "sha256": sha256(data)}
-    return File(study="toy", file="cells.gz", url=url, **pins)
-
-
-@contextmanager
-def serving(answers):
-    """A server on this machine; `answers[path]` is a list of (status, headers, body).
-
-    Each request takes the next answer, the last one stays. Gives (base URL, count by path).
-    """
-    seen = Counter()
-
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_GET(self):
-            todo = answers.get(self.path, [(404, {}, b"")])
-            status, headers, body = todo[min(seen[self.path], len(todo) - 1)]
-            seen[self.path] += 1
-            self.send_response(status)
-            for key, value in ({"Content-Length": str(len(body))} | headers).items():
-                self.send_header(key, value)
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *args):
-            pass
-
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}", seen
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
-
-
-@pytest.fixture
-def place(tmp_path):
-    """A run's raw folder, a lock beside it and the pauses that were asked for."""
-
-    class Place:
-        raw = tmp_path / "raw"
-        target = raw / "toy" / "cells.gz"
-        lock = tmp_path / "files.lock.tsv"
-        pauses: list[float]
-
-        def fetch(self, row, mirror=None):
-            self.pauses = []
-            return fetch(row, self.target, mirror, self.lock, sleep=self.pauses.append)
-
-        def fails(self, row, mirror=None) -> str:
-            """The one line of the error, after which nothing new may be there."""
-            before = self.contents()
-            with pytest.raises(InputError) as caught:
-                self.fetch(row, mirror)
-            assert self.contents() == before
-            message = str(caught.value)
-            assert "\n" not in message
-            assert "toy/cells.gz" in message
-            return message
-
-        def contents(self):
-            return {p: p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()}
-
-    return Place()
-
-
-def make_mirror(folder, data: bytes, sums: str | None):
-    (folder / "toy").mkdir(parents=True)
-    (folder / "toy" / "cells.gz").write_bytes(data)
-    if sums is not None:
-        (folder / "SHA256SUMS").write_text(sums)
-    return str(folder)
-
+from paper.transfer import ATTEMPTS, LEAST, Failure, _downloader, meaning, watched
 
 # ---------------------------------------------------------------- public sources
 
@@ -130,131 +41,6 @@ def test_a_good_file_arrives_with_its_record(place):
 
 
 @pytest.mark.parametrize(
-    ("pins", "measure_named"),
-    [
-        ({"bytes": len(DATA), "sha256": sha256(OTHER)}, "sha256"),
-        ({"bytes": len(DATA), "md5": hashlib.md5(OTHER).hexdigest()}, "md5"),
-        ({"bytes": len(DATA) + 1, "sha256": sha256(DATA)}, "bytes"),
-        ({"sha256": sha256(DATA), "md5": hashlib.md5(OTHER).hexdigest()}, "md5"),
-    ],
-)
-def test_every_known_measure_must_be_right(place, pins, measure_named):
-    with serving({"/cells.gz": [(200, {}, DATA)]}) as (base, seen):
-        message = place.fails(row(f"{base}/cells.gz", **pins))
-    assert seen["/cells.gz"] == WRONG_FILE_ATTEMPTS
-    found = {"bytes": len(DATA), "md5": hashlib.md5(DATA).hexdigest(), "sha256": sha256(DATA)}
-    for part in (
-        f"{base}/cells.gz",
-        f"{measure_named} expected {pins[measure_named]}",
-        f"found {found[measure_named]}",
-        "files.tsv",
-    ):
-        assert part in message
-
-
-def test_a_failing_download_leaves_the_old_file(place):
-    place.target.parent.mkdir(parents=True)
-    place.target.write_bytes(DATA)
-    with serving({"/cells.gz": [(200, {}, DATA[:-1])]}) as (base, _):
-        place.fails(row(f"{base}/cells.gz", OTHER))
-    assert place.target.read_bytes() == DATA
-
-
-def test_a_wrong_file_is_replaced(place):
-    place.target.parent.mkdir(parents=True)
-    place.target.write_bytes(OTHER)
-    with serving({"/cells.gz": [(200, {}, DATA)]}) as (base, _):
-        place.fetch(row(f"{base}/cells.gz", DATA))
-    assert place.target.read_bytes() == DATA
-
-
-def test_a_body_cut_short_is_fetched_again(place):
-    short = (200, {"Content-Length": str(len(DATA))}, DATA[:1000])
-    with serving({"/cells.gz": [short, (200, {}, DATA)]}) as (base, seen):
-        place.fetch(row(f"{base}/cells.gz"))  # no checksum: only the length tells
-        assert place.target.read_bytes() == DATA
-        assert seen["/cells.gz"] == 2
-
-
-def test_a_body_always_cut_short_fails(place):
-    short = (200, {"Content-Length": str(len(DATA))}, DATA[:1000])
-    with serving({"/cells.gz": [short]}) as (base, seen):
-        message = place.fails(row(f"{base}/cells.gz"))
-    assert "broke before the end" in message
-    assert seen["/cells.gz"] == ATTEMPTS
-
-
-@pytest.mark.parametrize("status", [403, 404])
-def test_what_is_not_there_is_asked_for_once(place, status):
-    with serving({"/cells.gz": [(status, {}, b"no")]}) as (base, seen):
-        message = place.fails(row(f"{base}/cells.gz", DATA))
-    assert f"{base}/cells.gz" in message
-    assert str(status) in message
-    assert "config/files.tsv" in message
-    assert seen["/cells.gz"] == 1
-    assert place.pauses == []
-
-
-@pytest.mark.parametrize(
-    ("asked", "least", "most"),
-    [("7", 7, 7), ("100000", LONGEST_WAIT, LONGEST_WAIT), ("soon", 1, 1.5), (None, 1, 1.5),
-     ("Wed, 21 Oct 2015 07:28:00 GMT", 1, 1.5)],
-)  # fmt: skip
-@pytest.mark.parametrize("status", [429, 503])
-def test_a_busy_server_is_given_the_time_it_asks_for(place, status, asked, least, most):
-    busy = (status, {"Retry-After": asked} if asked else {}, b"busy")
-    with serving({"/cells.gz": [busy, (200, {}, DATA)]}) as (base, _):
-        place.fetch(row(f"{base}/cells.gz", DATA))
-    assert place.target.read_bytes() == DATA
-    (pause,) = place.pauses
-    assert least <= pause <= most
-
-
-def test_pauses_grow_and_end(place):
-    with serving({"/cells.gz": [(500, {}, b"")]}) as (base, seen):
-        message = place.fails(row(f"{base}/cells.gz", DATA))
-    assert "500" in message
-    assert seen["/cells.gz"] == ATTEMPTS
-    assert len(place.pauses) == ATTEMPTS - 1
-    for n, pause in enumerate(place.pauses):
-        assert 2**n <= pause <= 1.5 * 2**n
-
-
-@pytest.mark.parametrize("pinned", [True, False])
-def test_an_html_page_is_named_and_never_pinned(place, pinned):
-    with serving({"/cells.gz": [(200, {}, HTML)]}) as (base, _):
-        message = place.fails(row(f"{base}/cells.gz", DATA if pinned else None))
-    assert "HTML page" in message
-    assert not place.lock.exists()
-
-
-def test_an_empty_file_is_never_pinned(place):
-    with serving({"/cells.gz": [(200, {}, b"")]}) as (base, _):
-        assert "empty" in place.fails(row(f"{base}/cells.gz"))
-
-
-def test_out_of_reach_says_what_else_there_is(place):
-    with socket.socket() as closed:
-        closed.bind(("127.0.0.1", 0))  # taken, and nobody listens
-        port = closed.getsockname()[1]
-        for url in (f"http://127.0.0.1:{port}/x", "http://nowhere.invalid/x"):
-            message = place.fails(row(url, DATA))
-            host = url.split("/")[2].split(":")[0]
-            assert message.startswith(f"could not reach {host} for toy/cells.gz")
-            assert "MIRROR=" in message
-            assert "make demo" in message
-            assert len(place.pauses) == ATTEMPTS - 1
-
-
-def test_a_server_that_never_answers_is_left(place, monkeypatch):
-    monkeypatch.setattr("paper.download.TIMEOUT", (5, 0.01))
-    with socket.create_server(("127.0.0.1", 0)) as silent:
-        message = place.fails(row(f"http://127.0.0.1:{silent.getsockname()[1]}/x", DATA))
-    assert "no answer" in message
-    assert len(place.pauses) == ATTEMPTS - 1
-
-
-@pytest.mark.parametrize(
     ("error", "kind", "attempts"),
     [
         (ftplib.error_perm("550 No such file"), "absent", 1),
@@ -268,19 +54,9 @@ def test_a_server_that_never_answers_is_left(place, monkeypatch):
     ],
 )
 def test_what_errors_of_ftp_and_doi_mean(error, kind, attempts):
-    failure = _failure(error)
+    failure = meaning(error)
     assert (failure.kind, failure.attempts) == (kind, attempts)
     assert failure.reason
-
-
-def test_a_full_disk_is_not_blamed_on_the_source(place, monkeypatch):
-    def full(*_):
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    monkeypatch.setattr("pooch.HTTPDownloader.__call__", full)
-    message = place.fails(row("http://127.0.0.1/x", DATA))
-    assert f"{place.target}: No space left on device" in message
-    assert place.pauses == []
 
 
 def test_each_kind_of_url_has_its_downloader():
@@ -296,11 +72,17 @@ def test_each_kind_of_url_has_its_downloader():
         assert timeout, "never waits for ever"
 
 
-def test_a_target_that_cannot_be_written_is_named(place):
-    place.raw.mkdir()
-    (place.raw / "toy").write_text("a file where the folder should be")
-    with serving({"/cells.gz": [(200, {}, DATA)]}) as (base, _):
-        assert str(place.raw / "toy") in place.fails(row(f"{base}/cells.gz", DATA))
+def test_a_file_that_grows_is_waited_for(tmp_path):
+    path, before = tmp_path / "part", signal.getsignal(signal.SIGALRM)
+    with watched(path):
+        for size in (LEAST, 2 * LEAST):
+            path.write_bytes(bytes(size))
+            signal.raise_signal(signal.SIGALRM)  # as at the end of each window
+        path.write_bytes(bytes(3 * LEAST - 1))
+        with pytest.raises(Failure, match="less than"):
+            signal.raise_signal(signal.SIGALRM)
+    assert signal.getsignal(signal.SIGALRM) == before
+    assert signal.getitimer(signal.ITIMER_REAL) == (0, 0)
 
 
 # ---------------------------------------------------------------- pinned on first use
@@ -335,15 +117,14 @@ def test_the_first_of_two_different_pins_holds(place):
     other.parent.mkdir(parents=True)
     other.write_bytes(OTHER)
 
-    def pinned_meanwhile(*answer):
+    def pinned_meanwhile(handler):
         pin(row("http://a.org/x"), measure(other), place.lock)
-        return answer
+        handler.start(body=DATA)
 
-    class Answers(list):
-        def __getitem__(self, index):
-            return pinned_meanwhile(200, {}, DATA)
-
-    with serving({"/cells.gz": Answers([None])}) as (base, _), pytest.raises(InputError) as caught:
+    with (
+        serving({"/cells.gz": [pinned_meanwhile]}) as (base, _),
+        pytest.raises(InputError) as caught,
+    ):
         place.fetch(row(f"{base}/cells.gz"))
     assert str(place.lock) in str(caught.value)
     assert not place.target.exists()
@@ -407,20 +188,24 @@ def test_a_mirror_with_another_file_is_told_apart_and_never_pinned(
     assert not place.lock.exists()
 
 
-def test_a_corrupt_mirror_is_refused_even_if_nothing_is_published(place, tmp_path):
+@pytest.mark.fault
+def test_a_corrupt_mirror_is_refused_even_if_nothing_is_published(place, fault, tmp_path):
     sums = f"{sha256(DATA)}  toy/cells.gz\n"
     mirror = make_mirror(tmp_path / "m", DATA[:-1] + b"!", sums)
     for published in (DATA, None):
-        message = place.fails(row(URL, published), mirror)
+        with fault("wrong bytes in a mirror"):
+            message = place.fails(row(URL, published), mirror)
         assert f"expected {sha256(DATA)}" in message
         assert "SHA256SUMS" in message
         assert mirror in message
 
 
-def test_a_mirror_that_lacks_the_file(place, tmp_path):
+@pytest.mark.fault
+def test_a_mirror_that_lacks_the_file(place, fault, tmp_path):
     mirror = make_mirror(tmp_path / "m", DATA, f"{sha256(DATA)}  toy/cells.gz\n")
     (tmp_path / "m" / "toy" / "cells.gz").unlink()
-    assert "add it to the mirror" in place.fails(row(URL, DATA), mirror)
+    with fault("file missing in a mirror"):
+        assert "add it to the mirror" in place.fails(row(URL, DATA), mirror)
 
 
 def test_a_mirror_without_checksums_is_taken_for_published_files_only(place, tmp_path):

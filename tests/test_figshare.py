@@ -4,10 +4,11 @@ import hashlib
 import json
 
 import pytest
-from test_download import DATA, HTML, OTHER, place, row, serving  # noqa: F401  (a fixture)
+from file_server import DATA, HTML, OTHER, drip, row, serving
 
 from paper import figshare
 from paper.provenance import known, measure
+from paper.transfer import ATTEMPTS
 
 DOI = "doi:10.6084/m9.figshare.7/cells.gz"
 
@@ -30,17 +31,17 @@ def site(monkeypatch):
             url, asked = base, seen
 
             def listed(self, *entries, page=1, body=None):
-                path = f"/v2/articles/7/files?page={page}&page_size={figshare.PAGE}"
                 body = json.dumps(entries).encode() if body is None else body
-                answers[path] = [(200, {}, body)]
+                self.answers((200, {}, body), page=page)
 
-            def answer(self, path, *answer):
+            def answers(self, answer, page=1):
+                path = f"/v2/articles/7/files?page={page}&page_size={figshare.PAGE}"
                 answers[path] = [answer]
 
         yield Site()
 
 
-def test_the_listing_says_where_a_file_is_and_what_it_must_be(place, site):  # noqa: F811
+def test_the_listing_says_where_a_file_is_and_what_it_must_be(place, site):
     site.listed(entry(site.url, "other.zip", OTHER), entry(site.url))
     got = place.fetch(row(DOI))
     assert place.target.read_bytes() == DATA
@@ -52,25 +53,38 @@ def test_the_listing_says_where_a_file_is_and_what_it_must_be(place, site):  # n
     assert place.fetch(row(DOI)).identity == "pinned"
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"data": OTHER}, "bytes expected 7000 (figshare's listing), found 512000"),
+        ({"data": OTHER}, "bytes expected 7000 (figshare's listing), found more"),
         ({"computed_md5": "0" * 32}, "md5 expected 00000000000000000000000000000000"),
         ({"name": "cells.zip"}, "article 7 has no file cells.gz (it has cells.zip)"),
         ({"size": "many"}, "not a listing of files"),
     ],
 )
-def test_another_file_than_listed_is_refused(place, site, changes, words):  # noqa: F811
+def test_another_file_than_listed_is_refused(place, site, fault, changes, words):
     site.listed(entry(site.url, **changes))
-    assert words in place.fails(row(DOI))
+    with fault("listing of another file"):
+        assert words in place.fails(row(DOI))
     assert not place.lock.exists()
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize("body", [HTML, b"", b'{"message": "no"}', b"[1]"])
-def test_an_answer_that_is_no_listing(place, site, body):  # noqa: F811
+def test_an_answer_that_is_no_listing(place, site, fault, body):
     site.listed(body=body)
-    assert "not a listing of files" in place.fails(row(DOI))
+    with fault("HTML or nothing instead of a listing"):
+        assert "not a listing of files" in place.fails(row(DOI))
+
+
+@pytest.mark.fault
+def test_a_listing_that_drips(place, site, fault, monkeypatch):
+    monkeypatch.setattr("paper.transfer.WINDOW", 0.1)
+    site.answers(drip(b"200 OK\r\nContent-Length: 9000\r\n\r\n"))
+    with fault("drip of a listing"):
+        assert "bytes came in 0.1 s" in place.fails(row(DOI))
+    assert len(place.pauses) == ATTEMPTS - 1
 
 
 def test_all_pages_of_a_listing_are_read(site, monkeypatch):
@@ -82,12 +96,16 @@ def test_all_pages_of_a_listing_are_read(site, monkeypatch):
     assert list(figshare.listing("7")) == names
 
 
-def test_an_article_that_is_not_there_and_a_busy_server(place, site):  # noqa: F811
+@pytest.mark.fault
+def test_an_article_that_is_not_there_and_a_busy_server(place, site, fault):
     note = "take it from elsewhere"
-    assert note in (message := place.fails(row(DOI).model_copy(update={"note": note})))
+    with fault("answer 404"):
+        message = place.fails(row(DOI).model_copy(update={"note": note}))
+    assert note in message
     assert "answers 404" in message
-    site.answer(f"/v2/articles/7/files?page=1&page_size={figshare.PAGE}", 503, {}, b"")
-    assert "answers 503" in place.fails(row(DOI))
+    site.answers((503, {}, b""))
+    with fault("answer 503"):
+        assert "answers 503" in place.fails(row(DOI))
     assert len(place.pauses) == 3
 
 

@@ -88,13 +88,13 @@ def damaged(position_from_end: int) -> bytes:
 @pytest.mark.parametrize(
     ("data", "said"),
     [
-        (b"<html><body>Not found</body></html>", "HTML page"),
-        (b"no gzip at all", "not a whole gzip file"),
-        (gzip.compress(soft_text().encode())[:-20], "not a whole gzip file"),
-        (damaged(8), "not a whole gzip file"),  # its CRC
-        (damaged(60), "not a whole gzip file"),  # its content
+        (b"<html><body>Not found</body></html>", "a web page instead of data"),
+        (b"no gzip at all", "not a gzip file"),
+        (gzip.compress(soft_text().encode())[:-20], "the gzip file breaks off"),
+        (damaged(8), "damaged gzip file"),  # its CRC
+        (damaged(60), "damaged gzip file"),  # its content
         (gzip.compress(b"a,b\n1,2\n"), "not a SOFT file"),
-        (gzip.compress(b""), "not a SOFT file"),
+        (gzip.compress(b""), "empty file"),
         (gzip.compress(soft_text({}).encode()), "no samples"),
         (gzip.compress(soft_text().split("^SAMPLE = GSM3")[0].encode()), "GSM3"),
     ],

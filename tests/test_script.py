@@ -80,6 +80,29 @@ def test_a_file_is_whole_or_not_there(tmp_path):
     assert target.stat().st_mode & 0o777 == 0o666 & ~_umask()
 
 
+@pytest.mark.fault
+def test_what_a_killed_writer_leaves_goes_with_the_next(tmp_path, fault):
+    target = tmp_path / "file.txt"
+    target.write_text("one")
+    elsewhere = tmp_path / ".part-1@elsewhere-abc-file.txt"  # whose writer may be alive
+    elsewhere.touch()
+    code = (
+        "import os, sys; from vega.files import written_whole\n"
+        "with written_whole(sys.argv[1]) as part: part.write_text('tw'); os.kill(os.getpid(), 9)"
+    )
+    with fault("killed while writing", keeps=[target, elsewhere]):
+        writer = subprocess.run([sys.executable, "-c", code, target], cwd=ROOT, check=False)
+        assert writer.returncode == -9
+    (left,) = {*tmp_path.iterdir()} - {target, elsewhere}
+    assert left.read_text() == "tw"
+    with written_whole(target) as first, written_whole(target) as second:
+        assert not left.exists()
+        first.write_text("first")
+        second.write_text("second")
+    assert target.read_text() == "first"
+    assert {*tmp_path.iterdir()} == {target, elsewhere}
+
+
 def _umask():
     import os
 

@@ -1,6 +1,8 @@
 """Files that are whole or not there."""
 
+import glob
 import os
+import socket
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,12 +13,17 @@ from pathlib import Path
 def written_whole(path: Path | str) -> Iterator[Path]:
     """Give a temporary path beside `path`, and rename it to `path` once the block has succeeded.
 
-    A reader sees the old file or the whole new one, never a part; a failed block leaves nothing.
-    The temporary name keeps the suffixes of `path`, which some writers choose their format by.
+    A reader sees the old file or the whole new one, never a part; a failed block leaves nothing,
+    and what a killed one left is removed when `path` is next written on that machine. The
+    temporary name keeps the suffixes of `path`, which some writers choose their format by.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".part-", suffix=f"-{path.name}")
+    here = f"@{socket.gethostname()}-"
+    _remove_abandoned(path, here)
+    handle, name = tempfile.mkstemp(
+        dir=path.parent, prefix=f".part-{os.getpid()}{here}", suffix=f"-{path.name}"
+    )
     os.close(handle)
     temporary = Path(name)
     try:
@@ -30,3 +37,15 @@ def written_whole(path: Path | str) -> Iterator[Path]:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _remove_abandoned(path: Path, here: str) -> None:
+    """Remove temporary files of `path` whose process is gone; of other machines nobody knows."""
+    for part in path.parent.glob(f".part-*{glob.escape(here)}*-{glob.escape(path.name)}"):
+        process = part.name.removeprefix(".part-").partition("@")[0]
+        try:
+            os.kill(int(process), 0)  # sends nothing
+        except ProcessLookupError:
+            part.unlink(missing_ok=True)
+        except PermissionError:  # another user's, at work
+            continue

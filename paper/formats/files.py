@@ -1,19 +1,21 @@
 """Raw files as streams of bytes: plain, gzipped, or members of an archive."""
 
 import gzip
-import io
+import lzma
 import shutil
 import tarfile
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from paper.errors import InputError
+from paper.formats.archives import member
+from paper.formats.bounded import bounded
 
 ANEW = "delete it and run again to get it anew"
 GZIP_MAGIC = b"\x1f\x8b"
@@ -44,12 +46,15 @@ class RawFile:
         return Path(self.member or self.path).name
 
     @contextmanager
-    def opened(self) -> Iterator[BinaryIO]:
-        """Its bytes, unpacked where they are gzipped; what it cannot be ends in `InputError`."""
+    def opened(self, at_once: bool = False) -> Iterator[BinaryIO]:
+        """Its bytes, unpacked where they are gzipped; what it cannot be ends in `InputError`.
+
+        `at_once` says that they will all be held in memory, where fewer are allowed.
+        """
         try:
-            with self._raw() as raw:
+            with self._raw(at_once) as raw:
                 packed = raw.peek(2)[:2] == GZIP_MAGIC
-                with io.BufferedReader(gzip.GzipFile(fileobj=raw)) if packed else raw as stream:
+                with bounded(gzip.open(raw), str(self), at_once) if packed else raw as stream:
                     _check_start(stream, self)
                     if self.name.endswith(".gz") and not packed:
                         raise InputError(f"{self}: not a gzip file in spite of its name; {ANEW}")
@@ -58,7 +63,7 @@ class RawFile:
             raise InputError(f"{self}: the gzip file breaks off before its end; {ANEW}") from None
         except (gzip.BadGzipFile, zlib.error) as error:
             raise InputError(f"{self}: damaged gzip file ({error}); {ANEW}") from None
-        except (tarfile.TarError, zipfile.BadZipFile) as error:
+        except (tarfile.TarError, zipfile.BadZipFile, lzma.LZMAError) as error:
             reason = " ".join(str(error).split())
             raise InputError(f"{self.path}: damaged archive ({reason}); {ANEW}") from None
         except OSError as error:
@@ -77,58 +82,43 @@ class RawFile:
             with tempfile.TemporaryDirectory() as folder:
                 path = Path(folder) / "member"
                 with path.open("wb") as copy:
-                    shutil.copyfileobj(stream, copy, 2**20)
+                    while piece := stream.read(2**20):
+                        self._check_room(folder, max(len(piece), stream.raw.size - copy.tell()))
+                        copy.write(piece)
                 yield path
 
     def lines(self) -> list[str]:
         """Lines of a text, without empty ones at its end."""
-        with self.opened() as stream:
+        with self.opened(at_once=True) as stream:
             try:
                 return stream.read().decode().rstrip().splitlines()
             except UnicodeDecodeError:
                 raise InputError(f"{self}: not a text file; {ANEW}") from None
 
     @contextmanager
-    def _raw(self) -> Iterator[BinaryIO]:
+    def _raw(self, at_once: bool) -> Iterator[BinaryIO]:
         """Its bytes as they are stored."""
         with self.path.open("rb") as file:
             if self.member is None:
                 yield file
                 return
             _check_start(file, self)
-            if zipfile.is_zipfile(file):
-                with zipfile.ZipFile(file) as archive:
-                    entry = self._find(archive.infolist(), lambda entry: entry.filename)
-                    try:
-                        stream = archive.open(entry)
-                    except (NotImplementedError, RuntimeError) as error:  # packing, password
-                        raise InputError(f"{self}: cannot be unpacked ({error})") from None
-                    with io.BufferedReader(stream) as buffered:
-                        yield buffered
-            else:
-                file.seek(0)
-                with tarfile.open(fileobj=file) as archive:
-                    entries = (entry for entry in archive if entry.isfile())
-                    with archive.extractfile(self._find(entries, lambda e: e.name)) as stream:
-                        yield stream
+            with member(file, str(self.path), self.member) as entry:
+                try:
+                    stream = entry.open()
+                except (NotImplementedError, RuntimeError) as error:  # packing, password
+                    raise InputError(f"{self}: cannot be unpacked ({error})") from None
+                with bounded(stream, str(self), at_once, entry.size) as unpacked:
+                    yield unpacked
 
-    def _find(self, entries: Iterable[Any], name: Callable[[Any], str]) -> Any:
-        """The member of that name, or else the only one of that name in a folder of the archive."""
-        found = {}
-        for entry in entries:
-            here = name(entry).removeprefix("./")
-            if here == self.member:
-                return entry
-            if not here.endswith("/") and not here.startswith("__MACOSX/"):
-                found[here] = entry
-        ends = [here for here in found if here.endswith(f"/{self.member}")]
-        if len(ends) != 1:
-            has = ", ".join(list(found)[:10]) or "nothing"
+    def _check_room(self, folder: str, size: int) -> None:
+        """Check that `size` more bytes can be unpacked into a folder."""
+        room = shutil.disk_usage(folder).free
+        if room < size:
             raise InputError(
-                f"{self.path}: it has {len(ends) or 'no'} members {self.member}, of which one is "
-                f"needed (it has {has}); correct the name in studies.yaml"
+                f"{self}: unpacking it into {folder} needs {size:,} bytes, and its disk has "
+                f"{room:,}; free some, or name a roomier folder in TMPDIR"
             )
-        return found[ends[0]]
 
 
 def _check_start(stream: BinaryIO, file: RawFile) -> None:

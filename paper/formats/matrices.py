@@ -3,6 +3,7 @@
 import csv
 import re
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -16,6 +17,8 @@ from paper.config import Matrix
 from paper.errors import InputError
 from paper.formats.checks import check_unique
 from paper.formats.files import ANEW, RawFile
+
+LONGEST_LINE = 2**28  # bytes of a table, of which one line at a time is in memory
 
 
 def read_mtx(matrix: Matrix, folder: Path) -> ad.AnnData:
@@ -56,10 +59,14 @@ def read_delimited(matrix: Matrix, folder: Path) -> ad.AnnData:
     file = RawFile.of(folder, matrix.archive, matrix.matrix)
     genes, counts = [], []
     with file.opened() as stream:
-        header = stream.readline().decode(errors="replace").rstrip("\r\n")
+        lines = iter(partial(stream.readline, LONGEST_LINE), b"")
+        header = next(lines).decode(errors="replace").rstrip("\r\n")
         separator = next((s for s in "\t, " if s in header), "\t")
-        names = next(csv.reader([header], delimiter=separator))
-        for number, line in enumerate(stream, start=2):
+        try:
+            names = next(csv.reader([header], delimiter=separator))
+        except csv.Error as error:
+            raise InputError(f"{file}: line 1: not names of cells ({error}); {ANEW}") from None
+        for number, line in enumerate(lines, start=2):
             gene, row = _row(line, separator)
             width = counts[0].shape[1] if counts else len(names)
             fits = [width] if counts else [width, width - 1]

@@ -1,0 +1,128 @@
+"""A server on this machine that answers as it is told, with faults too, and what it serves."""
+
+import hashlib
+import http.server
+import socket
+import struct
+import threading
+from collections import Counter
+from contextlib import contextmanager, suppress
+
+from paper.config import File
+
+DATA = bytes(range(256)) * 2000
+HALF = DATA[: len(DATA) // 2]
+OTHER = b"another" * 1000
+HTML = b"\n<!DOCTYPE html><html><body>Please log in</body></html>"
+
+
+def sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def row(url: str, data: bytes | None = None, **pins) -> File:
+    """The table's row of toy/cells.gz, pinned to `data` if given."""
+    if data is not None:
+        pins = {"bytes": len(data), "sha256": sha256(data)}
+    return File(study="toy", file="cells.gz", url=url, **pins)
+
+
+def make_mirror(folder, data: bytes, sums: str | None):
+    (folder / "toy").mkdir(parents=True)
+    (folder / "toy" / "cells.gz").write_bytes(data)
+    if sums is not None:
+        (folder / "SHA256SUMS").write_text(sums)
+    return str(folder)
+
+
+@contextmanager
+def serving(answers):
+    """A server; `answers[path]` is a list of (status, headers, body) or of what answers itself.
+
+    Each request takes the next answer, the last one stays. Gives (base URL, count by path).
+    """
+    seen = Counter()
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            todo = answers.get(self.path, [(404, {}, b"")])
+            answer = todo[min(seen[self.path], len(todo) - 1)]
+            seen[self.path] += 1
+            with suppress(ConnectionError):  # whoever asked may have enough
+                if callable(answer):
+                    answer(self)
+                else:
+                    self.start(*answer)
+
+        def start(self, status=200, headers=None, body=HALF, size=None):
+            """A whole answer or, where `size` says that there is more to come, its beginning."""
+            self.send_response(status)
+            length = {"Content-Length": str(size or len(body))}
+            for key, value in (length | (headers or {})).items():
+                self.send_header(key, value)
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *args):
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.over = threading.Event()
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}", seen
+    finally:
+        server.over.set()
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+# ---------------------------------------------------------------- answers that are faults
+
+
+def reset(handler):
+    """Half of the file, and the connection is reset: no end of it is sent."""
+    handler.start(size=len(DATA))
+    _reset(handler)
+
+
+def reset_at_once(handler):
+    """The connection is reset where an answer should be."""
+    _reset(handler)
+
+
+def _reset(handler):
+    handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    socket.socket(fileno=handler.connection.detach()).close()
+
+
+def stall(handler):
+    """Half of the file, and then nothing."""
+    handler.start(size=len(DATA))
+    handler.server.over.wait()
+
+
+def silence(handler):
+    """Nothing at all."""
+    handler.server.over.wait()
+
+
+def endless(handler):
+    """More and more bytes, never an end, and no word of how many."""
+    handler.send_response(200)
+    handler.end_headers()
+    while True:
+        handler.wfile.write(DATA)
+
+
+def drip(start, piece=b"x"):
+    """`start`, and from then on a piece now and then, so that no timeout is ever met."""
+
+    def answer(handler):
+        handler.wfile.write(b"HTTP/1.1 " + start)
+        while not handler.server.over.wait(0.001):
+            handler.wfile.write(piece)
+
+    return answer
