@@ -33,6 +33,14 @@ rule all:
         SUPPLEMENTARY_DATA,
 
 
+onstart:
+    if workflow.executor_plugin.name == "slurm" and not shutil.which("sbatch"):
+        sys.exit(
+            "error: profiles/slurm: there is no sbatch on this machine; run this on a login node of "
+            "your cluster, or without the profile to compute here"
+        )
+
+
 # The reason stands at the end, where one looks, and once.
 onerror:
     for line in failures(LOGS, STARTED):

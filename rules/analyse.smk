@@ -26,7 +26,7 @@ rule embed:
         "../envs/vega.yaml"
     threads: 2
     resources:
-        mem_mb=8000,
+        mem_mb=growing(8000),
     params:
         embedding=lambda wildcards: CONFIG.model(wildcards.model).embedding,
         tsne_learning_rate=lambda wildcards: CONFIG.model(
@@ -47,7 +47,7 @@ rule differential:
     conda:
         "../envs/vega.yaml"
     resources:
-        mem_mb=8000,
+        mem_mb=growing(8000),
     params:
         questions=lambda wildcards: CONFIG.model(wildcards.model).questions(),
         fidelity=SETTINGS.fidelity,
@@ -67,7 +67,7 @@ rule gsea:
         "../envs/vega.yaml"
     threads: 2
     resources:
-        mem_mb=8000,
+        mem_mb=growing(8000),
     params:
         questions=lambda wildcards: CONFIG.model(wildcards.model).questions(),
     script:
@@ -89,7 +89,7 @@ rule silhouettes:
         "../envs/vega.yaml"
     threads: 2
     resources:
-        mem_mb=8000,
+        mem_mb=growing(8000),
     params:
         seeds=SETTINGS.seeds,
         silhouettes=lambda w: CONFIG.latent(w.name).model_dump()["silhouettes"],
@@ -111,8 +111,8 @@ rule family:
         "../envs/vega.yaml"
     threads: 4
     resources:
-        mem_mb=8000,
-        runtime=120,
+        mem_mb=growing(8000),
+        runtime=growing(120),
     params:
         models=family_models,
         seeds=SETTINGS.seeds,
@@ -132,7 +132,7 @@ rule weights:
     conda:
         "../envs/vega.yaml"
     resources:
-        mem_mb=4000,
+        mem_mb=growing(4000),
     params:
         models=family_models,
         seeds=SETTINGS.seeds,
@@ -183,7 +183,7 @@ if TIMED:
         threads: 8
         resources:
             gpu=1,
-            mem_mb=8000,
+            mem_mb=growing(8000),
         params:
             training={
                 name: value
@@ -230,7 +230,7 @@ rule planted_truth:
         "../envs/vega.yaml"
     threads: 4
     resources:
-        mem_mb=8000,
+        mem_mb=growing(8000),
     params:
         studies={
             study: {
@@ -315,8 +315,8 @@ if OUT_OF_SAMPLE:
             "../envs/vega.yaml"
         threads: 2
         resources:
-            mem_mb=8000,
-            runtime=120,
+            mem_mb=growing(8000),
+            runtime=growing(120),
         params:
             folder=lambda w, input: str(Path(input.models[0]).parents[2]),
             full="kang",

@@ -4,6 +4,7 @@
 
 import fcntl
 import os
+import shutil
 import sys
 import time
 from pathlib import Path
@@ -32,6 +33,11 @@ VEGA_SOURCES = [
     for path in sorted(Path("vega").glob("*.py"))
     if path.stem not in {"all_pairs", "differential", "metrics"}
 ]
+
+
+def growing(amount):
+    """Of memory or time: once more at each attempt, since a job may have failed for want of it."""
+    return lambda wildcards, attempt: amount * attempt
 
 
 MODEL_FILES = ["weights.safetensors", "model.json", "history.tsv"]

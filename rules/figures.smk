@@ -66,7 +66,7 @@ for figure, entry in CONFIG.figures.items():
         conda:
             "../envs/vega.yaml"
         resources:
-            mem_mb=4000,
+            mem_mb=growing(4000),
         params:
             # What the configuration says, so that a changed entry draws again.
             figure=figure,
@@ -101,7 +101,7 @@ rule standard:
     conda:
         "../envs/vega.yaml"
     resources:
-        mem_mb=4000,
+        mem_mb=growing(4000),
     params:
         study=lambda w: CONFIG.studies[CONFIG.model(w.model).study].model_dump(
             exclude_unset=True

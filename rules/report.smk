@@ -60,7 +60,7 @@ rule claims:
     conda:
         "../envs/vega.yaml"
     resources:
-        mem_mb=8000,
+        mem_mb=growing(8000),
     params:
         settings=config,
         digest=CONFIG.digest(),

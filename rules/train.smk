@@ -30,8 +30,8 @@ for name, entry in CONFIG.models.items():
         threads: 8
         resources:
             gpu=1,
-            mem_mb=lambda wildcards, attempt: 8000 * attempt,
-            runtime=lambda wildcards, attempt: 240 * attempt,
+            mem_mb=growing(8000),
+            runtime=growing(240),
         params:
             folders=lambda wildcards, members=CONFIG.members(name): {
                 member: f"{RUN}/models/{member}/seed{wildcards.seed}"
@@ -70,8 +70,8 @@ rule peer:
     threads: 4
     resources:
         gpu=lambda w: int(CONFIG.peers[w.peer].is_trained),
-        mem_mb=lambda wildcards, attempt: 12000 * attempt,
-        runtime=lambda wildcards, attempt: 240 * attempt,
+        mem_mb=growing(12000),
+        runtime=growing(240),
     params:
         entry=lambda w: CONFIG.peers[w.peer].model_dump(exclude={"silhouettes"}),
         instead=SETTINGS.training,

@@ -181,6 +181,30 @@ def repository(tmp_path):
     return tmp_path
 
 
+def keep_a_few_models(repository):
+    """The model of Figure 1 and a small family; `make demo` runs all the others."""
+
+    def few(models):
+        family = models["kang_extra_nodes"]
+        family["sweep"] = {"extra_nodes": [1, 64], "run": [1]}
+        kept = {"kang": models["kang"], "kang_extra_nodes": family}
+        models.clear()
+        models.update(kept)
+
+    def shown(figures):
+        kept = {name: figures[name] for name in ("fig1", "sfig4", "sfig5", "sfig11")}
+        figures.clear()
+        figures.update(kept)
+
+    edit(repository / "config" / "models.yaml", few)
+    edit(repository / "config" / "figures.yaml", shown)
+    edit(repository / "config" / "peers.yaml", lambda peers: peers.clear())
+    edit(
+        repository / "config" / "demo.yaml",
+        lambda demo: demo.update(training_of={"kang_extra_nodes": {"max_epochs": 2}}),
+    )
+
+
 def copy_parts(folder):
     """Copy what a run needs."""
     for part in PARTS:

@@ -5,43 +5,25 @@ Each test works in a copy of the repository with a simulated study small enough 
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 
 import pytest
 import yaml
-from conftest import ROOT, command, edit, environment, planned, snakemake
+from conftest import (
+    command,
+    edit,
+    environment,
+    keep_a_few_models,
+    planned,
+    snakemake,
+)  # fmt: skip
 
 import vega
 
 pytestmark = pytest.mark.slow
 
 MODEL = "results/demo/models/kang/seed1/model.json"
-
-
-def keep_a_few_models(repository):
-    """The model of Figure 1 and a small family; `make demo` runs all the others."""
-
-    def few(models):
-        family = models["kang_extra_nodes"]
-        family["sweep"] = {"extra_nodes": [1, 64], "run": [1]}
-        kept = {"kang": models["kang"], "kang_extra_nodes": family}
-        models.clear()
-        models.update(kept)
-
-    def shown(figures):
-        kept = {name: figures[name] for name in ("fig1", "sfig4", "sfig5", "sfig11")}
-        figures.clear()
-        figures.update(kept)
-
-    edit(repository / "config" / "models.yaml", few)
-    edit(repository / "config" / "figures.yaml", shown)
-    edit(repository / "config" / "peers.yaml", lambda peers: peers.clear())
-    edit(
-        repository / "config" / "demo.yaml",
-        lambda demo: demo.update(training_of={"kang_extra_nodes": {"max_epochs": 2}}),
-    )
 
 
 def test_the_whole_demo_brings_its_planted_truth_back_and_reruns_only_what_changed(repository):
@@ -184,13 +166,3 @@ def test_model_json_tells_how_it_was_made(repository):
     assert described["training"]["device"] == "cpu"
     assert described["training"]["learning_rate"] == 1e-3
     assert set(described["versions"]) >= {"python", "torch", "vega"}
-
-
-def test_every_profile_plans_the_whole_run(repository):
-    shutil.copytree(ROOT / "config", repository / "config", dirs_exist_ok=True)
-    for profile in sorted((repository / "profiles").iterdir()):
-        plan = [command()[0], "--cores", "2", "--profile", profile, "--dry-run", "--quiet"]
-        result = subprocess.run(
-            plan, cwd=repository, env=environment(repository), stderr=subprocess.PIPE, check=False
-        )
-        assert result.returncode == 0, result.stderr
