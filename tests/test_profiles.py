@@ -20,6 +20,8 @@ import kube
 
 PROFILES = sorted(p.name for p in (ROOT / "profiles").iterdir())
 MANIFESTS = ["job.yaml", "workplace.yaml"]
+# In the image the first python is that of the lock.
+PATH = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
 
 
 @pytest.mark.slow
@@ -177,10 +179,7 @@ def cluster(tmp_path_factory):
     }
     file = tmp_path_factory.mktemp("kube") / "config"
     file.write_text(yaml.safe_dump(configuration))
-    handler.environment = {
-        "KUBECONFIG": str(file),
-        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-    }
+    handler.environment = {"KUBECONFIG": str(file), "PATH": PATH}
     yield handler
     server.shutdown()
     server.server_close()
@@ -227,7 +226,7 @@ def test_without_a_cluster_one_line_says_so(tmp_path):
     amounts = [f"--{a}=1" for a in ("cpus", "memory", "minutes", "gpus")]
     result = subprocess.run(
         [ROOT / "profiles" / "kubernetes" / "submit", *amounts, "x.sh"],
-        env={**os.environ, "KUBECONFIG": str(tmp_path / "none"), "HOME": str(tmp_path)},
+        env={"PATH": PATH, "KUBECONFIG": str(tmp_path / "none"), "HOME": str(tmp_path)},
         capture_output=True,
         text=True,
     )
