@@ -1,12 +1,18 @@
 """What every workflow script does around its work: log it, and end bad input in one line."""
 
+import ctypes
+import errno
 import logging
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from paper.errors import InputError
+from vega.files import UNWRITABLE
+
+ON_PARENT_DEATH = 1  # PR_SET_PDEATHSIG of Linux
 
 log = logging.getLogger("paper")
 
@@ -14,9 +20,11 @@ log = logging.getLogger("paper")
 def run(main: Callable[[Any], None], snakemake: Any) -> None:
     """Call `main(snakemake)`, logging to the terminal and to the rule's log file.
 
-    An `InputError` is the user's to mend: it ends the job with its one line. Anything else is
-    ours and keeps its traceback.
+    An `InputError` is the user's to mend, and so is a disk that cannot be written: they end the
+    job with one line. Anything else is ours and keeps its traceback.
     """
+    _end_with_snakemake()
+    logging.raiseExceptions = False  # a log that cannot be written does not drown what is said
     handlers: list[logging.Handler] = [logging.StreamHandler(sys.stderr)]
     if snakemake.log:
         Path(snakemake.log[0]).parent.mkdir(parents=True, exist_ok=True)
@@ -28,6 +36,25 @@ def run(main: Callable[[Any], None], snakemake: Any) -> None:
     except InputError as error:
         log.error("%s: error: %s", snakemake.rule, error)
         sys.exit(1)
-    except Exception:
-        log.exception("%s failed", snakemake.rule)
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno in UNWRITABLE and error.filename:
+            log.error("%s: error: %s", snakemake.rule, _of_disk(error))
+        else:
+            log.exception("%s failed", snakemake.rule)
         sys.exit(1)
+
+
+def _of_disk(error: OSError) -> str:
+    """What the disk would not do, and what to do."""
+    full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+    todo = "make room" if full else "see that the file may be read and its folder written"
+    return f"{error.filename}: {error.strerror}; {todo} and run again, what is finished stays"
+
+
+def _end_with_snakemake() -> None:
+    """Have the system end this process with its parent, as far as it can.
+
+    A killed Snakemake would else leave a job behind that writes beside that of the next run.
+    """
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(ON_PARENT_DEATH, signal.SIGKILL)

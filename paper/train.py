@@ -284,11 +284,13 @@ def choose_device(device: str, given_gpu: bool, require_gpu: bool) -> str:
     if not given_gpu and device in ("auto", "cpu"):
         return "cpu"
     found = resolve_device(device).type
-    if require_gpu and found == "cpu":
+    if found == "cpu" and require_gpu:
         raise InputError(
             "this job was given a GPU but finds none (require_gpu is true); check the node's "
             "driver, or run on the CPU with `--resources gpu=0`"
         )
+    if found == "cpu" and device != "cpu":
+        log.info("no GPU on this machine: training on the CPU, which only takes longer")
     return found
 
 

@@ -171,11 +171,16 @@ def test_tables_keep_names_that_look_like_missing_values(tmp_path):
     assert np.isnan(again["x"][1])
 
 
-def test_device_follows_what_the_job_was_given(monkeypatch):
+def test_device_follows_what_the_job_was_given(monkeypatch, caplog):
+    caplog.set_level("INFO", logger="paper")
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     monkeypatch.setattr("torch.backends.mps.is_available", lambda: False)
     assert choose_device("auto", given_gpu=False, require_gpu=True) == "cpu"
+    assert not caplog.messages
     assert choose_device("auto", given_gpu=True, require_gpu=False) == "cpu"
+    assert caplog.messages == [
+        "no GPU on this machine: training on the CPU, which only takes longer"
+    ]
     with pytest.raises(InputError, match="was given a GPU but finds none"):
         choose_device("auto", given_gpu=True, require_gpu=True)
     with pytest.raises(ValueError, match="device 'cuda' is not there"):

@@ -1,5 +1,6 @@
 """Files that are whole or not there."""
 
+import errno
 import glob
 import os
 import socket
@@ -7,6 +8,12 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+# What a disk says that cannot be written: it is full, so is one's share of it, it is read-only or
+# broken, or its owner does not want it.
+UNWRITABLE = {
+    errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EACCES, errno.EPERM,
+}  # fmt: skip
 
 
 @contextmanager
@@ -16,8 +23,32 @@ def written_whole(path: Path | str) -> Iterator[Path]:
     A reader sees the old file or the whole new one, never a part; a failed block leaves nothing,
     and what a killed one left is removed when `path` is next written on that machine. The
     temporary name keeps the suffixes of `path`, which some writers choose their format by.
+
+    Raises
+    ------
+    OSError
+        If the disk cannot be written: with the reason and `path`, whatever the writer made of it.
     """
     path = Path(path)
+    try:
+        with _temporary(path) as temporary:
+            yield temporary
+            with temporary.open("rb") as file:
+                os.fsync(file.fileno())
+            # mkstemp makes files that only their owner reads; the result has the usual permissions.
+            umask = os.umask(0)
+            os.umask(umask)
+            temporary.chmod(0o666 & ~umask)
+            temporary.replace(path)
+    except Exception as error:
+        if number := _unwritable(error):
+            raise OSError(number, os.strerror(number), str(path)) from None
+        raise
+
+
+@contextmanager
+def _temporary(path: Path) -> Iterator[Path]:
+    """Make an empty file beside `path`, which is gone afterwards."""
     path.parent.mkdir(parents=True, exist_ok=True)
     here = f"@{socket.gethostname()}-"
     _remove_abandoned(path, here)
@@ -28,15 +59,17 @@ def written_whole(path: Path | str) -> Iterator[Path]:
     temporary = Path(name)
     try:
         yield temporary
-        with temporary.open("rb") as file:
-            os.fsync(file.fileno())
-        # mkstemp makes files that only their owner reads; the result has the usual permissions.
-        umask = os.umask(0)
-        os.umask(umask)
-        temporary.chmod(0o666 & ~umask)
-        temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _unwritable(error: BaseException | None) -> int | None:
+    """The number of the disk's own error, which a writer may have failed once more after."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in UNWRITABLE:
+            return error.errno
+        error = error.__cause__ or error.__context__
+    return None
 
 
 def _remove_abandoned(path: Path, here: str) -> None:

@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,7 +27,12 @@ ANNOTATION = "annotation."  # before the names of what is no weight: which genes
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
     """Write named tensors, whole or not at all."""
     with written_whole(path) as temporary:
-        save_file({n: t.contiguous() for n, t in tensors.items()}, temporary, dict(metadata))
+        try:
+            save_file({n: t.contiguous() for n, t in tensors.items()}, temporary, dict(metadata))
+        except SafetensorError as error:  # which keeps the number of the system's error as text
+            if number := re.search(r"\(os error (\d+)\)", str(error)):
+                raise OSError(int(number[1]), os.strerror(int(number[1])), str(path)) from None
+            raise
 
 
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
