@@ -56,17 +56,25 @@ def fault():
     return inject
 
 
+@pytest.hookimpl(tryfirst=True)  # before those that -m does not want are sorted out
+def pytest_collection_modifyitems(items):
+    """Mark the tests that inject faults."""
+    for item in items:
+        if "fault" in item.fixturenames:
+            item.add_marker("fault")
+
+
 def pytest_terminal_summary(terminalreporter):
     """The account of all faults."""
     if not FAULTS:
         return
     words = "injected", "survived", "lost"
     terminalreporter.section("faults")
+    terminalreporter.write_line(f"{'':<50}{''.join(f'{word:>10}' for word in words)}")
     for kind in (*sorted(FAULTS), None):
         counts = FAULTS[kind] if kind else sum(FAULTS.values(), Counter())
         numbers = "".join(f"{counts[word]:>10}" for word in words)
         terminalreporter.write_line(f"{kind or 'all':<50}{numbers}")
-    terminalreporter.write_line(f"{'':<50}{''.join(f'{word:>10}' for word in words)}")
 
 
 @pytest.fixture

@@ -15,8 +15,6 @@ from test_readers import ARCHIVES, MEMBERS, SIDES, pack, says, source
 from paper.formats import read
 from paper.formats.files import RawFile
 
-pytestmark = pytest.mark.fault
-
 NULLS = bytes(3 * 10**6)
 HUGE = 2**43
 

@@ -188,7 +188,6 @@ def test_a_mirror_with_another_file_is_told_apart_and_never_pinned(
     assert not place.lock.exists()
 
 
-@pytest.mark.fault
 def test_a_corrupt_mirror_is_refused_even_if_nothing_is_published(place, fault, tmp_path):
     sums = f"{sha256(DATA)}  toy/cells.gz\n"
     mirror = make_mirror(tmp_path / "m", DATA[:-1] + b"!", sums)
@@ -200,7 +199,6 @@ def test_a_corrupt_mirror_is_refused_even_if_nothing_is_published(place, fault, 
         assert mirror in message
 
 
-@pytest.mark.fault
 def test_a_mirror_that_lacks_the_file(place, fault, tmp_path):
     mirror = make_mirror(tmp_path / "m", DATA, f"{sha256(DATA)}  toy/cells.gz\n")
     (tmp_path / "m" / "toy" / "cells.gz").unlink()

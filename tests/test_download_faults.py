@@ -34,8 +34,6 @@ from paper.errors import InputError
 from paper.provenance import known
 from paper.transfer import ATTEMPTS, LONGEST_WAIT
 
-pytestmark = pytest.mark.fault
-
 GOOD = (200, {}, DATA)
 SHORT = (200, {"Content-Length": str(len(DATA))}, DATA[:1000])
 

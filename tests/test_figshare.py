@@ -53,7 +53,6 @@ def test_the_listing_says_where_a_file_is_and_what_it_must_be(place, site):
     assert place.fetch(row(DOI)).identity == "pinned"
 
 
-@pytest.mark.fault
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
@@ -70,7 +69,6 @@ def test_another_file_than_listed_is_refused(place, site, fault, changes, words)
     assert not place.lock.exists()
 
 
-@pytest.mark.fault
 @pytest.mark.parametrize("body", [HTML, b"", b'{"message": "no"}', b"[1]"])
 def test_an_answer_that_is_no_listing(place, site, fault, body):
     site.listed(body=body)
@@ -78,7 +76,6 @@ def test_an_answer_that_is_no_listing(place, site, fault, body):
         assert "not a listing of files" in place.fails(row(DOI))
 
 
-@pytest.mark.fault
 def test_a_listing_that_drips(place, site, fault, monkeypatch):
     monkeypatch.setattr("paper.transfer.WINDOW", 0.1)
     site.answers(drip(b"200 OK\r\nContent-Length: 9000\r\n\r\n"))
@@ -96,7 +93,6 @@ def test_all_pages_of_a_listing_are_read(site, monkeypatch):
     assert list(figshare.listing("7")) == names
 
 
-@pytest.mark.fault
 def test_an_article_that_is_not_there_and_a_busy_server(place, site, fault):
     note = "take it from elsewhere"
     with fault("answer 404"):

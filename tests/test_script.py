@@ -80,7 +80,6 @@ def test_a_file_is_whole_or_not_there(tmp_path):
     assert target.stat().st_mode & 0o777 == 0o666 & ~_umask()
 
 
-@pytest.mark.fault
 def test_what_a_killed_writer_leaves_goes_with_the_next(tmp_path, fault):
     target = tmp_path / "file.txt"
     target.write_text("one")
