@@ -34,7 +34,7 @@ demo: $(READY)  ## every rule on simulated studies whose truth is known, without
 	$(DEMO)
 	$(if $(DRY),,$(DEMO) --report results/demo/report.html)
 
-verify: $(READY)  ## hash the raw files on disk again
+verify: $(READY)  ## hash raw files and results on disk again
 	$(SNAKEMAKE) verify $(ARGS) $(if $(strip $(CONFIG)),--config $(CONFIG))
 
 report: $(READY)  ## results/paper/report.html from what has been computed

@@ -23,14 +23,10 @@ include: "rules/report.smk"
 
 
 rule all:
+    """Every figure and claim, and in the end the description of the run, which needs them all."""
     default_target: True
     input:
-        rules.effective_config.output,
-        rules.claims.output,
-        rules.claims_page.output,
-        FIGURES,
-        STANDARD_PAGES,
-        SUPPLEMENTARY_DATA,
+        rules.crate.output,
 
 
 onstart:

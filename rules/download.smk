@@ -46,14 +46,14 @@ rule sample_annotations:
 
 
 rule verify:
-    """Hashes the raw files on disk; without inputs it downloads nothing and always runs."""
+    """Hashes raw files and results on disk; without inputs it makes nothing and always runs."""
     log:
         f"{LOGS}/download/verify.log",
     localrule: True
     conda:
         "../envs/vega.yaml"
     params:
-        folder=f"{RUN}/raw",
+        run=RUN,
         rows=[
             CONFIG.file(*raw).model_dump(exclude_none=True) for raw in CONFIG.raw_files
         ],

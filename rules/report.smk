@@ -1,5 +1,6 @@
 # in:  everything the run has computed
-# out: results/<run>/config.yaml, results/<run>/claims.tsv, results/<run>/claims.html
+# out: results/<run>/config.yaml, results/<run>/claims.tsv, results/<run>/claims.html; in the end
+#      results/<run>/ro-crate-metadata.json and results/<run>/workflow/
 
 
 # What the run really used, defaults and command line included.
@@ -88,3 +89,49 @@ rule claims_page:
         left_out=CONFIG.left_out,
     script:
         "../scripts/report/claims_page.py"
+
+
+# What a run is made by, kept in it.
+WORKFLOW_FILES = [
+    str(path)
+    for pattern in (
+        *(
+            "Snakefile",
+            "Makefile",
+            "README.md",
+            "LICENSE",
+            "CITATION.cff",
+            "pyproject.toml",
+        ),
+        *("requirements.*", "config/**/*", "envs/*", "profiles/**/*", "report/*"),
+        *("rules/*.smk", "scripts/**/*.py", "paper/**/*.py", "vega/**/*.py"),
+    )
+    for path in sorted(Path().glob(pattern))
+    if path.is_file() and "__pycache__" not in path.parts
+]
+
+
+rule crate:
+    """Describes the run: what it was made from, by which steps, and the checksums of all files."""
+    input:
+        results=[
+            rules.effective_config.output.config,
+            rules.claims.output.table,
+            rules.claims_page.output.page,
+            *FIGURES,
+            *STANDARD_PAGES,
+            *SUPPLEMENTARY_DATA,
+        ],
+        workflow=WORKFLOW_FILES,
+    output:
+        crate=f"{RUN}/ro-crate-metadata.json",
+        workflow=directory(f"{RUN}/workflow"),
+    log:
+        f"{LOGS}/crate.log",
+    localrule: True
+    conda:
+        "../envs/vega.yaml"
+    params:
+        simulated=SETTINGS.data == "simulated",
+    script:
+        "../scripts/report/crate.py"

@@ -174,6 +174,7 @@ def reactome(mirror):
 
 PARTS = [
     "Snakefile", "config", "envs", "paper", "profiles", "report", "rules", "scripts", "vega",
+    "requirements.lock", "CITATION.cff",
 ]  # fmt: skip
 
 

@@ -10,14 +10,8 @@ import subprocess
 
 import pytest
 import yaml
-from conftest import (
-    command,
-    edit,
-    environment,
-    keep_a_few_models,
-    planned,
-    snakemake,
-)  # fmt: skip
+from conftest import command, edit, environment, keep_a_few_models, planned, snakemake
+from rocrate.rocrate import ROCrate
 
 import vega
 
@@ -51,6 +45,7 @@ def test_the_whole_demo_brings_its_planted_truth_back_and_reruns_only_what_chang
 
     assert planned(repository) == set()
     assert "SIMULATED" in (run / "claims.html").read_text()
+    described_and_verified(repository, run)
 
     # An edit of the package trains again, and nothing before it.
     source = repository / "vega" / "layers.py"
@@ -64,7 +59,7 @@ def test_the_whole_demo_brings_its_planted_truth_back_and_reruns_only_what_chang
     # An edit of one figure draws that one.
     source = repository / "paper" / "figures" / "sfig4.py"
     source.write_text(source.read_text() + "\n# an edit\n")
-    assert planned(repository) == {"sfig4"}
+    assert planned(repository) == {"sfig4", "crate"}
     os.utime(source, (0, 0))
 
     # A question is asked anew without training; a filter of the study changes everything after.
@@ -76,6 +71,23 @@ def test_the_whole_demo_brings_its_planted_truth_back_and_reruns_only_what_chang
     rules = planned(repository)
     assert {"differential", "gsea"} <= rules
     assert not rules & {"train_kang", "preprocess"}
+
+
+def described_and_verified(repository, run):
+    """The crate tells of each step and of each file; a changed one is found."""
+    described = ROCrate(run)
+    steps = {step["name"] for step in described.mainEntity["step"]}
+    assert {"simulate_kang", "preprocess", "train_kang", "embed", "gsea", "fig1", "claims"} <= steps
+    made = {f"{p.relative_to(run)}" for p in run.rglob("*") if p.is_file()}
+    assert made - {e.id for e in described.data_entities} == {"ro-crate-metadata.json"}
+    assert "ok" in snakemake(repository, "verify")
+    table = run / "tables" / "kang_gsea.tsv"
+    whole = table.read_bytes()
+    table.write_bytes(whole.replace(b"0", b"1", 1))
+    said = snakemake(repository, "verify", check=False)
+    assert "files are not as they must be: tables/kang_gsea.tsv" in said
+    table.write_bytes(whole)
+    snakemake(repository, "verify")
 
 
 def test_a_killed_training_resumes_and_ends_where_an_unbroken_one_does(repository):

@@ -1,4 +1,4 @@
-"""Hash the raw files on disk and compare them with what they must be."""
+"""Hash what is on disk: raw files against what they must be, results against the run's crate."""
 
 from paper.script import log, run
 
@@ -7,19 +7,25 @@ def main(snakemake):
     """Rule `verify`."""
     from pathlib import Path
 
+    from paper import crate, provenance
     from paper.config import File
     from paper.errors import InputError
-    from paper.provenance import LOCK, verify
 
+    folder = Path(snakemake.params.run)
     rows = [File(**row) for row in snakemake.params.rows]
-    checks = verify(Path(snakemake.params.folder), rows, LOCK)
-    for check in checks:
+    raw = provenance.verify(folder / "raw", rows, provenance.LOCK)
+    results = crate.verify(folder)
+    bad = [check for check in (*raw, *results) if check.status != "ok"]
+    for check in (*raw, *(check for check in results if check in bad)):
         log.info("%s", check)
-    bad = [check.name for check in checks if check.status != "ok"]
+    if results:
+        log.info("%d other files compared with %s", len(results), folder / crate.NAME)
+    else:
+        log.info("no %s yet, so raw files only: a run ends with it", folder / crate.NAME)
     if bad:
         raise InputError(
-            f"{len(bad)} of {len(checks)} raw files are not as they must be: {', '.join(bad)}; "
-            "remove those that differ and run again"
+            f"{len(bad)} of {len(raw) + len(results)} files are not as they must be: "
+            f"{', '.join(check.name for check in bad)}; remove those that differ and run again"
         )
 
 

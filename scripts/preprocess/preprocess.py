@@ -11,6 +11,7 @@ def main(snakemake):
 
     from paper.config import Study
     from paper.errors import InputError
+    from paper.figures.page import save
     from paper.figures.qc import qc_figure
     from paper.formats import check_namespace, read
     from paper.formats.files import RawFile
@@ -40,10 +41,9 @@ def main(snakemake):
         qc.to_csv(path, sep="\t", index=False)
     figure = qc_figure(qc, study.title, simulated=snakemake.params.simulated)
     for output in (snakemake.output.png, snakemake.output.pdf):
-        with written_whole(output) as path:
-            figure.savefig(path, dpi=300)
+        save(figure, output)
     with written_whole(snakemake.output.cells) as path:
-        cells.write_h5ad(path, compression="lzf")
+        cells.write_h5ad(path, compression="gzip")  # the same bytes each time, unlike lzf
 
 
 run(main, snakemake)
