@@ -1,4 +1,4 @@
-"""Files that are whole or not there."""
+"""Files that are whole or not there, when written as when read."""
 
 import glob
 import os
@@ -7,6 +7,8 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from vega.errors import InputError, one_line
 
 
 @contextmanager
@@ -18,6 +20,8 @@ def written_whole(path: Path | str) -> Iterator[Path]:
     temporary name keeps the suffixes of `path`, which some writers choose their format by.
     """
     path = Path(path)
+    if path.is_dir():
+        raise InputError(f"{path}: a folder is where a file is to be written; move it away")
     path.parent.mkdir(parents=True, exist_ok=True)
     here = f"@{socket.gethostname()}-"
     _remove_abandoned(path, here)
@@ -49,3 +53,38 @@ def _remove_abandoned(path: Path, here: str) -> None:
             part.unlink(missing_ok=True)
         except PermissionError:  # another user's, at work
             continue
+
+
+@contextmanager
+def reading(path: Path | str, kind: str, remedy: str) -> Iterator[None]:
+    """Turn whatever a library raises of a file into one line that names it.
+
+    To be put around the call of the library alone, lest a fault of ours be taken for the file's.
+
+    Parameters
+    ----------
+    path
+        The file.
+    kind
+        What it should be, such as `a table`.
+    remedy
+        What to do about it.
+
+    Raises
+    ------
+    InputError
+        If the block raises.
+    """
+    try:
+        yield
+    except InputError:
+        raise
+    except Exception as error:
+        match error:
+            case UnicodeDecodeError():
+                wrong = f"not {kind} (not a text file in UTF-8)"
+            case OSError(errno=int(number)):
+                wrong = f"cannot be read ({os.strerror(number)})"
+            case _:
+                wrong = f"not {kind} ({one_line(error)[:200]})"
+        raise InputError(f"{path}: {wrong}; {remedy}") from None
