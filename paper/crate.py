@@ -23,10 +23,9 @@ from rocrate.model.contextentity import ContextEntity
 from rocrate.model.entity import Entity
 from rocrate.rocrate import ROCrate
 
-from paper.errors import InputError
 from paper.jobs import Job
 from paper.provenance import Check, measure, provenance
-from vega.files import written_whole
+from vega.files import reading, written_whole
 
 NAME = "ro-crate-metadata.json"
 WORKFLOW = "workflow"  # folder of the run with the code and the configuration that made it
@@ -274,15 +273,11 @@ def verify(run: Path) -> list[Check]:
     path = run / NAME
     if not path.exists():
         return []
-    try:
-        entities = json.loads(path.read_text())["@graph"]
+    with reading(path, "the crate of a run", "remove it and run again"):
+        entities = json.loads(path.read_text(encoding="utf-8"))["@graph"]
         expected = {unquote(e["@id"]): e["sha256"] for e in entities if "sha256" in e}
         if outside := [n for n in expected if Path(n).is_absolute() or ".." in Path(n).parts]:
             raise ValueError(f"{outside[0]} is outside")
-    except (ValueError, KeyError, TypeError) as error:
-        raise InputError(
-            f"{path}: not the crate of a run ({error}); remove it and run again"
-        ) from None
     names = [name for name in expected if not _is_raw(name)]
     with ThreadPoolExecutor() as pool:
         found = pool.map(lambda name: _check(run / name, name, expected[name]), names)

@@ -1,5 +1,5 @@
-"""The one exception a user can cause."""
+"""The one exception a user can cause, the same in the model package and around it."""
 
+from vega.errors import InputError
 
-class InputError(Exception):
-    """Something the user can mend: the message is one line with what, where and what to do."""
+__all__ = ["InputError"]

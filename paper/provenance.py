@@ -18,14 +18,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from paper.config import File
 from paper.errors import InputError
-from vega.files import written_whole
+from vega.files import reading, written_whole
 
 TABLE = Path("config/files.tsv")
 LOCK = Path("config/files.lock.tsv")
+RESTORE = "restore it from git"
 LOCK_COLUMNS = ("study", "file", "bytes", "sha256", "url", "date")
 
 Identity = Literal["pinned", "mirror", "first use", "simulated"]
@@ -72,9 +73,10 @@ def known(row: File, lock: Path) -> Pins:
     pins = Pins(str(TABLE), {key: value for key in columns if (value := getattr(row, key))})
     if pins.checksum or not lock.exists():
         return pins
-    with lock.open(newline="") as handle:
+    with reading(lock, "a table", RESTORE), lock.open("rb") as handle:
         fcntl.flock(handle, fcntl.LOCK_SH)
-        return _read_lock(handle.read(), lock).get((row.study, row.file), pins)
+        content = handle.read()
+    return _read_lock(content, lock).get((row.study, row.file), pins)
 
 
 def pin(row: File, found: Measures, lock: Path) -> Pins:
@@ -86,7 +88,7 @@ def pin(row: File, found: Measures, lock: Path) -> Pins:
         fcntl.flock(handle, fcntl.LOCK_EX)
         handle.seek(0)
         old = handle.read()
-        locked = _read_lock(old.decode(), lock)
+        locked = _read_lock(old, lock)
         if (row.study, row.file) in locked:
             return locked[row.study, row.file]
         head = "\t".join(LOCK_COLUMNS) + "\n"
@@ -104,9 +106,11 @@ def pin(row: File, found: Measures, lock: Path) -> Pins:
     return Pins(str(lock), {key: found[key] for key in ("bytes", "sha256")})
 
 
-def _read_lock(text: str, lock: Path) -> dict[tuple[str, str], Pins]:
+def _read_lock(content: bytes, lock: Path) -> dict[tuple[str, str], Pins]:
     pins = {}
-    for number, line in enumerate(csv.DictReader(io.StringIO(text), delimiter="\t"), start=2):
+    with reading(lock, "a table", RESTORE):
+        lines = list(csv.DictReader(io.StringIO(content.decode("utf-8-sig")), delimiter="\t"))
+    for number, line in enumerate(lines, start=2):
         try:
             row = File.model_validate({key: line.get(key) for key in LOCK_COLUMNS[:-1]})
         except ValidationError:
@@ -114,7 +118,7 @@ def _read_lock(text: str, lock: Path) -> dict[tuple[str, str], Pins]:
         if row is None or not (row.bytes and row.sha256):
             raise InputError(
                 f"{lock}: line {number}: not {', '.join(LOCK_COLUMNS)} separated by tabs; "
-                "restore it from git or remove the line"
+                f"{RESTORE} or remove the line"
             )
         pins[row.study, row.file] = Pins(str(lock), {"bytes": row.bytes, "sha256": row.sha256})
     return pins
@@ -141,6 +145,9 @@ class Provenance:
     sha256: str
     identity: Identity
     pinned: Measures
+
+
+RECORD = TypeAdapter(Provenance)
 
 
 def record(
@@ -176,12 +183,8 @@ def _record_path(path: Path) -> Path:
 
 
 def _read_record(path: Path) -> Provenance:
-    try:
-        return Provenance(**json.loads(path.read_text()))
-    except (ValueError, TypeError) as error:
-        raise InputError(
-            f"{path}: not a provenance record ({error}); remove it and make the file again"
-        ) from None
+    with reading(path, "a provenance record", "remove it and make the file again"):
+        return RECORD.validate_json(path.read_bytes())
 
 
 # ---------------------------------------------------------------- whether it still is

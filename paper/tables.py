@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from vega.files import written_whole
+from vega.files import reading, written_whole
 
 
 def write_table(table: pd.DataFrame, path: Path | str, index: bool = False) -> None:
@@ -22,5 +22,11 @@ def read_table(path: Path | str) -> pd.DataFrame:
     """Read a table written by `write_table` without an index.
 
     Only an empty field is missing: "NA" and "None" are names like any other.
+
+    Raises
+    ------
+    InputError
+        If it is no table.
     """
-    return pd.read_csv(path, sep="\t", keep_default_na=False, na_values=[""])
+    with reading(path, "a table", "remove it and run again"):
+        return pd.read_csv(path, sep="\t", keep_default_na=False, na_values=[""])

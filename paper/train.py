@@ -74,10 +74,7 @@ def train_models(
     InputError
         If data, gene sets or device do not allow it.
     """
-    try:
-        target = choose_device(device, given_gpu, require_gpu)
-    except ValueError as error:
-        raise InputError(str(error)) from None
+    target = choose_device(device, given_gpu, require_gpu)
     at_once = min(len(configs), threads if target == "cpu" else models_per_gpu)
     options |= {"device": target, "threads": max(1, threads // at_once)}
     options["progress"] = len(configs) == 1
@@ -149,31 +146,28 @@ def train_model(
     torch.set_num_threads(threads)
     _tidy(folder)
     adata = adata[learnt_from(adata.obs, config["cells"], config["leave_out"])]
-    try:
-        batches = _batches(adata, config["batch_key"])
-        gene_sets = read_gmt(gmt, config["min_genes"], config["max_genes"])
-        model = VEGA(
-            adata.var_names,
-            without_genes(gene_sets, config["remove_genes"]),
-            batches=batches,
-            seed=seed + RUNS * (config["run"] - 1),
-            **{key: config[key] for key in ARCHITECTURE},
-        )
-        name = folder.parent.name
-        log.info("%s: %d cells, %d genes, %d GMVs", name, *adata.shape, len(model.gmvs))
-        history = model.fit(
-            adata,
-            batch_key=config["batch_key"],
-            validation=fold_of(adata.obs, config["folds"], config["fold"]),
-            device=device,
-            precision=precision,
-            checkpoint=folder / CHECKPOINT,
-            progress=progress and sys.stderr.isatty(),
-            log=lambda line: log.info("%s: %s", name, line),
-            **{key: config[key] for key in TRAINING},
-        )
-    except ValueError as error:
-        raise InputError(str(error)) from None
+    batches = _batches(adata, config["batch_key"])
+    gene_sets = read_gmt(gmt, config["min_genes"], config["max_genes"])
+    model = VEGA(
+        adata.var_names,
+        without_genes(gene_sets, config["remove_genes"]),
+        batches=batches,
+        seed=seed + RUNS * (config["run"] - 1),
+        **{key: config[key] for key in ARCHITECTURE},
+    )
+    name = folder.parent.name
+    log.info("%s: %d cells, %d genes, %d GMVs", name, *adata.shape, len(model.gmvs))
+    history = model.fit(
+        adata,
+        batch_key=config["batch_key"],
+        validation=fold_of(adata.obs, config["folds"], config["fold"]),
+        device=device,
+        precision=precision,
+        checkpoint=folder / CHECKPOINT,
+        progress=progress and sys.stderr.isatty(),
+        log=lambda line: log.info("%s: %s", name, line),
+        **{key: config[key] for key in TRAINING},
+    )
     log.info(
         "%s: %d epochs in %.0f s on %s in %s, losses per cell: %s",
         name,
@@ -215,7 +209,7 @@ def fold_of(obs: pd.DataFrame, folds: dict[str, Any] | None, fold: int) -> np.nd
     Raises
     ------
     InputError
-        If the data lack the column, or there are fewer folds.
+        If the data lack the column, or there are fewer folds or cells.
     """
     if folds is None:
         return None
@@ -230,6 +224,11 @@ def fold_of(obs: pd.DataFrame, folds: dict[str, Any] | None, fold: int) -> np.nd
         raise InputError(f"config/models.yaml: fold {fold} of {folds['n']}")
     parts = StratifiedKFold(folds["n"], shuffle=True, random_state=SPLIT_SEED)
     labels = obs[folds["column"]].astype(str)
+    if folds["n"] > (most := labels.value_counts().max()):
+        raise InputError(
+            f"config/models.yaml: folds: {folds['n']} parts, but no {folds['column']} has more "
+            f"than {most} cells"
+        )
     _, rows = list(parts.split(labels, labels))[fold - 1]
     validation = np.zeros(len(obs), dtype=bool)
     validation[rows] = True

@@ -17,6 +17,8 @@ import pooch
 import requests
 from urllib3.exceptions import MaxRetryError, ReadTimeoutError
 
+from vega.errors import one_line
+
 ATTEMPTS = 4  # at what may pass: no connection, a busy server
 TIMEOUT = (10, 60)  # seconds to connect, and between two pieces of a file
 WINDOW = 120  # seconds, in each of which a file must grow by
@@ -160,8 +162,3 @@ def _retry_after(value: str) -> float:
     except ValueError:
         return 0
     return min(max(seconds, 0), LONGEST_WAIT)
-
-
-def one_line(error: Any) -> str:
-    """What an error says, on one line."""
-    return " ".join(str(error).split()) or type(error).__name__

@@ -23,6 +23,7 @@ from paper.config import load
 from paper.errors import InputError
 from paper.report import claims_page
 from paper.tables import write_table
+from vega.description import write_description
 
 AB = "REACTOME_INTERFERON_ALPHA_BETA_SIGNALING"
 TRP = "REACTOME_TRYPTOPHAN_CATABOLISM"
@@ -67,10 +68,10 @@ def run(tmp_path):
     for seed in (1, 2):
         folder = tmp_path / "models" / "kang" / f"seed{seed}"
         folder.mkdir(parents=True)
-        latent = AnnData(z + seed / 10, obs=obs, var=pd.DataFrame(index=GMVS))
+        latent = AnnData(z + seed / 10, obs=obs, var=pd.DataFrame(index=GMVS), uns=data.uns)
         latent.write_h5ad(folder / "latent.h5ad")
         losses = {"train_loss": 180.0, "validation_loss": 167.0, "epochs": 271}
-        (folder / "model.json").write_text(json.dumps({"losses": losses}))
+        write_description(folder / "model.json", {"losses": losses})
         write_table(differential(seed), tmp_path / "tables" / f"kang_seed{seed}_differential.tsv")
     gsea = pd.DataFrame({"contrast": "innate", "gmv": GMVS, "fdr": 0.9})
     gsea.loc[:14, "fdr"] = 0.01

@@ -41,14 +41,13 @@ def run(tmp_path, models):
         folder = tmp_path / "models" / model / "seed1"
         folder.mkdir(parents=True)
         latent = result.latent.copy()
+        latent.uns["provenance"] = json.dumps({"origin": "public"})
         latent.write_h5ad(folder / "latent.h5ad")
         if result.differential is not None:
             write_table(
                 result.differential, tmp_path / "tables" / f"{model}_seed1_differential.tsv"
             )
-        provenance = json.dumps({"origin": "public"})
-        data = AnnData(np.zeros((latent.n_obs, 3), "float32"), obs=latent.obs)
-        data.uns["provenance"] = provenance
+        data = AnnData(np.zeros((latent.n_obs, 3), "float32"), obs=latent.obs, uns=latent.uns)
         (tmp_path / "data").mkdir(exist_ok=True)
         data.write_h5ad(tmp_path / "data" / f"{study}.h5ad")
     return tmp_path

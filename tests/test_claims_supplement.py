@@ -115,6 +115,7 @@ def write_latent(folder, model, latent):
     path = folder / "models" / model / "seed1" / "latent.h5ad"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.unlink(missing_ok=True)
+    latent.uns["provenance"] = json.dumps({"origin": "public"})
     latent.write_h5ad(path)
 
 

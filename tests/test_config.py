@@ -278,7 +278,7 @@ def test_a_wrong_entry_is_one_line_naming_file_and_entry(folder, file, change, m
 
 def test_files_that_are_not_what_they_should_be(folder):
     (folder / "models.yaml").write_text("kang: [\n")
-    with pytest.raises(InputError, match=r"models.yaml: not YAML: while parsing"):
+    with pytest.raises(InputError, match=r"models.yaml: not YAML .while parsing"):
         load({}, folder)
     (folder / "models.yaml").write_text("- a\n")
     with pytest.raises(InputError, match=r"must hold entries by name, got list"):

@@ -206,7 +206,7 @@ def test_a_checkpoint_of_another_run_is_not_taken_up(adata, tmp_path, fault):
     again = model_of(adata)
     lines = []
     again.fit(adata, checkpoint=checkpoint, progress=False, log=lines.append, **options)
-    assert lines[0] == "the checkpoint is of another run: from the start"
+    assert lines[0] == "the checkpoint is damaged or of another run: from the start"
     assert again.weights().equals(fresh.weights())
 
 
@@ -243,8 +243,11 @@ def test_save_and_load_give_the_same_model(adata, tmp_path):
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
-        (lambda m: (m / "model.json").unlink(), "not there; is"),
-        (lambda m: (m / "weights.safetensors").unlink(), "not the weights that model.json"),
+        (lambda m: (m / "model.json").unlink(), "model.json: cannot be read .No such file"),
+        (
+            lambda m: (m / "weights.safetensors").unlink(),
+            "weights.safetensors: cannot be read .No such",
+        ),
         (lambda m: (m / "model.json").write_text("{"), "not JSON"),
         (lambda m: (m / "model.json").write_text("[]"), "not a model of format"),
         (
@@ -257,7 +260,11 @@ def test_save_and_load_give_the_same_model(adata, tmp_path):
             lambda m: (m / "model.json").write_text(
                 (m / "model.json").read_text().replace('"n_hidden": 16', '"n_hidden": 17')
             ),
-            "do not fit",
+            "model.json: not as it was written",
+        ),
+        (
+            lambda m: (m / "history.tsv").write_text("epoch\n"),
+            "not the history that model.json describes",
         ),
     ],
 )

@@ -385,7 +385,7 @@ def test_settings_that_change_what_is_learnt_are_part_of_the_checkpoint(adata, g
         adata, max_epochs=2, checkpoint=checkpoint, progress=False, validation=validation,
         log=lines.append,
     )  # fmt: skip
-    assert lines[0] == "the checkpoint is of another run: from the start"
+    assert lines[0] == "the checkpoint is damaged or of another run: from the start"
 
 
 def test_a_binary_decoder_trains_no_parameter_of_it(adata, gene_sets):

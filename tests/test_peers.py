@@ -21,6 +21,7 @@ from sklearn.metrics import roc_auc_score
 from paper.errors import InputError
 from paper.peers import METHODS, timing
 from paper.peers.run import run_peer
+from vega.description import write_description
 
 CELLS, GENES, MEMBERS, SETS = 240, 150, 12, 4
 SMALL = {  # settings with which each learns small cells in seconds
@@ -457,7 +458,7 @@ def test_an_entry_gives_the_latent_space_of_its_method(study, gmt):
 def test_a_method_is_trained_for_as_many_epochs_as_a_model(study, gmt, tmp_path):
     """Of what is set for all models in a trial it takes the settings that it knows."""
     described = tmp_path / "model.json"
-    described.write_text(json.dumps({"losses": {"epochs": 3}}))
+    write_description(described, {"losses": {"epochs": 3}})
     trial = {"n_hidden": 8, "max_epochs": 77, "beta": 5, "batch_size": 64}
     _, facts = peer(study, gmt, entry("intercode"), epochs_of=described, instead=trial)
     assert len(facts["losses"]["train"]) == 3

@@ -459,6 +459,28 @@ def _kang(table):
             lambda t: t["gene_sets"]["hallmarks.gmt"].update(extends="none.gmt"),
             r"gene_sets.hallmarks.gmt.extends 'none.gmt' is not among",
         ),
+        (
+            lambda t: t["gene_sets"]["reactomes.gmt"]["named"]["REACTOME_IMMUNE_SYSTEM"].update(
+                subset_of=IFN
+            ),
+            r"gene_sets.reactomes.gmt.named.subset_of goes in a circle",
+        ),
+        (
+            lambda t: t["gene_sets"]["hallmarks.gmt"].update(extends="hallmarks.gmt"),
+            r"gene_sets.extends goes in a circle: hallmarks.gmt",
+        ),
+        (
+            lambda t: _kang(t).update(name="{bases}-{lane}"),
+            r"studies.kang.name: column 'lane' is not among cell_type, condition, .*bases, plate",
+        ),
+        (
+            lambda t: _kang(t).update(name="{bases.__class__}"),
+            r"studies.kang.name: column 'bases.__class__' is not among",
+        ),
+        (
+            lambda t: _kang(t).update(name="{bases"),
+            r"studies.kang.name: Value error, expected '}' before end of string",
+        ),
         (lambda t: _kang(t).update(dispersion=0), r"studies.kang.dispersion: .*greater than 0"),
     ],
 )
@@ -474,12 +496,6 @@ def test_wrong_entries_are_named_in_one_line(changed, change, message):
         (
             lambda t: t["gene_sets"]["reactomes.gmt"]["named"][IFN].update(size=5),
             rf"named.{IFN}: size is 5, but it has 29 genes",
-        ),
-        (
-            lambda t: t["gene_sets"]["reactomes.gmt"]["named"]["REACTOME_IMMUNE_SYSTEM"].update(
-                subset_of=IFN
-            ),
-            r"gene_sets.reactomes.gmt: subset_of goes in a circle",
         ),
         (lambda t: t["genes"].update(n=10), r"genes.n: \d+ genes have real symbols"),
         (lambda t: _kang(t).update(markers=2400), r"markers: 2400 are asked for, but only"),

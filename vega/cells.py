@@ -8,6 +8,8 @@ from typing import Protocol
 import numpy as np
 import scipy.sparse as sp
 
+from vega.errors import InputError
+
 CHUNK = 64  # neighbours in a file that are read and shuffled as one
 WINDOW = 8192  # cells of a file that are in memory at a time: about 30 MB, and as much to come
 STRETCH = 512  # cells that one read brings at most, with what lies between them
@@ -44,7 +46,7 @@ def checked(x) -> sp.csr_matrix:
     """
     x = sp.csr_matrix(x, dtype=np.float32)
     if not np.isfinite(x.data).all():
-        raise ValueError("X holds values that are not finite; log-normalise the counts first")
+        raise InputError("X holds values that are not finite; log-normalise the counts first")
     return x
 
 

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from vega.encoders import Shape
+from vega.errors import InputError
 from vega.layers import Hidden, MaskedWeights, uniform
 
 
@@ -133,7 +134,7 @@ class SoftDecoder(LinearDecoder):
         weights = uniform(initial_bound(len(annotation)), *annotation.shape[::-1])
         super().__init__(weights, positive, bias, n_batches)
         if step not in ("multiplicative", "soft_threshold"):
-            raise ValueError(f"penalty_step {step!r} is neither multiplicative nor soft_threshold")
+            raise InputError(f"penalty_step {step!r} is neither multiplicative nor soft_threshold")
         self.register_buffer("outside", torch.from_numpy(~annotation.T), persistent=False)
         self.penalty, self.step = penalty, step
         self.constrain()
@@ -211,7 +212,7 @@ def build_decoder(
         penalty = {"penalty": options["penalty"], "step": options["penalty_step"]}
         return SoftDecoder(annotation, **linear, **penalty)
     if kind != "deep":
-        raise ValueError(f"decoder {kind!r} is not one of masked, binary, soft, deep")
+        raise InputError(f"decoder {kind!r} is not one of masked, binary, soft, deep")
     if n_batches > 1:
-        raise ValueError("a deep decoder has no batch nodes; leave out the batches")
+        raise InputError("a deep decoder has no batch nodes; leave out the batches")
     return DeepDecoder(annotation, shape)

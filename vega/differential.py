@@ -12,6 +12,8 @@ import numpy as np
 import pandas as pd
 from scipy.stats import rankdata
 
+from vega.errors import InputError
+
 FEW_PAIRS = 10_000  # of cells, that are gone through one by one
 EPSILON = 1e-12  # keeps the logarithm finite, as published: p = 1 gives 27.6
 
@@ -171,9 +173,9 @@ def differential_activity(
         If a group is empty or the method unknown.
     """
     if method not in METHODS:
-        raise ValueError(f"method {method!r} is not one of {', '.join(METHODS)}")
+        raise InputError(f"method {method!r} is not one of {', '.join(METHODS)}")
     if not len(a.mean) or not len(b.mean):
-        raise ValueError("both groups need cells, got none in one of them")
+        raise InputError("both groups need cells, got none in one of them")
     p, difference = METHODS[method](a, b, np.random.default_rng(seed))
     log_bf = log_bayes_factor(p)
     table = pd.DataFrame(

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from vega.errors import InputError
 from vega.layers import GeneLinear, Hidden, MaskedWeights, dropout, uniform
 from vega.sparse import SparseMatrix
 
@@ -116,5 +117,5 @@ def build_encoder(kind: str, annotation: np.ndarray, shape: Shape) -> nn.Module:
     if kind == "deep":
         return DeepEncoder(annotation, shape)
     if kind not in ("masked", "masked_linear"):
-        raise ValueError(f"encoder {kind!r} is not one of deep, masked, masked_linear")
+        raise InputError(f"encoder {kind!r} is not one of deep, masked, masked_linear")
     return MaskedEncoder(annotation, shape, rectified=kind == "masked")

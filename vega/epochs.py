@@ -16,6 +16,7 @@ from torch import Tensor
 from vega.autoencoder import Autoencoder
 from vega.cells import Cells, CellsInMemory
 from vega.cuda import CellsOnDevice, RecordedStep
+from vega.errors import InputError
 from vega.sparse import SparseMatrix
 
 if TYPE_CHECKING:
@@ -145,7 +146,7 @@ def resolve_precision(precision: str, device: torch.device) -> str:
     if precision in ("float32", "bfloat16"):
         return precision
     if precision != "auto":
-        raise ValueError(f"precision {precision!r} is not one of auto, float32, bfloat16")
+        raise InputError(f"precision {precision!r} is not one of auto, float32, bfloat16")
     if device.type == "cuda":
         native = torch.cuda.is_bf16_supported(including_emulation=False)
     else:

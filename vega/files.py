@@ -1,4 +1,4 @@
-"""Files that are whole or not there."""
+"""Files that are whole or not there, when written as when read."""
 
 import errno
 import glob
@@ -8,6 +8,8 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from vega.errors import InputError, one_line
 
 # What a disk says that cannot be written: it is full, so is one's share of it, it is read-only or
 # broken, or its owner does not want it.
@@ -30,6 +32,8 @@ def written_whole(path: Path | str) -> Iterator[Path]:
         If the disk cannot be written: with the reason and `path`, whatever the writer made of it.
     """
     path = Path(path)
+    if path.is_dir():
+        raise InputError(f"{path}: a folder is where a file is to be written; move it away")
     try:
         with _temporary(path) as temporary:
             yield temporary
@@ -82,3 +86,38 @@ def _remove_abandoned(path: Path, here: str) -> None:
             part.unlink(missing_ok=True)
         except PermissionError:  # another user's, at work
             continue
+
+
+@contextmanager
+def reading(path: Path | str, kind: str, remedy: str) -> Iterator[None]:
+    """Turn whatever a library raises of a file into one line that names it.
+
+    To be put around the call of the library alone, lest a fault of ours be taken for the file's.
+
+    Parameters
+    ----------
+    path
+        The file.
+    kind
+        What it should be, such as `a table`.
+    remedy
+        What to do about it.
+
+    Raises
+    ------
+    InputError
+        If the block raises.
+    """
+    try:
+        yield
+    except InputError:
+        raise
+    except Exception as error:
+        match error:
+            case UnicodeDecodeError():
+                wrong = f"not {kind} (not a text file in UTF-8)"
+            case OSError(errno=int(number)):
+                wrong = f"cannot be read ({os.strerror(number)})"
+            case _:
+                wrong = f"not {kind} ({one_line(error)[:200]})"
+        raise InputError(f"{path}: {wrong}; {remedy}") from None

@@ -1,7 +1,6 @@
 """Models on disk: safetensors and JSON, so that opening one cannot run code."""
 
 import hashlib
-import json
 import os
 import re
 from collections.abc import Mapping
@@ -15,12 +14,13 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from vega.files import written_whole
+from vega.description import AGAIN, FORMAT, read_description, write_description
+from vega.errors import InputError
+from vega.files import reading, written_whole
 
 if TYPE_CHECKING:
     from vega.model import VEGA
 
-FORMAT = 3  # of model.json; raised when an older package could not read it
 ANNOTATION = "annotation."  # before the names of what is no weight: which genes are in which set
 
 
@@ -43,30 +43,25 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     ValueError
         If the file is not whole.
     """
-    try:
-        with safe_open(path, framework="pt") as file:
-            return {n: file.get_tensor(n) for n in file.keys()}, file.metadata() or {}  # noqa: SIM118
-    except (SafetensorError, OSError) as error:
-        raise ValueError(f"{path}: not a whole safetensors file ({error})") from None
+    with reading(path, "a whole safetensors file", AGAIN), safe_open(path, framework="pt") as file:
+        return {n: file.get_tensor(n) for n in file.keys()}, file.metadata() or {}  # noqa: SIM118
 
 
 def save(model: "VEGA", folder: Path | str) -> None:
     """Write a model as `weights.safetensors`, `history.tsv` and, last, `model.json`.
 
     `model.json` holds the architecture, names of genes and GMVs, settings, device, versions and
-    losses, and the checksum of the weights that it describes.
+    losses, and the checksums of the other files and of itself.
     """
     folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    weights = folder / "weights.safetensors"
+    weights, history = folder / "weights.safetensors", folder / "history.tsv"
     gmvs, genes = (torch.from_numpy(i.astype(np.int32)) for i in np.nonzero(model.annotation))
     annotation = {f"{ANNOTATION}gmvs": gmvs, f"{ANNOTATION}genes": genes}
     write_tensors(weights, model.module.state_dict() | annotation, {"format": str(FORMAT)})
-    with written_whole(folder / "history.tsv") as temporary:
+    with written_whole(history) as temporary:
         model.history.to_csv(temporary, sep="\t", index_label="epoch", float_format="%.6g")
-    description = {"format": FORMAT, **model.describe(), "weights_sha256": _sha256(weights)}
-    with written_whole(folder / "model.json") as temporary:
-        temporary.write_text(json.dumps(description, indent=1) + "\n")
+    checksums = {"weights_sha256": _sha256(weights), "history_sha256": _sha256(history)}
+    write_description(folder / "model.json", {**model.describe(), **checksums})
 
 
 def load(folder: Path | str) -> "VEGA":
@@ -80,22 +75,18 @@ def load(folder: Path | str) -> "VEGA":
     from vega.model import VEGA
 
     folder = Path(folder)
-    description = _read_json(folder / "model.json")
-    weights = folder / "weights.safetensors"
-    if not weights.exists() or _sha256(weights) != description["weights_sha256"]:
-        raise ValueError(
-            f"{weights}: not the weights that model.json describes; train the model again"
-        )
+    weights, history = folder / "weights.safetensors", folder / "history.tsv"
+    description = read_description(folder / "model.json")
+    for file, name in ((weights, "weights"), (history, "history")):
+        with reading(file, "a file", AGAIN):
+            found = _sha256(file)
+        if found != description.get(f"{name}_sha256"):
+            raise InputError(f"{file}: not the {name} that model.json describes; {AGAIN}")
     tensors, _ = read_tensors(weights)
-    try:
+    with reading(folder, "one model, as weights and model.json do not fit", AGAIN):
         model = VEGA.from_description(description, _annotation(description, tensors))
         model.module.load_state_dict(tensors)
-    except (KeyError, TypeError, IndexError, RuntimeError) as error:
-        reason = " ".join(str(error).split())
-        raise ValueError(f"{folder}: weights and model.json do not fit: {reason}") from None
-    history = folder / "history.tsv"
-    if history.exists():
-        model.history = pd.read_csv(history, sep="\t", index_col="epoch")
+    model.history = pd.read_csv(history, sep="\t", index_col="epoch")
     return model
 
 
@@ -105,20 +96,6 @@ def _annotation(description: Mapping[str, Any], tensors: dict[str, Tensor]) -> n
     gmvs, genes = (tensors.pop(ANNOTATION + name).numpy() for name in ("gmvs", "genes"))
     annotation[gmvs, genes] = True
     return annotation
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        description = json.loads(path.read_text())
-    except FileNotFoundError:
-        raise ValueError(f"{path}: not there; is {path.parent} the folder of a model?") from None
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path}: not JSON ({error}); train the model again") from None
-    if not isinstance(description, dict) or description.get("format") != FORMAT:
-        raise ValueError(f"{path}: not a model of format {FORMAT}; train the model again")
-    if "weights_sha256" not in description:
-        raise ValueError(f"{path}: lacks weights_sha256; train the model again")
-    return description
 
 
 def _sha256(path: Path) -> str:

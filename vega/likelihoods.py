@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor, nn
 
+from vega.errors import InputError
 from vega.sparse import SparseMatrix, squared_error
 
 
@@ -83,4 +84,4 @@ def build_likelihood(kind: str, n_genes: int) -> Gaussian | NegativeBinomial:
         return Gaussian()
     if kind == "negative_binomial":
         return NegativeBinomial(n_genes)
-    raise ValueError(f"likelihood {kind!r} is not one of gaussian, negative_binomial")
+    raise InputError(f"likelihood {kind!r} is not one of gaussian, negative_binomial")

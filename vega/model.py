@@ -20,6 +20,7 @@ from vega.decoders import LinearDecoder, build_decoder
 from vega.differential import Posterior, differential_activity
 from vega.encoders import Shape, build_encoder
 from vega.epochs import as_input, resolve_precision
+from vega.errors import InputError
 from vega.gene_sets import gene_mask
 from vega.likelihoods import build_likelihood
 from vega.train import TrainSettings, train
@@ -317,7 +318,7 @@ class VEGA:
             If the decoder is not linear.
         """
         if not isinstance(self.module.decoder, LinearDecoder):
-            raise ValueError("a deep decoder has no weights of single latent variables")
+            raise InputError("a deep decoder has no weights of single latent variables")
         weight = self.module.decoder.dense_weight().detach().cpu().numpy()
         return pd.DataFrame(weight, index=self.genes, columns=self.gmvs)
 
@@ -336,7 +337,7 @@ class VEGA:
         See `differential.differential_activity` for the methods and the columns of the result.
         """
         if column not in adata.obs:
-            raise ValueError(
+            raise InputError(
                 f"obs has no column {column!r}; it has {', '.join(map(str, adata.obs.columns))}"
             )
         labels = adata.obs[column].astype(str).to_numpy()
@@ -344,7 +345,7 @@ class VEGA:
         others = ~chosen if reference is None else labels == reference
         for name, cells in ((group, chosen), (reference, others)):
             if not cells.any():
-                raise ValueError(f"no cell has {column} = {name!r}; there are {set(labels)}")
+                raise InputError(f"no cell has {column} = {name!r}; there are {set(labels)}")
         posterior = self.posterior(adata)
         return differential_activity(
             posterior[chosen], posterior[others], self.gmvs, method=method, seed=seed
@@ -365,10 +366,10 @@ class VEGA:
         if not adata.var_names.equals(pd.Index(self.genes)):
             where = adata.var_names.get_indexer(self.genes) if adata.var_names.is_unique else None
             if where is None:
-                raise ValueError("gene names are not unique; call adata.var_names_make_unique()")
+                raise InputError("gene names are not unique; call adata.var_names_make_unique()")
             if (where < 0).any():
                 missing = [g for g, i in zip(self.genes, where, strict=True) if i < 0]
-                raise ValueError(
+                raise InputError(
                     f"{len(missing)} of the model's {len(self.genes)} genes are not in the data, "
                     f"such as {', '.join(missing[:3])}; add them as zeros if they were not seen"
                 )
@@ -376,10 +377,10 @@ class VEGA:
         layer = self.architecture["layer"]
         if layer is not None and layer not in adata.layers:
             there = ", ".join(adata.layers) or "none"
-            raise ValueError(f"the model reads the layer {layer!r} of the data; there is {there}")
+            raise InputError(f"the model reads the layer {layer!r} of the data; there is {there}")
         if layer is None and adata.isbacked and not adata.is_view:
             if isinstance(adata.X, CSCDataset):
-                raise ValueError(
+                raise InputError(
                     f"{adata.filename}: X is stored gene by gene, so that its cells cannot be read "
                     "one by one; write it as a CSR matrix"
                 )
@@ -391,11 +392,11 @@ class VEGA:
         if len(self.batches) < 2:
             return np.zeros(adata.n_obs, dtype=np.int64)
         if batch_key is None or batch_key not in adata.obs:
-            raise ValueError(f"the model has batches: name their column of obs, got {batch_key!r}")
+            raise InputError(f"the model has batches: name their column of obs, got {batch_key!r}")
         labels = pd.Index(self.batches).get_indexer(adata.obs[batch_key].astype(str))
         if (labels < 0).any():
             unknown = adata.obs[batch_key][labels < 0].iloc[0]
-            raise ValueError(
+            raise InputError(
                 f"obs[{batch_key!r}] has the batch {unknown!r}, which is not among the model's: "
                 f"{', '.join(self.batches)}"
             )
@@ -423,5 +424,5 @@ def resolve_device(device: str = "auto") -> torch.device:
     if device == "auto":
         device = next(name for name, found in there.items() if found)
     if not there.get(device.split(":")[0], False):
-        raise ValueError(f"device {device!r} is not there; use auto or cpu")
+        raise InputError(f"device {device!r} is not there; use auto or cpu")
     return torch.device(device)

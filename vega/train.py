@@ -21,7 +21,9 @@ from tqdm.auto import tqdm
 
 from vega.autoencoder import Autoencoder
 from vega.cells import Cells
+from vega.description import SEAL, seal
 from vega.epochs import Epochs, own_stream
+from vega.errors import InputError
 from vega.io import read_tensors, write_tensors
 
 
@@ -100,7 +102,7 @@ def split(n_cells: int, settings: TrainSettings) -> tuple[np.ndarray, np.ndarray
     order = np.random.default_rng(settings.split_seed).permutation(n_cells)
     n_train = round(n_cells * settings.train_share)
     if min(n_train, n_cells - n_train) < 2:
-        raise ValueError(
+        raise InputError(
             f"{n_cells} cells cannot be split into at least 2 for training and 2 for validation"
         )
     return np.sort(order[:n_train]), np.sort(order[n_train:])
@@ -158,13 +160,14 @@ def train(
             bar.update(len(state.losses))
             if log:
                 resumed = f"resumed after epoch {len(state.losses)}"
-                log(resumed if state.losses else "the checkpoint is of another run: from the start")
+                anew = "the checkpoint is damaged or of another run: from the start"
+                log(resumed if state.losses else anew)
         while not state.finished(settings):
             started = time.perf_counter()
             rng = epochs.begin(len(state.losses))
             losses = epochs.train(rows[0], rng), epochs.validate(rows[1])
             if not math.isfinite(losses[0]) or (len(rows[1]) and not math.isfinite(losses[1])):
-                raise ValueError(
+                raise InputError(
                     f"the loss is not finite after {len(state.losses) + 1} epochs; check that X "
                     "is log-normalised and the learning rate is not too high"
                 )
@@ -202,10 +205,8 @@ def _fingerprint(
         digest.update(source.read_bytes())
     cells.identify(digest.update)
     digest.update(rows[1])
-    for name, tensor in module.state_dict().items():  # untrained, so it stands for the seed too
-        digest.update(name.encode())
-        digest.update(np.ascontiguousarray(tensor.cpu().numpy()))
-    digest.update(json.dumps(asdict(settings), sort_keys=True).encode())
+    # Untrained weights stand for the seed too.
+    digest.update(seal(asdict(settings), module.state_dict()).encode())
     return digest.hexdigest()
 
 
@@ -220,20 +221,20 @@ def _keep(
     tensors = {f"module.{name}": tensor for name, tensor in module.state_dict().items()}
     for index, moments in (optimiser.state_dict()["state"] if optimiser else {}).items():
         tensors |= {f"optimiser.{index}.{name}": tensor for name, tensor in moments.items()}
-    write_tensors(
-        checkpoint, tensors, {"fingerprint": fingerprint, "state": json.dumps(asdict(state))}
-    )
+    metadata = {"fingerprint": fingerprint, "state": json.dumps(asdict(state))}
+    write_tensors(checkpoint, tensors, metadata | {SEAL: seal(metadata, tensors)})
 
 
 def _resume(
     checkpoint: Path, fingerprint: str, module: Autoencoder, optimiser: torch.optim.Optimizer
 ) -> Progress | None:
-    """Take up the state of `checkpoint`; None, and nothing is touched, if it is of another run."""
+    """Take up the state of `checkpoint`; None, and nothing is touched, if it cannot be of use."""
     try:
         tensors, metadata = read_tensors(checkpoint)
-    except ValueError:
+    except InputError:
         return None
-    if metadata.get("fingerprint") != fingerprint:
+    whole = metadata.pop(SEAL, None) == seal(metadata, tensors)
+    if not whole or metadata["fingerprint"] != fingerprint:
         return None
     module.load_state_dict(
         {n.removeprefix("module."): t for n, t in tensors.items() if n.startswith("module.")}

@@ -13,6 +13,7 @@ import pandas as pd
 import paper.claims
 from paper.claims.evidence import Evidence, Missing
 from paper.errors import InputError
+from vega.files import reading
 
 
 class Verdict(StrEnum):
@@ -177,9 +178,10 @@ def read_claims(path: Path | str) -> pd.DataFrame:
     Raises
     ------
     InputError
-        If a column is missing or an id stands twice.
+        If it is no table, a column is missing or an id stands twice.
     """
-    claims = pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False, quoting=3)
+    with reading(path, "a table", "restore it from git"):
+        claims = pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False, quoting=3)
     missing = [c for c in COLUMNS if c not in claims]
     if missing:
         raise InputError(f"{path}: lacks the column {', '.join(missing)}")

@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from anndata import AnnData, read_h5ad
+from anndata import AnnData
 
 from paper.config import Config
+from paper.h5ad import read_cells, read_latent
 from paper.tables import read_table
+from vega.description import read_description
 from vega.gene_sets import read_gmt
 
 
@@ -37,10 +39,10 @@ class Evidence:
         self.gsea = cache(self._gsea)
 
     def _data(self, study: str) -> AnnData:
-        return read_h5ad(self._path("data", f"{study}.h5ad"), backed="r")
+        return read_cells(self._path("data", f"{study}.h5ad"), backed=True)
 
     def _latent(self, model: str, seed: int) -> AnnData:
-        return read_h5ad(self._path("models", model, f"seed{seed}", "latent.h5ad"))
+        return read_latent(self._path("models", model, f"seed{seed}", "latent.h5ad"))
 
     def _differential(self, model: str, seed: int) -> pd.DataFrame:
         return read_table(self._path("tables", f"{model}_seed{seed}_differential.tsv"))
@@ -54,7 +56,7 @@ class Evidence:
 
     def model(self, model: str, seed: int) -> dict[str, Any]:
         """The description of a trained model."""
-        return json.loads(self._path("models", model, f"seed{seed}", "model.json").read_text())
+        return read_description(self._path("models", model, f"seed{seed}", "model.json"))
 
     def gene_sets(
         self, file: str, min_genes: int = 0, max_genes: int | None = None

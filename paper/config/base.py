@@ -1,14 +1,26 @@
 """What all parts of the configuration share."""
 
+from string import Formatter
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+
+def _template(value: str) -> str:
+    """Only `{column}` has a meaning, no part or format of it."""
+    for _, column, form, conversion in Formatter().parse(value):
+        if column is not None and (not column.strip() or form or conversion):
+            raise ValueError(f"not a text with {{column}} in it: {value}")
+    return value
+
+
+# Names become parts of paths: none leads out of its folder, or hides.
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
 Share = Annotated[float, Field(ge=0, lt=1)]
+Template = Annotated[str, AfterValidator(_template)]
 
 
 class Model(BaseModel):
     """A part of the configuration: unknown entries are errors, so that typos are seen."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)

@@ -15,7 +15,7 @@ class FigureConfig(Model):
     models: list[Name] = Field(
         [], description="Models, or other methods, whose latent space and contrasts it shows."
     )
-    tables: list[str] = Field([], description="Further tables it shows, by name.")
+    tables: list[Name] = Field([], description="Further tables it shows, by name.")
     expression: list[Name] = Field([], description="Studies whose expression it shows.")
     panels: list[Name] = Field(min_length=1, description="Panels in the order of the page.")
     simulated: bool = Field(

@@ -1,21 +1,31 @@
 """Reading the configuration, and checking it before anything runs."""
 
 import csv
+import io
+from collections import Counter
 from collections.abc import Iterable
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
+from string import Formatter
 from typing import Any
 
-import yaml
 from pydantic import ValidationError
 
 from paper.config.base import Model
 from paper.config.figures import FigureConfig, File
 from paper.config.models import ModelConfig, Peer
+from paper.config.plain import RESTORE, read_yaml
 from paper.config.run import Config
 from paper.config.settings import Settings
-from paper.config.simulations import Simulations, named_sets, simulated_groups
+from paper.config.simulations import (
+    PARTS_OF_NAMES,
+    Simulations,
+    named_sets,
+    simulated_groups,
+)
 from paper.config.studies import Study
 from paper.errors import InputError
+from vega.files import reading
 
 FILES = {
     "studies": (Path("studies.yaml"), Study),
@@ -44,20 +54,20 @@ def load(settings: dict[str, Any], folder: Path | str = "config") -> Config:
     tables = {
         key: {
             name: _checked(kind, entry, folder / file, name)
-            for name, entry in _yaml(folder / file).items()
+            for name, entry in read_yaml(folder / file).items()
         }
         for key, (file, kind) in FILES.items()
     }
-    config = Config(
-        settings=_checked(Settings, settings, folder / "config.yaml"),
-        simulations=_checked(
-            Simulations, _yaml(folder / "simulations.yaml"), folder / "simulations.yaml"
-        ),
-        files=_files(folder / "files.tsv"),
+    simulations = folder / "simulations.yaml"
+    parts = {
+        "settings": _checked(Settings, settings, folder / "config.yaml"),
+        "simulations": _checked(Simulations, read_yaml(simulations), simulations),
+        "files": _files(folder / "files.tsv"),
         **tables,
-    )
+    }
+    config = _checked(Config, parts, folder)
     _cross_check(config, folder)
-    _check_simulations(config, folder / "simulations.yaml")
+    _check_simulations(config, simulations)
     if config.settings.data == "authors":
         studies = {name: study.from_authors() for name, study in config.studies.items()}
         config = config.model_copy(update={"studies": studies})
@@ -71,9 +81,8 @@ def _cross_check(config: Config, folder: Path) -> None:
         for source in (study, study.from_authors()):
             for file in source.files:
                 config.file(source.raw or name, file)
-        if study.reindexed_to:
-            others = [other for other in config.studies if other != name]
-            _known(study.reindexed_to, others, f"{folder / 'studies.yaml'}: {name}.reindex")
+    genes_of = {name: study.reindexed_to for name, study in config.studies.items()}
+    _leads_on(genes_of, f"{folder / 'studies.yaml'}: ", "reindex")
     for table, entries in (("models", config.models), ("peers", config.peers)):
         for name, entry in entries.items():
             if entry.study not in config.studies:
@@ -100,6 +109,7 @@ def _cross_check(config: Config, folder: Path) -> None:
         own = config.settings.training_of.get(name, {})
         for field, settings in (("training", config.settings.training), ("training_of", own)):
             _checked(ModelConfig, {**plain, **settings}, folder / "config.yaml", field)
+    _check_families(config, folder / "models.yaml")
     for name, figure in config.figures.items():
         for study in figure.studies:
             if study not in config.studies:
@@ -111,16 +121,31 @@ def _cross_check(config: Config, folder: Path) -> None:
             _known(model, known, f"{folder / 'figures.yaml'}: {name}.models")
 
 
+def _check_families(config: Config, path: Path) -> None:
+    """An entry stands for models of one study and one collection, each with a name of its own."""
+    members = [*config.peers]
+    for name, model in config.models.items():
+        for settings in (model.sweep, *model.variants.values()):
+            for shared in {"study", "gene_sets"}.intersection(settings):
+                raise InputError(f"{path}: {name}: {shared} is one for all models of an entry")
+        family = [member for member, _ in config.family(name, model)]
+        if not family:
+            raise InputError(
+                f"{path}: {name}: it stands for no model; each needs the cell_types of its study, "
+                "sweep a value of each setting"
+            )
+        members += family
+    _once(members, path)
+
+
 def _check_simulations(config: Config, path: Path) -> None:
     """Everything that the simulations say of sets, studies and cells must be there."""
     table = config.simulations
+    extended = {file: sets.extends for file, sets in table.gene_sets.items()}
+    _leads_on(extended, f"{path}: gene_sets.", "extends")
     for file, sets in table.gene_sets.items():
-        if sets.extends is not None:
-            _known(sets.extends, table.gene_sets, f"{path}: gene_sets.{file}.extends")
-        for name, named in sets.named.items():
-            if named.subset_of is not None:
-                where = f"gene_sets.{file}.named.{name}.subset_of"
-                _known(named.subset_of, sets.named, f"{path}: {where}")
+        larger = {name: named.subset_of for name, named in sets.named.items()}
+        _leads_on(larger, f"{path}: gene_sets.{file}.named.", "subset_of")
     folders = [config.raw_folder(study) for study in config.studies]
     for folder, simulation in table.studies.items():
         where = f"{path}: studies.{folder}"
@@ -128,6 +153,9 @@ def _check_simulations(config: Config, path: Path) -> None:
         _known(simulation.gene_sets, table.gene_sets, f"{where}.gene_sets")
         source = config.raw_source(folder)
         groups = simulated_groups(source, simulation)
+        for _, column, *_ in Formatter().parse(simulation.name):
+            if column is not None:
+                _known(column, [*groups, *PARTS_OF_NAMES], f"{where}.name: column")
         for column, entry in simulation.columns.items():
             before = dict(list(groups.items())[: list(groups).index(column)])
             for other in filter(None, [entry.of, *entry.within]):
@@ -156,33 +184,38 @@ def _check_simulations(config: Config, path: Path) -> None:
             _known(gmt, table.gene_sets, f"{path}: gene_sets: data: simulated, but file")
 
 
+def _once(names: Iterable[str], where: Path) -> None:
+    twice = [name for name, n in Counter(names).items() if n > 1]
+    if twice:
+        raise InputError(f"{where}: {twice[0]} stands twice; rename or remove one")
+
+
+def _leads_on(following: dict[str, str | None], where: str, field: str) -> None:
+    """What the entries of `where` refer to must be one of them, and not lead back."""
+    links = {name: [other] for name, other in following.items() if other is not None}
+    for name, (other,) in links.items():
+        _known(other, following, f"{where}{name}.{field}")
+    try:
+        TopologicalSorter(links).prepare()
+    except CycleError as error:
+        raise InputError(f"{where}{field} goes in a circle: {', '.join(error.args[1])}") from None
+
+
 def _known(value: str, choices: Iterable[str], where: str) -> None:
     if value not in choices:
         raise InputError(f"{where} {value!r} is not among {', '.join(choices) or 'nothing'}")
 
 
-def _yaml(path: Path) -> dict[str, Any]:
-    try:
-        content = yaml.safe_load(path.read_text())
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror})") from None
-    except yaml.YAMLError as error:
-        raise InputError(f"{path}: not YAML: {' '.join(str(error).split())}") from None
-    if not isinstance(content, dict):
-        raise InputError(f"{path}: must hold entries by name, got {type(content).__name__}")
-    return content
-
-
 def _files(path: Path) -> list[File]:
-    try:
-        with path.open(newline="") as handle:
-            rows = list(csv.DictReader(handle, delimiter="\t"))
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror})") from None
-    return [
+    with reading(path, "a table", RESTORE):
+        lines = io.StringIO(path.read_text(encoding="utf-8-sig"))
+        rows = list(csv.DictReader(lines, delimiter="\t"))
+    files = [
         _checked(File, {k: v for k, v in row.items() if v}, path, f"line {i}")
         for i, row in enumerate(rows, start=2)
     ]
+    _once([f"{file.study}/{file.file}" for file in files], path)
+    return files
 
 
 def _checked(kind: type[Model], entry: Any, path: Path, name: str = "") -> Any:

@@ -1,8 +1,15 @@
 """Models, other methods, and what is asked of both (`models.yaml`, `peers.yaml`)."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
+from pydantic import (
+    Field,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    model_validator,
+)
 
 from paper.config.base import Model, Name, Share
 
@@ -176,6 +183,12 @@ class Peer(Latent):
     epochs_of: Name | None = Field(
         None, description="Model that it is trained for as many epochs as."
     )
+
+    @model_validator(mode="after")
+    def _no_samples(self) -> Self:
+        if any(silhouette.of == "sample" for silhouette in self.silhouettes.values()):
+            raise ValueError("silhouettes: of: sample is for models, which have a posterior")
+        return self
 
     @property
     def is_trained(self) -> bool:

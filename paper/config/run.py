@@ -98,9 +98,9 @@ class Config(Model):
     @cached_property
     def families(self) -> dict[str, dict[str, Member]]:
         """The models of each entry of `models.yaml`, by name."""
-        return {name: dict(self._members(name, model)) for name, model in self.models.items()}
+        return {name: dict(self.family(name, model)) for name, model in self.models.items()}
 
-    def _members(self, name: str, model: ModelConfig) -> Iterator[tuple[str, Member]]:
+    def family(self, name: str, model: ModelConfig) -> Iterator[tuple[str, Member]]:
         """Itself, or one model for each combination of types, variants and swept values."""
         types = self.studies[model.study].cell_types if model.each else [None]
         alone = model.model_copy(update={"each": None, "variants": {}, "sweep": {}})

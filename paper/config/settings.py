@@ -1,10 +1,12 @@
 """The switches of a run: `config.yaml`."""
 
-from typing import Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, PositiveInt
+from pydantic import Field, PositiveInt, model_validator
 
 from paper.config.base import Model, Name
+
+Seed = Annotated[int, Field(gt=0, lt=2**31)]
 
 
 class Settings(Model):
@@ -22,7 +24,7 @@ class Settings(Model):
     studies: Literal["all"] | list[Name] | str = Field(
         "all", description="`all`, or the studies to run, as a list or separated by blanks."
     )
-    seeds: list[PositiveInt] = Field(
+    seeds: list[Seed] = Field(
         [1], min_length=1, description="One model is trained per seed; the first draws the figures."
     )
     fidelity: Literal["published", "corrected"] = Field(
@@ -47,3 +49,9 @@ class Settings(Model):
     training_of: dict[Name, dict[str, bool | int | float | str]] = Field(
         {}, description="The same of single entries of `models.yaml`, which win over `training`."
     )
+
+    @model_validator(mode="after")
+    def _seeds_differ(self) -> Self:
+        if len(set(self.seeds)) < len(self.seeds):
+            raise ValueError("seeds: one stands twice")
+        return self

@@ -11,8 +11,11 @@ from pydantic import (
     model_validator,
 )
 
-from paper.config.base import Model, Name, Share
+from paper.config.base import Model, Name, Share, Template
 from paper.config.studies import Study
+
+# What else a simulated cell's name may be made of, beside its columns.
+PARTS_OF_NAMES = ("bases", "plate", "well")
 
 
 class SimulatedGenes(Model):
@@ -133,7 +136,7 @@ class Simulation(Model):
     gene_sets: str = Field(description="GMT file whose genes it measures and programmes name.")
     outside: list[str] = Field([], description="Symbols that it measures besides.")
     cells: PositiveInt = Field(description="Cells, spread evenly over the study's matrices.")
-    name: str = Field(
+    name: Template = Field(
         "{bases}-1", description="A cell's name in terms of its columns; `bases` are its barcode, "
         "`plate` and `well` its place."
     )  # fmt: skip

@@ -12,7 +12,7 @@ from pydantic import (
     model_validator,
 )
 
-from paper.config.base import Model, Name
+from paper.config.base import Model, Name, Template
 
 
 class Matrix(Model):
@@ -71,7 +71,7 @@ class Annotation(Model):
         None, description="`archive` or `matrix` of the only matrix whose cells it describes."
     )
     skip_rows: NonNegativeInt = Field(0, description="Lines between header and first row.")
-    barcode: str | None = Field(
+    barcode: Template | None = Field(
         None, description="The cell's name in terms of the columns, such as `{plate}.{well}`; "
         "the row name by default."
     )  # fmt: skip
@@ -207,7 +207,7 @@ class Study(Source):
     """A study: what it is, its raw matrices, its annotation and how it is preprocessed."""
 
     title: str = Field(description="One line for captions.")
-    series: str | None = Field(None, description="GEO accession, for sample annotations.")
+    series: Name | None = Field(None, description="GEO accession, for sample annotations.")
     organism: Literal["human", "mouse"] = Field("human", description="Species of the symbols.")
     authors: Source | None = Field(
         None, description="The same study from the authors' processed data (`data: authors`)."

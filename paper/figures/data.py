@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pandas as pd
-from anndata import AnnData, read_h5ad
+from anndata import AnnData
 
 from paper.config import Study
-from paper.errors import InputError
+from paper.h5ad import read_cells, read_latent
 from paper.tables import read_table
 
 
@@ -109,14 +109,14 @@ def read_figure_data(
     return FigureData(
         models,
         {name: read_table(path) for name, path in found.items()},
-        {Path(path).stem: read_h5ad(path) for path in expression},
+        {Path(path).stem: read_cells(path) for path in expression},
         [_origin_of(path) for path in cells],
     )
 
 
 def _origin_of(path: str) -> tuple[str, int]:
     """Where the cells of a preprocessed study are from, and how many there are."""
-    cells = read_h5ad(path, backed="r")
+    cells = read_cells(path, backed=True)
     return json.loads(cells.uns["provenance"])["origin"], cells.n_obs
 
 
@@ -130,11 +130,9 @@ def load(
     Raises
     ------
     InputError
-        If the cells lack their provenance.
+        If a file is not what it should be, or the cells lack their provenance.
     """
-    cells = read_h5ad(latent)
-    if "provenance" not in cells.uns:
-        raise InputError(f"{latent}: uns has no provenance; make it again from the study")
+    cells = read_latent(latent)
     for column, order in (("cell_type", study.cell_types), ("condition", study.conditions)):
         if column in cells.obs:
             cells.obs[column] = in_order(cells.obs[column], order)

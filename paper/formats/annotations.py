@@ -16,6 +16,7 @@ from paper.errors import InputError
 from paper.formats.checks import check_unique
 from paper.formats.files import ANEW, RawFile
 from paper.formats.matrices import h5ad, meant, renamed
+from vega.files import reading
 
 log = logging.getLogger("paper")
 
@@ -65,8 +66,8 @@ def _check_known(
         if here.mean() < LEAST_KNOWN_CELLS:
             raise InputError(
                 f"{file}: only {here.sum()} of the {len(here)} barcodes of {matrix} are in it "
-                f"(such as {obs.loc[here.index[0], 'barcode']}; its own: {table.index[0]}); "
-                "check annotations and obs in studies.yaml"
+                f"(such as {obs.loc[here.index[0], 'barcode']}; its own: "
+                f"{next(iter(table.index), 'none')}); check annotations and obs in studies.yaml"
             )
 
 
@@ -135,7 +136,7 @@ def read_table(file: RawFile, skip_rows: int = 0) -> pd.DataFrame:
         lines = list(islice(stream, skip_rows, None))
         if not lines:
             raise InputError(f"{file}: no row below the header; {ANEW}")
-        try:
+        with reading(file, "a delimited table", ANEW):
             table = pd.read_csv(
                 io.BytesIO(header + b"".join(lines)),
                 sep=separator,
@@ -143,9 +144,10 @@ def read_table(file: RawFile, skip_rows: int = 0) -> pd.DataFrame:
                 keep_default_na=False,
                 na_values=["NA", ""],
             )
-        except (ValueError, UnicodeDecodeError) as error:
-            reason = " ".join(str(error).split())
-            raise InputError(f"{file}: not a delimited table ({reason}); {ANEW}") from None
+    if table.index.nlevels > 1:
+        raise InputError(
+            f"{file}: rows have {table.index.nlevels} fields more than the header; {ANEW}"
+        )
     if isinstance(table.index, pd.RangeIndex):
         first = table.columns[0]
         table = table.set_index(first, drop=first.startswith("Unnamed:"))

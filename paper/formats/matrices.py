@@ -17,6 +17,8 @@ from paper.config import Matrix
 from paper.errors import InputError
 from paper.formats.checks import check_unique
 from paper.formats.files import ANEW, RawFile
+from paper.h5ad import sound
+from vega.files import reading
 
 LONGEST_LINE = 2**28  # bytes of a table, of which one line at a time is in memory
 
@@ -101,7 +103,8 @@ def read_h5ad(matrix: Matrix, folder: Path) -> ad.AnnData:
         raise InputError(f"{file}: no matrix X in it; name a layer in studies.yaml")
     genes = whole.var_names.astype(str)
     check_unique(genes, file, "gene")
-    adata = _cells(counts, whole.obs_names.astype(str), genes, whole.var.get("gene_ids", genes))
+    with reading(file, "an h5ad file of counts", ANEW):
+        adata = _cells(counts, whole.obs_names.astype(str), genes, whole.var.get("gene_ids", genes))
     table = renamed(whole.obs, matrix.columns, file)
     for column in table:
         adata.obs[column] = meant(table[column], matrix.values, file).to_numpy()
@@ -116,13 +119,9 @@ READERS: dict[str, Callable[[Matrix, Path], ad.AnnData]] = {
 
 
 def h5ad(file: RawFile) -> ad.AnnData:
-    """The whole of an h5ad file. The format holds arrays and texts only, nothing that runs."""
-    with file.on_disk() as path:
-        try:
-            return ad.read_h5ad(path)
-        except Exception as error:  # whatever h5py and anndata raise of a damaged one
-            reason = " ".join(str(error).split())
-            raise InputError(f"{file}: not an h5ad file ({reason:.200}); {ANEW}") from None
+    """The whole of an h5ad file."""
+    with file.on_disk() as path, reading(file, "an h5ad file", ANEW):
+        return sound(path)
 
 
 def renamed(table: pd.DataFrame, columns: dict[str, str], file: RawFile) -> pd.DataFrame:
@@ -201,23 +200,33 @@ def _matrix_market(file: RawFile) -> sp.coo_matrix:
         # The parser cuts fractions off where the banner says integer: as real they are seen.
         head = b"%%MatrixMarket matrix coordinate real general\n"
         try:
-            counts = scipy.io.mmread(_Joined(head, stream))
-        except ValueError as error:
+            counts = scipy.io.mmread(_Lines(head, stream))
+        except InputError:
+            raise
+        except (ValueError, OverflowError, MemoryError) as error:
             reason = str(error).rstrip(".")
             raise InputError(f"{file}: damaged Matrix Market file ({reason}); {ANEW}") from None
     return counts.astype(np.float32)
 
 
-class _Joined:
-    """A stream of bytes with other bytes before it."""
+class _Lines:
+    """A stream of bytes after another line, which it ends with.
+
+    The parser looks for the end of a line wherever it is, beyond a null byte or the end of the
+    file in memory that is not its own.
+    """
 
     def __init__(self, head: bytes, rest: BinaryIO):
-        self.head, self.rest = head, rest
+        self.head, self.rest, self.end = head, rest, b"\n"
 
     def read(self, size: int = -1) -> bytes:
-        """At most `size` bytes, all where it is negative."""
-        if not self.head:
-            return self.rest.read(size)
-        size = len(self.head) if size < 0 else size
-        start, self.head = self.head[:size], self.head[size:]
-        return start
+        """At most `size` bytes, or as many as there are at once."""
+        if self.head:
+            size = len(self.head) if size < 0 else size
+            piece, self.head = self.head[:size], self.head[size:]
+        elif piece := self.rest.read(size):
+            if b"\0" in piece:
+                raise ValueError("a null byte")
+        else:
+            piece, self.end = self.end, b""
+        return piece

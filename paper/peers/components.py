@@ -7,7 +7,7 @@ import scipy.sparse as sp
 from anndata import AnnData
 
 from paper.peers.embedded import Columns, method
-from paper.peers.inputs import annotation
+from vega.gene_sets import gene_mask
 
 
 @method("scanpy", "scikit-learn")
@@ -37,7 +37,7 @@ def mask_pca(
     """
     import scanpy as sc
 
-    mask = annotation(adata, gene_sets)
+    mask = gene_mask(gene_sets, adata.var_names)
     mask = np.vstack([mask, np.ones((extra_nodes, adata.n_vars), dtype=bool)])
     sums = adata.X @ mask.T.astype(float)
     return _components(sc.pp.scale(sums), n_components, seed)

@@ -1,13 +1,11 @@
 """What methods need of a study, and what they say where it is not there."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
-import numpy as np
 import pandas as pd
 from anndata import AnnData
 
 from paper.errors import InputError
-from vega.gene_sets import gene_mask
 from vega.model import resolve_device
 
 
@@ -36,20 +34,6 @@ def cells_alone(adata: AnnData, layer: str | None = None, columns: Sequence[str]
     )
 
 
-def annotation(adata: AnnData, gene_sets: Mapping[str, Sequence[str]]) -> np.ndarray:
-    """Boolean, K x genes: which genes are in which set.
-
-    Raises
-    ------
-    InputError
-        If no gene is in any set, or one is named twice.
-    """
-    try:
-        return gene_mask(gene_sets, adata.var_names)
-    except ValueError as error:
-        raise InputError(str(error)) from None
-
-
 def check_last_minibatch(n_cells: int, batch_size: int) -> None:
     """Whether batch norm, which needs two cells, can take the last minibatch of an epoch.
 
@@ -73,7 +57,4 @@ def on_gpu(device: str) -> bool:
     InputError
         If it is asked for by name and not there.
     """
-    try:
-        return resolve_device(device).type == "cuda"
-    except ValueError as error:
-        raise InputError(str(error)) from None
+    return resolve_device(device).type == "cuda"

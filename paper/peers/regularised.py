@@ -9,8 +9,9 @@ from anndata import AnnData
 
 from paper.errors import InputError
 from paper.peers.embedded import Columns, method
-from paper.peers.inputs import annotation, cells_alone, check_last_minibatch, on_gpu
+from paper.peers.inputs import cells_alone, check_last_minibatch, on_gpu
 from paper.peers.printed import printed
+from vega.gene_sets import gene_mask
 from vega.model import extra_node_names
 
 if TYPE_CHECKING:
@@ -97,7 +98,7 @@ def untrained(
     check_last_minibatch(adata.n_obs, batch_size)
     cells = cells_alone(adata)
     cells.X = cells.X.toarray()
-    cells.varm["I"] = annotation(adata, gene_sets).T.astype(np.int32)
+    cells.varm["I"] = gene_mask(gene_sets, adata.var_names).T.astype(np.int32)
     cells.uns["terms"] = list(gene_sets)
     return Intercode(
         cells, n_dense=extra_nodes, use_cuda=on_gpu(device), mid_layers_size=n_hidden,

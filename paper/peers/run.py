@@ -1,7 +1,6 @@
 """Another method on a study, as its entry in `config/peers.yaml` says."""
 
 import inspect
-import json
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ from paper.analyse import embed
 from paper.errors import InputError
 from paper.peers import METHODS
 from vega import read_gmt
+from vega.description import read_description
 
 
 def run_peer(
@@ -70,7 +70,7 @@ def run_peer(
                 f"{', '.join(sorted(known))}"
             )
     if epochs_of is not None:
-        settings["max_epochs"] = json.loads(epochs_of.read_text())["losses"]["epochs"]
+        settings["max_epochs"] = read_description(epochs_of)["losses"]["epochs"]
     if "device" in known:
         settings["device"] = "cuda" if device == "cuda" else "cpu"
     gene_sets = read_gmt(gmt, entry["min_genes"], entry["max_genes"])

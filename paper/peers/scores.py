@@ -10,7 +10,8 @@ import pandas as pd
 from anndata import AnnData
 
 from paper.peers.embedded import Columns, method
-from paper.peers.inputs import annotation, cells_alone
+from paper.peers.inputs import cells_alone
+from vega.gene_sets import gene_mask
 
 CELLS_AT_ONCE = 2048  # made dense: 115 MB of 7,000 genes
 
@@ -24,7 +25,7 @@ def ulm(adata: AnnData, gene_sets: Mapping[str, Sequence[str]], *, seed: int) ->
     """
     import decoupler
 
-    mask = annotation(adata, gene_sets)
+    mask = gene_mask(gene_sets, adata.var_names)
     names = pd.Index(list(gene_sets))
     scored = mask.any(axis=1) & ~mask.all(axis=1)  # else there is no slope
     sets, genes = np.nonzero(mask & scored[:, None])
@@ -50,7 +51,7 @@ def score_genes(adata: AnnData, gene_sets: Mapping[str, Sequence[str]], *, seed:
     cells = cells_alone(adata)
     activity = np.zeros((adata.n_obs, len(gene_sets)), dtype=np.float32)
     without = 0
-    for column, members in enumerate(annotation(adata, gene_sets)):
+    for column, members in enumerate(gene_mask(gene_sets, adata.var_names)):
         try:
             sc.tl.score_genes(cells, adata.var_names[members], random_state=seed)
         except (ValueError, RuntimeError):  # no gene of the set, or none to compare it with

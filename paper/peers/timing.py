@@ -10,7 +10,6 @@ import pandas as pd
 import torch
 from anndata import AnnData
 
-from paper.errors import InputError
 from paper.peers.inputs import on_gpu
 from paper.peers.printed import printed
 from paper.peers.regularised import DROPOUT, EXTRA_NODES, LAMBDA0, LAMBDA1, LAMBDA3, untrained
@@ -75,13 +74,10 @@ def time_per_epoch(
     target = torch.device("cuda" if on_gpu(device) else "cpu")
     rows = []
     with own_surroundings(seed, threads), own_stream(target), printed():
-        try:
-            entrants: dict[str, Epoch] = {
-                "VEGA": _vega(adata, gene_sets, settings, n_hidden, target),
-                "intercode": _intercode(adata, gene_sets, settings, n_hidden, target),
-            }
-        except ValueError as error:
-            raise InputError(str(error)) from None
+        entrants: dict[str, Epoch] = {
+            "VEGA": _vega(adata, gene_sets, settings, n_hidden, target),
+            "intercode": _intercode(adata, gene_sets, settings, n_hidden, target),
+        }
         for number in range(rounds + 1):
             for name in sorted(entrants, reverse=number % 2 == 1):
                 started = time.perf_counter()

@@ -1,7 +1,7 @@
 """Simulated genes and gene sets."""
 
 from collections.abc import Iterable, Mapping
-from graphlib import CycleError, TopologicalSorter
+from graphlib import TopologicalSorter
 from zlib import crc32
 
 import numpy as np
@@ -46,7 +46,7 @@ def simulate_gene_sets(simulations: Simulations, file: str) -> dict[str, list[st
     Raises
     ------
     InputError
-        If sets are subsets of each other in a circle, or a set is too small for its genes.
+        If a set is too small for its genes.
     """
     table, seed = simulations.gene_sets[file], simulations.genes.seed
     before = simulate_gene_sets(simulations, table.extends) if table.extends else {}
@@ -74,11 +74,7 @@ def _named(table: SimulatedSets, file: str, fill: list[str], seed: int) -> dict[
     for name, named in table.named.items():
         if named.subset_of is not None:
             subsets[named.subset_of].append(name)
-    try:
-        order = list(TopologicalSorter(subsets).static_order())  # subsets first
-    except CycleError as error:
-        raise InputError(f"{where}: subset_of goes in a circle: {error.args[1]}") from None
-
+    order = list(TopologicalSorter(subsets).static_order())  # subsets first
     free = dict.fromkeys(fill)  # an ordered set: what no named set has yet
     members: dict[str, list[str]] = {}
     for name in order:

@@ -4,13 +4,13 @@ from paper.script import run
 
 
 def main(snakemake):
-    from anndata import read_h5ad
 
     from paper.analyse import differential_tables
+    from paper.h5ad import read_latent
     from paper.tables import write_table
 
     table = differential_tables(
-        read_h5ad(snakemake.input.latent),
+        read_latent(snakemake.input.latent),
         snakemake.params.questions,
         seed=int(snakemake.wildcards.seed),
         fidelity=snakemake.params.fidelity,

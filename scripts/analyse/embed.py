@@ -6,15 +6,14 @@ from paper.script import run
 def main(snakemake):
     from pathlib import Path
 
-    from anndata import read_h5ad
-
     import vega
     from paper.analyse import latent_space
+    from paper.h5ad import read_cells
     from vega.files import written_whole
 
     latent = latent_space(
         vega.load(Path(snakemake.input.model).parent),
-        read_h5ad(snakemake.input.data),
+        read_cells(snakemake.input.data),
         vega.read_gmt(snakemake.input.gene_sets),
         snakemake.params.embedding,
         snakemake.params.tsne_learning_rate,

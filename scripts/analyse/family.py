@@ -5,15 +5,15 @@ from paper.script import run
 
 def main(snakemake):
     import torch
-    from anndata import read_h5ad
 
     from paper.families import summary, trained
+    from paper.h5ad import read_cells
     from paper.tables import write_table
 
     torch.set_num_threads(snakemake.threads)
     params = snakemake.params
     models = trained(params.models, params.seeds)
-    table = summary(models, read_h5ad(snakemake.input.data), params.silhouettes)
+    table = summary(models, read_cells(snakemake.input.data), params.silhouettes)
     write_table(table, snakemake.output.table)
 
 

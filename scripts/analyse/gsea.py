@@ -4,15 +4,15 @@ from paper.script import run
 
 
 def main(snakemake):
-    from anndata import read_h5ad
 
     from paper.analyse import gsea_tables
+    from paper.h5ad import read_cells
     from paper.tables import write_table
     from vega import read_gmt
 
     questions = snakemake.params.questions
     table = gsea_tables(
-        read_h5ad(snakemake.input.data),
+        read_cells(snakemake.input.data),
         read_gmt(snakemake.input.gene_sets, questions["min_genes"], questions["max_genes"]),
         questions,
         snakemake.threads,

@@ -8,16 +8,16 @@ def main(snakemake):
     from pathlib import Path
 
     import torch
-    from anndata import read_h5ad
 
     import vega
+    from paper.h5ad import read_cells
     from paper.out_of_sample import encode, held_out, joined, other_study
     from paper.script import log
     from paper.tables import write_table
 
     torch.set_num_threads(snakemake.threads)
     params, inputs = snakemake.params, snakemake.input
-    cells, parts = read_h5ad(inputs.cells), []
+    cells, parts = read_cells(inputs.cells), []
     for seed in params.seeds:
         log.info("seed %d", seed)
         models = {
@@ -29,7 +29,7 @@ def main(snakemake):
         parts.append(held_out(full, unseen, seed))
         for study in inputs.other:
             control = models[params.control]
-            parts.append(other_study(full, control, read_h5ad(study), list(unseen), seed))
+            parts.append(other_study(full, control, read_cells(study), list(unseen), seed))
     for name, table in joined(parts)._asdict().items():
         write_table(table, getattr(snakemake.output, name))
 

@@ -9,10 +9,11 @@ def main(snakemake):
     """Judge the models of each study, GSEA and two scores of gene sets by the same cells."""
     import pandas as pd
     import torch
-    from anndata import AnnData, read_h5ad
+    from anndata import AnnData
 
     import vega
     from paper.analyse import encoded
+    from paper.h5ad import read_cells
     from paper.peers import METHODS
     from paper.recovery import recovery
     from paper.script import log
@@ -24,7 +25,7 @@ def main(snakemake):
     for (study, about), data, truth, gmt in zip(
         params.studies.items(), inputs.data, inputs.truth, inputs.gene_sets, strict=True
     ):
-        cells, questions = read_h5ad(data), about["questions"]
+        cells, questions = read_cells(data), about["questions"]
         log.info("%s: %d cells, %s", study, cells.n_obs, ", ".join(about["models"]))
         gene_sets = vega.read_gmt(gmt, questions["min_genes"], questions["max_genes"])
         latents = {

@@ -5,14 +5,14 @@ from paper.script import run
 
 def main(snakemake):
     import pandas as pd
-    from anndata import read_h5ad
 
     from paper.families import silhouettes
+    from paper.h5ad import read_latent
     from paper.tables import write_table
 
     params, name = snakemake.params, snakemake.wildcards.name
     rows = [
-        {"model": name, "seed": seed} | silhouettes(read_h5ad(latent), params.silhouettes, seed)
+        {"model": name, "seed": seed} | silhouettes(read_latent(latent), params.silhouettes, seed)
         for seed, latent in zip(params.seeds, snakemake.input.latents, strict=True)
     ]
     write_table(pd.DataFrame(rows), snakemake.output.table)

@@ -6,15 +6,15 @@ ROUNDS = 5
 
 
 def main(snakemake):
-    from anndata import read_h5ad
 
+    from paper.h5ad import read_cells
     from paper.peers.timing import time_per_epoch
     from paper.tables import write_table
     from paper.train import choose_device
     from vega import read_gmt
 
     table = time_per_epoch(
-        read_h5ad(snakemake.input.data),
+        read_cells(snakemake.input.data),
         read_gmt(snakemake.input.gene_sets),
         rounds=ROUNDS,
         threads=snakemake.threads,

@@ -7,14 +7,12 @@ def main(snakemake):
     """Read, check, preprocess, write."""
     from pathlib import Path
 
-    from anndata import read_h5ad
-
     from paper.config import Study
-    from paper.errors import InputError
     from paper.figures.page import save
     from paper.figures.qc import qc_figure
     from paper.formats import check_namespace, read
     from paper.formats.files import RawFile
+    from paper.h5ad import read_cells
     from paper.orthologs import one_to_one
     from paper.preprocess import about, preprocess
     from paper.provenance import provenance
@@ -27,15 +25,11 @@ def main(snakemake):
     if study.ortholog_table:
         given["orthologs"] = one_to_one(RawFile(folder / study.ortholog_table))
     if study.reindexed_to:
-        given["reindex"] = read_h5ad(snakemake.input.other[0], backed="r").var
+        given["reindex"] = read_cells(snakemake.input.other[0], backed=True).var
     cells, qc = preprocess(read(study, folder), study, given)
     cells.uns["provenance"] = about(name, study, provenance(folder))
     for path in snakemake.input.gene_sets:
-        try:
-            gene_sets = read_gmt(path)
-        except ValueError as error:
-            raise InputError(str(error)) from None
-        check_namespace(cells.var_names, gene_sets, f"{name} with {path}")
+        check_namespace(cells.var_names, read_gmt(path), f"{name} with {path}")
 
     with written_whole(snakemake.output.table) as path:
         qc.to_csv(path, sep="\t", index=False)

@@ -7,8 +7,7 @@ def main(snakemake):
     import json
     from pathlib import Path
 
-    from anndata import read_h5ad
-
+    from paper.h5ad import read_cells
     from paper.peers.run import run_peer
     from paper.train import choose_device
     from vega.files import written_whole
@@ -16,7 +15,7 @@ def main(snakemake):
     inputs, outputs, params = snakemake.input, snakemake.output, snakemake.params
     given_gpu = snakemake.resources.get("gpu", 0) > 0
     latent, facts = run_peer(
-        read_h5ad(inputs.data),
+        read_cells(inputs.data),
         Path(inputs.gene_sets),
         params.entry,
         epochs_of=next(map(Path, inputs.epochs_of), None),

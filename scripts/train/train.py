@@ -6,13 +6,12 @@ from paper.script import run
 def main(snakemake):
     from pathlib import Path
 
-    from anndata import read_h5ad
-
+    from paper.h5ad import read_cells
     from paper.train import train_models
 
     params = snakemake.params
     train_models(
-        read_h5ad(snakemake.input.data),
+        read_cells(snakemake.input.data),
         Path(snakemake.input.gene_sets),
         {Path(folder): params.configs[member] for member, folder in params.folders.items()},
         seed=int(snakemake.wildcards.seed),

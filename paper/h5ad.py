@@ -1,0 +1,83 @@
+"""Cells from h5ad files, which are read only where they are sound."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import anndata as ad
+import h5py
+import numpy as np
+import scipy.sparse as sp
+
+from paper.errors import InputError
+from vega.files import reading
+
+AGAIN = "remove it and run again"
+
+
+def read_cells(path: Path | str, backed: bool = False) -> ad.AnnData:
+    """The expression of a run's cells; with `backed` the values stay in the file, unchecked.
+
+    Raises
+    ------
+    InputError
+        If the file is damaged or no such cells: names stand twice, a value is not finite or below
+        zero, or nothing says where they are from.
+    """
+    return _checked(path, backed, least=0)
+
+
+def read_latent(path: Path | str) -> ad.AnnData:
+    """A run's cells in a latent space, of which values may be negative; see `read_cells`."""
+    return _checked(path, backed=False, least=-np.inf)
+
+
+def _checked(path: Path | str, backed: bool, least: float) -> ad.AnnData:
+    with reading(path, "an h5ad file of cells", AGAIN):
+        cells = sound(path, backed)
+        known = json.loads(cells.uns.get("provenance", "{}"))
+    if "origin" not in known:
+        raise InputError(f"{path}: uns has no provenance; {AGAIN}")
+    for names, what in ((cells.obs_names, "cell"), (cells.var_names, "name")):
+        if not names.is_unique:
+            twice = names[names.duplicated()][0]
+            raise InputError(f"{path}: the {what} {twice} stands twice; {AGAIN}")
+    for name, matrix in {} if backed else {"X": cells.X, **cells.layers}.items():
+        values = matrix.data if sp.issparse(matrix) else np.asarray(matrix)
+        if values.dtype.kind not in "iuf" or not (np.isfinite(values) & (values >= least)).all():
+            few = " from 0 up" if least == 0 else ""
+            raise InputError(f"{path}: {name} holds more than finite numbers{few}; {AGAIN}")
+    return cells
+
+
+def sound(path: Path | str, backed: bool = False) -> ad.AnnData:
+    """Any h5ad file that holds nothing but numbers and texts of its own.
+
+    Whatever else there is, or the libraries stumble over, is raised as they do.
+    """
+    with h5py.File(path) as file:
+        for name in _foreign(file):
+            raise ValueError(f"{name} is neither number nor text of its own")
+    cells = ad.read_h5ad(path, backed="r" if backed else None)
+    for matrix in () if backed else (cells.X, *cells.layers.values()):
+        if sp.issparse(matrix):
+            matrix.check_format()  # an index that is too large would lead elsewhere in memory
+    return cells
+
+
+def _foreign(group: h5py.Group) -> Iterator[str]:
+    """Objects that are elsewhere, or of a kind that only other programs know."""
+    for name in group:
+        if isinstance(group.get(name, getlink=True), h5py.ExternalLink):
+            yield f"{group.name}/{name}"
+        elif isinstance(node := group[name], h5py.Group):
+            yield from _foreign(node)
+        elif node.external or node.is_virtual or not _plain(node.dtype):
+            yield node.name
+
+
+def _plain(dtype: np.dtype) -> bool:
+    """Whether values are numbers or texts, or named fields of these."""
+    if dtype.names:
+        return all(_plain(dtype[field]) for field in dtype.names)
+    return dtype.kind in "biufc" or h5py.check_string_dtype(dtype) is not None
