@@ -11,6 +11,7 @@ from pathlib import Path
 
 from vega.errors import InputError, one_line
 
+PART = ".part-"  # begins the names of temporary files
 # What a disk says that cannot be written: it is full, so is one's share of it, it is read-only or
 # broken, or its owner does not want it.
 UNWRITABLE = {
@@ -45,9 +46,10 @@ def written_whole(path: Path | str) -> Iterator[Path]:
             temporary.chmod(0o666 & ~umask)
             temporary.replace(path)
     except Exception as error:
-        if number := _unwritable(error):
-            raise OSError(number, os.strerror(number), str(path)) from None
-        raise
+        reason = _of_disk(error)
+        if reason is None or _names_another(reason):
+            raise
+        raise OSError(reason.errno, os.strerror(reason.errno), str(path)) from None
 
 
 @contextmanager
@@ -57,7 +59,7 @@ def _temporary(path: Path) -> Iterator[Path]:
     here = f"@{socket.gethostname()}-"
     _remove_abandoned(path, here)
     handle, name = tempfile.mkstemp(
-        dir=path.parent, prefix=f".part-{os.getpid()}{here}", suffix=f"-{path.name}"
+        dir=path.parent, prefix=f"{PART}{os.getpid()}{here}", suffix=f"-{path.name}"
     )
     os.close(handle)
     temporary = Path(name)
@@ -67,19 +69,24 @@ def _temporary(path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
-def _unwritable(error: BaseException | None) -> int | None:
-    """The number of the disk's own error, which a writer may have failed once more after."""
+def _of_disk(error: BaseException | None) -> OSError | None:
+    """The disk's own error, after which a writer may have failed once more."""
     while error is not None:
         if isinstance(error, OSError) and error.errno in UNWRITABLE:
-            return error.errno
+            return error
         error = error.__cause__ or error.__context__
     return None
 
 
+def _names_another(error: OSError) -> bool:
+    """Whether it is known to be about a file that is not the temporary one."""
+    return bool(error.filename) and not Path(error.filename).name.startswith(PART)
+
+
 def _remove_abandoned(path: Path, here: str) -> None:
     """Remove temporary files of `path` whose process is gone; of other machines nobody knows."""
-    for part in path.parent.glob(f".part-*{glob.escape(here)}*-{glob.escape(path.name)}"):
-        process = part.name.removeprefix(".part-").partition("@")[0]
+    for part in path.parent.glob(f"{PART}*{glob.escape(here)}*-{glob.escape(path.name)}"):
+        process = part.name.removeprefix(PART).partition("@")[0]
         try:
             os.kill(int(process), 0)  # sends nothing
         except ProcessLookupError:
