@@ -15,7 +15,8 @@ def _template(value: str) -> str:
 
 
 # Names become parts of paths: none leads out of its folder, or hides.
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
+NAME = r"^[A-Za-z0-9][A-Za-z0-9_.-]*$"
+Name = Annotated[str, Field(pattern=NAME)]
 Share = Annotated[float, Field(ge=0, lt=1)]
 Template = Annotated[str, AfterValidator(_template)]
 

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from collections import Counter
 from collections.abc import Iterable
 from graphlib import CycleError, TopologicalSorter
@@ -11,7 +12,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from paper.config.base import Model
+from paper.config.base import NAME, Model
 from paper.config.figures import FigureConfig, File
 from paper.config.models import ModelConfig, Peer
 from paper.config.plain import RESTORE, read_yaml
@@ -51,13 +52,7 @@ def load(settings: dict[str, Any], folder: Path | str = "config") -> Config:
         With one line that names the file, the entry and what is wrong with it.
     """
     folder = Path(folder)
-    tables = {
-        key: {
-            name: _checked(kind, entry, folder / file, name)
-            for name, entry in read_yaml(folder / file).items()
-        }
-        for key, (file, kind) in FILES.items()
-    }
+    tables = {key: _entries(kind, folder / file) for key, (file, kind) in FILES.items()}
     simulations = folder / "simulations.yaml"
     parts = {
         "settings": _checked(Settings, settings, folder / "config.yaml"),
@@ -182,6 +177,18 @@ def _check_simulations(config: Config, path: Path) -> None:
         for name in (*config.selected_models, *config.selected_peers):
             gmt = config.latent(name).gene_sets
             _known(gmt, table.gene_sets, f"{path}: gene_sets: data: simulated, but file")
+
+
+def _entries(kind: type[Model], path: Path) -> dict[str, Any]:
+    """The entries of a table by name, which will be a part of paths."""
+    entries = read_yaml(path)
+    for name in entries:
+        if not (isinstance(name, str) and re.fullmatch(NAME, name)):
+            raise InputError(
+                f"{path}: {name!r:.60} is no name; it begins with a letter or digit and has "
+                "none but these and . _ -"
+            )
+    return {name: _checked(kind, entry, path, name) for name, entry in entries.items()}
 
 
 def _once(names: Iterable[str], where: Path) -> None:
