@@ -23,7 +23,7 @@ from rocrate.model.contextentity import ContextEntity
 from rocrate.model.entity import Entity
 from rocrate.rocrate import ROCrate
 
-from paper.jobs import Job
+from paper.jobs import Job, files_below
 from paper.provenance import Check, measure, provenance
 from vega.files import reading, written_whole
 
@@ -179,7 +179,7 @@ def _add_files(
     types = {job.script: TOOL for job in jobs} | {"Snakefile": MAIN}
     names = {name: Path(name) for name in sorted(results)}
     kept = run / WORKFLOW
-    names |= {str(p.relative_to(kept)): p for p in sorted(kept.rglob("*")) if p.is_file()}
+    names |= {str(path.relative_to(kept)): path for path in files_below(kept)}
     raw = {
         str(folder / record.file): record
         for folder in sorted({path.parent for path in names.values()})

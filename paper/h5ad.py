@@ -1,4 +1,4 @@
-"""Cells from h5ad files, which are read only where they are sound."""
+"""Cells in h5ad files, which are read only where they are sound, and written whole."""
 
 import json
 from collections.abc import Iterator
@@ -8,9 +8,10 @@ import anndata as ad
 import h5py
 import numpy as np
 import scipy.sparse as sp
+from anndata.io import write_elem
 
 from paper.errors import InputError
-from vega.files import reading
+from vega.files import reading, written_whole
 
 AGAIN = "remove it and run again"
 
@@ -30,6 +31,21 @@ def read_cells(path: Path | str, backed: bool = False) -> ad.AnnData:
 def read_latent(path: Path | str) -> ad.AnnData:
     """A run's cells in a latent space, of which values may be negative; see `read_cells`."""
     return _checked(path, backed=False, least=-np.inf)
+
+
+def write_cells(cells: ad.AnnData, path: Path | str) -> None:
+    """Write cells, to the same bytes each time.
+
+    The file is put together in memory: where a disk fills under it, HDF5 crashes. It is packed
+    with gzip, since LZF, as HDF5 has it, packs the same values now and then into other bytes.
+    """
+    cells.strings_to_categoricals()
+    with h5py.File("in memory", "w", driver="core", backing_store=False) as file:
+        write_elem(file, "/", cells, dataset_kwargs={"compression": "gzip"})
+        file.flush()
+        image = file.id.get_file_image()
+    with written_whole(path) as part:
+        part.write_bytes(image)
 
 
 def _checked(path: Path | str, backed: bool, least: float) -> ad.AnnData:

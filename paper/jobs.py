@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+TIMESTAMP = ".snakemake_timestamp"  # Snakemake's own, in folders that are an output
 SCRIPT = re.compile(r'"\.\./(scripts/[^"]+)"')  # in the code of a rule
 
 
@@ -21,6 +22,11 @@ class Job:
     outputs: list[str] = field(default_factory=list)
 
 
+def files_below(folder: Path) -> list[Path]:
+    """All files in a folder and its folders, in order, but for Snakemake's own."""
+    return sorted(p for p in folder.rglob("*") if p.is_file() and p.name != TIMESTAMP)
+
+
 def jobs_of(run: Path, record: Callable[[str], Mapping[str, Any] | None]) -> list[Job]:
     """The jobs that made the files of a run, in the order in which they began.
 
@@ -33,7 +39,7 @@ def jobs_of(run: Path, record: Callable[[str], Mapping[str, Any] | None]) -> lis
         file in it.
     """
     jobs: dict[tuple, Job] = {}
-    for path in sorted(path for path in run.rglob("*") if path.is_file()):
+    for path in files_below(run):
         above = [path, *path.parents][: len(path.parts) - len(run.parts)]
         found = next(filter(None, (record(str(name)) for name in above)), None)
         if found is None:

@@ -37,6 +37,7 @@ def run(tmp_path, monkeypatch):
         TABLE: "a\tb\n",
         FIGURE: "picture",
         "figures/stray.png": "of an older run",
+        "figures/.snakemake_timestamp": "",
     }  # fmt: skip
     folder = tmp_path.__class__("results/x")
     for name, text in sources.items() | {(str(folder / k), v) for k, v in results.items()}:

@@ -14,6 +14,7 @@ from conftest import command, edit, environment, keep_a_few_models, planned, sna
 from rocrate.rocrate import ROCrate
 
 import vega
+from paper.jobs import files_below
 
 pytestmark = pytest.mark.slow
 
@@ -78,7 +79,7 @@ def described_and_verified(repository, run):
     described = ROCrate(run)
     steps = {step["name"] for step in described.mainEntity["step"]}
     assert {"simulate_kang", "preprocess", "train_kang", "embed", "gsea", "fig1", "claims"} <= steps
-    made = {f"{p.relative_to(run)}" for p in run.rglob("*") if p.is_file()}
+    made = {str(path.relative_to(run)) for path in files_below(run)}
     assert made - {e.id for e in described.data_entities} == {"ro-crate-metadata.json"}
     assert "ok" in snakemake(repository, "verify")
     table = run / "tables" / "kang_gsea.tsv"

@@ -8,8 +8,7 @@ def main(snakemake):
 
     import vega
     from paper.analyse import latent_space
-    from paper.h5ad import read_cells
-    from vega.files import written_whole
+    from paper.h5ad import read_cells, write_cells
 
     latent = latent_space(
         vega.load(Path(snakemake.input.model).parent),
@@ -18,8 +17,7 @@ def main(snakemake):
         snakemake.params.embedding,
         snakemake.params.tsne_learning_rate,
     )
-    with written_whole(snakemake.output.latent) as temporary:
-        latent.write_h5ad(temporary, compression="gzip")
+    write_cells(latent, snakemake.output.latent)
 
 
 run(main, snakemake)

@@ -12,7 +12,7 @@ def main(snakemake):
     from paper.figures.qc import qc_figure
     from paper.formats import check_namespace, read
     from paper.formats.files import RawFile
-    from paper.h5ad import read_cells
+    from paper.h5ad import read_cells, write_cells
     from paper.orthologs import one_to_one
     from paper.preprocess import about, preprocess
     from paper.provenance import provenance
@@ -36,8 +36,7 @@ def main(snakemake):
     figure = qc_figure(qc, study.title, simulated=snakemake.params.simulated)
     for output in (snakemake.output.png, snakemake.output.pdf):
         save(figure, output)
-    with written_whole(snakemake.output.cells) as path:
-        cells.write_h5ad(path, compression="gzip")  # the same bytes each time, unlike lzf
+    write_cells(cells, snakemake.output.cells)
 
 
 run(main, snakemake)

@@ -7,7 +7,7 @@ def main(snakemake):
     import json
     from pathlib import Path
 
-    from paper.h5ad import read_cells
+    from paper.h5ad import read_cells, write_cells
     from paper.peers.run import run_peer
     from paper.train import choose_device
     from vega.files import written_whole
@@ -24,8 +24,7 @@ def main(snakemake):
         seed=int(snakemake.wildcards.seed),
         threads=snakemake.threads,
     )
-    with written_whole(outputs.latent) as temporary:
-        latent.write_h5ad(temporary, compression="gzip")
+    write_cells(latent, outputs.latent)
     with written_whole(outputs.facts) as temporary:
         temporary.write_text(json.dumps(facts, indent=1) + "\n")
 
