@@ -50,7 +50,7 @@ test-fast: $(READY)  ## the tests that take seconds
 	$(BIN)/python -m pytest -m "not slow" $(ARGS)
 
 test-faults: $(READY)  ## faults of downloads, crashes and bad input: injected, survived, lost
-	$(BIN)/python -m pytest -m fault tests/test_*.py tests/kills $(ARGS)
+	FUZZ=$${FUZZ:-60} $(BIN)/python -m pytest -m fault tests/test_*.py tests/kills $(ARGS)
 
 test-cluster: $(READY)  ## the demo through a Slurm of its own on this machine (root, slurm-wlm, munge)
 	$(BIN)/python -m pytest -s tests/cluster $(ARGS)

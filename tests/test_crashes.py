@@ -1,42 +1,42 @@
 """What a run leaves when it is broken off, and what the next one makes of it.
 
-Random kills of whole runs are in tests/kills, jobs that a cluster ends in tests/cluster.
+Whole runs that are killed, or whose disk fills, are in tests/kills; jobs that a cluster ends are in
+tests/cluster.
 """
 
 import os
-import shutil
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
-from conftest import ROOT, snakemake
+from conftest import ROOT
 
 import vega
 
-DATA = "results/demo/data/kang.h5ad"
-MODEL = "results/demo/models/kang/seed1"
-
-# Trains as it is told to, and dies as it is about to put its Nth file in place.
-SAVE = """
-import os, signal, sys
-from pathlib import Path
-import vega, numpy as np
-folder, seed, fatal = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
-model = vega.VEGA(["a", "b", "c"], {"s": ["a", "b"], "t": ["b", "c"]}, seed=seed)
-replace, done = Path.replace, []
-def mortal(*args):
-    if len(done) == fatal:
-        os.kill(os.getpid(), signal.SIGKILL)
-    done.append(replace(*args))
-Path.replace = mortal
-model.save(folder)
-"""
+NEVER = 9  # a model is of three files
 
 
 def save(folder, seed, fatal):
-    words = [sys.executable, "-c", SAVE, str(folder), str(seed), str(fatal)]
-    return subprocess.run(words, cwd=ROOT, check=False).returncode
+    """Save a model in a process that dies when its file number `fatal` is put in place.
+
+    Gives the number of the signal that ended it, below zero, or 0.
+    """
+    if (child := os.fork()) == 0:
+        replace, done = Path.replace, []
+
+        def mortal(*paths):
+            if len(done) == fatal:
+                os.kill(os.getpid(), signal.SIGKILL)
+            done.append(replace(*paths))
+
+        Path.replace = mortal
+        try:
+            vega.VEGA(["a", "b", "c"], {"s": ["a", "b"], "t": ["b", "c"]}, seed=seed).save(folder)
+        finally:  # whatever happens, there are not two of the tests from here on
+            os._exit(len(done) != 3)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
 @pytest.mark.parametrize("over", [False, True], ids=["anew", "over another one"])
@@ -45,7 +45,7 @@ def test_a_model_half_written_is_never_taken_for_one(tmp_path, fault, over, fata
     folder = tmp_path / "model"
     old = None
     if over:
-        assert save(folder, 1, 9) == 0
+        assert save(folder, 1, NEVER) == 0
         old = vega.load(folder).weights()
     with fault("killed while saving a model"):
         assert save(folder, 2, fatal) == -signal.SIGKILL
@@ -56,59 +56,11 @@ def test_a_model_half_written_is_never_taken_for_one(tmp_path, fault, over, fata
             assert "train the model again" in str(error) or "not there" in str(error)
         else:
             assert loaded.equals(old)
-    assert save(folder, 2, 9) == 0
+    assert save(folder, 2, NEVER) == 0
     left = {path.name for path in folder.iterdir()}
     assert left == {"weights.safetensors", "history.tsv", "model.json"}
     if over:
         assert not vega.load(folder).weights().equals(old)
-
-
-def room(disk, size):
-    subprocess.run(["mount", "-o", f"remount,size={size}", disk], check=True)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    ("target", "file", "stopped"),
-    [
-        (DATA, DATA, DATA),
-        (
-            f"{MODEL}/model.json",
-            f"{MODEL}/weights.safetensors",
-            f"{MODEL}/checkpoint/state.safetensors",  # which has the weights, too
-        ),
-    ],
-    ids=["cells", "model"],
-)
-def test_a_full_disk_ends_in_one_line_and_with_room_the_run_goes_on(
-    repository, fault, small_disk, target, file, stopped
-):
-    """The disk holds all but half of a file."""
-    disk, file = repository / "results", repository / file
-    small_disk(disk, "200m")
-    before = None if target == DATA else DATA
-    snakemake(repository, before or "results/demo/raw/kang/GSE96583_family.soft.gz")
-    others = set(disk.rglob("*"))
-    snakemake(repository, target)
-    made = {p: p.read_bytes() for p in {*disk.rglob("*")} - others if p.is_file()}
-    for path in made:
-        path.unlink()
-    used = shutil.disk_usage(disk).used
-    room(disk, used + sum(map(len, made.values())) - len(made[file]) // 2)
-    with fault("full disk under a job"):
-        said = snakemake(repository, target, check=False)
-        lines = [line for line in said.splitlines() if line.startswith("error: ")]
-        assert lines == [
-            f"error: {stopped}: No space left on device; make room and run again, what is finished "
-            "stays"
-        ], said
-        assert "Traceback" not in said
-        assert not (repository / stopped).exists()
-        assert not list(disk.rglob(".part-*"))
-        room(disk, "200m")
-        snakemake(repository, target)
-        for path, content in made.items():
-            assert path.name == "model.json" or path.read_bytes() == content, path
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="asks the Linux kernel")
