@@ -4,7 +4,7 @@ The folder of the run is the crate. Its steps lead from the figures and claims t
 back to the raw files. The sizes and checksums of all files stand in it, so that `make verify` can
 tell later whether they are what they were.
 
-Profile: Workflow Run RO-Crate 0.6 (https://w3id.org/ro/wfrun/provenance/0.6).
+Profile: Workflow Run RO-Crate 0.5, on RO-Crate 1.1 (https://w3id.org/ro/wfrun/provenance/0.5).
 """
 
 import json
@@ -30,9 +30,10 @@ from vega.files import reading, written_whole
 NAME = "ro-crate-metadata.json"
 WORKFLOW = "workflow"  # folder of the run with the code and the configuration that made it
 PROFILES = {
-    "https://w3id.org/ro/wfrun/process/0.6": "Process Run Crate",
-    "https://w3id.org/ro/wfrun/workflow/0.6": "Workflow Run Crate",
-    "https://w3id.org/ro/wfrun/provenance/0.6": "Provenance Run Crate",
+    "https://w3id.org/ro/wfrun/process/0.5": "Process Run Crate",
+    "https://w3id.org/ro/wfrun/workflow/0.5": "Workflow Run Crate",
+    "https://w3id.org/ro/wfrun/provenance/0.5": "Provenance Run Crate",
+    "https://w3id.org/workflowhub/workflow-ro-crate/1.0": "Workflow RO-Crate",
 }
 TERMS = "https://w3id.org/ro/terms/workflow-run/context"
 SNAKEMAKE = "https://w3id.org/workflowhub/workflow-ro-crate#snakemake"
@@ -91,7 +92,7 @@ def write_crate(
     simulated
         Whether the raw files are.
     """
-    crate = ROCrate()
+    crate = ROCrate(version="1.1")
     crate.metadata.extra_contexts.append(TERMS)
     files = _add_files(crate, run, {*targets, *(o for job in jobs for o in job.outputs)}, jobs)
     workflow = _add_workflow(crate, files, jobs, state)
