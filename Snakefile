@@ -1,9 +1,21 @@
 # VEGA (Seninge et al. 2021) from public raw data to every figure and claim of the paper.
 # Targets: all (default), verify, and any file below results/<run>/. See README.md.
 
+import sys
+from pathlib import Path
+
 from snakemake.utils import min_version
 
+from paper.config.plain import read_yaml
+from paper.errors import InputError
+
 min_version("9.0")
+
+# Snakemake would run the code of a template in it.
+try:
+    read_yaml(Path("config/config.yaml"))
+except InputError as error:
+    sys.exit(f"error: {error}")
 
 
 configfile: "config/config.yaml"

@@ -1,7 +1,9 @@
 """Cells in h5ad files, which are read only where they are sound, and written whole."""
 
 import json
-from collections.abc import Iterator
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import anndata as ad
@@ -10,10 +12,12 @@ import numpy as np
 import scipy.sparse as sp
 from anndata.io import write_elem
 
+from paper import hdf5_check
 from paper.errors import InputError
 from vega.files import reading, written_whole
 
 AGAIN = "remove it and run again"
+SECONDS = 120  # of the processor, to look through a file; a million cells take two
 
 
 def read_cells(path: Path | str, backed: bool = False) -> ad.AnnData:
@@ -71,9 +75,10 @@ def sound(path: Path | str, backed: bool = False) -> ad.AnnData:
 
     Whatever else there is, or the libraries stumble over, is raised as they do.
     """
-    with h5py.File(path) as file:
-        for name in _foreign(file):
-            raise ValueError(f"{name} is neither number nor text of its own")
+    with Path(path).open("rb"):
+        pass  # what the system has against it is said best by itself
+    if wrong := _unsound(path, backed):
+        raise ValueError(wrong)
     cells = ad.read_h5ad(path, backed="r" if backed else None)
     for matrix in () if backed else (cells.X, *cells.layers.values()):
         if sp.issparse(matrix):
@@ -81,19 +86,20 @@ def sound(path: Path | str, backed: bool = False) -> ad.AnnData:
     return cells
 
 
-def _foreign(group: h5py.Group) -> Iterator[str]:
-    """Objects that are elsewhere, or of a kind that only other programs know."""
-    for name in group:
-        if isinstance(group.get(name, getlink=True), h5py.ExternalLink):
-            yield f"{group.name}/{name}"
-        elif isinstance(node := group[name], h5py.Group):
-            yield from _foreign(node)
-        elif node.external or node.is_virtual or not _plain(node.dtype):
-            yield node.name
+def _unsound(path: Path | str, backed: bool) -> str:
+    """What is wrong with a file, as a process of its own finds that looks first; empty if nothing.
 
-
-def _plain(dtype: np.dtype) -> bool:
-    """Whether values are numbers or texts, or named fields of these."""
-    if dtype.names:
-        return all(_plain(dtype[field]) for field in dtype.names)
-    return dtype.kind in "biufc" or h5py.check_string_dtype(dtype) is not None
+    A damaged file can make the library that reads it loop for ever, crash, or fill the memory.
+    """
+    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    looked = subprocess.run(
+        [
+            *(sys.executable, "-I", hdf5_check.__file__, str(path), str(SECONDS), str(memory)),
+            *(["X"] if backed else []),
+        ],
+        capture_output=True,
+        text=True,
+        errors="replace",
+        check=False,
+    )
+    return looked.stdout.strip() if looked.returncode == 0 else "damaged, reading it does not end"

@@ -23,7 +23,7 @@ import pandas as pd
 import pytest
 import torch
 import yaml
-from conftest import ROOT
+from conftest import ROOT, copy_parts, snakemake
 from fuzz_cases import CASES, whole
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -275,6 +275,43 @@ def test_a_tag_in_yaml_is_not_obeyed(tmp_path, fault, file, tag):
         with pytest.raises(InputError, match=rf"{file}: not YAML .*could not determine a constr"):
             read_yaml(path)
         assert not mark.exists()
+
+
+def test_a_template_in_the_configuration_is_not_obeyed(tmp_path, fault):
+    """Snakemake itself would run it, before it reads anything of ours."""
+    mark = tmp_path / "mark"
+    copy_parts(tmp_path)
+    path = tmp_path / "config" / "config.yaml"
+    with fault("template in the configuration"):
+        path.write_text(
+            f"__use_yte__: true\n__variables__:\n  a: ?open({str(mark)!r}, 'w')\n{path.read_text()}"
+        )
+        said = snakemake(tmp_path, "--dry-run", profile=None, check=False)
+        assert "error: config/config.yaml: __use_yte__: templates run code" in said
+        assert "Traceback" not in said
+        assert not mark.exists()
+
+
+def test_a_file_that_makes_its_library_loop_is_left(tmp_path, monkeypatch, fault):
+    """Where a heap of texts is all zeros, HDF5 looks for its end for ever."""
+    monkeypatch.setattr("paper.h5ad.SECONDS", 2)
+    path = tmp_path / "cells.h5ad"
+    content = (whole() / "toy.h5ad").read_bytes()
+    heap = content.index(b"GCOL")
+    with fault("h5ad without end"):
+        path.write_bytes(content[: heap + 16] + bytes(4000) + content[heap + 4016 :])
+        with pytest.raises(InputError, match=r"cells\.h5ad: not an h5ad file of cells"):
+            read_cells(path)
+
+
+def test_a_sweep_without_end_is_refused(tmp_path):
+    folder = tmp_path / "config"
+    shutil.copytree(ROOT / "config", folder)
+    models = yaml.safe_load((folder / "models.yaml").read_text())
+    models["kang_soft"]["sweep"] = {"penalty": list(range(1, 300)), "run": list(range(1, 300))}
+    (folder / "models.yaml").write_text(yaml.safe_dump(models))
+    with pytest.raises(InputError, match=r"kang_soft\.sweep: more than 10,000 models"):
+        load({}, folder)
 
 
 def test_templates_and_markup_in_names_stay_text(tmp_path):

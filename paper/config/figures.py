@@ -10,7 +10,8 @@ from paper.config.base import Model, Name
 class FigureConfig(Model):
     """A figure: what it needs and what is on it."""
 
-    title: str = Field(description="Title of the page.")
+    # Snakemake's report shows it as it is, but for what it takes for wildcards.
+    title: str = Field(pattern=r"^[^{}<>]*$", description="Title of the page.")
     studies: list[Name] = Field(min_length=1, description="Studies without which it is left out.")
     models: list[Name] = Field(
         [], description="Models, or other methods, whose latent space and contrasts it shows."

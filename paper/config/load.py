@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable
 from graphlib import CycleError, TopologicalSorter
+from math import prod
 from pathlib import Path
 from string import Formatter
 from typing import Any
@@ -28,6 +29,7 @@ from paper.config.studies import Study
 from paper.errors import InputError
 from vega.files import reading
 
+MOST_MODELS = 10**4  # of one entry
 FILES = {
     "studies": (Path("studies.yaml"), Study),
     "models": (Path("models.yaml"), ModelConfig),
@@ -123,6 +125,8 @@ def _check_families(config: Config, path: Path) -> None:
         for settings in (model.sweep, *model.variants.values()):
             for shared in {"study", "gene_sets"}.intersection(settings):
                 raise InputError(f"{path}: {name}: {shared} is one for all models of an entry")
+        if prod(map(len, model.sweep.values())) > MOST_MODELS:
+            raise InputError(f"{path}: {name}.sweep: more than {MOST_MODELS:,} models; sweep less")
         family = [member for member, _ in config.family(name, model)]
         if not family:
             raise InputError(

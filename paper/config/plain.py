@@ -12,6 +12,7 @@ from paper.errors import InputError
 from vega.files import reading
 
 RESTORE = "correct it, or restore it from git"
+TEMPLATE = "__use_yte__"  # has Snakemake run the Python code of a file that it reads itself
 MOST_ENTRIES = 10**5  # of a file with its aliases written out; the largest of ours has a thousand
 
 
@@ -33,6 +34,8 @@ def read_yaml(path: Path) -> dict[str, Any]:
         raise InputError(
             f"{path}: must hold entries by name, got {type(content).__name__}; {RESTORE}"
         )
+    if TEMPLATE in content:
+        raise InputError(f"{path}: {TEMPLATE}: templates run code; write out what they make")
     return content
 
 
