@@ -21,24 +21,25 @@ DEMO = $(BIN)/snakemake --cores $(CORES) --profile profiles/demo $(ARGS)
 # A run that is only planned has nothing to report.
 DRY := $(filter -n --dry-run,$(ARGS))
 
-.PHONY: help paper demo verify report bench test test-fast test-faults test-cluster lint format config rulegraph lock clean
+.PHONY: help paper demo verify report bench test test-fast test-faults test-cluster test-browser lint format config rulegraph lock clean
 
 help:  ## list these targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 paper: $(READY)  ## the whole run, from the public sources or MIRROR=, for all or some STUDIES=
 	$(PAPER)
-	$(if $(DRY),,$(PAPER) --report results/paper/report.html)
+	$(if $(DRY),,$(PAPER) --report results/paper/snakemake.html)
 
 demo: $(READY)  ## every rule on simulated studies whose truth is known, without a network
 	$(DEMO)
-	$(if $(DRY),,$(DEMO) --report results/demo/report.html)
+	$(if $(DRY),,$(DEMO) --report results/demo/snakemake.html)
 
 verify: $(READY)  ## hash raw files and results on disk again
 	$(SNAKEMAKE) verify $(ARGS) $(if $(strip $(CONFIG)),--config $(CONFIG))
 
-report: $(READY)  ## results/paper/report.html from what has been computed
-	$(PAPER) --report results/paper/report.html
+report: $(READY)  ## results/paper/report.html, and Snakemake's own beside it
+	$(PAPER) results/paper/report.html
+	$(if $(DRY),,$(PAPER) --report results/paper/snakemake.html)
 
 bench: $(READY)  ## speed and memory beside scvega, linear scVI and the authors' loop (SIZE=small)
 	$(BIN)/python -m bench $(if $(SIZE),--size $(SIZE)) $(ARGS)
@@ -54,6 +55,9 @@ test-faults: $(READY)  ## faults of downloads, crashes and bad input: injected, 
 
 test-cluster: $(READY)  ## the demo through a Slurm of its own on this machine (root, slurm-wlm, munge)
 	$(BIN)/python -m pytest -s tests/cluster $(ARGS)
+
+test-browser: $(READY)  ## the report in a browser (chromium, chromium-driver)
+	$(BIN)/python -m pytest tests/browser $(ARGS)
 
 lint: $(READY)  ## style of Python and Snakemake code, and Snakemake's own advice
 	$(BIN)/ruff check .

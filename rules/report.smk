@@ -1,5 +1,5 @@
 # in:  everything the run has computed
-# out: results/<run>/config.yaml, results/<run>/claims.tsv, results/<run>/claims.html; in the end
+# out: results/<run>/config.yaml, results/<run>/claims.tsv, results/<run>/report.html; in the end
 #      results/<run>/ro-crate-metadata.json and results/<run>/workflow/
 
 
@@ -69,26 +69,54 @@ rule claims:
         "../scripts/report/claims.py"
 
 
-rule claims_page:
+# Figures of the report, in the order of the paper: name, title, further tables.
+REPORTED = [
+    *(
+        (name, CONFIG.figures[name].title, CONFIG.figures[name].tables)
+        for name in CONFIG.selected_figures
+    ),
+    *((f"standard/{model}", model, []) for model in CONFIG.standard_models),
+]
+
+# How each model was trained, by entry.
+TRAINED = {
+    entry: expand(
+        f"{RUN}/models/{{member}}/seed{{seed}}/model.json",
+        member=CONFIG.members(entry),
+        seed=SETTINGS.seeds,
+    )
+    for entry in CONFIG.selected_entries
+}
+
+
+rule report_page:
+    """The regenerated paper as one page: figures, claims, errata, what it took."""
     input:
         table=rules.claims.output.table,
-        template="report/claims.html.jinja",
+        figures=[*FIGURES, *STANDARD_PAGES],
+        models=[path for paths in TRAINED.values() for path in paths],
+        captions=sorted(map(str, Path("report").glob("*.rst"))),
+        templates=sorted(map(str, Path("report").glob("report.*"))),
+        errata="docs/errata.md",
+        sources=sorted(map(str, Path("paper/report").glob("*.py"))),
     output:
         page=report(
-            f"{RUN}/claims.html",
-            category="Claims",
-            caption="../report/claims.rst",
+            f"{RUN}/report.html",
+            category="Report",
+            caption="../report/report.rst",
         ),
     log:
-        f"{LOGS}/claims_page.log",
+        f"{LOGS}/report_page.log",
     localrule: True
     conda:
         "../envs/vega.yaml"
     params:
+        figures=REPORTED,
+        models=TRAINED,
         settings=SETTINGS.model_dump(),
         left_out=CONFIG.left_out,
     script:
-        "../scripts/report/claims_page.py"
+        "../scripts/report/report_page.py"
 
 
 # What a run is made by, kept in it.
@@ -103,7 +131,14 @@ WORKFLOW_FILES = [
             "CITATION.cff",
             "pyproject.toml",
         ),
-        *("requirements.*", "config/**/*", "envs/*", "profiles/**/*", "report/*"),
+        *(
+            "requirements.*",
+            "config/**/*",
+            "docs/*",
+            "envs/*",
+            "profiles/**/*",
+            "report/*",
+        ),
         *("rules/*.smk", "scripts/**/*.py", "paper/**/*.py", "vega/**/*.py"),
     )
     for path in sorted(Path().glob(pattern))
@@ -117,7 +152,7 @@ rule crate:
         results=[
             rules.effective_config.output.config,
             rules.claims.output.table,
-            rules.claims_page.output.page,
+            rules.report_page.output.page,
             *FIGURES,
             *STANDARD_PAGES,
             *SUPPLEMENTARY_DATA,

@@ -173,8 +173,8 @@ def reactome(mirror):
 # ---------------------------------------------------------------- runs of the workflow
 
 PARTS = [
-    "Snakefile", "config", "envs", "paper", "profiles", "report", "rules", "scripts", "vega",
-    "requirements.lock", "CITATION.cff",
+    "Snakefile", "config", "docs", "envs", "paper", "profiles", "report", "rules", "scripts",
+    "vega", "requirements.lock", "CITATION.cff",
 ]  # fmt: skip
 
 

@@ -21,7 +21,6 @@ from paper.claims.core import (
 from paper.claims.evidence import Evidence, Missing
 from paper.config import load
 from paper.errors import InputError
-from paper.report import claims_page
 from paper.tables import write_table
 from vega.description import write_description
 
@@ -279,24 +278,3 @@ def test_numbers_as_shown():
 
 def test_missing_is_not_an_input_error():
     assert not issubclass(Missing, InputError)
-
-
-def test_the_page_shows_every_claim_and_escapes_what_it_shows(run, config):
-    table = table_of(run, config).reset_index()
-    table.loc[0, "note"] = "<script>alert(1)</script>"
-    settings = config.settings.model_dump()
-    page = claims_page(table, settings, {}, ROOT / "report" / "claims.html.jinja")
-    for row in table.itertuples():
-        assert f'<tr id="{row.id}"' in page
-    assert "<script>" not in page
-    assert "SIMULATED" not in page
-    assert "http" not in page.replace("https://www.w3.org", "")
-    simulated = claims_page(
-        table,
-        {**settings, "data": "simulated"},
-        {"fig2": ["darmanis"]},
-        ROOT / "report" / "claims.html.jinja",
-    )
-    assert "left out" not in page
-    assert "fig2 (needs darmanis)." in " ".join(simulated.split())
-    assert "SIMULATED DATA" in simulated

@@ -45,7 +45,7 @@ def test_the_whole_demo_brings_its_planted_truth_back_and_reruns_only_what_chang
     assert effective["settings"]["data"] == "simulated"
 
     assert planned(repository) == set()
-    assert "SIMULATED" in (run / "claims.html").read_text()
+    assert "SIMULATED DATA" in (run / "report.html").read_text(encoding="utf-8")
     described_and_verified(repository, run)
 
     # An edit of the package trains again, and nothing before it.

@@ -1,0 +1,164 @@
+"""The page: figures with their captions and claims, all claims, errata, times, devices."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from paper.claims.core import Verdict
+from paper.report.facts import Step, Training, duration
+from paper.report.images import Picture, embedded
+from paper.report.texts import caption
+
+PANEL = re.compile(r"(S?)(\d+)")  # how `config/claims.tsv` names panels: 1e, S4
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A figure on the page."""
+
+    name: str
+    label: str
+    title: str
+    picture: Picture
+    caption: str
+    links: Mapping[str, str]
+    claims: Sequence[Mapping[str, str]] = field(default=())
+
+
+def figure(
+    run: Path,
+    name: str,
+    title: str,
+    tables: Sequence[str],
+    claims: pd.DataFrame,
+    settings: Mapping[str, Any],
+    captions: Path,
+) -> Shown:
+    """A figure of a run, with links to the files that it was made from.
+
+    Parameters
+    ----------
+    run
+        Folder of the run; links are relative to it.
+    name, title, tables
+        Of its entry in `config/figures.yaml`.
+    claims
+        All claims of the run.
+    settings
+        Of the run, for the caption.
+    captions
+        Folder of the captions, `<figure>.rst`.
+    """
+    standard = name.startswith("standard/")
+    model = {"model": name.removeprefix("standard/")} if standard else {}
+    source = "standard" if standard else name
+    links = {
+        "full size": f"figures/{name}.png",
+        "PDF": f"figures/{name}.pdf",
+        "panels": f"figures/{name}/",
+        "code": f"workflow/paper/figures/{source}.py",
+        **{f"{table}.tsv": f"tables/{table}.tsv" for table in tables},
+    }
+    return Shown(
+        name=name.replace("/", "-"),
+        label=label(name),
+        title=title,
+        picture=embedded(run / "figures" / f"{name}.png"),
+        caption=caption(captions / f"{source}.rst", settings, **model),
+        links=links,
+        claims=claims[claims["panel"].map(figure_of) == name].fillna("").to_dict("records"),
+    )
+
+
+def figure_of(panel: str) -> str:
+    """The figure that a panel of the paper belongs to; empty if it is no panel.
+
+    >>> figure_of("1e"), figure_of("S12"), figure_of("data")
+    ('fig1', 'sfig12', '')
+    """
+    found = PANEL.match(panel)
+    return f"{'sfig' if found[1] else 'fig'}{found[2]}" if found else ""
+
+
+def label(name: str) -> str:
+    """A figure's name as the paper has it, or what it is instead.
+
+    >>> label("fig1"), label("sfig12"), label("recovery"), label("standard/kang")
+    ('Figure 1', 'Figure S12', 'Beyond the paper', 'Standard page')
+    """
+    found = re.fullmatch(r"(s?)fig(\d+)", name)
+    if found:
+        return f"Figure {found[1].upper()}{found[2]}"
+    return "Standard page" if name.startswith("standard/") else "Beyond the paper"
+
+
+def in_order(figures: Sequence[Sequence]) -> list[Sequence]:
+    """Figures, by name, in the order of the paper; what goes beyond it comes last.
+
+    >>> in_order([("recovery",), ("sfig10",), ("sfig9",), ("fig2",)])
+    [('fig2',), ('sfig9',), ('sfig10',), ('recovery',)]
+    """
+
+    def place(figure: Sequence) -> tuple[int, int]:
+        found = re.fullmatch(r"(s?)fig(\d+)", figure[0])
+        return (len(found[1]), int(found[2])) if found else (2, 0)
+
+    return sorted(figures, key=place)
+
+
+def report_page(
+    claims: pd.DataFrame,
+    figures: Sequence[Shown],
+    *,
+    settings: Mapping[str, Any],
+    left_out: Mapping[str, Sequence[str]],
+    errata: str,
+    steps: Sequence[Step],
+    trainings: Sequence[Training],
+    facts: Mapping[str, str],
+    templates: Path | str,
+) -> str:
+    """The report of a run as one HTML page that asks for nothing beside it.
+
+    Parameters
+    ----------
+    claims
+        As `claims.core.evaluate` gives it.
+    figures
+        In the order of the page.
+    settings
+        Of the run: its name, kind of data, procedure and seeds are told at the top.
+    left_out
+        Figures that are not part of the run, with the studies they lack.
+    errata
+        HTML of the errata.
+    steps, trainings
+        What the run took, see `report.facts`.
+    facts
+        What else there is to know of it, by name.
+    templates
+        Folder of `report.html.jinja`.
+    """
+    environment = Environment(
+        loader=FileSystemLoader(templates), autoescape=True, undefined=StrictUndefined,
+        trim_blocks=True, lstrip_blocks=True,
+    )  # fmt: skip
+    environment.filters["duration"] = duration
+    environment.globals["figure_of"] = figure_of
+    counts = claims["verdict"].value_counts()
+    return environment.get_template("report.html.jinja").render(
+        claims=claims.fillna("").to_dict("records"),
+        verdicts={str(v): int(counts.get(v, 0)) for v in Verdict},
+        figures=figures,
+        settings=settings,
+        left_out={label(name): studies for name, studies in left_out.items()},
+        errata=errata,
+        steps=steps,
+        trainings=trainings,
+        facts=facts,
+    )

@@ -1,0 +1,36 @@
+"""Captions (reStructuredText) and documents (Markdown) as HTML."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from docutils.core import publish_parts
+from jinja2 import Environment, StrictUndefined
+from markdown_it import MarkdownIt
+
+# A text is a text: it includes no file and brings no markup of its own.
+PLAIN = {"raw_enabled": False, "file_insertion_enabled": False, "report_level": 5}
+
+
+def caption(path: Path | str, config: Mapping[str, Any], **wildcards: str) -> str:
+    """A caption of Snakemake's report, with the same settings."""
+    template = Environment(undefined=StrictUndefined, autoescape=False).from_string(
+        Path(path).read_text(encoding="utf-8")
+    )
+    text = template.render(
+        snakemake=SimpleNamespace(config=config, wildcards=SimpleNamespace(**wildcards))
+    )
+    return publish_parts(text, writer="html5", settings_overrides=PLAIN)["body"]
+
+
+def document(path: Path | str) -> str:
+    """A document without its title; its other headings are two levels lower."""
+    markdown = MarkdownIt("commonmark", {"html": False}).enable("table")
+    tokens = markdown.parse(Path(path).read_text(encoding="utf-8"))
+    if tokens and tokens[0].tag == "h1":
+        tokens = tokens[3:]
+    for token in tokens:
+        if token.type in ("heading_open", "heading_close"):
+            token.tag = f"h{int(token.tag[1]) + 1}"
+    return markdown.renderer.render(tokens, markdown.options, {})

@@ -1,0 +1,67 @@
+"""A report of made-up results with all that a report may show, to be tested and looked at."""
+
+import numpy as np
+from conftest import ROOT
+from PIL import Image
+
+from paper.claims.core import read_claims
+from paper.config import load
+from paper.report import page
+from paper.report.facts import Step, Training
+from paper.report.texts import document
+
+VERDICTS = ["reproduced", "direction only", "differs", "not run"]
+TEMPLATES = ROOT / "report"
+
+
+def claims_in_turn(**fields):
+    """All published claims, their verdicts in turn; other fields as given."""
+    claims = read_claims(ROOT / "config" / "claims.tsv")
+    verdicts = [VERDICTS[i % 4] for i in range(len(claims))]
+    values = {"reproduced": "AUC 0.99", "spread": "AUC ±0.01", "note": "", **fields}
+    return claims.assign(verdict=verdicts, **values)
+
+
+def write_report(run, claims=None, **settings):
+    """Write `report.html` into the folder of a run, with the files that it links to."""
+    config = load({"run": "x", **settings}, ROOT / "config")
+    claims = claims_in_turn() if claims is None else claims
+    told = config.settings.model_dump()
+    figures = []
+    names = [(name, entry.title, entry.tables) for name, entry in config.figures.items()]
+    for number, (name, title, tables) in enumerate(
+        page.in_order([*names, ("standard/kang", "kang", [])])
+    ):
+        folder = run / "figures" / name
+        folder.mkdir(parents=True)
+        colours = np.random.default_rng(number).integers(0, 255, (30, 40, 3), dtype=np.uint8)
+        Image.fromarray(colours).resize((400, 300)).save(f"{folder}.png")
+        folder.with_suffix(".pdf").touch()
+        for table in tables:
+            (run / "tables").mkdir(exist_ok=True)
+            (run / "tables" / f"{table}.tsv").touch()
+        shown = page.figure(run, name, title, tables, claims, told, TEMPLATES)
+        code = run / shown.links["code"]
+        code.parent.mkdir(parents=True, exist_ok=True)
+        code.touch()
+        figures.append(shown)
+    for file in ("ro-crate-metadata.json", "config.yaml"):
+        (run / file).touch()
+    text = page.report_page(
+        claims,
+        figures,
+        settings=told,
+        left_out={"fig2": ["darmanis"]},
+        errata=document(ROOT / "docs" / "errata.md"),
+        steps=[Step("train_kang", 1, 4000.0), Step("embed", 12, 75.0), Step("gsea", 2, 7.4)],
+        trainings=[
+            Training("kang", 1, 18868, "119", 400.0, "cuda", "bfloat16"),
+            Training("kang_holdout", 7, 17000, "90 to 131", 2100.0, "cpu, cuda", "float32"),
+            Training("zheng", 1, 2600, "80", 59.0, "cpu", "float32"),
+        ],
+        facts={"machine": "Linux", "versions": "vega 0.1.0"},
+        templates=TEMPLATES,
+    )
+    path = run / "report.html"
+    path.write_text(text, encoding="utf-8")
+    return path

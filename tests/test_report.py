@@ -1,0 +1,222 @@
+"""The report: one page that needs nothing beside it, and says what the tables say."""
+
+import base64
+import html.parser
+import io
+import re
+from collections import Counter
+from pathlib import Path
+from urllib.parse import unquote
+
+import numpy as np
+import pytest
+from conftest import ROOT
+from PIL import Image
+from report_of_a_run import TEMPLATES, VERDICTS, claims_in_turn, write_report
+
+from paper.config import load
+from paper.jobs import Job
+from paper.report.facts import duration, run_facts, steps_of, trainings
+from paper.report.images import WIDTH, embedded
+from paper.report.page import figure_of, in_order, label
+from paper.report.texts import caption, document
+from vega.description import write_description
+
+
+class Elements(html.parser.HTMLParser):
+    """The elements of a page with their attributes, and the text between them."""
+
+    def __init__(self, page):
+        super().__init__()
+        self.found, self.text = [], []
+        self.feed(page)
+
+    def handle_starttag(self, tag, attrs):
+        self.found.append((tag, dict(attrs)))
+
+    def handle_data(self, data):
+        self.text.append(data)
+
+    def all(self, name):
+        return [attributes[name] for _, attributes in self.found if name in attributes]
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("run")
+    write_report(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def page(run):
+    return (run / "report.html").read_text(encoding="utf-8")
+
+
+def test_every_claim_stands_on_the_page_with_its_verdict(page):
+    claims = claims_in_turn()
+    rows = dict(re.findall(r'<tr id="(\w+)" data-verdict="([\w ]+)">', page))
+    assert rows == dict(zip(claims["id"], claims["verdict"], strict=True))
+    for verdict, count in claims["verdict"].value_counts().items():
+        sign = dict(zip(VERDICTS, "✓↗✗–", strict=True))[verdict]
+        assert f"<b>{count}</b><span" in page
+        assert f"{sign} {verdict}</span>" in page
+
+
+def test_each_figure_stands_before_its_own_claims(page):
+    sections = page.split("<section ")[1:]
+    first = next(part for part in sections if 'id="fig1"' in part)
+    assert set(re.findall(r'<a href="#(\w+)">', first)) == {f"K0{n}" for n in range(1, 9)}
+    assert "<b>(a)</b>" in first or "<strong>(a)</strong>" in first
+    beyond = next(part for part in sections if 'id="recovery"' in part)
+    assert "<table>" not in beyond
+
+
+def test_it_asks_for_nothing_beside_it(page):
+    elements = Elements(page)
+    for source in elements.all("src"):
+        assert source.startswith("data:image/webp;base64,")
+    assert not re.search(r"url\(|@import|fetch\(|XMLHttpRequest", page)
+    assert [a.get("href") for tag, a in elements.found if tag == "link"] == ["data:,"]
+
+
+def test_its_links_lead_somewhere(run, page):
+    elements = Elements(page)
+    ids = Counter(elements.all("id"))
+    assert max(ids.values()) == 1
+    for href in elements.all("href"):
+        if href.startswith("#"):
+            assert unquote(href[1:]) in ids
+        elif not href.startswith("data:"):
+            assert (run / unquote(href)).exists(), href
+            assert not href.startswith("/")
+            assert "://" not in href
+
+
+def test_pictures_have_words_and_sizes(page):
+    images = [attributes for tag, attributes in Elements(page).found if tag == "img"]
+    assert len(images) == 18
+    for image in images:
+        assert image["alt"].startswith(("Figure ", "Beyond the paper", "Standard page"))
+        assert (image["width"], image["height"]) == ("400", "300")
+
+
+def test_what_tables_say_is_text(tmp_path, page):
+    evil = '"><script>alert(1)</script><img src=x onerror=alert(1)>{{ 7 * 7 }}'
+    claims = claims_in_turn(reproduced=evil, spread=evil, note=evil)
+    hostile = write_report(tmp_path, claims.assign(statement=evil, published=evil))
+    found = Elements(hostile.read_text(encoding="utf-8"))
+    expected = Elements(page)
+    assert Counter(tag for tag, _ in found.found if tag in ("script", "img")) == Counter(
+        tag for tag, _ in expected.found if tag in ("script", "img")
+    )
+    assert not found.all("onerror")
+    assert "{{ 7 * 7 }}" in "".join(found.text)
+
+
+def test_it_says_what_the_data_are(tmp_path, page):
+    assert "SIMULATED" not in page
+    simulated = write_report(tmp_path, data="simulated", seeds=[1, 2, 3])
+    text = simulated.read_text(encoding="utf-8")
+    assert "SIMULATED DATA" in text
+    assert "seeds 1, 2, 3" in " ".join(text.split())
+    assert "means over seeds" in text
+    assert "means over seeds" not in page
+
+
+def test_what_is_missing_is_said_once(page):
+    assert "Figure 2 (darmanis)." in " ".join(page.split())
+
+
+# ---------------------------------------------------------------- its parts
+
+
+def test_a_large_picture_is_shown_smaller_and_a_small_one_as_it_is(tmp_path):
+    ramp = np.tile(np.linspace(0, 255, 3000).astype(np.uint8), (500, 1))
+    Image.fromarray(ramp).save(tmp_path / "large.png")
+    Image.new("RGBA", (40, 30), (10, 200, 30, 255)).save(tmp_path / "small.png")
+    large, small = embedded(tmp_path / "large.png"), embedded(tmp_path / "small.png")
+    assert (large.width, large.height) == (WIDTH, 300)
+    assert (small.width, small.height) == (40, 30)
+
+    def decoded(picture):
+        data = base64.b64decode(picture.data.split(",", 1)[1])
+        return np.asarray(Image.open(io.BytesIO(data)).convert("RGB")).astype(int)
+
+    expected = np.linspace(0, 255, WIDTH)
+    assert np.abs(decoded(large)[100, :, 0] - expected).max() < 6
+    assert np.abs(decoded(small) - [10, 200, 30]).max() < 12
+
+
+@pytest.mark.parametrize("data", ["public", "simulated"])
+@pytest.mark.parametrize("name", sorted(path.name for path in TEMPLATES.glob("*fig*.rst")))
+def test_captions_become_html_without_a_fault(name, data):
+    settings = load({"data": data}, ROOT / "config").settings.model_dump()
+    text = caption(TEMPLATES / name, settings)
+    assert "system-message" not in text
+    assert "problematic" not in text
+    assert "<strong>" in text
+    assert "{{" not in text
+    assert ("simulated" in text.lower()) == (data == "simulated")
+
+
+def test_a_caption_brings_no_markup_and_no_file(tmp_path):
+    path = tmp_path / "a.rst"
+    path.write_text(
+        "A *text* <script>x</script>\n\n.. raw:: html\n\n   <script>y</script>\n\n"
+        ".. include:: /etc/passwd\n"
+    )
+    text = caption(path, {})
+    assert "<em>text</em> &lt;script&gt;x" in text
+    assert "<script>" not in text
+    assert "root:" not in text
+
+
+def test_a_document_keeps_its_tables_and_loses_its_title(tmp_path):
+    path = tmp_path / "a.md"
+    path.write_text("# Title\n\nText <b>b</b>\n\n## Part\n\n| a | b |\n|---|---|\n| 1 | 2 |\n")
+    text = document(path)
+    assert "Title" not in text
+    assert "&lt;b&gt;" in text
+    assert "<h3>Part</h3>" in text
+    assert "<td>1</td>" in text
+
+
+def test_figures_are_named_and_ordered_as_in_the_paper():
+    assert [figure_of(p) for p in ("1e", "S12", "S1b", "data", "gene sets")] == [
+        "fig1", "sfig12", "sfig1", "", "",
+    ]  # fmt: skip
+    assert [label(n) for n in ("fig4", "sfig10", "recovery", "standard/kang")] == [
+        "Figure 4", "Figure S10", "Beyond the paper", "Standard page",
+    ]  # fmt: skip
+    names = ["recovery", "sfig10", "sfig2", "fig2", "standard/a", "fig1"]
+    assert [name for (name,) in in_order([(n,) for n in names])] == [
+        "fig1", "fig2", "sfig2", "sfig10", "recovery", "standard/a",
+    ]  # fmt: skip
+
+
+def test_times_are_those_of_the_jobs():
+    jobs = [
+        Job("a", "", [], 10, 15, []),
+        Job("b", "", [], 0, 100, []),
+        Job("a", "", [], 15, 25, []),
+    ]
+    assert [(s.rule, s.jobs, s.seconds) for s in steps_of(jobs)] == [("b", 1, 100), ("a", 2, 15)]
+    assert run_facts(jobs)["first and last job (UTC)"] == "1970-01-01 00:00 to 1970-01-01 00:01"
+    assert "first and last job (UTC)" not in run_facts([])
+    assert [duration(s) for s in (7.4, 75, 59.7, 4000)] == [
+        "7 s", "1 min 15 s", "1 min 0 s", "1 h 6 min",
+    ]  # fmt: skip
+
+
+def test_trainings_are_summed_by_entry(tmp_path):
+    paths = []
+    for number, (epochs, device) in enumerate([(90, "cpu"), (120, "cuda"), (100, "cpu")]):
+        path = tmp_path / f"{number}.json"
+        told = {"n_cells": 100 + number, "seconds": 2.5, "device": device, "precision": "float32"}
+        write_description(path, {"training": told, "losses": {"epochs": epochs}})
+        paths.append(path)
+    family, alone = trainings({"family": paths, "alone": [Path(paths[0])]})
+    assert (family.models, family.cells, family.epochs) == (3, 102, "90 to 120")
+    assert (family.seconds, family.device) == (7.5, "cpu, cuda")
+    assert alone.epochs == "90"
