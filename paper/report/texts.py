@@ -9,6 +9,7 @@ from docutils.core import publish_parts
 from jinja2 import Environment, StrictUndefined
 from markdown_it import MarkdownIt
 
+FRAME = '<div class="scroll" tabindex="0" role="region" aria-label="Table">'
 # A text is a text: it includes no file and brings no markup of its own.
 PLAIN = {"raw_enabled": False, "file_insertion_enabled": False, "report_level": 5}
 
@@ -33,4 +34,6 @@ def document(path: Path | str) -> str:
     for token in tokens:
         if token.type in ("heading_open", "heading_close"):
             token.tag = f"h{int(token.tag[1]) + 1}"
-    return markdown.renderer.render(tokens, markdown.options, {})
+    text = markdown.renderer.render(tokens, markdown.options, {})
+    # A table that is too wide for a screen is moved in its own frame.
+    return text.replace("<table>", f"{FRAME}<table>").replace("</table>", "</table></div>")

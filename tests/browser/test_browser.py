@@ -6,6 +6,7 @@ Needs Chromium and its driver (Debian: chromium, chromium-driver).
 import json
 import re
 import shutil
+from itertools import pairwise
 
 import pytest
 from conftest import ROOT
@@ -108,12 +109,13 @@ def test_it_fits_every_screen(browser, report, width):
     show(browser, report)
     room = browser.execute_script("return document.documentElement.clientWidth")
     wide = browser.execute_script(
-        "return [...document.querySelectorAll('body *')].filter(e => !e.closest('.scroll *, .skip'))"
+        "return [...document.querySelectorAll('body *')]"
+        ".filter(e => !e.closest('.scroll *, .skip'))"
         ".map(e => [e.tagName, e.className, e.getBoundingClientRect().right])"
     )
-    assert room == width
+    assert width - 20 < room <= width  # the bar at the side has its own
     assert [element for element in wide if element[2] > room + 1] == []
-    assert browser.execute_script("return document.documentElement.scrollWidth") == width
+    assert browser.execute_script("return document.documentElement.scrollWidth") == room
 
 
 def test_tables_sort_both_ways(browser, report):
@@ -221,7 +223,7 @@ def test_headings_go_step_by_step(browser, report):
     )
     assert levels[0] == 1
     assert levels.count(1) == 1
-    assert all(after - before <= 1 for before, after in zip(levels, levels[1:], strict=False))
+    assert all(after - before <= 1 for before, after in pairwise(levels))
 
 
 def test_print_leaves_out_what_only_a_screen_can_use(browser, made_up):
