@@ -10,6 +10,7 @@ STUDIES ?=
 SEEDS ?=
 DATA ?=
 SIZE ?=
+FILE ?=
 ARGS ?=
 
 BIN := $(VENV)/bin
@@ -21,7 +22,7 @@ DEMO = $(BIN)/snakemake --cores $(CORES) --profile profiles/demo $(ARGS)
 # A run that is only planned has nothing to report.
 DRY := $(filter -n --dry-run,$(ARGS))
 
-.PHONY: help paper demo verify report bench test test-fast test-faults test-cluster test-browser lint format config rulegraph lock clean
+.PHONY: help paper demo new-study verify report bench test test-fast test-faults test-cluster test-browser lint format config rulegraph lock clean
 
 help:  ## list these targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -33,6 +34,9 @@ paper: $(READY)  ## the whole run, from the public sources or MIRROR=, for all o
 demo: $(READY)  ## every rule on simulated studies whose truth is known, without a network
 	$(DEMO)
 	$(if $(DRY),,$(DEMO) --report results/demo/snakemake.html)
+
+new-study: $(READY)  ## rows for a study of your own: FILE=cells.h5ad ARGS="--condition treatment"
+	$(BIN)/python -m paper.new_study $(FILE) $(ARGS)
 
 verify: $(READY)  ## hash raw files and results on disk again
 	$(SNAKEMAKE) verify $(ARGS) $(if $(strip $(CONFIG)),--config $(CONFIG))

@@ -2,6 +2,8 @@
 
 import gzip
 import hashlib
+import subprocess
+import sys
 
 import numpy as np
 import pandas as pd
@@ -9,10 +11,14 @@ import pytest
 import scipy.io
 import scipy.sparse as sp
 import yaml
-from conftest import edit, planned, snakemake
+from anndata import AnnData, read_h5ad
+from conftest import edit, environment, planned, snakemake
 
+from paper.config import load
 from paper.errors import InputError
 from paper.formats import check_namespace
+from paper.new_study.look import columns_of, look
+from paper.new_study.propose import guessed, propose, reference
 from paper.tables import read_table
 from vega import VEGA, read_gmt
 
@@ -147,6 +153,197 @@ def test_a_new_study_gets_its_standard_page_from_rows_in_tables(repository, mirr
     (line,) = (line for line in output.splitlines() if line.startswith("error: "))
     assert "config/models.yaml: one_vs_rest: the study has no column tissue; it has" in line
     assert "Traceback" not in output
+
+
+# ---------------------------------------------------------------- rows that are proposed
+
+
+COMMON = ["RPL13A", "GAPDH", "ACTB"]  # by which a table shows where its genes are
+
+
+@pytest.fixture
+def own(tmp_path):
+    """Files of somebody's own: the same cells in each format, with planted activity."""
+    folder = tmp_path / "own"
+    folder.mkdir()
+    rng = np.random.default_rng(0)
+    n, genes = 160, [*GENES, *COMMON]
+    kind, drug = np.tile(["alpha", "beta"], n // 2), np.repeat(["treated", "Ctrl"], n // 2)
+    mean = np.full((n, len(genes)), 2.0)
+    for gmv, cells in ((OF_ALPHA, kind == "alpha"), (OF_DRUG, drug == "treated")):
+        mean[np.ix_(cells, [genes.index(g) for g in SETS[gmv]])] *= 6
+    counts = rng.poisson(mean)
+    names = [f"AAAC{i:04d}-1" for i in range(n)]
+    obs = pd.DataFrame({"Cell.Type": kind, "treatment": drug, "patient": "p1"}, index=names)
+    obs.loc[names[::3], "patient"] = "p2"
+    obs["score"] = rng.random(n)
+    obs.to_csv(folder / "cells.csv")
+    pd.DataFrame(counts, names, genes).to_csv(folder / "down.csv")
+    pd.DataFrame(counts.T, genes, names).to_csv(folder / "across.tsv.gz", sep="\t")
+    var = pd.DataFrame(index=genes)
+    AnnData(sp.csr_matrix(counts, dtype=np.float32), obs=obs, var=var).write_h5ad(
+        folder / "mine.h5ad"
+    )
+    with gzip.open(folder / "matrix.mtx.gz", "wb") as file:
+        scipy.io.mmwrite(file, sp.coo_matrix(counts.T), field="integer")
+    (folder / "barcodes.tsv").write_text("\n".join(names) + "\n")
+    lines = [f"ENSG{i:011d}\t{gene}" for i, gene in enumerate(genes)]
+    (folder / "features.tsv").write_text("\n".join(lines) + "\n")
+    write_gmt(folder / "own.gmt", SETS)
+    return folder
+
+
+def new_study(repository, *words):
+    """Run the command in a repository; what it says."""
+    command = [sys.executable, "-m", "paper.new_study", *map(str, words)]
+    return subprocess.run(
+        command, cwd=repository, env=environment(repository), stdin=subprocess.DEVNULL,
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("file", "format"),
+    [("mine.h5ad", "h5ad"), ("down.csv", "table"), ("across.tsv.gz", "table"),
+     ("matrix.mtx.gz", "mtx")],
+)  # fmt: skip
+def test_each_format_is_read_as_the_workflow_will(own, file, format):
+    found = look(own / file, ())
+    assert found.format == format
+    assert (len(found.cells), len(found.genes)) == (160, 243)
+    assert found.cells[1] == "AAAC0001-1"
+    assert list(found.genes[-3:]) == COMMON
+    assert found.counts
+    assert found.matrix.get("cells_down", False) == (file == "down.csv")
+    assert len(found.files) == (3 if format == "mtx" else 1)
+
+
+def test_columns_that_group_cells_are_told_apart_from_others(own):
+    expected = {
+        "Cell.Type": {"alpha": 80, "beta": 80},
+        "treatment": {"Ctrl": 80, "treated": 80},
+        "patient": {"p1": 106, "p2": 54},
+    }
+    assert columns_of(own / "cells.csv") == expected  # and not score
+    assert look(own / "mine.h5ad", ()).columns == expected
+
+
+def test_columns_and_references_are_guessed_by_their_names():
+    assert guessed(["Cell.Type", "Treatment", "patient", "n"]) == {
+        "cell_type": "Cell.Type", "condition": "Treatment", "batch": "patient",
+    }  # fmt: skip
+    assert guessed(["louvain", "cell_type"]) == {"cell_type": "cell_type"}
+    assert guessed(["x"]) == {}
+    assert reference(["stim", "CTRL"]) == "CTRL"
+    assert reference(["a", "b"]) is None
+
+
+def proposal(own, file="mine.h5ad", **options):
+    found = look(own / file, ())
+    values = columns_of(own / "cells.csv")
+    options = {"columns": guessed(list(values)), **options}
+    return propose("mine", found, title="Mine", gene_sets="own.gmt", values=values, **options)
+
+
+def test_conditions_are_compared_with_their_reference(own):
+    rows = proposal(own)
+    assert rows.model["contrasts"] == {
+        "treated": {"column": "condition", "group": "treated", "reference": "Ctrl", "gsea": True}
+    }
+    assert rows.study["conditions"] == ["Ctrl", "treated"]
+    assert rows.model["one_vs_rest"] == "cell_type"
+    assert "batch_key" not in rows.model
+    asked = proposal(own, contrast=("Ctrl", "treated"), batch=True)
+    assert asked.model["contrasts"]["Ctrl"]["reference"] == "treated"
+    assert asked.model["batch_key"] == "batch"
+    with pytest.raises(InputError, match="no condition drug; there are Ctrl, treated"):
+        proposal(own, contrast=("drug", "Ctrl"))
+    with pytest.raises(InputError, match="no column tissue that groups the cells; there are Cell"):
+        proposal(own, columns={"cell_type": "tissue"})
+
+
+def test_values_that_are_no_counts_are_taken_as_they_are(own):
+    cells = read_h5ad(own / "mine.h5ad")
+    cells.X.data = np.log1p(cells.X.data)
+    cells.write_h5ad(own / "mine.h5ad")
+    rows = proposal(own)
+    assert rows.study["steps"] == [{"processed": True}]
+    assert any("no counts" in note for note in rows.notes)
+
+
+def test_rows_are_shown_and_only_added_when_they_are_wanted(repository, own):
+    tables = [repository / "config" / f for f in ("files.tsv", "studies.yaml", "models.yaml")]
+    before = [path.read_bytes() for path in tables]
+    shown = new_study(repository, own / "mine.h5ad", "--gene-sets", own / "own.gmt")
+    assert shown.returncode == 0, shown.stderr
+    assert "160 cells, 243 genes, counts" in shown.stdout
+    assert "nothing was added" in shown.stdout
+    assert [path.read_bytes() for path in tables] == before
+
+    added = new_study(repository, own / "mine.h5ad", "--gene-sets", own / "own.gmt", "--yes")
+    assert added.returncode == 0, added.stderr
+    assert "now run: make paper STUDIES=mine" in added.stdout
+    assert [path.read_bytes()[: len(b)] for path, b in zip(tables, before, strict=True)] == before
+    config = load({}, repository / "config")
+    assert config.studies["mine"].cell_types == ["alpha", "beta"]
+    assert config.file("mine", "mine.h5ad").url == f"file:{own / 'mine.h5ad'}"
+    assert config.file("gene_sets", "own.gmt").sha256
+
+    after = [path.read_bytes() for path in tables]
+    again = new_study(repository, own / "mine.h5ad", "--gene-sets", own / "own.gmt", "--yes")
+    assert again.returncode == 1
+    assert again.stderr.startswith("error: config/studies.yaml: there is an entry mine; choose")
+    assert [path.read_bytes() for path in tables] == after
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["none.h5ad"], "none.h5ad: no such file"),
+        (["cells.csv"], "cells.csv: line 2: expected a name and"),
+        (["own.gmt"], "own.gmt: not a file of counts; give an h5ad file"),
+        (["mine.h5ad", "--contrast", "a"], "--contrast a: give two conditions as A:B"),
+        (["mine.h5ad", "--name", "../x"], "'../x' is no name"),
+        (["mine.h5ad", "--gene-sets", "no.gmt"], "no.gmt: no such file, and not one of"),
+    ],
+)
+def test_what_is_wrong_is_said_in_one_line_and_nothing_is_added(repository, own, words, message):
+    table = repository / "config" / "studies.yaml"
+    before = table.read_bytes()
+    said = new_study(repository, own / words[0], *words[1:], "--yes")
+    assert said.returncode == 1
+    assert said.stderr.startswith("error: ")
+    assert message in said.stderr
+    assert len(said.stderr.splitlines()) == 1
+    assert "get it anew" not in said.stderr
+    assert table.read_bytes() == before
+
+
+@pytest.mark.slow
+def test_from_a_plain_table_to_its_page(repository, own):
+    files = [own / "down.csv", "--annotation", own / "cells.csv", "--gene-sets", own / "own.gmt"]
+    assert new_study(repository, *files, "--name", "mine", "--yes").returncode == 0
+    small = {"n_hidden": 64, "dropout": 0.1, "latent_dropout": 0.1, "learning_rate": 3e-3,
+             "batch_size": 16, "max_epochs": 60}  # fmt: skip
+    settings = ("--config", "run=new", "data=public", "studies=mine", f"training={small}")
+    snakemake(repository, *settings, "--", "results/new/figures/standard/mine.png")
+    table = read_table(repository / "results" / "new" / "tables" / "mine_seed1_differential.tsv")
+    for group, planted in (("alpha", OF_ALPHA), ("treated", OF_DRUG)):
+        rows = table[(table["group"] == group) & table["gmv"].isin(SETS)]
+        assert rows.loc[rows["log_bf"].idxmax(), "gmv"] == planted
+    raw = repository / "results" / "new" / "raw" / "mine" / "down.csv"
+    assert raw.read_bytes() == (own / "down.csv").read_bytes()
+    # The file is pinned: another one in its place is not taken for it.
+    with (own / "down.csv").open("a") as file:
+        file.write("AAAC9999-1" + ",1" * 243 + "\n")
+    raw.unlink()
+    said = snakemake(repository, *settings, "--", str(raw.relative_to(repository)), check=False)
+    (line,) = (line for line in said.splitlines() if line.startswith("error: "))
+    assert "down.csv: bytes expected" in line
+    assert not raw.exists()
+
+
+# ---------------------------------------------------------------- names of genes
 
 
 def test_gene_sets_that_share_no_gene_with_the_data_are_named():

@@ -29,7 +29,10 @@ class File(Model):
 
     study: Name = Field(description="Folder of the file: the study, or `gene_sets`.")
     file: Name = Field(description="Its name.")
-    url: str = Field(pattern=r"^(https?|ftp|doi):", description="Public source.")
+    url: str = Field(
+        pattern=r"^(https?|ftp|doi|file):",
+        description="Public source; `file:<path>` for one of your own on this machine.",
+    )
     bytes: PositiveInt | None = Field(None, description="Its size.")
     md5: Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")] | None = Field(None, description="MD5.")
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = Field(

@@ -27,6 +27,7 @@ class Matrix(Model):
     barcodes: str | None = Field(None, description="`mtx`: file of the cell barcodes, one a line.")
     genes: str | None = Field(None, description="`mtx`: file of the genes: Ensembl id, symbol.")
     layer: str | None = Field(None, description="`h5ad`: layer of the counts, if not `X`.")
+    cells_down: bool = Field(False, description="`table`: cells are down and genes across.")
     no_genes: str | None = Field(
         None, description="`table`: regular expression of row names that are no genes."
     )

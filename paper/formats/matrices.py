@@ -52,9 +52,9 @@ def read_mtx(matrix: Matrix, folder: Path) -> ad.AnnData:
 
 
 def read_delimited(matrix: Matrix, folder: Path) -> ad.AnnData:
-    """Delimited table, genes down and cells across, names in quotes or not.
+    """Delimited table, genes down and cells across or the other way, names in quotes or not.
 
-    The header may or may not count the column of gene names. Rows whose names are no genes, as
+    The header may or may not count the column of names. Rows whose names are no genes, as
     `no_genes` says, are left out. One row at a time is held densely: the whole does not fit into
     memory.
     """
@@ -84,6 +84,8 @@ def read_delimited(matrix: Matrix, folder: Path) -> ad.AnnData:
         raise InputError(f"{file}: no row below the header; {ANEW}")
     whole = sp.vstack(counts, format="csr")
     names = names[-whole.shape[1] :]
+    if matrix.cells_down:
+        whole, names, genes = whole.T, genes, names
     check_unique(names, file, "cell")
     check_unique(genes, file, "gene")
     return _cells(whole.T, names, genes, genes)

@@ -1,0 +1,1 @@
+"""A study of one's own: its files are looked into, and rows for the configuration proposed."""

@@ -1,0 +1,126 @@
+"""Look into the files of a new study, propose its rows of the configuration, and add them.
+
+python -m paper.new_study cells.h5ad
+python -m paper.new_study counts.csv --annotation cells.csv --contrast treated:control --yes
+"""
+
+import argparse
+import logging
+import re
+import sys
+from pathlib import Path
+
+from paper.config import load
+from paper.errors import InputError
+from paper.new_study.look import Look, columns_of, look
+from paper.new_study.propose import GENES, guessed, propose
+from paper.new_study.write import add, additions
+from vega.gene_sets import read_gmt
+
+CONFIG = Path("config")
+
+
+def main() -> None:
+    """Parse the command line and run."""
+    parser = argparse.ArgumentParser(
+        prog="python -m paper.new_study",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "file", type=Path, help="h5ad, Matrix Market (its lists beside it) or table"
+    )
+    parser.add_argument("--annotation", type=Path, help="table of the cells, by their names")
+    parser.add_argument("--name", help="of the study; by default that of the file")
+    parser.add_argument("--title", help="one line for captions")
+    parser.add_argument(
+        "--gene-sets", default="reactomes.gmt",
+        help="a collection of config/files.tsv, or a GMT file of your own",
+    )  # fmt: skip
+    for kind in ("cell-type", "condition", "batch"):
+        parser.add_argument(f"--{kind}", help=f"column of the {kind}; - for none")
+    parser.add_argument("--contrast", metavar="A:B", help="compare condition A with B")
+    parser.add_argument("--yes", action="store_true", help="add the rows without asking")
+    options = parser.parse_args()
+    logging.getLogger("paper").setLevel(logging.WARNING)
+    try:
+        run(options)
+    except InputError as error:
+        sys.exit(f"error: {error}")
+
+
+def run(options: argparse.Namespace) -> None:
+    """Look, propose, show, ask, add."""
+    config = load({}, CONFIG)
+    gmt = Path(options.gene_sets)
+    own = None if any(f.study == "gene_sets" and f.file == str(gmt) for f in config.files) else gmt
+    if own is not None and not own.is_file():
+        there = [file.file for file in config.files if file.study == "gene_sets"]
+        raise InputError(f"{own}: no such file, and not one of {', '.join(there)}")
+    known = {gene for genes in read_gmt(own).values() for gene in genes} if own else set()
+    found = look(options.file, known)
+    annotation = options.annotation
+    values = columns_of(annotation) if annotation else found.columns
+    columns = guessed(list(values))
+    for kind in ("cell_type", "condition", "batch"):
+        if (given := getattr(options, kind)) is not None:
+            columns.pop(kind, None)
+            columns |= {} if given == "-" else {kind: given}
+    name = options.name or re.sub(r"[^A-Za-z0-9_]+", "_", options.file.name.split(".")[0])
+    proposal = propose(
+        name,
+        found,
+        title=options.title or name,
+        gene_sets=gmt.name,
+        columns=columns,
+        values=values,
+        annotation=annotation,
+        contrast=_pair(options.contrast),
+        batch=options.batch not in (None, "-"),
+    )
+    if own is not None:
+        row = {"study": "gene_sets", "file": own.name, "url": f"file:{own.resolve()}"}
+        proposal.files.append(row)
+    print(_told(found, values))
+    for file, text in additions(proposal).items():
+        print(f"\nto {CONFIG / file}:\n{text.strip()}")
+    for note in proposal.notes:
+        print(f"\nnote: {note}")
+    if not (options.yes or _agreed()):
+        print("\nnothing was added; --yes adds it, and the options above change it")
+        return
+    add(proposal, CONFIG)
+    print(f"\nadded; now run: make paper STUDIES={name}")
+
+
+def _told(found: Look, values: dict[str, dict[str, int]]) -> str:
+    lines = [
+        f"{found.files[0]}: {len(found.cells):,} cells, {len(found.genes):,} genes, "
+        + ("counts" if found.counts else "values that are no counts")
+    ]
+    for column, counts in values.items():
+        shown = ", ".join(f"{value} ({n:,})" for value, n in list(counts.items())[:8])
+        more = f", and {len(counts) - 8} more" if len(counts) > 8 else ""
+        lines.append(f"  {column}: {shown}{more}")
+    if len(found.genes) > GENES and found.counts:
+        lines.append(f"  the {GENES:,} most variable genes will be kept")
+    return "\n".join(lines)
+
+
+def _pair(text: str | None) -> tuple[str, str] | None:
+    if text is None:
+        return None
+    group, separator, control = text.partition(":")
+    if not (group and separator and control):
+        raise InputError(f"--contrast {text}: give two conditions as A:B")
+    return group, control
+
+
+def _agreed() -> bool:
+    if not sys.stdin.isatty():
+        return False
+    return input("\nadd these rows? [y/N] ").strip().lower() in ("y", "yes")
+
+
+if __name__ == "__main__":
+    main()

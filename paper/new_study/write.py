@@ -1,0 +1,65 @@
+"""Proposed rows, shown and added to the tables of the configuration."""
+
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from paper.config import load
+from paper.config.plain import read_yaml
+from paper.errors import InputError
+from paper.new_study.propose import Proposal
+from paper.provenance import measure
+from vega.files import written_whole
+
+COLUMNS = ("study", "file", "url", "bytes", "md5", "sha256", "note")
+
+
+def additions(proposal: Proposal) -> dict[str, str]:
+    """What is added to each file of `config/`, as text; files are hashed for it."""
+    rows = []
+    for file in proposal.files:
+        found = measure(Path(file["url"].removeprefix("file:")))
+        rows.append("\t".join(str({**found, **file}.get(column, "")) for column in COLUMNS))
+    return {
+        "files.tsv": "".join(f"{row}\n" for row in rows),
+        "studies.yaml": _entry(proposal.name, proposal.study),
+        "models.yaml": _entry(proposal.name, proposal.model),
+    }
+
+
+def _entry(name: str, entry: dict[str, Any]) -> str:
+    return "\n" + yaml.safe_dump({name: entry}, sort_keys=False, allow_unicode=True, width=100)
+
+
+def add(proposal: Proposal, folder: Path) -> None:
+    """Add the rows to the tables, if the whole configuration is right with them.
+
+    Raises
+    ------
+    InputError
+        If there is an entry of that name, or the configuration would not be right.
+    """
+    for table in ("studies.yaml", "models.yaml", "peers.yaml"):
+        if proposal.name in read_yaml(folder / table):
+            raise InputError(
+                f"{folder / table}: there is an entry {proposal.name}; choose another --name, or "
+                "remove it"
+            )
+    with tempfile.TemporaryDirectory() as trial:
+        tried = Path(trial, "config")
+        shutil.copytree(folder, tried)
+        texts = {}
+        for file, added in additions(proposal).items():
+            old = (folder / file).read_text(encoding="utf-8")
+            texts[file] = old + ("" if old.endswith("\n") else "\n") + added
+            (tried / file).write_text(texts[file], encoding="utf-8")
+        try:
+            load({}, tried)
+        except InputError as error:
+            raise InputError(str(error).replace(f"{tried}", str(folder))) from None
+    for file, text in texts.items():
+        with written_whole(folder / file) as part:
+            part.write_text(text, encoding="utf-8")
