@@ -5,12 +5,14 @@ PYTHON ?= python3
 VENV ?= .venv
 CORES ?= all
 PROFILE ?=
+RUN ?= paper
 MIRROR ?=
 STUDIES ?=
 SEEDS ?=
 DATA ?=
 SIZE ?=
 FILE ?=
+RUN ?= paper
 ARGS ?=
 
 BIN := $(VENV)/bin
@@ -22,7 +24,7 @@ DEMO = $(BIN)/snakemake --cores $(CORES) --profile profiles/demo $(ARGS)
 # A run that is only planned has nothing to report.
 DRY := $(filter -n --dry-run,$(ARGS))
 
-.PHONY: help paper demo new-study verify report bench test test-fast test-faults test-cluster test-browser lint format config rulegraph lock clean
+.PHONY: help paper demo status new-study verify report bench test test-fast test-faults test-cluster test-browser lint format config rulegraph lock clean
 
 help:  ## list these targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -34,6 +36,9 @@ paper: $(READY)  ## the whole run, from the public sources or MIRROR=, for all o
 demo: $(READY)  ## every rule on simulated studies whose truth is known, without a network
 	$(DEMO)
 	$(if $(DRY),,$(DEMO) --report results/demo/snakemake.html)
+
+status: $(READY)  ## how far a run is, figure by figure (RUN=demo)
+	$(BIN)/python -m paper.status $(RUN)
 
 new-study: $(READY)  ## rows for a study of your own: FILE=cells.h5ad ARGS="--condition treatment"
 	$(BIN)/python -m paper.new_study $(FILE) $(ARGS)
