@@ -27,9 +27,9 @@ _PUBLIC = {
     "differential_activity": "vega.differential",
 }
 _MODULES = (
-    "all_pairs", "autoencoder", "cells", "cuda", "decoders", "description", "differential", "encoders",
-    "epochs", "errors", "files", "gene_sets", "io", "layers", "likelihoods", "metrics", "model", "plot",
-    "sparse", "train",
+    "all_pairs", "autoencoder", "cells", "cuda", "decoders", "description", "differential",
+    "encoders", "epochs", "errors", "files", "gene_sets", "io", "layers", "likelihoods", "metrics",
+    "model", "plot", "sparse", "train",
 )  # fmt: skip
 __all__ = ["__version__", *_PUBLIC, *_MODULES]
 
