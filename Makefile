@@ -5,6 +5,7 @@ PYTHON ?= python3
 VENV ?= .venv
 CORES ?= all
 PROFILE ?=
+MODEL ?=
 RUN ?= paper
 MIRROR ?=
 STUDIES ?=
@@ -12,6 +13,7 @@ SEEDS ?=
 DATA ?=
 SIZE ?=
 FILE ?=
+MODEL ?=
 RUN ?= paper
 ARGS ?=
 
@@ -24,7 +26,7 @@ DEMO = $(BIN)/snakemake --cores $(CORES) --profile profiles/demo $(ARGS)
 # A run that is only planned has nothing to report.
 DRY := $(filter -n --dry-run,$(ARGS))
 
-.PHONY: help paper demo status new-study verify report bench test test-fast test-faults test-cluster test-browser lint format config rulegraph lock clean
+.PHONY: help paper demo status new-study activities verify report bench test test-fast test-faults test-cluster test-browser lint format config rulegraph lock clean
 
 help:  ## list these targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -42,6 +44,9 @@ status: $(READY)  ## how far a run is, figure by figure (RUN=demo)
 
 new-study: $(READY)  ## rows for a study of your own: FILE=cells.h5ad ARGS="--condition treatment"
 	$(BIN)/python -m paper.new_study $(FILE) $(ARGS)
+
+activities: $(READY)  ## of new cells under a trained model: MODEL=results/paper/models/kang/seed1 FILE=cells.h5ad
+	$(BIN)/python -m paper.query $(MODEL) $(FILE) $(ARGS)
 
 verify: $(READY)  ## hash raw files and results on disk again
 	$(SNAKEMAKE) verify $(ARGS) $(if $(strip $(CONFIG)),--config $(CONFIG))

@@ -37,8 +37,8 @@ class Look:
         As the entry of the study names them, without paths.
     files
         Where the files are.
-    cells, genes
-        Names of the cells and symbols of the genes.
+    adata
+        Cells x genes, with what an h5ad file says of the cells.
     counts
         Whether all values are whole numbers from 0 up.
     columns
@@ -48,10 +48,19 @@ class Look:
     format: str
     matrix: Mapping[str, object]
     files: list[Path]
-    cells: pd.Index
-    genes: pd.Index
+    adata: ad.AnnData
     counts: bool
     columns: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+
+    @property
+    def cells(self) -> pd.Index:
+        """Names of the cells."""
+        return self.adata.obs_names
+
+    @property
+    def genes(self) -> pd.Index:
+        """Symbols of the genes."""
+        return self.adata.var_names
 
 
 def look(path: Path, known: Collection[str]) -> Look:
@@ -155,8 +164,10 @@ def _look(
     cells: ad.AnnData = READERS[format](Matrix(**given), files[0].parent)
     values = cells.X.data
     counts = bool((np.isfinite(values) & (values >= 0) & (values == np.floor(values))).all())
-    columns = {} if obs is None else _values(obs)
-    return Look(format, given, files, cells.obs_names, cells.var_names, counts, columns)
+    if obs is None:
+        return Look(format, given, files, cells, counts)
+    cells.obs = obs.set_axis(cells.obs_names)
+    return Look(format, given, files, cells, counts, _values(obs))
 
 
 MOST_VALUES = 60  # of a column that groups cells
