@@ -46,6 +46,8 @@ def write_cells(cells: ad.AnnData, path: Path | str) -> None:
     cells.strings_to_categoricals()
     with h5py.File("in memory", "w", driver="core", backing_store=False) as file:
         write_elem(file, "/", cells, dataset_kwargs={"compression": "gzip"})
+        if cells.raw is None:  # written all the same, which a backed reader takes for one
+            del file["raw"]
         file.flush()
         image = file.id.get_file_image()
     with written_whole(path) as part:

@@ -33,7 +33,7 @@ from paper.errors import InputError
 from paper.formats import read
 from paper.formats.files import RawFile
 from paper.geo import sample_annotations
-from paper.h5ad import read_cells, read_latent
+from paper.h5ad import read_cells, read_latent, write_cells
 from paper.orthologs import one_to_one
 from paper.tables import read_table
 
@@ -194,8 +194,8 @@ def _write_models(folder: Path) -> None:
     model, cells = _model(), _cells()
     model.fit(cells, max_epochs=2, progress=False)
     model.save(folder / "model")
-    cells.write_h5ad(folder / "toy.h5ad", compression="gzip")
-    encoded(model, cells).write_h5ad(folder / "latent.h5ad", compression="gzip")
+    write_cells(cells, folder / "toy.h5ad")
+    write_cells(encoded(model, cells), folder / "latent.h5ad")
 
 
 def _write_study(folder: Path) -> None:

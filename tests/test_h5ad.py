@@ -1,0 +1,85 @@
+"""Cells in files: what is written comes back, the same bytes each time, and only what is sound."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+import scipy.sparse as sp
+from anndata import AnnData
+
+from paper.errors import InputError
+from paper.h5ad import read_cells, read_latent, write_cells
+
+
+@pytest.fixture
+def cells():
+    rng = np.random.default_rng(0)
+    counts = sp.random(30, 12, 0.4, "csr", np.float32, random_state=rng)
+    obs = pd.DataFrame(
+        {
+            "cell_type": ["T", "B", None] * 10,
+            "donor": pd.Categorical(["d1", "d2"] * 15, categories=["d2", "d1"], ordered=True),
+            "n": rng.random(30),
+        },
+        index=[f"c{i}" for i in range(30)],
+    )
+    var = pd.DataFrame({"gene_id": [f"E{i}" for i in range(12)]}, [f"G{i}" for i in range(12)])
+    uns = {"provenance": json.dumps({"study": "toy", "origin": "public"})}
+    return AnnData(counts, obs=obs, var=var, uns=uns, layers={"counts": counts.copy()})
+
+
+def test_what_is_written_comes_back(cells, tmp_path):
+    write_cells(cells, tmp_path / "a.h5ad")
+    again = read_cells(tmp_path / "a.h5ad")
+    assert (again.X != cells.X).nnz == 0
+    assert (again.layers["counts"] != cells.layers["counts"]).nnz == 0
+    pd.testing.assert_frame_equal(again.obs, cells.obs)
+    pd.testing.assert_frame_equal(again.var, cells.var)
+    assert list(again.obs["donor"].cat.categories) == ["d2", "d1"]
+    assert again.uns["provenance"] == cells.uns["provenance"]
+
+
+def test_a_part_is_read_from_the_disk(cells, tmp_path):
+    write_cells(cells, tmp_path / "a.h5ad")
+    backed = read_cells(tmp_path / "a.h5ad", backed=True)
+    assert backed.isbacked
+    assert backed.raw is None
+    part = backed[:, ["G3", "G1"]].to_memory()
+    assert (part.X != cells[:, ["G3", "G1"]].X).nnz == 0
+
+
+def test_the_same_cells_are_the_same_bytes(cells, tmp_path):
+    for name in ("a", "b"):
+        write_cells(cells.copy(), tmp_path / f"{name}.h5ad")
+    assert (tmp_path / "a.h5ad").read_bytes() == (tmp_path / "b.h5ad").read_bytes()
+    assert [path.name for path in sorted(tmp_path.iterdir())] == ["a.h5ad", "b.h5ad"]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda c: c.X.data.__setitem__(0, np.nan), "X holds more than finite numbers from 0 up"),
+        (lambda c: c.X.data.__setitem__(0, -1), "X holds more than finite numbers from 0 up"),
+        (lambda c: c.layers["counts"].data.__setitem__(0, np.inf), "counts holds more than finite"),
+        (lambda c: c.uns.clear(), "uns has no provenance"),
+        (lambda c: setattr(c, "var_names", ["G"] * 12), "the name G stands twice"),
+        (lambda c: setattr(c, "obs_names", ["c"] * 30), "the cell c stands twice"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:.*names are not unique")
+def test_cells_that_are_none_are_named_with_their_file(cells, tmp_path, change, message):
+    change(cells)
+    write_cells(cells, tmp_path / "a.h5ad")
+    with pytest.raises(InputError, match=rf"a\.h5ad: {message}.*; remove it and run again"):
+        read_cells(tmp_path / "a.h5ad")
+
+
+def test_activities_may_be_negative_but_are_finite(cells, tmp_path):
+    latent = AnnData(cells.X.toarray() - 1, obs=cells.obs, uns=dict(cells.uns))
+    write_cells(latent, tmp_path / "a.h5ad")
+    np.testing.assert_array_equal(read_latent(tmp_path / "a.h5ad").X, latent.X)
+    latent.X[0, 0] = np.nan
+    write_cells(latent, tmp_path / "a.h5ad")
+    with pytest.raises(InputError, match="X holds more than finite numbers;"):
+        read_latent(tmp_path / "a.h5ad")
