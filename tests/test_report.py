@@ -18,7 +18,7 @@ from paper.config import load
 from paper.jobs import Job
 from paper.report.facts import duration, run_facts, steps_of, trainings
 from paper.report.images import WIDTH, embedded
-from paper.report.page import figure_of, in_order, label
+from paper.report.page import breakable, figure_of, in_order, label
 from paper.report.texts import caption, document
 from vega.description import write_description
 
@@ -193,6 +193,18 @@ def test_figures_are_named_and_ordered_as_in_the_paper():
     assert [name for (name,) in in_order([(n,) for n in names])] == [
         "fig1", "fig2", "sfig2", "sfig10", "recovery", "standard/a",
     ]  # fmt: skip
+
+
+def test_long_lists_may_be_broken_and_stay_text():
+    assert str(breakable("1304/1192")) == "1304/<wbr>1192"
+    assert str(breakable("<b>/&")) == "&lt;b&gt;/<wbr>&amp;"
+
+
+def test_every_table_of_the_errata_is_one(page):
+    """A line that a table has lost stands as text with bars."""
+    errata = page.split('id="errata"')[1].split('id="run"')[0]
+    assert errata.count("<table>") >= 2
+    assert "<p>|" not in errata
 
 
 def test_times_are_those_of_the_jobs():

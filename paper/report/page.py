@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup, escape
 
 from paper.claims.core import Verdict
 from paper.report.facts import Step, Training, duration
@@ -111,6 +112,15 @@ def in_order(figures: Sequence[Sequence]) -> list[Sequence]:
     return sorted(figures, key=place)
 
 
+def breakable(text: str) -> Markup:
+    """A text whose long lists of numbers may go on in another line.
+
+    >>> breakable("1/2 < 3")
+    Markup('1/<wbr>2 &lt; 3')
+    """
+    return Markup(escape(text).replace("/", Markup("/<wbr>")))
+
+
 def report_page(
     claims: pd.DataFrame,
     figures: Sequence[Shown],
@@ -148,7 +158,7 @@ def report_page(
         loader=FileSystemLoader(templates), autoescape=True, undefined=StrictUndefined,
         trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
-    environment.filters["duration"] = duration
+    environment.filters |= {"duration": duration, "breakable": breakable}
     environment.globals["figure_of"] = figure_of
     counts = claims["verdict"].value_counts()
     return environment.get_template("report.html.jinja").render(
