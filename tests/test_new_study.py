@@ -288,6 +288,12 @@ def test_rows_are_shown_and_only_added_when_they_are_wanted(repository, own):
     assert config.studies["mine"].cell_types == ["alpha", "beta"]
     assert config.file("mine", "mine.h5ad").url == f"file:{own / 'mine.h5ad'}"
     assert config.file("gene_sets", "own.gmt").sha256
+    assert "mine" in config.selected_studies
+    # The demo is of the published studies, and goes on being so.
+    demo = load({"data": "simulated"}, repository / "config")
+    assert demo.selected_studies == [name for name in config.studies if name != "mine"]
+    with pytest.raises(InputError, match="data: simulated, but study 'mine' is not among kang"):
+        load({"data": "simulated", "studies": "mine"}, repository / "config")
 
     after = [path.read_bytes() for path in tables]
     again = new_study(repository, own / "mine.h5ad", "--gene-sets", own / "own.gmt", "--yes")

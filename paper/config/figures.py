@@ -1,5 +1,6 @@
 """Figures (`figures.yaml`) and raw files (`files.tsv`)."""
 
+from pathlib import Path
 from typing import Annotated
 
 from pydantic import Field, PositiveInt
@@ -24,6 +25,9 @@ class FigureConfig(Model):
     )
 
 
+OWN = "file:"  # begins the URL of a file of one's own
+
+
 class File(Model):
     """A raw file (`config/files.tsv`): where it is and what it must be."""
 
@@ -39,3 +43,8 @@ class File(Model):
         None, description="SHA-256. Without any checksum the file is pinned on first use."
     )
     note: str | None = Field(None, description="What to know where the file cannot be had.")
+
+    @property
+    def own(self) -> Path | None:
+        """Where it is on this machine, if it is one's own."""
+        return Path(self.url.removeprefix(OWN)) if self.url.startswith(OWN) else None
