@@ -24,7 +24,8 @@ from rocrate.model.entity import Entity
 from rocrate.rocrate import ROCrate
 
 from paper.jobs import Job, files_below
-from paper.provenance import Check, measure, provenance
+from paper.provenance import Check, Pins, measure, provenance
+from vega.description import read_description
 from vega.files import reading, written_whole
 
 NAME = "ro-crate-metadata.json"
@@ -106,7 +107,7 @@ def write_crate(
         instrument=workflow,
         object=[files[name] for name in given],
         result=[files[target] for target in targets],
-        environment=_environment(crate, {"platform": platform.platform()}),
+        environment=[_setting(crate, "platform", platform.platform())],
         startTime=_time(min(job.start for job in jobs)) if jobs else None,
         endTime=ended,
         actionStatus=COMPLETED,
@@ -141,11 +142,9 @@ def _time(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")
 
 
-def _environment(crate: ROCrate, values: Mapping[str, Any]) -> list[Entity]:
-    return [
-        _add(crate, f"#environment/{name}/{value}", "PropertyValue", name=name, value=str(value))
-        for name, value in values.items()
-    ]
+def _setting(crate: ROCrate, name: str, value: Any) -> Entity:
+    id = f"#environment/{name}/{value}"
+    return _add(crate, id, "PropertyValue", name=name, value=str(value))
 
 
 def _add_root(crate: ROCrate, run: Path, simulated: bool, actions: list[Entity]) -> None:
@@ -238,19 +237,15 @@ def _add_workflow(
 
 def _add_action(crate: ROCrate, number: int, job: Job, files: Mapping[str, Entity]) -> Entity:
     """What a job did."""
-    models = [json.loads(Path(o).read_text()) for o in job.outputs if Path(o).name == "model.json"]
-    settings = {
-        (name, model["training"][name]): None
-        for model in models
-        for name in TRAINED
-    }  # fmt: skip
+    models = [read_description(path) for o in job.outputs if (path := Path(o)).name == "model.json"]
+    settings = [(name, model["training"][name]) for model in models for name in TRAINED]
     return _add(
         crate, f"#job/{number}", "CreateAction",
         name=f"Job of {job.rule}",
         instrument=files.get(job.script),
         object=[files[name] for name in job.inputs if name in files],
         result=[files[name] for name in job.outputs],
-        environment=[e for name, value in settings for e in _environment(crate, {name: value})],
+        environment=[_setting(crate, *setting) for setting in dict.fromkeys(settings)],
         startTime=_time(job.start),
         endTime=_time(job.end),
         actionStatus=COMPLETED,
@@ -292,7 +287,6 @@ def _is_raw(name: str) -> bool:
 def _check(path: Path, name: str, expected: str) -> Check:
     if not path.is_file():
         return Check(name, "missing", f"no file {path}")
-    sha256 = measure(path)["sha256"]
-    if sha256 == expected:
-        return Check(name, "ok", "as the run left it")
-    return Check(name, "differs", f"sha256 expected {expected} ({NAME}), found {sha256}")
+    if difference := Pins(NAME, {"sha256": expected}).difference(measure(path)):
+        return Check(name, "differs", difference)
+    return Check(name, "ok", "as the run left it")

@@ -27,7 +27,6 @@ from vega.files import written_whole
 
 log = logging.getLogger("paper")
 
-OWN = "file:"  # begins the URL of a file on this machine
 SUMS = "SHA256SUMS"
 MOST_SUMS = 2**24  # bytes that are read of it
 MAKE_SUMS = f"once it has all its files, run `cd <mirror> && sha256sum */* > {SUMS}`"
@@ -68,9 +67,9 @@ def fetch(
         If the file cannot be had or is not the one asked for.
     """
     name = f"{row.study}/{row.file}"
-    if row.url.startswith(OWN):  # no mirror has it
+    if row.own:  # no mirror has it
         mirror = None
-    source = row.url if mirror is None else f"{mirror.rstrip('/')}/{name}"
+    source = str(row.own or row.url) if mirror is None else f"{mirror.rstrip('/')}/{name}"
     pins = expected = known(row, lock)
     try:
         if mirror is not None:
@@ -124,8 +123,8 @@ def _get(source: str, part: Path, expected: Pins, progress: bool) -> Measures:
     size, whole = expected.values.get("bytes"), True
     if _is_url(source):
         whole = download(source, part, size or MOST_BYTES, progress)
-    elif Path(source.removeprefix(OWN)).is_file():
-        shutil.copyfile(source.removeprefix(OWN), part)
+    elif Path(source).is_file():
+        shutil.copyfile(source, part)
     else:
         raise Failure("no such file", kind="absent")
     found = measure(part)

@@ -58,6 +58,15 @@ def jobs_of(run: Path, record: Callable[[str], Mapping[str, Any] | None]) -> lis
     return sorted(jobs.values(), key=lambda job: (job.start, job.outputs))
 
 
+def jobs_behind(targets: Iterable[str], run: Path) -> list[Job]:
+    """The jobs of a run that files of it come from, by the records in this folder."""
+    from snakemake.persistence.file import FilePersistence
+
+    # There is no public way to ask for a record.
+    record = FilePersistence(nolock=True)._read_record
+    return leading_to(targets, jobs_of(run, record))
+
+
 def leading_to(targets: Iterable[str], jobs: Iterable[Job]) -> list[Job]:
     """Those jobs that the targets come from, in the same order."""
     jobs = list(jobs)

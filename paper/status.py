@@ -13,7 +13,7 @@ from paper.config import Config, load
 from paper.config.plain import read_yaml
 from paper.errors import InputError
 from paper.report.facts import duration
-from paper.report.page import in_order
+from paper.report.page import place
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ def figures_of(config: Config, run: Path) -> list[Figure]:
     """The figures of a run, in the order of the paper."""
     return [
         Figure(name, (run / "figures" / f"{name}.pdf").exists(), list(_missing(config, run, name)))
-        for (name,) in in_order([(name,) for name in config.selected_figures])
+        for name in sorted(config.selected_figures, key=place)
     ]
 
 

@@ -30,7 +30,7 @@ def write_report(run, claims=None, **settings):
     figures = []
     names = [(name, entry.title, entry.tables) for name, entry in config.figures.items()]
     for number, (name, title, tables) in enumerate(
-        page.in_order([*names, ("standard/kang", "kang", [])])
+        sorted([*names, ("standard/kang", "kang", [])], key=lambda shown: page.place(shown[0]))
     ):
         folder = run / "figures" / name
         folder.mkdir(parents=True)

@@ -1,6 +1,5 @@
 """The crate of a run: it leads from results back to raw files, and finds what has changed."""
 
-import json
 import shutil
 from hashlib import sha256
 from types import SimpleNamespace
@@ -12,6 +11,7 @@ from paper import crate
 from paper.errors import InputError
 from paper.jobs import Job, jobs_of, leading_to
 from paper.provenance import record
+from vega.description import write_description
 
 FIGURE, TABLE, MODEL = "figures/fig 1.png", "tables/a.tsv", "models/m/seed1/model.json"
 STATE = "0123abcd", ["vega/io.py"]
@@ -31,8 +31,6 @@ def run(tmp_path, monkeypatch):
     }
     results = {
         "raw/s/cells.gz": "raw",
-        MODEL: json.dumps({"training": {"device": "cuda", "precision": "float32", "threads": 3,
-                                        "seed": 7, "seconds": 1.5}}),
         "models/m/seed1/weights.safetensors": "weights",
         TABLE: "a\tb\n",
         FIGURE: "picture",
@@ -44,6 +42,8 @@ def run(tmp_path, monkeypatch):
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
+    training = {"device": "cuda", "precision": "float32", "threads": 3, "seed": 7, "seconds": 1.5}
+    write_description(folder / MODEL, {"training": training})
     record(folder / "raw/s/cells.gz", "https://example.org/cells.gz", "pinned")
 
     def at(*names):

@@ -13,7 +13,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from paper.config.base import NAME, Model
+from paper.config.base import NAME, NO_NAME, Model
 from paper.config.figures import FigureConfig, File
 from paper.config.models import ModelConfig, Peer
 from paper.config.plain import RESTORE, read_yaml
@@ -188,10 +188,7 @@ def _entries(kind: type[Model], path: Path) -> dict[str, Any]:
     entries = read_yaml(path)
     for name in entries:
         if not (isinstance(name, str) and re.fullmatch(NAME, name)):
-            raise InputError(
-                f"{path}: {name!r:.60} is no name; it begins with a letter or digit and has "
-                "none but these and . _ -"
-            )
+            raise InputError(f"{path}: {name!r:.60} {NO_NAME}")
     return {name: _checked(kind, entry, path, name) for name, entry in entries.items()}
 
 

@@ -26,10 +26,15 @@ def check_unique(names: Sequence | pd.Index | pd.Series, file: RawFile, what: st
         )
 
 
+def are_counts(values: np.ndarray) -> np.ndarray:
+    """Which values are whole numbers from zero up."""
+    return np.isfinite(values) & (values >= 0) & (values == np.floor(values))
+
+
 def check_counts(adata: ad.AnnData, file: RawFile) -> None:
     """Counts are whole numbers from zero up."""
     values = adata.X.data
-    wrong = np.flatnonzero(~(np.isfinite(values) & (values >= 0) & (values == np.floor(values))))
+    wrong = np.flatnonzero(~are_counts(values))
     if len(wrong):
         cell = np.searchsorted(adata.X.indptr, wrong[0], side="right") - 1
         gene = adata.X.indices[wrong[0]]

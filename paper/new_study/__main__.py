@@ -13,7 +13,7 @@ from pathlib import Path
 from paper.config import load
 from paper.errors import InputError
 from paper.new_study.look import Look, columns_of, look
-from paper.new_study.propose import GENES, guessed, propose
+from paper.new_study.propose import GENES, guessed, own, propose
 from paper.new_study.write import add, additions
 from vega.gene_sets import read_gmt
 
@@ -53,11 +53,11 @@ def run(options: argparse.Namespace) -> None:
     """Look, propose, show, ask, add."""
     config = load({}, CONFIG)
     gmt = Path(options.gene_sets)
-    own = None if any(f.study == "gene_sets" and f.file == str(gmt) for f in config.files) else gmt
-    if own is not None and not own.is_file():
-        there = [file.file for file in config.files if file.study == "gene_sets"]
-        raise InputError(f"{own}: no such file, and not one of {', '.join(there)}")
-    known = {gene for genes in read_gmt(own).values() for gene in genes} if own else set()
+    collections = [file.file for file in config.files if file.study == "gene_sets"]
+    is_own = str(gmt) not in collections
+    if is_own and not gmt.is_file():
+        raise InputError(f"{gmt}: no such file, and not one of {', '.join(collections)}")
+    known = {gene for genes in read_gmt(gmt).values() for gene in genes} if is_own else set()
     found = look(options.file, known)
     annotation = options.annotation
     values = columns_of(annotation) if annotation else found.columns
@@ -78,18 +78,18 @@ def run(options: argparse.Namespace) -> None:
         contrast=_pair(options.contrast),
         batch=options.batch not in (None, "-"),
     )
-    if own is not None:
-        row = {"study": "gene_sets", "file": own.name, "url": f"file:{own.resolve()}"}
-        proposal.files.append(row)
+    if is_own:
+        proposal.files.append(own("gene_sets", gmt))
     print(_told(found, values))
-    for file, text in additions(proposal).items():
+    added = additions(proposal)
+    for file, text in added.items():
         print(f"\nto {CONFIG / file}:\n{text.strip()}")
     for note in proposal.notes:
         print(f"\nnote: {note}")
     if not (options.yes or _agreed()):
         print("\nnothing was added; --yes adds it, and the options above change it")
         return
-    add(proposal, CONFIG)
+    add(name, added, CONFIG)
     print(f"\nadded; now run: make paper STUDIES={name}")
 
 

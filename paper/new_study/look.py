@@ -11,6 +11,7 @@ import pandas as pd
 
 from paper.config import Matrix
 from paper.errors import InputError
+from paper.formats.checks import are_counts
 from paper.formats.files import ANEW, RawFile
 from paper.formats.matrices import READERS, h5ad
 from vega.files import reading
@@ -162,8 +163,7 @@ def _look(
     """Read it as the workflow will."""
     given = {key: value for key, value in matrix.items() if value}
     cells: ad.AnnData = READERS[format](Matrix(**given), files[0].parent)
-    values = cells.X.data
-    counts = bool((np.isfinite(values) & (values >= 0) & (values == np.floor(values))).all())
+    counts = bool(are_counts(cells.X.data).all())
     if obs is None:
         return Look(format, given, files, cells, counts)
     cells.obs = obs.set_axis(cells.obs_names)

@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from paper.config import File
+from paper.config.base import NAME, NO_NAME
+from paper.config.figures import OWN
 from paper.errors import InputError
 from paper.new_study.look import Look
 
@@ -35,7 +38,7 @@ class Proposal:
     name: str
     study: dict[str, Any]
     model: dict[str, Any]
-    files: list[dict[str, str]]
+    files: list[File]
     notes: list[str]
 
 
@@ -138,8 +141,21 @@ def propose(
     if not found.counts:
         notes.append("values are no counts: taken as log-normalised, no further step is done")
     paths = [*found.files, *([annotation] if annotation else [])]
-    files = [{"study": name, "file": path.name, "url": f"file:{path.resolve()}"} for path in paths]
-    return Proposal(name, study, model, files, notes)
+    return Proposal(name, study, model, [own(name, path) for path in paths], notes)
+
+
+def own(study: str, path: Path) -> File:
+    """The row of a file of one's own.
+
+    Raises
+    ------
+    InputError
+        If its name, or that of the study, cannot be a part of a path.
+    """
+    for part in (study, path.name):
+        if not re.fullmatch(NAME, part):
+            raise InputError(f"{part!r:.60} {NO_NAME}; rename the file, or give another --name")
+    return File(study=study, file=path.name, url=f"{OWN}{path.resolve()}")
 
 
 def _steps(found: Look) -> list[dict[str, Any]]:

@@ -21,8 +21,8 @@ def additions(proposal: Proposal) -> dict[str, str]:
     """What is added to each file of `config/`, as text; files are hashed for it."""
     rows = []
     for file in proposal.files:
-        found = measure(Path(file["url"].removeprefix("file:")))
-        rows.append("\t".join(str({**found, **file}.get(column, "")) for column in COLUMNS))
+        row = {**file.model_dump(exclude_none=True), **measure(file.own)}
+        rows.append("\t".join(str(row.get(column, "")) for column in COLUMNS))
     return {
         "files.tsv": "".join(f"{row}\n" for row in rows),
         "studies.yaml": _entry(proposal.name, proposal.study),
@@ -34,8 +34,8 @@ def _entry(name: str, entry: dict[str, Any]) -> str:
     return "\n" + yaml.safe_dump({name: entry}, sort_keys=False, allow_unicode=True, width=100)
 
 
-def add(proposal: Proposal, folder: Path) -> None:
-    """Add the rows to the tables, if the whole configuration is right with them.
+def add(name: str, added: dict[str, str], folder: Path) -> None:
+    """Add a study's `additions` to the tables, if the whole configuration is right with them.
 
     Raises
     ------
@@ -43,18 +43,17 @@ def add(proposal: Proposal, folder: Path) -> None:
         If there is an entry of that name, or the configuration would not be right.
     """
     for table in ("studies.yaml", "models.yaml", "peers.yaml"):
-        if proposal.name in read_yaml(folder / table):
+        if name in read_yaml(folder / table):
             raise InputError(
-                f"{folder / table}: there is an entry {proposal.name}; choose another --name, or "
-                "remove it"
+                f"{folder / table}: there is an entry {name}; choose another --name, or remove it"
             )
     with tempfile.TemporaryDirectory() as trial:
         tried = Path(trial, "config")
         shutil.copytree(folder, tried)
         texts = {}
-        for file, added in additions(proposal).items():
+        for file, text in added.items():
             old = (folder / file).read_text(encoding="utf-8")
-            texts[file] = old + ("" if old.endswith("\n") else "\n") + added
+            texts[file] = old + ("" if old.endswith("\n") else "\n") + text
             (tried / file).write_text(texts[file], encoding="utf-8")
         try:
             load({}, tried)

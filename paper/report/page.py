@@ -16,6 +16,7 @@ from paper.report.images import Picture, embedded
 from paper.report.texts import caption
 
 PANEL = re.compile(r"(S?)(\d+)")  # how `config/claims.tsv` names panels: 1e, S4
+FIGURE = re.compile(r"(s?)fig(\d+)")  # names of the paper's own figures
 
 
 @dataclass(frozen=True)
@@ -92,24 +93,19 @@ def label(name: str) -> str:
     >>> label("fig1"), label("sfig12"), label("recovery"), label("standard/kang")
     ('Figure 1', 'Figure S12', 'Beyond the paper', 'Standard page')
     """
-    found = re.fullmatch(r"(s?)fig(\d+)", name)
-    if found:
+    if found := FIGURE.fullmatch(name):
         return f"Figure {found[1].upper()}{found[2]}"
     return "Standard page" if name.startswith("standard/") else "Beyond the paper"
 
 
-def in_order(figures: Sequence[Sequence]) -> list[Sequence]:
-    """Figures, by name, in the order of the paper; what goes beyond it comes last.
+def place(name: str) -> tuple[int, int]:
+    """Where a figure is in the order of the paper; what goes beyond it comes last.
 
-    >>> in_order([("recovery",), ("sfig10",), ("sfig9",), ("fig2",)])
-    [('fig2',), ('sfig9',), ('sfig10',), ('recovery',)]
+    >>> sorted(["recovery", "sfig10", "sfig9", "fig2"], key=place)
+    ['fig2', 'sfig9', 'sfig10', 'recovery']
     """
-
-    def place(figure: Sequence) -> tuple[int, int]:
-        found = re.fullmatch(r"(s?)fig(\d+)", figure[0])
-        return (len(found[1]), int(found[2])) if found else (2, 0)
-
-    return sorted(figures, key=place)
+    found = FIGURE.fullmatch(name)
+    return (len(found[1]), int(found[2])) if found else (2, 0)
 
 
 def breakable(text: str) -> Markup:

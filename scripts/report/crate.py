@@ -6,16 +6,12 @@ from paper.script import log, run
 def main(snakemake):
     from pathlib import Path
 
-    from snakemake.persistence.file import FilePersistence
-
     from paper.crate import keep_workflow, state_of_code, write_crate
-    from paper.jobs import jobs_of, leading_to
+    from paper.jobs import jobs_behind
 
     folder, targets = Path(snakemake.output.crate).parent, list(snakemake.input.results)
     keep_workflow(snakemake.input.workflow, folder)
-    # What Snakemake has recorded of each output, which it has no public way to ask for.
-    record = FilePersistence(nolock=True)._read_record
-    jobs = leading_to(targets, jobs_of(folder, record))
+    jobs = jobs_behind(targets, folder)
     write_crate(
         folder,
         targets,

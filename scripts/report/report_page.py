@@ -6,9 +6,7 @@ from paper.script import run
 def main(snakemake):
     from pathlib import Path
 
-    from snakemake.persistence.file import FilePersistence
-
-    from paper.jobs import jobs_of, leading_to
+    from paper.jobs import jobs_behind
     from paper.report import page
     from paper.report.facts import run_facts, steps_of, trainings
     from paper.report.texts import document
@@ -18,13 +16,12 @@ def main(snakemake):
     params, inputs = snakemake.params, snakemake.input
     folder, texts = Path(snakemake.output.page).parent, Path(inputs.templates[0]).parent
     claims = read_table(inputs.table)
-    record = FilePersistence(nolock=True)._read_record  # see scripts/report/crate.py
-    jobs = leading_to([inputs.table, *inputs.figures], jobs_of(folder, record))
+    jobs = jobs_behind([inputs.table, *inputs.figures], folder)
     text = page.report_page(
         claims,
         [
             page.figure(folder, *shown, claims, params.settings, texts)
-            for shown in page.in_order(params.figures)
+            for shown in sorted(params.figures, key=lambda shown: page.place(shown[0]))
         ],
         settings=params.settings,
         left_out=params.left_out,
