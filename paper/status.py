@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from paper.config import Config, load
+from paper.config import Config, FigureConfig, load
 from paper.config.plain import read_yaml
 from paper.errors import InputError
 from paper.report.facts import duration
@@ -31,16 +31,21 @@ class Figure:
 
 
 def figures_of(config: Config, run: Path) -> list[Figure]:
-    """The figures of a run, in the order of the paper."""
+    """The figures of a run in the order of the paper, then its standard pages."""
+    entries = {name: config.figures[name] for name in sorted(config.selected_figures, key=place)}
+    for model in config.standard_models:
+        entries[f"standard/{model}"] = FigureConfig(
+            title=model, studies=[config.latent(model).study], models=[model], panels=["a"]
+        )
     return [
-        Figure(name, (run / "figures" / f"{name}.pdf").exists(), list(_missing(config, run, name)))
-        for name in sorted(config.selected_figures, key=place)
+        Figure(name, (run / "figures" / f"{name}.pdf").exists(), list(_missing(config, run, entry)))
+        for name, entry in entries.items()
     ]
 
 
-def _missing(config: Config, run: Path, figure: str) -> Iterator[str]:
+def _missing(config: Config, run: Path, entry: FigureConfig) -> Iterator[str]:
     """What a figure is drawn from that is not there."""
-    entry, seed = config.figures[figure], config.settings.seeds[0]
+    seed = config.settings.seeds[0]
     for study in dict.fromkeys([*entry.studies, *entry.expression]):
         if not (run / "data" / f"{study}.h5ad").exists():
             yield f"the cells of {study}"

@@ -162,7 +162,7 @@ def report_page(
         verdicts={str(v): int(counts.get(v, 0)) for v in Verdict},
         figures=figures,
         settings=settings,
-        left_out={label(name): studies for name, studies in left_out.items()},
+        left_out={label(name): left_out[name] for name in sorted(left_out, key=place)},
         errata=errata,
         steps=steps,
         trainings=trainings,
