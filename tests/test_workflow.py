@@ -57,10 +57,10 @@ def test_the_whole_demo_brings_its_planted_truth_back_and_reruns_only_what_chang
     os.utime(source, (0, 0))
     assert planned(repository) == set()
 
-    # An edit of one figure draws that one.
+    # An edit of one figure draws that one, and what shows it.
     source = repository / "paper" / "figures" / "sfig4.py"
     source.write_text(source.read_text() + "\n# an edit\n")
-    assert planned(repository) == {"sfig4", "crate"}
+    assert planned(repository) == {"sfig4", "report_page", "crate"}
     os.utime(source, (0, 0))
 
     # A question is asked anew without training; a filter of the study changes everything after.
