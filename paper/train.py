@@ -58,7 +58,8 @@ def train_models(
     adata, gmt
         As for `train_model`.
     configs
-        By the folder of each model, the settings of `config.ModelConfig` that bear on training.
+        By the folder of each model, the settings of `config.ModelConfig` that bear on training,
+        and its `seed`.
     models_per_gpu
         How many at a time on a GPU. On a CPU they are as many as there are threads, which takes
         less time than one after the other with all threads each (docs/performance.md).
@@ -111,7 +112,6 @@ def train_model(
     folder: Path,
     config: dict[str, Any],
     *,
-    seed: int,
     device: str = "cpu",
     precision: str = "auto",
     threads: int = 1,
@@ -128,9 +128,8 @@ def train_model(
     folder
         Where the model goes, with its checkpoint.
     config
-        The settings of `config.ModelConfig` that bear on training.
-    seed
-        Of the initial weights and of the training, of the first run.
+        The settings of `config.ModelConfig` that bear on training, and the `seed` of the first
+        run's initial weights and training.
     device, precision
         Where and how to compute, see `vega.VEGA.fit`.
     threads
@@ -152,10 +151,10 @@ def train_model(
         adata.var_names,
         without_genes(gene_sets, config["remove_genes"]),
         batches=batches,
-        seed=seed + RUNS * (config["run"] - 1),
+        seed=config["seed"] + RUNS * (config["run"] - 1),
         **{key: config[key] for key in ARCHITECTURE},
     )
-    name = folder.parent.name
+    name = "/".join(folder.parts[-2:])
     log.info("%s: %d cells, %d genes, %d GMVs", name, *adata.shape, len(model.gmvs))
     history = model.fit(
         adata,

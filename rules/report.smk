@@ -1,5 +1,6 @@
 # in:  everything the run has computed
-# out: results/<run>/config.yaml, results/<run>/claims.tsv, results/<run>/report.html; in the end
+# out: results/<run>/config.yaml, results/<run>/claims.tsv and its numbers by seed,
+#      results/<run>/tables/claim_values.tsv, results/<run>/report.html; in the end
 #      results/<run>/ro-crate-metadata.json and results/<run>/workflow/
 
 
@@ -56,6 +57,7 @@ rule claims:
         ],
     output:
         table=f"{RUN}/claims.tsv",
+        values=f"{RUN}/tables/claim_values.tsv",
     log:
         f"{LOGS}/claims.log",
     conda:
@@ -93,6 +95,7 @@ rule report_page:
     """The regenerated paper as one page: figures, claims, errata, what it took."""
     input:
         table=rules.claims.output.table,
+        values=rules.claims.output.values,
         figures=[*FIGURES, *STANDARD_PAGES],
         models=[path for paths in TRAINED.values() for path in paths],
         captions=sorted(map(str, Path("report").glob("*.rst"))),

@@ -2,10 +2,10 @@
 # out: results/<run>/models/<model>/seed<N>/{weights.safetensors,model.json,history.tsv}, and of
 #      other methods models/<name>/seed<N>/{latent.h5ad,method.json}
 
-# One rule per entry of models.yaml: the members of a family train in one job, since starting a
-# job costs as long as training a small model. The state of each training, also of a finished one,
-# is kept beside these files until the job ends, and is no output of the rule, so that Snakemake
-# leaves it where it is when a run breaks off.
+# One rule per entry of models.yaml: the members of a family, and all seeds of each, train in one
+# job, side by side. The state of each training, also of a finished one, is kept beside these files
+# until the job ends, and is no output of the rule, so that Snakemake leaves it where it is when a
+# run breaks off.
 for name, entry in CONFIG.models.items():
 
     rule:
@@ -17,27 +17,26 @@ for name, entry in CONFIG.models.items():
             sources=VEGA_SOURCES,
         output:
             expand(
-                f"{RUN}/models/{{model}}/seed{{{{seed}}}}/{{file}}",
+                f"{RUN}/models/{{model}}/seed{{seed}}/{{file}}",
                 model=CONFIG.members(name),
+                seed=SETTINGS.seeds,
                 file=MODEL_FILES,
             ),
         log:
-            f"{LOGS}/train/{name}_seed{{seed}}.log",
+            f"{LOGS}/train/{name}.log",
         benchmark:
-            f"{LOGS}/train/{name}_seed{{seed}}.benchmark.tsv"
+            f"{LOGS}/train/{name}.benchmark.tsv"
         conda:
             "../envs/vega.yaml"
         threads: 8
         resources:
             gpu=1,
-            mem_mb=growing(8000),
-            runtime=growing(240),
+            mem_mb=growing(6000 + 2000 * len(SETTINGS.seeds)),
+            runtime=growing(240 * len(SETTINGS.seeds)),
         params:
-            folders=lambda wildcards, members=CONFIG.members(name): {
-                member: f"{RUN}/models/{member}/seed{wildcards.seed}"
-                for member in members
-            },
+            models=f"{RUN}/models",
             configs=CONFIG.training_settings(name),
+            seeds=SETTINGS.seeds,
             device=SETTINGS.device,
             precision=SETTINGS.precision,
             models_per_gpu=SETTINGS.models_per_gpu,

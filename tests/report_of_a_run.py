@@ -1,13 +1,15 @@
 """A report of made-up results with all that a report may show, to be tested and looked at."""
 
 import numpy as np
+import pandas as pd
 from conftest import ROOT
 from PIL import Image
 
-from paper.claims.core import read_claims
+from paper.claims.core import VALUES, load_measures, read_claims
 from paper.config import load
 from paper.report import page
 from paper.report.facts import Step, Training
+from paper.report.forest import estimates
 from paper.report.texts import document
 
 VERDICTS = ["reproduced", "direction only", "differs", "not run"]
@@ -20,6 +22,19 @@ def claims_in_turn(**fields):
     verdicts = [VERDICTS[i % 4] for i in range(len(claims))]
     values = {"reproduced": "AUC 0.99", "spread": "AUC ±0.01", "note": "", **fields}
     return claims.assign(verdict=verdicts, **values)
+
+
+def values_around_the_published(seeds):
+    """Values of all claims: of the first seed as published, then once and twice more."""
+    return pd.DataFrame(
+        [
+            (id, name, seed, number, number + deviation * abs(number), deviation)
+            for id, measure in load_measures().items()
+            for name, number in measure.published.items()
+            for deviation, seed in enumerate(seeds)
+        ],
+        columns=VALUES,
+    )
 
 
 def write_report(run, claims=None, **settings):
@@ -50,6 +65,7 @@ def write_report(run, claims=None, **settings):
     text = page.report_page(
         claims,
         figures,
+        estimates=estimates(values_around_the_published(told["seeds"])),
         settings=told,
         left_out={"fig2": ["darmanis"]},
         errata=document(ROOT / "docs" / "errata.md"),

@@ -207,6 +207,7 @@ def test_train_model_follows_its_entry_and_leaves_a_whole_folder(tmp_path):
         study="x", gene_sets="sets.gmt", max_genes=5, extra_nodes=2, n_hidden=8, n_layers=1,
         max_epochs=3, batch_key="run", batch_size=20, positive=False,
     ).training_settings()  # fmt: skip
+    entry["seed"] = 4
     # What a killed attempt may leave is no obstacle, and is gone afterwards.
     (tmp_path / "m" / "checkpoint").mkdir(parents=True)
     for stale in (
@@ -215,7 +216,7 @@ def test_train_model_follows_its_entry_and_leaves_a_whole_folder(tmp_path):
         "checkpoint/state.safetensors",
     ):
         (tmp_path / "m" / stale).write_bytes(b"half")
-    model = train_model(data, gmt, tmp_path / "m", entry, seed=4)
+    model = train_model(data, gmt, tmp_path / "m", entry)
     assert model.gmvs == ["SMALL", "UNANNOTATED_1", "UNANNOTATED_2"]
     assert model.batches == ["r1", "r2", "r3"]
     described = json.loads((tmp_path / "m" / "model.json").read_text())
@@ -227,10 +228,10 @@ def test_train_model_follows_its_entry_and_leaves_a_whole_folder(tmp_path):
     left = {path.name for path in (tmp_path / "m").rglob("*") if path.is_file()}
     assert left == {"weights.safetensors", "model.json", "history.tsv", "state.safetensors"}
     with pytest.raises(InputError, match="batch_key: the study has no column lane; it has run"):
-        train_model(data, gmt, tmp_path / "n", {**entry, "batch_key": "lane"}, seed=1)
+        train_model(data, gmt, tmp_path / "n", {**entry, "batch_key": "lane"})
     gmt.write_text("OTHER\t-\tx1\tx2\n")
     with pytest.raises(InputError, match="none of the 12 genes"):
-        train_model(data, gmt, tmp_path / "n", {**entry, "batch_key": None}, seed=1)
+        train_model(data, gmt, tmp_path / "n", {**entry, "batch_key": None})
 
 
 def test_every_trained_setting_of_the_configuration_reaches_the_model():

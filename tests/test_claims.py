@@ -1,6 +1,7 @@
 """Claims: every published row is there, judged by its criterion, and nothing is hidden."""
 
 import json
+import re
 
 import numpy as np
 import pandas as pd
@@ -21,6 +22,7 @@ from paper.claims.core import (
 from paper.claims.evidence import Evidence, Missing
 from paper.config import load
 from paper.errors import InputError
+from paper.report.forest import estimates
 from paper.tables import write_table
 from vega.description import write_description
 
@@ -110,7 +112,7 @@ def differential(seed):
 
 def table_of(run, config, seeds=(1,)):
     claims = read_claims(ROOT / "config" / "claims.tsv")
-    return evaluate(claims, Evidence(run, config), seeds).set_index("id")
+    return evaluate(claims, Evidence(run, config), seeds)[0].set_index("id")
 
 
 def change(path, function):
@@ -123,6 +125,49 @@ def test_every_published_claim_is_listed_with_what_it_needs(mirror):
     ours = read_claims(ROOT / "config" / "claims.tsv")
     facts = read_claims(mirror.parent / "paper" / "claims.tsv")
     assert ours.equals(facts)
+
+
+def test_published_numbers_are_those_of_the_table():
+    """Measures hold them as numbers, for criteria and the report; the table as it is read."""
+    claims = read_claims(ROOT / "config" / "claims.tsv").set_index("id")
+    for id, measure in load_measures().items():
+        text = claims.loc[id, "published"]
+        told = [float(n) for n in re.findall(r"(?<![\w.])-?(?:\d+\.?\d*|\.\d+)(?=\D|$)", text)]
+        told += [float(n) / 100 for n in re.findall(r"(\d+)%", text)]
+        if id == "S08":  # a ratio of two seconds
+            told.append(round(told[0] / told[1], 2))
+        assert set(measure.published.values()) <= set(told), id
+        assert measure.published or "." not in text, id
+
+
+def test_values_stand_beside_the_published_ones_by_seed(run, config):
+    claims = read_claims(ROOT / "config" / "claims.tsv")
+    table, values = evaluate(claims, Evidence(run, config), [1, 2])
+    assert set(values["claim"]) == set(table.loc[table["reproduced"] != "", "id"])
+    k04 = values[(values["claim"] == "K04") & (values["value"] == "IFN")].set_index("seed")
+    assert k04["published"].tolist() == [8.51, 8.51]
+    assert k04["reproduced"].tolist() == pytest.approx([8.5, 8.6])
+    assert k04["deviation"].tolist() == pytest.approx([-0.01 / 8.51, 0.09 / 8.51])
+    (k08,) = values[values["claim"] == "K08"].itertuples()  # GSEA knows no seeds
+    assert pd.isna(k08.seed)
+    k02 = values[values["claim"] == "K02"]  # published as a picture
+    assert k02["published"].isna().all()
+    assert k02["deviation"].isna().all()
+    shown_here = {e.name: e for e in estimates(values)["K04"]}["IFN"]
+    assert (shown_here.published, shown_here.here) == ("8.51", "8.55 ± 0.0707")
+    assert shown_here.deviation == pytest.approx(0.04 / 8.51)
+    assert shown_here.spread == pytest.approx(np.sqrt(0.005) / 8.51)
+    assert {e.spread for e in estimates(values)["K08"]} == {None}
+    assert "K02" not in estimates(values)
+
+
+def test_numbers_near_zero_are_compared_with_the_largest_of_their_claim():
+    s01 = load_measures()["S01"]
+    assert s01.deviation("sparse-sparse", 0.0795) == pytest.approx(0.5)
+    assert s01.deviation("VEGA", 0.0565) == pytest.approx(-0.5)
+    i01 = load_measures()["I01"]
+    assert i01.deviation("control", -6.72) == pytest.approx(-1)
+    assert np.isnan(load_measures()["K02"].deviation("AUC", 1.0))
 
 
 def test_every_row_has_a_verdict_and_every_not_run_a_reason(run, config):
@@ -195,7 +240,9 @@ def test_exact_numbers_are_not_judged_on_less_than_the_public_data(run, config):
 def test_the_direction_of_an_exact_claim_is_judged_on_a_subset(
     run, config, monkeypatch, points, verdict
 ):
-    measure = Measure(lambda e, s: {"x": 1}, lambda v: True, lambda v: points, True, False)
+    measure = Measure(
+        lambda e, s: {"x": 1}, lambda v: True, lambda v: points, exact=True, seeded=False
+    )
     monkeypatch.setitem(load_measures(), "T01", measure)
     simulated = load({"run": "t", "data": "simulated"}, ROOT / "config")
     assert table_of(run, simulated).loc["T01", "verdict"] == "not run"
@@ -232,7 +279,7 @@ def test_what_is_missing_is_not_run_and_breaks_nothing(run, config):
 
 
 def test_a_study_left_out_is_the_reason(run, monkeypatch):
-    measure = Measure(lambda evidence, seed: {"x": 1}, lambda v: True, None, False, False)
+    measure = Measure(lambda evidence, seed: {"x": 1}, lambda v: True, seeded=False)
     monkeypatch.setitem(MEASURES, "I06", measure)
     kang = load({"run": "t", "studies": "kang"}, ROOT / "config")
     assert table_of(run, kang).loc["I06", "note"] == "zheng is not part of this run"
@@ -272,7 +319,7 @@ def test_a_broken_claims_table_is_named(tmp_path):
 
 def test_numbers_as_shown():
     assert [shown(v) for v in (18868, 0.20526, 8.517, -0.92, 1234.5, 0, 1e-5)] == [
-        "18868", "0.205", "8.52", "-0.920", "1.23e+03", "0", "1.00e-05",
+        "18868", "0.205", "8.52", "-0.920", "1234", "0", "1.00e-05",
     ]  # fmt: skip
 
 

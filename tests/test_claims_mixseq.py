@@ -55,7 +55,7 @@ def run(tmp_path, models):
 
 def claims_of(run, config):
     table = read_claims(ROOT / "config" / "claims.tsv")
-    return evaluate(table[table["id"].isin(IDS)], Evidence(run, config), [1]).set_index("id")
+    return evaluate(table[table["id"].isin(IDS)], Evidence(run, config), [1])[0].set_index("id")
 
 
 def values(table, id):

@@ -122,7 +122,7 @@ def write_latent(folder, model, latent):
 def claims_of(run, config, ids=IDS, seeds=(1,)):
     claims = read_claims(ROOT / "config" / "claims.tsv")
     claims = claims[claims["id"].isin(ids)]
-    return evaluate(claims, Evidence(run, config), seeds).set_index("id")
+    return evaluate(claims, Evidence(run, config), seeds)[0].set_index("id")
 
 
 def change(run, table, function):

@@ -74,12 +74,13 @@ def test_models_side_by_side_on_a_gpu_are_those_that_train_alone(cells_with_prog
     gmt = tmp_path / "sets.gmt"
     gmt.write_text("".join(f"{n}\t-\t" + "\t".join(g) + "\n" for n, g in gene_sets.items()))
     config = ModelConfig(study="x", gene_sets="x", n_hidden=32, max_epochs=8).training_settings()
+    config["seed"] = 2
     weights = {}
     for at_once in (1, 3):
         folders = {tmp_path / str(at_once) / name: config for name in "abc"}
         paper.train.train_models(
             cells, gmt, folders, models_per_gpu=at_once, device="cuda", given_gpu=True,
-            require_gpu=True, threads=1, seed=2,
+            require_gpu=True, threads=1,
         )  # fmt: skip
         weights[at_once] = [vega.load(f).weights() for f in folders]
     for alone, beside in zip(weights[1], weights[3], strict=True):

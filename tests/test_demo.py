@@ -6,6 +6,7 @@ import pytest
 import yaml
 from conftest import ROOT
 
+from paper.claims.core import load_measures
 from paper.tables import read_table
 
 DEMO = ROOT / "results" / "demo"
@@ -55,6 +56,17 @@ def test_interferon_responses_rise_under_trametinib_only(claims):
             assert float(mean) > 3, which
         else:
             assert -2 < float(mean) < 0.5, (drug, which)
+
+
+def test_every_published_number_has_ours_beside_it():
+    values = read_table(DEMO / "tables" / "claim_values.tsv")
+    found = values.groupby("claim")["value"].agg(set)
+    absent = {
+        id: missing
+        for id, measure in load_measures().items()
+        if (missing := set(measure.published) - found.get(id, set()))
+    }
+    assert absent == {}
 
 
 def test_what_separates_conditions_is_recovered():

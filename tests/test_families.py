@@ -43,14 +43,14 @@ def gmt(tmp_path):
     return path
 
 
-def settings(**changed):
+def settings(seed=1, **changed):
     entry = ModelConfig(study="s", gene_sets="sets.gmt", **SMALL)
-    return entry.training_settings(instead=changed)
+    return {**entry.training_settings(instead=changed), "seed": seed}
 
 
 def train(adata, gmt, configs, threads=2, **options):
     train_models(
-        adata, gmt, configs, seed=1, device="cpu", precision="float32", models_per_gpu=1,
+        adata, gmt, configs, device="cpu", precision="float32", models_per_gpu=1,
         given_gpu=False, require_gpu=False, threads=threads, **options,
     )  # fmt: skip
 
@@ -68,12 +68,15 @@ def files_of(folder):
 
 def test_side_by_side_each_model_is_what_it_is_alone(adata, gmt, tmp_path):
     configs = {
-        tmp_path / "together" / f"m{n}" / "seed1": settings(extra_nodes=n) for n in (1, 2, 3)
+        Path(f"m{n}", f"seed{seed}"): settings(seed, extra_nodes=n)
+        for n in (1, 2)
+        for seed in (1, 7)
     }
-    train(adata, gmt, configs, threads=3)
-    for n, folder in zip((1, 2, 3), configs, strict=True):
-        alone = tmp_path / "alone" / f"m{n}" / "seed1"
-        train(adata, gmt, {alone: settings(extra_nodes=n)}, threads=1)
+    train(adata, gmt, {tmp_path / "together" / at: each for at, each in configs.items()}, threads=4)
+    for at, config in configs.items():
+        folder, alone = tmp_path / "together" / at, tmp_path / "alone" / at
+        train(adata, gmt, {alone: config}, threads=1)
+        assert vega.load(folder).seed == config["seed"]
         assert files_of(folder) == files_of(alone)
         assert not (folder / CHECKPOINT.parent).exists()
 
@@ -104,7 +107,7 @@ def test_a_family_that_was_killed_goes_on_model_by_model(adata, gmt, tmp_path, m
     with caplog.at_level(logging.INFO):
         train(adata, gmt, configs, threads=1)
     resumed = [record.getMessage() for record in caplog.records if "resumed" in record.message]
-    assert resumed == [f"m{n}: resumed after epoch 3" for n in (1, 2, 3)]
+    assert resumed == [f"m{n}/seed1: resumed after epoch 3" for n in (1, 2, 3)]
     assert not any(": epoch" in record.message for record in caplog.records)
     for ours, expected in zip(configs, unbroken, strict=True):
         assert files_of(ours) == files_of(expected)
@@ -127,7 +130,7 @@ def test_a_device_that_is_not_there_is_named(adata, gmt, tmp_path):
     with pytest.raises(InputError, match="device 'cuda' is not there; use auto or cpu"):
         train_models(
             adata, gmt, {tmp_path / "m": settings()}, models_per_gpu=2, device="cuda",
-            given_gpu=True, require_gpu=False, threads=1, seed=1,
+            given_gpu=True, require_gpu=False, threads=1,
         )  # fmt: skip
     assert not (tmp_path / "m").exists()
 

@@ -213,7 +213,7 @@ def run(data, tmp_path):
 def judged(run, ids):
     claims = read_claims(ROOT / "config" / "claims.tsv")
     evidence = Evidence(run, load({"run": "t"}, ROOT / "config"))
-    return evaluate(claims[claims["id"].isin(ids)], evidence, [1]).set_index("id")
+    return evaluate(claims[claims["id"].isin(ids)], evidence, [1])[0].set_index("id")
 
 
 ORGANOID = ["D08", "O01", "O02", "O03"]

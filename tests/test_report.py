@@ -14,6 +14,7 @@ from conftest import ROOT
 from PIL import Image
 from report_of_a_run import TEMPLATES, VERDICTS, claims_in_turn, write_report
 
+from paper.claims.core import load_measures
 from paper.config import load
 from paper.jobs import Job
 from paper.report.facts import duration, run_facts, steps_of, trainings
@@ -70,6 +71,48 @@ def test_each_figure_stands_before_its_own_claims(page):
     assert "<b>(a)</b>" in first or "<strong>(a)</strong>" in first
     beyond = next(part for part in sections if 'id="recovery"' in part)
     assert "<table>" not in beyond
+
+
+def forest(text):
+    """Rows of the forest plot: claim, name, its drawing, published and our number."""
+    (table,) = re.findall(r'<table class="forest">.*?</table>', text, re.DOTALL)
+    row = r'<th scope="row">([^<]+)</th>\s*<td>(.*?)</td>\s*<td[^>]*>([^<]+)</td><td[^>]*>([^<]+)<'
+    return [
+        (claim, *found)
+        for part in table.split("<tbody")[1:]
+        for claim in re.findall(r'href="#(\w+)"', part)
+        for found in re.findall(row, part, re.DOTALL)
+    ]
+
+
+def test_published_numbers_and_ours_stand_in_one_plot(tmp_path, page):
+    rows = forest(page)
+    expected = [
+        (row.id, name)
+        for row in sorted(claims_in_turn().itertuples(), key=lambda row: not figure_of(row.panel))
+        for name in load_measures()[row.id].published
+    ]
+    assert [row[:2] for row in rows] == expected
+    for _, _, drawn, published, here in rows:  # one seed, and just as published
+        assert float(here) == pytest.approx(float(published), rel=0.005)
+        assert 'class="dot" cx="0.0"' in drawn
+        assert "whisker" not in drawn
+    # Three seeds: as published, once more and twice more of it, so that the mean is at its edge.
+    three = write_report(tmp_path, seeds=[1, 2, 3]).read_text(encoding="utf-8")
+    for _, _, drawn, published, here in forest(three):
+        mean, sd = map(float, here.split(" ± "))
+        number = float(published)
+        assert mean == pytest.approx(number + abs(number), rel=0.005, abs=1e-9)
+        assert sd == pytest.approx(abs(number), rel=0.005)
+        assert 'class="whisker" d="M0.0 7H100.0"' in drawn
+        assert 'class="dot" cx="100.0"' in drawn
+
+
+def test_numbers_beyond_the_plot_are_arrows(tmp_path):
+    five = write_report(tmp_path, seeds=[1, 2, 3, 4, 5]).read_text(encoding="utf-8")
+    for _, _, drawn, _, _ in forest(five):  # twice the published number more
+        assert '<path class="dot" d="M100 3l7 4l-7 4z"/>' in drawn
+        assert "circle" not in drawn
 
 
 def test_it_asks_for_nothing_beside_it(page):

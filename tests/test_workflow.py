@@ -97,7 +97,7 @@ def test_a_killed_training_resumes_and_ends_where_an_unbroken_one_does(repositor
     for file in (repository / MODEL).parent.iterdir():
         file.unlink()
 
-    log = repository / "logs" / "demo" / "train" / "kang_seed1.log"
+    log = repository / "logs" / "demo" / "train" / "kang.log"
     log.unlink()
     process = subprocess.Popen(
         command(MODEL),

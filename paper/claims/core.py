@@ -2,10 +2,11 @@
 
 import importlib
 import pkgutil
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -27,6 +28,9 @@ class Verdict(StrEnum):
 
 Values = dict[str, float]
 COLUMNS = ["id", "panel", "study", "statement", "published", "source", "criterion"]
+CITED = ["id", "panel", "statement", "published", "criterion"]  # from there to the table of a run
+TABLE = [*CITED[:-1], "reproduced", "spread", "criterion", "verdict", "note"]
+VALUES = ["claim", "value", "seed", "published", "reproduced", "deviation"]
 
 
 @dataclass(frozen=True)
@@ -46,13 +50,28 @@ class Measure:
         subset of them only its direction is judged, on simulated data nothing.
     seeded
         Whether the values depend on the seed of the model.
+    published
+        Those of the values that the paper has as numbers.
+    near_zero
+        Whether some of these lie near 0, as silhouettes do, so that deviations are told relative
+        to the largest of the claim and not each to its own.
     """
 
     function: Callable[[Evidence, int], Values]
     holds: Callable[[Values], bool]
-    direction: Callable[[Values], bool] | None
-    exact: bool
-    seeded: bool
+    direction: Callable[[Values], bool] | None = None
+    exact: bool = False
+    seeded: bool = True
+    published: Mapping[str, float] = field(default_factory=dict)
+    near_zero: bool = False
+
+    def deviation(self, name: str, value: float) -> float:
+        """How far a value is from the published one, relative to that; NaN if there is none."""
+        if name not in self.published:
+            return np.nan
+        published = self.published[name]
+        scale = max(map(abs, self.published.values())) if self.near_zero else abs(published)
+        return (value - published) / scale
 
 
 MEASURES: dict[str, Measure] = {}
@@ -62,19 +81,34 @@ def claim(
     id: str,
     holds: Callable[[Values], bool],
     direction: Callable[[Values], bool] | None = None,
-    *,
-    exact: bool = False,
-    seeded: bool = True,
+    **about: Any,
 ) -> Callable[[Callable[[Evidence, int], Values]], Callable[[Evidence, int], Values]]:
-    """Register a function as the measure of a claim of `config/claims.tsv`; see `Measure`."""
+    """Register a function as the measure of a claim of `config/claims.tsv`; all as in `Measure`."""
 
     def register(function: Callable[[Evidence, int], Values]):
         if id in MEASURES:
             raise KeyError(f"claim {id} has two functions")
-        MEASURES[id] = Measure(function, holds, direction, exact, seeded)
+        MEASURES[id] = Measure(function, holds, direction, **about)
         return function
 
     return register
+
+
+def count(id: str, published: Mapping[str, float], within: float = 0, share: float = 0):
+    """A claim about numbers of the whole public data, which are the published ones or not.
+
+    Parameters
+    ----------
+    within, share
+        How far off they may be: by a number, and by a share of the published one.
+    """
+
+    def holds(values: Values) -> bool:
+        return values.keys() == published.keys() and all(
+            abs(values[name] - n) <= within + share * n for name, n in published.items()
+        )
+
+    return claim(id, holds, exact=True, seeded=False, published=published)
 
 
 def load_measures() -> dict[str, Measure]:
@@ -84,7 +118,9 @@ def load_measures() -> dict[str, Measure]:
     return MEASURES
 
 
-def evaluate(claims: pd.DataFrame, evidence: Evidence, seeds: Sequence[int]) -> pd.DataFrame:
+def evaluate(
+    claims: pd.DataFrame, evidence: Evidence, seeds: Sequence[int]
+) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Measure and judge every claim.
 
     Parameters
@@ -98,42 +134,43 @@ def evaluate(claims: pd.DataFrame, evidence: Evidence, seeds: Sequence[int]) -> 
 
     Returns
     -------
-    One row per claim, in the same order: id, panel, statement, published, reproduced, spread,
-    criterion, verdict, note. `spread` is the standard deviation over seeds.
+    claims
+        One row per claim, in the same order: id, panel, statement, published, reproduced, spread,
+        criterion, verdict, note. `spread` is the standard deviation over seeds.
+    values
+        One row per measured value and seed: claim, value (its name), seed, published (where the
+        paper has it as a number), reproduced, deviation (see `Measure`). What depends on no seed
+        has none.
     """
     measures = load_measures()
-    rows = []
+    rows, values = [], []
     for row in claims.itertuples():
-        outcome = _evaluate(row, measures.get(row.id), evidence, seeds)
-        rows.append(
-            {
-                "id": row.id,
-                "panel": row.panel,
-                "statement": row.statement,
-                "published": row.published,
-                "criterion": row.criterion,
-                **outcome,
-            }
-        )
-    order = ["id", "panel", "statement", "published", "reproduced", "spread", "criterion"]
-    return pd.DataFrame(rows)[[*order, "verdict", "note"]]
+        measured, outcome = _evaluate(row, measures.get(row.id), evidence, seeds)
+        rows.append({**{column: getattr(row, column) for column in CITED}, **outcome})
+        for seed, of_seed in measured.items():
+            for name, value in of_seed.items():
+                measure = measures[row.id]
+                compared = measure.published.get(name), value, measure.deviation(name, value)
+                values.append((row.id, name, seed, *compared))
+    return pd.DataFrame(rows)[TABLE], pd.DataFrame(values, columns=VALUES).astype({"seed": "Int64"})
 
 
 def _evaluate(
     row, measure: Measure | None, evidence: Evidence, seeds: Sequence[int]
-) -> dict[str, str]:
+) -> tuple[dict[int | None, Values], dict[str, str]]:
+    """What was measured, by seed, and the columns of the table that tell what came of it."""
     studies = [] if row.study == "-" else row.study.split("+")
     absent = [s for s in studies if not evidence.members(s)]
     if measure is None:
-        return _not_run("not yet computed by this version of the workflow")
+        return {}, _not_run("not yet computed by this version of the workflow")
     if absent:
-        return _not_run(f"{' and '.join(absent)} is not part of this run")
+        return {}, _not_run(f"{' and '.join(absent)} is not part of this run")
     evidence.notes.clear()
     try:
         results = [measure.function(evidence, s) for s in (seeds if measure.seeded else seeds[:1])]
         partial = evidence.partial(studies)
     except Missing as reason:
-        return _not_run(str(reason))
+        return {}, _not_run(str(reason))
     values = {key: float(np.mean([r[key] for r in results])) for key in results[0]}
     spread = {key: np.std([r[key] for r in results], ddof=1) for key in values} if (
         len(results) > 1
@@ -151,7 +188,7 @@ def _evaluate(
         verdict = Verdict.DIRECTION
     else:
         verdict = Verdict.DIFFERS
-    return {
+    return dict(zip(seeds if measure.seeded else [None], results, strict=True)), {
         "reproduced": "; ".join(f"{k} {shown(v)}".strip() for k, v in values.items()),
         "spread": "; ".join(f"{k} ±{shown(v)}".strip() for k, v in spread.items()),
         "verdict": verdict.value,
@@ -164,12 +201,14 @@ def _not_run(reason: str) -> dict[str, str]:
 
 
 def shown(value: float) -> str:
-    """A number as the table shows it: whole numbers as such, others to three figures.
+    """A number as the table shows it: whole numbers as such, others to three figures or more.
 
-    >>> shown(18868.0), shown(0.20526), shown(8.517), shown(166.94)
-    ('18868', '0.205', '8.52', '167')
+    >>> shown(18868.0), shown(0.20526), shown(8.517), shown(166.94), shown(1234.5)
+    ('18868', '0.205', '8.52', '167', '1234')
     """
-    return str(int(value)) if float(value).is_integer() else f"{value:#.3g}".rstrip(".")
+    if float(value).is_integer() or abs(value) >= 1000:
+        return f"{value:.0f}"
+    return f"{value:#.3g}".rstrip(".")
 
 
 def read_claims(path: Path | str) -> pd.DataFrame:

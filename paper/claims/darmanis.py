@@ -2,14 +2,14 @@
 
 import numpy as np
 
-from paper.claims.core import claim
+from paper.claims.core import claim, count
 from paper.claims.evidence import Evidence, Missing, require
 
 STAT3, OLIG2 = "STAT3", "OLIG2"
 NEOPLASTIC, OPC = "Neoplastic", "OPC"
 
 
-@claim("D07", lambda v: v == {"cells": 3566, "genes": 6999}, exact=True, seeded=False)
+@count("D07", {"cells": 3566, "genes": 6999})
 def darmanis_dimensions(evidence: Evidence, seed: int):
     """Cells and genes of Darmanis after preprocessing."""
     return evidence.dimensions("darmanis")

@@ -1,6 +1,6 @@
 """Claims on data, gene sets and models: D01 to D14."""
 
-from paper.claims.core import claim
+from paper.claims.core import claim, count
 from paper.claims.evidence import Evidence
 
 KANG_CELLS = {
@@ -28,26 +28,26 @@ LATENT_VARIABLES = {
 }
 
 
-@claim("D01", lambda v: v == {"cells": 18868, "genes": 6998}, exact=True, seeded=False)
+@count("D01", {"cells": 18868, "genes": 6998})
 def kang_dimensions(evidence: Evidence, seed: int):
     """Cells and genes of Kang after preprocessing."""
     return evidence.dimensions("kang")
 
 
-@claim("D02", lambda v: v == KANG_CELLS, exact=True, seeded=False)
+@count("D02", KANG_CELLS)
 def kang_cell_types(evidence: Evidence, seed: int):
     """Cells of each type of Kang."""
     counts = evidence.data("kang").obs["cell_type"].value_counts()
     return {cell_type: int(counts.get(cell_type, 0)) for cell_type in KANG_CELLS}
 
 
-@claim("D03", lambda v: v == {"cells": 2623, "genes": 6998}, exact=True, seeded=False)
+@count("D03", {"cells": 2623, "genes": 6998})
 def zheng_dimensions(evidence: Evidence, seed: int):
     """Cells and genes of Zheng after preprocessing."""
     return evidence.dimensions("zheng")
 
 
-@claim("D12", lambda v: v == COLLECTIONS, exact=True, seeded=False)
+@count("D12", COLLECTIONS)
 def collection_sizes(evidence: Evidence, seed: int):
     """Sets in each collection."""
     return {file: len(evidence.gene_sets(file)) for file in COLLECTIONS}
@@ -60,12 +60,7 @@ def no_mki67(evidence: Evidence, seed: int):
     return {"sets with MKI67": sum("MKI67" in genes for genes in gene_sets.values())}
 
 
-@claim(
-    "D14",
-    lambda v: v == {name: published for name, (*_, published) in LATENT_VARIABLES.items()},
-    exact=True,
-    seeded=False,
-)
+@count("D14", {name: published for name, (*_, published) in LATENT_VARIABLES.items()})
 def latent_variables(evidence: Evidence, seed: int):
     """Latent variables of each model: its gene sets within the size filter, and extra nodes."""
     return {

@@ -1,13 +1,13 @@
 """Claims on the data of the mouse retina: D09 and D10."""
 
-from paper.claims.core import claim
+from paper.claims.core import count
 from paper.claims.evidence import Evidence, Missing
 
 # The paper's text counts all cells, its analysis only those of clusters 1 to 15 (erratum 6).
 CELLS = {"in the text": 27499, "analysed": 26439}
 
 
-@claim("D09", lambda v: v == CELLS, exact=True, seeded=False)
+@count("D09", CELLS)
 def retina_cells(evidence: Evidence, seed: int):
     """Cells before those of other clusters are dropped, and after."""
     steps = evidence.table("shekhar_qc")
@@ -18,12 +18,7 @@ def retina_cells(evidence: Evidence, seed: int):
     return dict(zip(CELLS, (before, evidence.data("shekhar").n_obs), strict=True))
 
 
-@claim(
-    "D10",
-    lambda v: v == {"genes": 4000, "batches": 2, "types": 15},
-    exact=True,
-    seeded=False,
-)
+@count("D10", {"genes": 4000, "batches": 2, "types": 15})
 def retina_dimensions(evidence: Evidence, seed: int):
     """Genes, batches and cell types of the retina."""
     data = evidence.data("shekhar")

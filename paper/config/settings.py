@@ -25,8 +25,9 @@ class Settings(Model):
         "all", description="`all`, or the studies to run, as a list or separated by blanks."
     )
     seeds: list[Seed] = Field(
-        [1], min_length=1, description="One model is trained per seed; the first draws the figures."
-    )
+        [1], min_length=1, description="One model is trained per seed, all of an entry side by "
+        "side; the first draws the figures, all give claims a spread. Other seeds train anew."
+    )  # fmt: skip
     fidelity: Literal["published", "corrected"] = Field(
         "published", description="Which procedure where the paper's text and code disagree."
     )

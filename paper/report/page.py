@@ -12,6 +12,7 @@ from markupsafe import Markup, escape
 
 from paper.claims.core import Verdict
 from paper.report.facts import Step, Training, duration
+from paper.report.forest import Estimate
 from paper.report.images import Picture, embedded
 from paper.report.texts import caption
 
@@ -121,6 +122,7 @@ def report_page(
     claims: pd.DataFrame,
     figures: Sequence[Shown],
     *,
+    estimates: Mapping[str, Sequence[Estimate]],
     settings: Mapping[str, Any],
     left_out: Mapping[str, Sequence[str]],
     errata: str,
@@ -137,6 +139,8 @@ def report_page(
         As `claims.core.evaluate` gives it.
     figures
         In the order of the page.
+    estimates
+        Published numbers and ours by claim, see `report.forest`.
     settings
         Of the run: its name, kind of data, procedure and seeds are told at the top.
     left_out
@@ -158,9 +162,12 @@ def report_page(
     environment.globals["figure_of"] = figure_of
     counts = claims["verdict"].value_counts()
     return environment.get_template("report.html.jinja").render(
-        claims=claims.fillna("").to_dict("records"),
+        claims=claims.fillna("")
+        .assign(of_figure=claims["panel"].map(figure_of) != "")
+        .to_dict("records"),
         verdicts={str(v): int(counts.get(v, 0)) for v in Verdict},
         figures=figures,
+        estimates=estimates,
         settings=settings,
         left_out={label(name): left_out[name] for name in sorted(left_out, key=place)},
         errata=errata,

@@ -13,12 +13,13 @@ def main(snakemake):
     from paper.tables import write_table
 
     config = load(snakemake.params.settings)
-    table = evaluate(
+    table, values = evaluate(
         read_claims(snakemake.input.claims),
         Evidence(Path(snakemake.output.table).parent, config),
         config.settings.seeds,
     )
     write_table(table, snakemake.output.table)
+    write_table(values, snakemake.output.values)
     counts = table["verdict"].value_counts()
     log.info("claims: %s", ", ".join(f"{n} {verdict}" for verdict, n in counts.items()))
 

@@ -9,6 +9,7 @@ def main(snakemake):
     from paper.jobs import jobs_behind
     from paper.report import page
     from paper.report.facts import run_facts, steps_of, trainings
+    from paper.report.forest import estimates
     from paper.report.texts import document
     from paper.tables import read_table
     from vega.files import written_whole
@@ -23,6 +24,7 @@ def main(snakemake):
             page.figure(folder, *shown, claims, params.settings, texts)
             for shown in sorted(params.figures, key=lambda shown: page.place(shown[0]))
         ],
+        estimates=estimates(read_table(inputs.values)),
         settings=params.settings,
         left_out=params.left_out,
         errata=document(inputs.errata),

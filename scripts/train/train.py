@@ -1,4 +1,4 @@
-"""Train the models of one entry with one seed, going on from checkpoints if a run broke off."""
+"""Train the models of one entry with all seeds, going on from checkpoints if a run broke off."""
 
 from paper.script import run
 
@@ -13,8 +13,11 @@ def main(snakemake):
     train_models(
         read_cells(snakemake.input.data),
         Path(snakemake.input.gene_sets),
-        {Path(folder): params.configs[member] for member, folder in params.folders.items()},
-        seed=int(snakemake.wildcards.seed),
+        {
+            Path(params.models, member, f"seed{seed}"): {**config, "seed": seed}
+            for seed in params.seeds
+            for member, config in params.configs.items()
+        },
         device=params.device,
         precision=params.precision,
         models_per_gpu=params.models_per_gpu,

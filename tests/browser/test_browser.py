@@ -118,6 +118,19 @@ def test_it_fits_every_screen(browser, report, width):
     assert browser.execute_script("return document.documentElement.scrollWidth") == room
 
 
+def test_published_numbers_and_ours_are_seen_at_once_on_a_phone(browser, report):
+    look(browser, WIDTHS["phone"])
+    show(browser, report, "#forest")
+    region = "document.querySelector('.forest').parentElement"
+    assert browser.execute_script(f"return {region}.scrollWidth - {region}.clientWidth") == 0
+    drawings = browser.execute_script(
+        "return [...document.querySelectorAll('.forest tbody svg')]"
+        ".map(e => [e.getBoundingClientRect().width, e.querySelectorAll('.dot').length])"
+    )
+    assert drawings
+    assert all(width > 200 and dots == 1 for width, dots in drawings)
+
+
 def test_tables_sort_both_ways(browser, report):
     show(browser, report)
     header = browser.find_element(By.CSS_SELECTOR, "#claims-table thead th")

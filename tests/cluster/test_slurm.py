@@ -61,7 +61,7 @@ def test_each_job_goes_where_it_belongs_and_the_results_are_those_of_one_machine
     assert {job.state for job in jobs} == {"COMPLETED"}
     trained = {job.about for job in jobs if job.partition == "gpu"}
     assert trained == {job.about for job in jobs if job.about.startswith(TRAINING)}
-    assert {"rule_train_kang_wildcards_1", "rule_train_kang_extra_nodes_wildcards_1"} <= trained
+    assert {"rule_train_kang", "rule_train_kang_extra_nodes"} <= trained
     assert all((job.gres == "gres:gpu:1") == (job.partition == "gpu") for job in jobs)
     assert not [job for job in jobs if "effective_config" in job.about]  # stays where one is
 
@@ -85,7 +85,7 @@ def test_a_job_that_ran_out_of_memory_gets_more(repository, on_slurm, fault):
 
 
 def test_a_training_whose_job_was_ended_goes_on_from_its_checkpoint(repository, on_slurm, fault):
-    log = repository / "logs" / "demo" / "train" / "kang_seed1.log"
+    log = repository / "logs" / "demo" / "train" / "kang.log"
     with (
         fault("job ended by the cluster"),
         subprocess.Popen(
