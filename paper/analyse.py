@@ -9,6 +9,7 @@ import pandas as pd
 from anndata import AnnData
 
 from paper.errors import InputError
+from paper.progress import told
 from vega.differential import (
     Posterior,
     differential_activity,
@@ -61,15 +62,10 @@ def latent_space(
 
 
 def encoded(model: "VEGA", adata: AnnData) -> AnnData:
-    """Cells x GMVs: `X` the posterior mean, `layers["variance"]` its variance."""
-    mean, variance = model.posterior(adata)
-    return AnnData(
-        mean,
-        obs=adata.obs.copy(),
-        var=pd.DataFrame(index=pd.Index(model.gmvs, name="gmv")),
-        layers={"variance": variance},
-        uns={"provenance": adata.uns["provenance"]},
-    )
+    """Cells x GMVs as `VEGA.latent` gives them, and where the cells are from."""
+    latent = model.latent(adata)
+    latent.uns["provenance"] = adata.uns["provenance"]
+    return latent
 
 
 def embed(latent: AnnData, embedding: str, tsne_learning_rate: float | None = None) -> None:
@@ -195,14 +191,18 @@ def gsea_tables(
     of 0 counts as 1e-5 and a set that GSEA passed over (too small or too large) as 1.
     """
     tables = []
-    for contrast, group, reference, side in groups(adata.obs, questions):
-        if questions["contrasts"].get(contrast, {}).get("gsea"):
-            scores = wilcoxon_scores(adata[side != 0], side[side != 0] == 1)
-            table = prerank(scores, gene_sets, threads).reset_index()
-            table.insert(0, "contrast", contrast)
-            table.insert(1, "group", group)
-            table.insert(2, "reference", reference)
-            tables.append(table)
+    asked = [
+        comparison
+        for comparison in groups(adata.obs, questions)
+        if questions["contrasts"].get(comparison[0], {}).get("gsea")
+    ]
+    for contrast, group, reference, side in told(asked, "comparisons", len(asked)):
+        scores = wilcoxon_scores(adata[side != 0], side[side != 0] == 1)
+        table = prerank(scores, gene_sets, threads).reset_index()
+        table.insert(0, "contrast", contrast)
+        table.insert(1, "group", group)
+        table.insert(2, "reference", reference)
+        tables.append(table)
     return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=GSEA_COLUMNS)
 
 

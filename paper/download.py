@@ -40,7 +40,6 @@ def fetch(
     target: Path,
     mirror: str | None,
     lock: Path = LOCK,
-    progress: bool = True,
     sleep: Callable[[float], None] = time.sleep,
 ) -> Provenance:
     """Put a raw file at `target` once it is verified, and write its provenance beside it.
@@ -56,8 +55,6 @@ def fetch(
         Folder or URL with `<study>/<file>` and `SHA256SUMS`, or None for the public source.
     lock
         Where files without a known checksum are pinned; never with a mirror's file.
-    progress
-        Whether to draw a progress bar, if standard error is a terminal.
     sleep
         Called with the seconds to wait before another attempt.
 
@@ -81,7 +78,7 @@ def fetch(
             must = expected if expected.checksum else said
             log.info("%s: from %s", name, url)
             with written_whole(target) as part:
-                found = _attempts(lambda: _get(url, part, must, progress), name, sleep)
+                found = _attempts(lambda: _get(url, part, must), name, sleep)
                 # Another run may have pinned it in the meantime.
                 if not expected.checksum and (wrong := pin(row, found, lock).difference(found)):
                     raise Failure(wrong)
@@ -118,11 +115,11 @@ def _listed(source: str) -> tuple[str, Pins] | None:
     return file and (file.url, Pins("figshare's listing", {"bytes": file.bytes, "md5": file.md5}))
 
 
-def _get(source: str, part: Path, expected: Pins, progress: bool) -> Measures:
+def _get(source: str, part: Path, expected: Pins) -> Measures:
     """One attempt to bring `source` to `part`; gives its measures if they are as expected."""
     size, whole = expected.values.get("bytes"), True
     if _is_url(source):
-        whole = download(source, part, size or MOST_BYTES, progress)
+        whole = download(source, part, size or MOST_BYTES)
     elif Path(source).is_file():
         shutil.copyfile(source, part)
     else:
@@ -216,7 +213,7 @@ def _mirror_sums(mirror: str, sleep: Callable[[float], None]) -> dict[str, str] 
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / SUMS
         try:
-            _attempts(lambda: download(source, path, MOST_SUMS, progress=False), source, sleep)
+            _attempts(lambda: download(source, path, MOST_SUMS), source, sleep)
         except Failure as failure:
             if failure.kind == "absent":
                 return None

@@ -13,6 +13,7 @@ import vega.model
 from paper.analyse import encoded
 from paper.cells import having
 from paper.errors import InputError
+from paper.progress import told
 from vega.differential import Posterior
 from vega.metrics import silhouette
 
@@ -112,7 +113,8 @@ def summary(models: Iterable[Trained], adata: AnnData, asked: Asked) -> pd.DataF
     `epochs`, `train_loss` and `validation_loss` (each the lowest of all epochs), `silhouette_...`.
     """
     rows = []
-    for trained in models:
+    models = list(models)
+    for trained in told(models, "models", len(models)):
         model = vega.load(trained.folder)
         best = model.history.min()
         rows.append(

@@ -28,6 +28,7 @@ from anndata import AnnData
 
 from paper.errors import InputError
 from paper.gmvs import INTERFERON_AB
+from paper.progress import told
 from vega.differential import Posterior, log_bayes_factor
 from vega.metrics import r2_of_means, top_overlap
 
@@ -233,7 +234,7 @@ def held_out(full: Encoded, models: Mapping[str, "VEGA"], seed: int) -> Tables:
         If a model has other gene sets than the full one.
     """
     overlap, r2s, activity = [], [], []
-    for i, (cell_type, model) in enumerate(models.items()):
+    for i, (cell_type, model) in told(enumerate(models.items()), "held out types", len(models)):
         if model.gmvs != full.model.gmvs:
             raise InputError(
                 f"config/models.yaml: the model without {cell_type} has other gene sets than the "
@@ -283,7 +284,7 @@ def other_study(
     overlap, r2s, activity = [], [], []
     a, b = full.having("condition", CONTROL), encode(full.model, other)
     under_control = [encode(control_model, side.cells) for side in (a, b)]
-    for i, cell_type in enumerate(cell_types):
+    for i, cell_type in told(enumerate(cell_types), "types of the other study", len(cell_types)):
         names = {"seed": seed, "experiment": OTHER_STUDY, "cell_type": cell_type}
         pairs = [
             (side.having("cell_type", cell_type), side.lacking("cell_type", cell_type))

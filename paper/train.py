@@ -2,9 +2,9 @@
 
 import logging
 import shutil
-import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from functools import partial
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -13,10 +13,10 @@ import numpy as np
 import pandas as pd
 import torch
 from anndata import AnnData
-from tqdm.auto import tqdm
 
 from paper.cells import having
 from paper.errors import InputError
+from paper.progress import Pace, told
 from vega import VEGA, read_gmt
 from vega.model import resolve_device
 
@@ -78,27 +78,28 @@ def train_models(
     target = choose_device(device, given_gpu, require_gpu)
     at_once = min(len(configs), threads if target == "cpu" else models_per_gpu)
     options |= {"device": target, "threads": max(1, threads // at_once)}
-    options["progress"] = len(configs) == 1
-    failed = Event()
+    failed, pace = Event(), Pace()
+
+    def say(name: str, line: str) -> None:
+        if pace.due() or not line.startswith("epoch"):
+            log.info("%s: %s", name, line)
 
     def train_next(folder: Path, config: dict[str, Any]) -> None:
         if failed.is_set():  # no use in beginning another one
             return
         try:
-            train_model(adata, gmt, folder, config, **options)
+            train_model(adata, gmt, folder, config, say=say, **options)
         except BaseException:
             failed.set()
             raise
 
-    bar = tqdm(
-        total=len(configs), unit="model", disable=not (len(configs) > 1 and sys.stderr.isatty())
-    )
-    with bar, ThreadPoolExecutor(at_once, thread_name_prefix="training") as pool:
+    if len(configs) > 1:
+        log.info("%d models, %d at a time, on %s", len(configs), at_once, target)
+    with ThreadPoolExecutor(at_once, thread_name_prefix="training") as pool:
         trainings = [pool.submit(train_next, *job) for job in configs.items()]
         try:
-            for training in as_completed(trainings):
+            for training in told(as_completed(trainings), "models", len(configs)):
                 training.result()
-                bar.update()
         except BaseException:
             failed.set()
             raise
@@ -115,7 +116,7 @@ def train_model(
     device: str = "cpu",
     precision: str = "auto",
     threads: int = 1,
-    progress: bool = True,
+    say: Callable[[str, str], None],
 ) -> VEGA:
     """Train a model as its entry of the configuration says, and save it.
 
@@ -134,8 +135,8 @@ def train_model(
         Where and how to compute, see `vega.VEGA.fit`.
     threads
         Of the CPU.
-    progress
-        Whether to show a bar of the epochs, where there is a terminal.
+    say
+        Told how far the model, given by its name, is.
 
     Raises
     ------
@@ -163,16 +164,16 @@ def train_model(
         device=device,
         precision=precision,
         checkpoint=folder / CHECKPOINT,
-        progress=progress and sys.stderr.isatty(),
-        log=lambda line: log.info("%s: %s", name, line),
+        progress=False,
+        log=partial(say, name),
         **{key: config[key] for key in TRAINING},
     )
     log.info(
-        "%s: %d epochs in %.0f s on %s in %s, losses per cell: %s",
+        "%s: %d epochs in %.0f s on %s in %s, loss per cell %s",
         name,
         len(history),
         *(model.training[key] for key in ("seconds", "device", "precision")),
-        history.iloc[-1].to_dict(),
+        " / ".join(f"{loss:.2f}" for loss in history.iloc[-1].dropna()),
     )
     model.save(folder)
     return model

@@ -4,9 +4,9 @@ import email.utils
 import errno
 import ftplib
 import io
+import logging
 import signal
 import socket
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -17,7 +17,10 @@ import pooch
 import requests
 from urllib3.exceptions import MaxRetryError, ReadTimeoutError
 
+from paper.progress import Pace
 from vega.errors import one_line
+
+log = logging.getLogger("paper")
 
 ATTEMPTS = 4  # at what may pass: no connection, a busy server
 TIMEOUT = (10, 60)  # seconds to connect, and between two pieces of a file
@@ -44,14 +47,14 @@ class Failure(Exception):
         self.reason, self.attempts, self.wait, self.kind = reason, attempts, wait, kind
 
 
-def download(url: str, path: Path, most: int, progress: bool) -> bool:
+def download(url: str, path: Path, most: int) -> bool:
     """One attempt to download `url`, whatever its kind, to `path`.
 
     Gives whether that is all of it: what goes on after `most` bytes is broken off.
     """
     try:
-        with watched(path), _Bounded(path, most) as file:
-            _downloader(url, progress and sys.stderr.isatty())(url, file, None)
+        with watched(path), _Bounded(path, most, url) as file:
+            _downloader(url)(url, file, None)
     except _TooLong:
         return False
     except (requests.RequestException, *ftplib.all_errors, ValueError) as error:
@@ -91,11 +94,14 @@ class _TooLong(Exception):
 
 
 class _Bounded(io.BufferedWriter):
-    """A file that takes no more than `most` bytes."""
+    """A file that takes no more than `most` bytes, and says now and then how many it has."""
 
-    def __init__(self, path: Path, most: int):
+    def __init__(self, path: Path, most: int, url: str):
         super().__init__(io.FileIO(path, "w"))
-        self.left = most
+        self.most = self.left = most
+        self.url = url
+        self.pace = Pace()
+        self.pace.due()  # nothing is said of what comes at once
 
     def write(self, piece: bytes) -> int:
         """Write `piece`, or what fits of it."""
@@ -103,15 +109,17 @@ class _Bounded(io.BufferedWriter):
         self.left -= written
         if written < len(piece):
             raise _TooLong
+        if self.pace.due():
+            log.info("%s: %.0f MB so far", self.url, (self.most - self.left) / 1e6)
         return written
 
 
-def _downloader(url: str, progress: bool) -> Callable[[str, BinaryIO, None], None]:
+def _downloader(url: str) -> Callable[[str, BinaryIO, None], None]:
     """Pooch's downloader for http(s), ftp or `doi:<doi>/<file>` (figshare, Zenodo, Dataverse)."""
     kind = type(pooch.downloaders.choose_downloader(url))
     if kind is pooch.FTPDownloader:
-        return kind(timeout=TIMEOUT[1], progressbar=progress, chunk_size=CHUNK)
-    return kind(timeout=TIMEOUT, headers=HEADERS, progressbar=progress, chunk_size=CHUNK)
+        return kind(timeout=TIMEOUT[1], chunk_size=CHUNK)
+    return kind(timeout=TIMEOUT, headers=HEADERS, chunk_size=CHUNK)
 
 
 def meaning(error: Exception) -> Failure | None:

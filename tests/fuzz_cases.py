@@ -66,7 +66,7 @@ def _fetch(folder: Path) -> None:
     target = folder / "fetched" / "toy" / "cells.gz"
     shutil.rmtree(folder / "fetched", ignore_errors=True)
     lock = folder / "no.lock"
-    download.fetch(ROW, target, str(folder / "mirror"), lock, progress=False, sleep=lambda _: None)
+    download.fetch(ROW, target, str(folder / "mirror"), lock, sleep=lambda _: None)
 
 
 def _load(folder: Path) -> vega.VEGA:

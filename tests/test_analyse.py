@@ -216,7 +216,7 @@ def test_train_model_follows_its_entry_and_leaves_a_whole_folder(tmp_path):
         "checkpoint/state.safetensors",
     ):
         (tmp_path / "m" / stale).write_bytes(b"half")
-    model = train_model(data, gmt, tmp_path / "m", entry)
+    model = train_model(data, gmt, tmp_path / "m", entry, say=print)
     assert model.gmvs == ["SMALL", "UNANNOTATED_1", "UNANNOTATED_2"]
     assert model.batches == ["r1", "r2", "r3"]
     described = json.loads((tmp_path / "m" / "model.json").read_text())
@@ -228,10 +228,10 @@ def test_train_model_follows_its_entry_and_leaves_a_whole_folder(tmp_path):
     left = {path.name for path in (tmp_path / "m").rglob("*") if path.is_file()}
     assert left == {"weights.safetensors", "model.json", "history.tsv", "state.safetensors"}
     with pytest.raises(InputError, match="batch_key: the study has no column lane; it has run"):
-        train_model(data, gmt, tmp_path / "n", {**entry, "batch_key": "lane"})
+        train_model(data, gmt, tmp_path / "n", {**entry, "batch_key": "lane"}, say=print)
     gmt.write_text("OTHER\t-\tx1\tx2\n")
     with pytest.raises(InputError, match="none of the 12 genes"):
-        train_model(data, gmt, tmp_path / "n", {**entry, "batch_key": None})
+        train_model(data, gmt, tmp_path / "n", {**entry, "batch_key": None}, say=print)
 
 
 def test_every_trained_setting_of_the_configuration_reaches_the_model():

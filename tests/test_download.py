@@ -66,7 +66,7 @@ def test_each_kind_of_url_has_its_downloader():
         "doi:10.6084/m9.figshare.10298696/f.zip": pooch.DOIDownloader,
     }
     for url, kind in kinds.items():
-        downloader = _downloader(url, progress=False)
+        downloader = _downloader(url)
         assert type(downloader) is kind
         timeout = getattr(downloader, "timeout", None) or downloader.kwargs["timeout"]
         assert timeout, "never waits for ever"

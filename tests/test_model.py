@@ -173,7 +173,7 @@ def test_a_resumed_training_ends_where_an_unbroken_one_does(adata, tmp_path):
     lines = []
     resumed = model_of(adata)
     resumed.fit(adata, max_epochs=12, checkpoint=checkpoint, progress=False, log=lines.append)
-    assert lines[0] == "resumed after epoch 5"
+    assert lines[0] == "resumed after epoch 6"
     assert resumed.weights().equals(unbroken.weights())
     assert resumed.history.equals(unbroken.history)
 

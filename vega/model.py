@@ -292,6 +292,21 @@ class VEGA:
         """GMV activities of each cell: the posterior mean, cells x K."""
         return self.posterior(adata).mean
 
+    def latent(self, adata: AnnData) -> AnnData:
+        """The cells by their GMVs, as scanpy and `vega.plot` take them.
+
+        Returns
+        -------
+        Cells x K: `X` the posterior mean, `layers["variance"]` its variance, `obs` that of `adata`.
+        """
+        posterior = self.posterior(adata)
+        return AnnData(
+            posterior.mean,
+            obs=adata.obs.copy(),
+            var=pd.DataFrame(index=pd.Index(self.gmvs, name="gmv")),
+            layers={"variance": posterior.variance},
+        )
+
     def decode(
         self, activities: np.ndarray, batch: str | None = None, library: float = 1e4
     ) -> np.ndarray:

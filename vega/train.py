@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import Tensor
-from tqdm.auto import tqdm
+from tqdm import tqdm
 
 from vega.autoencoder import Autoencoder
 from vega.cells import Cells
@@ -140,7 +140,8 @@ def train(
     progress
         Whether to show a progress bar.
     log
-        Told of the losses every `checkpoint_every` epochs, for where no bar is seen.
+        Told of epochs, time left and losses every `checkpoint_every` epochs, once the checkpoint is
+        written, for where no bar is seen.
 
     Returns
     -------
@@ -182,13 +183,21 @@ def train(
             bar.update()
             if len(state.losses) % checkpoint_every:
                 continue
-            if log:
-                log(f"epoch {len(state.losses)}: {_shown(losses)}")
             if checkpoint:
                 _keep(checkpoint, fingerprint, module, epochs.optimiser, state)
+            if log:
+                log(f"{_how_far(state, settings)}: {_shown(losses)}")
     if checkpoint:
         _keep(checkpoint, fingerprint, module, None, state)
     return state
+
+
+def _how_far(state: Progress, settings: TrainSettings) -> str:
+    """Epochs, and the time that is left if patience does not run out before."""
+    done = len(state.losses)
+    left = state.seconds / done * (settings.max_epochs - done)
+    most = tqdm.format_interval(left)
+    return f"epoch {done} of at most {settings.max_epochs} ({most} left)"
 
 
 def _shown(losses: tuple[float, float]) -> str:

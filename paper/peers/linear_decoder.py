@@ -1,16 +1,21 @@
 """The model with a linear decoder beside VEGA in Fig. S2: linear scVI (Svensson et al. 2020)."""
 
+import logging
 import math
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import ModuleType
+from typing import Any
 
 from anndata import AnnData
 
 from paper.peers.embedded import Columns, method
 from paper.peers.inputs import cells_alone, check_last_minibatch, on_gpu
 from paper.peers.printed import printed
+from paper.progress import Pace
+
+log = logging.getLogger("paper")
 
 
 @method("scvi-tools", "torch")
@@ -47,6 +52,8 @@ def linear_scvi(
     accelerator = "gpu" if on_gpu(device) else "cpu"
     n_latent = len(gene_sets) + extra_nodes
     with quiet_scvi(seed) as scvi:
+        from lightning.pytorch.callbacks import LambdaCallback
+
         scvi.model.LinearSCVI.setup_anndata(cells, batch_key=batch_key)
         model = scvi.model.LinearSCVI(
             cells, n_hidden=n_hidden, n_latent=n_latent, n_layers=n_layers, dropout_rate=dropout,
@@ -56,6 +63,7 @@ def linear_scvi(
             max_epochs=max_epochs, accelerator=accelerator, devices=1, train_size=train_share,
             batch_size=batch_size, plan_kwargs={"lr": learning_rate}, early_stopping=True,
             early_stopping_patience=patience, enable_progress_bar=False,
+            callbacks=[LambdaCallback(on_train_epoch_end=now_and_then(Pace()))],
         )  # fmt: skip
         activity = model.get_latent_representation()
     losses = {
@@ -64,6 +72,16 @@ def linear_scvi(
     }
     facts = {"device": model.device.type, "epochs": len(losses["train"]), "losses": losses}
     return activity, [f"LATENT_{i + 1}" for i in range(n_latent)], facts
+
+
+def now_and_then(pace: Pace) -> Callable[[Any, Any], None]:
+    """What says how far a training is, as Lightning calls it at the end of each epoch."""
+
+    def say(trainer: Any, _module: Any) -> None:
+        if pace.due():
+            log.info("epoch %d of at most %d", trainer.current_epoch + 1, trainer.max_epochs)
+
+    return say
 
 
 @contextmanager

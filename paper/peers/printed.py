@@ -1,25 +1,29 @@
-"""Packages that print: their lines go to our log instead."""
+"""Packages that print: their lines go to our log instead, one now and then."""
 
 import io
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
 
+from paper.progress import Pace
+
 log = logging.getLogger("paper")
 
 
 class Printed(io.TextIOBase):
-    """Stands in for a stream: each line goes to our log, at debug level, and into `lines`."""
+    """Stands in for a stream: each line goes into `lines`, and now and then one to our log."""
 
     def __init__(self):
         self.lines: list[str] = []
         self._begun = ""
+        self._pace = Pace()
 
     def write(self, text: str) -> int:
         """Take some text."""
         *lines, self._begun = (self._begun + text).split("\n")
         for line in lines:
-            log.debug("%s", line)
+            if line.strip() and self._pace.due():
+                log.info("%s", line)
         self.lines += lines
         return len(text)
 

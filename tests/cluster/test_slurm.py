@@ -97,8 +97,8 @@ def test_a_training_whose_job_was_ended_goes_on_from_its_checkpoint(repository, 
             text=True,
         ) as run,
     ):
-        # Ends when training says that its first checkpoint is due, or with the run.
-        watch = "tail --retry -F %s 2>/dev/null | grep --max-count=1 'epoch 20:'"
+        # Ends when training says that its first checkpoint is written, or with the run.
+        watch = "tail --retry -F %s 2>/dev/null | grep --max-count=1 'epoch 10 '"
         subprocess.run(["timeout", "300", "bash", "-c", watch % log], check=True)
         job = next(j for j in of_workflow() if "train_kang" in j.about)
         subprocess.run(["scancel", job.number], check=True)
