@@ -34,7 +34,7 @@ for name, entry in CONFIG.models.items():
             mem_mb=growing(6000 + 2000 * len(SETTINGS.seeds)),
             runtime=growing(240 * len(SETTINGS.seeds)),
         params:
-            models=f"{RUN}/models",
+            models=lambda w, output: str(Path(output[0]).parents[2]),
             configs=CONFIG.training_settings(name),
             seeds=SETTINGS.seeds,
             device=SETTINGS.device,
