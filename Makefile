@@ -24,7 +24,7 @@ DEMO = $(BIN)/snakemake --cores $(CORES) --profile profiles/demo $(ARGS)
 # A run that is only planned has nothing to report.
 DRY := $(filter -n --dry-run,$(ARGS))
 
-.PHONY: help paper demo status new-study activities verify report bench test test-fast test-faults test-cluster test-browser lint format config rulegraph lock clean
+.PHONY: help paper demo status new-study activities verify report bench test test-fast test-faults test-cluster test-browser docs lint format config rulegraph lock clean
 
 help:  ## list these targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -70,6 +70,9 @@ test-cluster: $(READY)  ## the demo through a Slurm of its own on this machine (
 
 test-browser: $(READY)  ## the report in a browser (chromium, chromium-driver)
 	$(BIN)/python -m pytest tests/browser $(ARGS)
+
+docs: $(READY)  ## the documentation as a site: site/index.html
+	NO_MKDOCS_2_WARNING=1 OMP_NUM_THREADS=1 $(BIN)/python -m mkdocs build --strict --quiet
 
 lint: $(READY)  ## style of Python and Snakemake code, and Snakemake's own advice
 	$(BIN)/ruff check .

@@ -1,0 +1,30 @@
+"""The reference of the package: parameters that share a description keep their own types and defaults.
+
+MkDocs calls this file (`extensions` of mkdocstrings in `mkdocs.yml`), whose own reading gives
+all names of such an entry the type and the default of the first.
+"""
+
+from typing import Any
+
+import griffe
+
+
+class OwnDefaults(griffe.Extension):
+    """Takes types and defaults of parameters from signatures."""
+
+    def on_function(self, *, func: griffe.Function, **_: Any) -> None:
+        """Correct the parameters of a function."""
+        _correct(func)
+
+    def on_class_members(self, *, cls: griffe.Class, **_: Any) -> None:
+        """Correct the parameters of a class, whose signature is that of its `__init__`."""
+        _correct(cls)
+
+
+def _correct(of: griffe.Function | griffe.Class) -> None:
+    sections = of.docstring.parsed if of.docstring else []
+    told = [s for s in sections if s.kind is griffe.DocstringSectionKind.parameters]
+    for parameter in (p for section in told for p in section.value):
+        if parameter.name in of.parameters:
+            signature = of.parameters[parameter.name]
+            parameter.value, parameter.annotation = signature.default, signature.annotation
