@@ -10,6 +10,7 @@ from anndata import AnnData
 
 from paper.errors import InputError
 from paper.progress import told
+from vega.decoders import LinearDecoder
 from vega.differential import (
     Posterior,
     differential_activity,
@@ -81,6 +82,30 @@ def embed(latent: AnnData, embedding: str, tsne_learning_rate: float | None = No
     elif embedding == "tsne":
         tsne = TSNE(learning_rate=tsne_learning_rate or "auto", random_state=42)
         latent.obsm["X_tsne"] = tsne.fit_transform(latent.X)
+
+
+def top_genes(model: "VEGA", n: int = 10) -> pd.DataFrame:
+    """The genes that each GMV reaches most strongly.
+
+    Returns
+    -------
+    At most `n` rows per GMV, of the largest absolute weights that are not zero: `gmv`, `gene`,
+    `rank` (1 is the largest), `weight`, and `in_set`, whether the gene is in the GMV's set. No rows
+    where the decoder is not linear.
+    """
+    columns = ["gmv", "gene", "rank", "weight", "in_set"]
+    if not isinstance(model.module.decoder, LinearDecoder):
+        return pd.DataFrame(columns=columns)
+    weights, genes = model.weights().to_numpy(), np.asarray(model.genes)
+    rows = []
+    for gmv, weight, members in zip(model.gmvs, weights.T, model.annotation, strict=True):
+        largest = np.argsort(-np.abs(weight), kind="stable")[:n]
+        largest = largest[weight[largest] != 0]
+        rows += [
+            (gmv, genes[gene], rank, weight[gene], members[gene])
+            for rank, gene in enumerate(largest, start=1)
+        ]
+    return pd.DataFrame(rows, columns=columns)
 
 
 def groups(obs: pd.DataFrame, questions: Questions) -> Iterator[tuple[str, str, str, np.ndarray]]:

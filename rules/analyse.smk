@@ -18,6 +18,7 @@ rule embed:
         model=f"{RUN}/models/{{model}}/seed{{seed}}/model.json",
     output:
         latent=f"{RUN}/models/{{model}}/seed{{seed}}/latent.h5ad",
+        genes=f"{RUN}/tables/{{model}}_seed{{seed}}_top_genes.tsv",
     log:
         f"{LOGS}/embed/{{model}}_seed{{seed}}.log",
     wildcard_constraints:

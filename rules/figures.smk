@@ -84,6 +84,7 @@ rule standard:
     """Draws all that can be shown of any model, for studies that are on no figure of the paper."""
     input:
         unpack(lambda w: results_of([w.model])),
+        genes=f"{RUN}/tables/{{model}}_seed{SEED}_top_genes.tsv",
         sources=["paper/figures/standard.py", *FIGURE_SOURCES],
     output:
         panels=directory(f"{RUN}/figures/standard/{{model}}"),

@@ -8,11 +8,13 @@ import pytest
 from anndata import AnnData
 from conftest import ROOT
 
+import vega
 from paper.analyse import (
     differential_tables,
     groups,
     gsea_tables,
     prerank,
+    top_genes,
     top_gmvs,
     wilcoxon_scores,
 )
@@ -232,6 +234,27 @@ def test_train_model_follows_its_entry_and_leaves_a_whole_folder(tmp_path):
     gmt.write_text("OTHER\t-\tx1\tx2\n")
     with pytest.raises(InputError, match="none of the 12 genes"):
         train_model(data, gmt, tmp_path / "n", {**entry, "batch_key": None}, say=print)
+
+
+def test_top_genes_are_the_largest_weights_of_each_gmv():
+    sets = {"ONE": ["g0", "g1", "g2"], "TWO": ["g3", "g4"]}
+    genes = [f"g{i}" for i in range(8)]
+    model = vega.VEGA(genes, sets, extra_nodes=1, n_hidden=4, positive=False)
+    weights = model.weights()
+    table = top_genes(model, 3)
+    for gmv in model.gmvs:
+        rows = table[table["gmv"] == gmv]
+        expected = weights[gmv][weights[gmv] != 0].abs().sort_values(ascending=False).index[:3]
+        assert list(rows["gene"]) == list(expected)
+        assert list(rows["rank"]) == list(range(1, len(rows) + 1))
+        assert np.allclose(rows["weight"], weights.loc[rows["gene"], gmv])
+        assert rows["in_set"].all()
+    assert len(table[table["gmv"] == "TWO"]) == 2  # it reaches no more
+    soft = top_genes(vega.VEGA(genes, sets, n_hidden=4, decoder="soft", positive=False), 8)
+    of_one = soft[soft["gmv"] == "ONE"]
+    assert set(of_one.loc[of_one["in_set"], "gene"]) == set(sets["ONE"])
+    assert not of_one["in_set"].all()
+    assert top_genes(vega.VEGA(genes, sets, n_hidden=4, decoder="deep")).empty
 
 
 def test_every_trained_setting_of_the_configuration_reaches_the_model():

@@ -321,7 +321,7 @@ def files(results, tmp_path):
 
 
 def test_load_gives_types_the_order_of_the_study(results, files):
-    loaded = load(*files, results.study)
+    loaded = load(*files, None, results.study)
     assert list(loaded.latent.obs["cell_type"].cat.categories) == TYPES
     assert loaded.origin == "mirror subset"
     pd.testing.assert_frame_equal(loaded.differential, results.differential)
@@ -336,7 +336,7 @@ def test_types_that_the_study_does_not_order_come_last():
 def test_load_names_what_the_cells_lack(results, files):
     results.latent.write_h5ad(files[0])
     with pytest.raises(InputError, match=r"latent.h5ad: uns has no provenance"):
-        load(*files, results.study)
+        load(*files, None, results.study)
 
 
 def test_one_vs_rest_of_a_study_with_fewer_types(results):

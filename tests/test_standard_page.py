@@ -15,7 +15,8 @@ from paper.config import load
 from paper.errors import InputError
 from paper.figures import standard
 from paper.figures.data import FigureData, in_order
-from paper.figures.page import Layout, page_figure
+from paper.figures.page import Layout, page_figure, shortened
+from vega.gene_sets import readable
 
 TREATMENT = {
     "within": {}, "column": "condition", "group": "treated", "reference": "control", "by": None,
@@ -108,6 +109,41 @@ def test_the_heatmap_holds_the_strongest_of_each_comparison(results):
         assert table[column].equals(by_gmv[table.index].rename(column))
 
 
+def genes_of(results):
+    """Five genes of each GMV, the first of the largest weight."""
+    return pd.DataFrame(
+        [
+            (gmv, f"{gmv[:6]}-{rank}", rank, 1 / rank, True)
+            for gmv in results.latent.var_names
+            for rank in range(1, 6)
+        ],
+        columns=["gmv", "gene", "rank", "weight", "in_set"],
+    )
+
+
+def test_the_genes_of_those_that_differ_most_are_shown(results):
+    told = replace(results, genes=genes_of(results))
+    table = results.differential
+    strongest = table.groupby("gmv")["log_bf"].agg(lambda x: x.abs().max())
+    strongest = strongest[~strongest.index.str.startswith("UNANNOTATED")]
+    _, parts, texts = page(told)
+    bars = parts[-1].axes
+    assert len(bars) == min(8, len(strongest))
+    for ax, gmv in zip(bars, strongest.nlargest(8).index, strict=True):
+        assert ax.get_title(loc="left").replace("\n", " ") == shortened(readable(gmv), 48)
+        names = [label.get_text() for label in ax.get_yticklabels()]
+        assert names == [f"{gmv[:6]}-{rank}" for rank in range(1, 6)]
+        assert [bar.get_width() for bar in ax.patches] == pytest.approx(
+            [1 / r for r in range(1, 6)]
+        )
+    assert any("differ most in a comparison" in text for text in texts)
+    # A decoder that is not linear has none.
+    assert len(page(replace(results, genes=genes_of(results).head(0)))[1]) == len(parts) - 1
+    _, parts, texts = page(replace(told, differential=None))
+    assert len(parts[-1].axes) == min(8, len(strongest))
+    assert any("from cell to cell" in text for text in texts)
+
+
 def test_without_types_and_conditions_the_cells_are_shown_as_they_are(results):
     latent = cells_with(results, cell_type=None, condition=None)
     _, parts, texts = page(replace(results, latent=latent, differential=None, gsea=None))
@@ -191,8 +227,11 @@ def test_no_text_covers_another_or_leaves_the_page(results, types, monkeypatch):
     table = differential_tables(latent, QUESTIONS, seed=1)
     study = results.study.model_copy(update={"title": "A very long title " * 9})
     figure, *_ = page(
-        replace(results, latent=latent, differential=table, study=study, origin="simulated")
-    )
+        replace(
+            results, latent=latent, differential=table, study=study, origin="simulated",
+            genes=genes_of(results),
+        )
+    )  # fmt: skip
     assert_legible(figure, monkeypatch)
 
 

@@ -50,9 +50,9 @@ class FigureData:
 class Results:
     """A trained model's results.
 
-    `latent` holds the cells in the latent space (cells x GMVs), `differential` and `gsea` the
-    tables that `paper.analyse` made, and `origin` says whether the cells are the public ones, a
-    `mirror subset` of them or `simulated`.
+    `latent` holds the cells in the latent space (cells x GMVs), `differential`, `gsea` and `genes`
+    the tables that `paper.analyse` made, and `origin` says whether the cells are the public ones,
+    a `mirror subset` of them or `simulated`.
     """
 
     latent: AnnData
@@ -60,6 +60,7 @@ class Results:
     gsea: pd.DataFrame | None
     study: Study
     origin: str
+    genes: pd.DataFrame | None = None
 
     def contrast(self, name: str, group: str | None = None) -> pd.DataFrame:
         """Differential activity in one contrast (and group), GMVs the index; it may be empty."""
@@ -93,8 +94,8 @@ def read_figure_data(
     latents
         Its latent space, in the same order.
     tables
-        Tables by their file names: `<model>_seed<N>_differential.tsv` and `<model>_gsea.tsv` are
-        those of a model, the others the figure's own.
+        Tables by their file names: `<model>_seed<N>_differential.tsv`, `<model>_gsea.tsv` and
+        `<model>_seed<N>_top_genes.tsv` are those of a model, the others the figure's own.
     expression
         Preprocessed studies, `<study>.h5ad`.
     cells
@@ -104,8 +105,8 @@ def read_figure_data(
     models = {}
     for (model, study), latent in zip(studies.items(), latents, strict=True):
         seed = Path(latent).parent.name
-        differential = found.pop(f"{model}_{seed}_differential", None)
-        models[model] = load(latent, differential, found.pop(f"{model}_gsea", None), study)
+        names = (f"{model}_{seed}_differential", f"{model}_gsea", f"{model}_{seed}_top_genes")
+        models[model] = load(latent, *(found.pop(name, None) for name in names), study)
     return FigureData(
         models,
         {name: read_table(path) for name, path in found.items()},
@@ -121,7 +122,11 @@ def _origin_of(path: str) -> tuple[str, int]:
 
 
 def load(
-    latent: Path | str, differential: Path | str | None, gsea: Path | str | None, study: Study
+    latent: Path | str,
+    differential: Path | str | None,
+    gsea: Path | str | None,
+    genes: Path | str | None,
+    study: Study,
 ) -> Results:
     """Read the results of a model, with its tables where they were asked for.
 
@@ -137,12 +142,9 @@ def load(
         if column in cells.obs:
             cells.obs[column] = in_order(cells.obs[column], order)
     origin = json.loads(cells.uns["provenance"])["origin"]
-    return Results(
-        cells,
-        *(read_table(table) if table else None for table in (differential, gsea)),
-        study,
-        origin,
-    )
+    tables = (read_table(table) if table else None for table in (differential, gsea, genes))
+    of_contrasts, of_gsea, of_genes = tables
+    return Results(cells, of_contrasts, of_gsea, study, origin, of_genes)
 
 
 def in_order(labels: pd.Series, order: list[str]) -> pd.Series:

@@ -1,13 +1,14 @@
 """The standard page of a model: all that can be shown of any study, whatever it holds.
 
 Embeddings by what is known of the cells, a volcano of every comparison, the strongest GMVs of all
-comparisons in one heatmap, and GSEA beside VEGA where it was asked for.
+comparisons in one heatmap, the genes of some of them, and GSEA beside VEGA where it was asked for.
 """
 
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from string import ascii_lowercase
+from textwrap import wrap
 from typing import NamedTuple
 
 import pandas as pd
@@ -27,17 +28,21 @@ from paper.figures.page import (
     write_panels,
 )
 from vega.gene_sets import readable
-from vega.plot import bayes_factors, embedding, gsea_comparison
+from vega.model import EXTRA_NODE
+from vega.plot import bayes_factors, embedding, gsea_comparison, top_weights
 from vega.plot.scatter import LEGEND_ROWS
 
 COLUMNS = ("cell_type", "condition", "batch")  # what the cells may be coloured by
 MOST_CATEGORIES = 48  # more cannot be told apart, nor listed
 MOST_VOLCANOES, MOST_GSEA, MOST_COLUMNS, MOST_ROWS = 8, 4, 24, 32
+GMVS, GENES = 8, 10  # whose genes are shown, and how many of each
 COLUMN_NAME = 24  # letters at most
 NAMED = 2  # sets that each of GSEA and VEGA finds most significant
 
 HALF, HEIGHT = 3.6, 2.5  # inches: half the width of the page, and the height of most panels
 LEGEND = 1.05  # inches right of the axes that a legend gets at least
+ACROSS, ROW_OF_GENES = 4, 2.05  # GMVs beside each other, and inches for each row of them
+GENE_NAMES, AXIS, TITLE = 0.72, 0.36, 0.34  # inches beside, below and above the bars
 CHARACTER, ROW = 0.062, 0.13  # inches that names of small letters need, at most
 
 
@@ -52,7 +57,7 @@ class Part(NamedTuple):
 def write_standard_page(model: str, data: FigureData, folder: Path) -> None:
     """Draw the standard page of a model into `folder`, and each panel into a folder of its own."""
     results = data[model]
-    parts = [*_embeddings(results), *_comparisons(results)]
+    parts = [*_embeddings(results), *_comparisons(results), *_genes(results)]
     panels = dict(zip(ascii_lowercase, (part.draw for part in parts), strict=False))
     title = shortened(f"{model}: {results.study.title}", 72)
     write_panels(model, panels, layout(parts), title, data, folder)
@@ -213,3 +218,51 @@ def _gsea(figure: FigureBase, data: FigureData, contrast: str, group: str) -> No
     gsea_comparison(table, sorted(first), ax=axes(figure, 0.45, 1.08, top=0.75))
     words = comparison_title(results.contrast(contrast, group), contrast, group)
     note(figure, shortened(words, 56))
+
+
+# ---------------------------------------------------------------- genes
+
+
+def _genes(results: Results) -> list[Part]:
+    """The genes that carry the GMVs which differ most; nothing of a decoder that is not linear."""
+    if results.genes is None or results.genes.empty:
+        return []
+    gmvs = most_telling(results)
+    rows = -(-len(gmvs) // ACROSS)
+    return [Part(partial(_top_genes, gmvs=gmvs), 0.3 + ROW_OF_GENES * rows, wide=True)]
+
+
+def most_telling(results: Results) -> list[str]:
+    """GMVs of sets that differ most in any comparison or, without one, from cell to cell."""
+    if results.differential is None:
+        activity = results.latent.to_df()
+        strength = activity.std()
+    else:
+        strength = results.differential["log_bf"].abs().groupby(results.differential["gmv"]).max()
+    named = strength[~strength.index.str.startswith(EXTRA_NODE)]
+    return list(named.nlargest(GMVS).index)
+
+
+def _top_genes(figure: FigureBase, data: FigureData, gmvs: list[str]) -> None:
+    (results,) = data.models.values()
+    width, height = inches(figure)
+    each = width / ACROSS
+    for number, gmv in enumerate(gmvs):
+        row, column = divmod(number, ACROSS)
+        bottom = height - 0.3 - ROW_OF_GENES * (row + 1) + AXIS
+        ax = figure.add_axes(
+            (
+                (column * each + GENE_NAMES) / width, bottom / height,
+                (each - GENE_NAMES - 0.1) / width, (ROW_OF_GENES - AXIS - TITLE) / height,
+            )
+        )  # fmt: skip
+        genes = results.genes[results.genes["gmv"] == gmv].set_index("gene")
+        top_weights(genes.assign(weight=genes["weight"].abs()), GENES, ax=ax)
+        title = "\n".join(wrap(shortened(readable(gmv), 48), 26))
+        # As far left as the names of the genes.
+        left = (0.06 - GENE_NAMES) / (each - GENE_NAMES - 0.1)
+        ax.set_title(title, loc="left", x=left, fontsize="small")
+    differ = "from cell to cell" if results.differential is None else "in a comparison"
+    words = f"the largest decoder weights of the GMVs that differ most {differ}"
+    outside = not results.genes["in_set"].all()
+    note(figure, words + ("; red: genes that are not in the set" if outside else ""))

@@ -1,4 +1,4 @@
-"""Pages of the documentation that follow from the configuration and the code, and where others stand.
+"""Pages that follow from configuration and code, and where pages outside of docs/ stand.
 
 MkDocs calls this file (`hooks` in `mkdocs.yml`): `make docs`.
 """
@@ -103,8 +103,8 @@ def claims_page(claims: Any, measures: dict[str, Measure]) -> str:
         "| reproduced | the criterion is met |\n"
         "| direction only | it is missed, but ours points the published way |\n"
         "| differs | neither |\n"
-        "| not run | what it needs is not part of the run, or only the whole public data could give "
-        "the number; the table says which |\n"
+        "| not run | what it needs is not part of the run, or only the whole public data could "
+        "give the number; the table says which |\n"
     ]
     by_figure = claims["panel"].map(figure_of)
     for name in sorted(filter(None, by_figure.unique()), key=place):

@@ -1,4 +1,4 @@
-"""The reference of the package: parameters that share a description keep their own types and defaults.
+"""The reference of the package: parameters described together keep their own types and defaults.
 
 MkDocs calls this file (`extensions` of mkdocstrings in `mkdocs.yml`), whose own reading gives
 all names of such an entry the type and the default of the first.

@@ -1,4 +1,4 @@
-"""The cells of a study in the latent space of a model, with their UMAP."""
+"""The cells of a study in the latent space of a model, their UMAP, and the genes of its GMVs."""
 
 from paper.script import run
 
@@ -7,16 +7,19 @@ def main(snakemake):
     from pathlib import Path
 
     import vega
-    from paper.analyse import latent_space
+    from paper.analyse import latent_space, top_genes
     from paper.h5ad import read_cells, write_cells
+    from paper.tables import write_table
 
+    model = vega.load(Path(snakemake.input.model).parent)
     latent = latent_space(
-        vega.load(Path(snakemake.input.model).parent),
+        model,
         read_cells(snakemake.input.data),
         vega.read_gmt(snakemake.input.gene_sets),
         snakemake.params.embedding,
         snakemake.params.tsne_learning_rate,
     )
+    write_table(top_genes(model), snakemake.output.genes)
     write_cells(latent, snakemake.output.latent)
 
 

@@ -15,7 +15,7 @@ def main(snakemake):
     data = read_figure_data(
         {model: Study.model_validate(snakemake.params.study)},
         latents=inputs.latent,
-        tables=[*inputs.differential, *inputs.gsea],
+        tables=[*inputs.differential, *inputs.gsea, inputs.genes],
     )
     write_standard_page(model, data, Path(snakemake.output.page).parent)
 
