@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 import scipy.io
 import scipy.sparse as sp
+from anndata import AnnData
 from conftest import snakemake
 from file_server import serving
 from test_new_study import GENES, SETS, write_gmt
@@ -311,15 +312,41 @@ def test_what_may_be_one_of_several_is_asked_for(geo, truth):
     bundle(geo, truth, **files)
     output, error = geo.fails()
     assert "  file GSE1234_barcodes.tsv.gz" in output
-    assert error.endswith(f"choose one with --counts: GSE1234_all.csv.gz, {RAW}")
+    assert error.endswith(
+        f"2 files seem to be counts; name one with --counts: GSE1234_all.csv.gz, {RAW}"
+    )
     assert geo.seen == {FAMILY: 1}, "nothing large is downloaded before it is clear what"
     _, error = geo.fails("--counts", "GSE1234_none.csv.gz")
-    assert "GSE1234_none.csv.gz is none of its counts; choose one with --counts: " in error
+    assert "no GSE1234_none.csv.gz; name one with --counts: " in error
     code, _, error = geo.new_study("--counts", "GSE1234_all.csv.gz", "--yes")
     assert code == 0, error
     study, cells = study_of(geo)
     assert study.files == ["GSE1234_all.csv.gz"]
     np.testing.assert_array_equal(cells.X.toarray(), truth["GSM11"])
+
+
+def test_files_whose_names_tell_of_no_counts_are_taken_when_they_are_named(geo, truth):
+    name = "GSE1234_markers.csv.gz"
+    geo.serve(**{name: table(truth["GSM11"], barcodes(20))})
+    assert f"no files seem to be counts; name one with --counts: {name}" in geo.fails()[1]
+    code, _, error = geo.new_study("--counts", name, "--yes")
+    assert code == 0, error
+    np.testing.assert_array_equal(study_of(geo)[1].X.toarray(), truth["GSM11"])
+
+
+def test_an_h5ad_file_may_be_gzipped(geo, truth):
+    obs = pd.DataFrame({"stim": ["ctrl", "IFN"] * 10}, barcodes(20))
+    counts = sp.csr_matrix(truth["GSM11"], dtype=np.float32)
+    AnnData(counts, obs=obs, var=pd.DataFrame(index=GENES)).write_h5ad("whole.h5ad")
+    name = "GSE1234_all.h5ad.gz"
+    geo.serve(**{name: gzip.compress((geo.repository / "whole.h5ad").read_bytes())})
+    code, _, error = geo.new_study("--yes")
+    assert code == 0, error
+    study, cells = study_of(geo)
+    assert (study.format, study.files) == ("h5ad", [name])
+    np.testing.assert_array_equal(cells.X.toarray(), truth["GSM11"])
+    assert list(cells.obs["condition"]) == ["ctrl", "IFN"] * 10
+    assert study.conditions == ["ctrl", "IFN"]
 
 
 # ---------------------------------------------------------------- what is wrong

@@ -170,6 +170,7 @@ def _samples(file: RawFile, _: int) -> pd.DataFrame:
 # By the end of the name; everything else is a delimited table.
 KINDS: dict[str, Callable[[RawFile, int], pd.DataFrame]] = {
     ".h5ad": _observations,
+    ".h5ad.gz": _observations,
     "_family.soft.gz": _samples,
     "_family.soft": _samples,
 }

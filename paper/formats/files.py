@@ -60,10 +60,13 @@ class RawFile:
                 yield stream
 
     @contextmanager
-    def on_disk(self) -> Iterator[Path]:
-        """Its path, for readers that take nothing else; a member is there only meanwhile."""
+    def on_disk(self, unpacked: bool = False) -> Iterator[Path]:
+        """Its path, for readers that take nothing else; a member is there only meanwhile.
+
+        So is what a gzipped file unpacks to, for readers that want it `unpacked`.
+        """
         with self.opened() as stream:
-            if self.member is None:
+            if self.member is None and not (unpacked and self.name.endswith(".gz")):
                 yield self.path
                 return
             with tempfile.TemporaryDirectory() as folder:

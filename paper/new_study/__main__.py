@@ -2,7 +2,7 @@
 
 python -m paper.new_study cells.h5ad
 python -m paper.new_study counts.csv --annotation cells.csv --contrast treated:control --yes
-python -m paper.new_study GSE96583 --condition treatment
+python -m paper.new_study GSE123456 --condition treatment
 """
 
 import argparse

@@ -148,9 +148,11 @@ class Geo:
         else:
             fits = [counts for counts in found if counts.name == asked]
         if len(fits) != 1:
-            said = "" if asked is None else f"{asked} is none of its counts; "
+            said = (
+                f"{len(fits) or 'no'} files seem to be counts" if asked is None else f"no {asked}"
+            )
             names = ", ".join(counts.name for counts in fits or found)
-            raise InputError(f"{self.accession}: {said}choose one with --counts: {names}")
+            raise InputError(f"{self.accession}: {said}; name one with --counts: {names}")
         return fits[0]
 
     def _samples_as_cells(self, found: Look) -> Table | None:

@@ -4,10 +4,10 @@ import re
 from collections.abc import Collection, Iterable
 from typing import Any, NamedTuple
 
-H5AD = ".h5ad"
+H5AD = (".h5ad", ".h5ad.gz")
 MARKET = (".mtx", ".mtx.gz")
 TABLES = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".txt", ".txt.gz")
-# The lists of a Matrix Market file are named as it is, with these for its "matrix".
+# The lists of a Matrix Market file are named as it is, with these for its "matrix" or behind it.
 LISTS = {"barcodes": ("barcodes",), "genes": ("features", "genes")}
 NO_COUNTS = re.compile(
     r"(barcodes?|features?|genes|samples?)\.(csv|tsv|txt)|meta|annot|clusters?|tsne|umap|pca|"
@@ -62,13 +62,17 @@ def lists_of(matrix: str, names: Iterable[str]) -> dict[str, str]:
 
     >>> lists_of("GSM1_matrix_a.mtx.gz", ["GSM1_features_a.tsv.gz", "GSM1_barcodes_b.tsv.gz"])
     {'genes': 'GSM1_features_a.tsv.gz'}
+    >>> lists_of("GSM1.mtx", ["GSM1.genes.tsv", "GSM1_barcodes.tsv.gz", "GSM2.genes.tsv"])
+    {'barcodes': 'GSM1_barcodes.tsv.gz', 'genes': 'GSM1.genes.tsv'}
     """
     there = {name.lower(): name for name in names}
     stem = matrix.lower().removesuffix(".gz").removesuffix(".mtx")
-    before, _, after = stem.rpartition("matrix")
+    before, named, after = stem.rpartition("matrix")
+    around = [(before, after), (before, "")]
+    around += [] if named else [(f"{stem}_", ""), (f"{stem}.", "")]
     found = {}
     for what, words in LISTS.items():
-        stems = [f"{before}{word}{end}.tsv" for end in (after, "") for word in words]
+        stems = [f"{start}{word}{end}.tsv" for start, end in around for word in words]
         fits = [there[name] for s in stems for name in (f"{s}.gz", s) if name in there]
         found |= {what: fits[0]} if fits else {}
     return found
