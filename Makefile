@@ -40,7 +40,7 @@ demo: $(READY)  ## every rule on simulated studies whose truth is known, without
 status: $(READY)  ## how far a run is, figure by figure (RUN=demo)
 	$(BIN)/python -m paper.status $(RUN)
 
-new-study: $(READY)  ## rows for a study of your own: FILE=cells.h5ad ARGS="--condition treatment"
+new-study: $(READY)  ## rows for a study of your own: FILE=cells.h5ad or FILE=GSE123456, ARGS="--condition treatment"
 	$(BIN)/python -m paper.new_study $(FILE) $(ARGS)
 
 activities: $(READY)  ## of new cells under a trained model: MODEL=results/paper/models/kang/seed1 FILE=cells.h5ad

@@ -11,7 +11,8 @@ import re
 import shutil
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -68,30 +69,53 @@ def fetch(
         mirror = None
     source = str(row.own or row.url) if mirror is None else f"{mirror.rstrip('/')}/{name}"
     pins = expected = known(row, lock)
+    with _told_of_disk(name, target):
+        try:
+            if mirror is not None:
+                expected = _mirror_pins(mirror, name, pins, sleep)
+            found = _right_already(target, expected)
+            if not found:
+                listed = _attempts(lambda: _listed(source), name, sleep)
+                url, said = listed or (source, expected)
+                must = expected if expected.checksum else said
+                log.info("%s: from %s", name, url)
+                with written_whole(target) as part:
+                    found = _attempts(lambda: _get(url, part, must), name, sleep)
+                    # Another run may have pinned it in the meantime.
+                    if not expected.checksum and (wrong := pin(row, found, lock).difference(found)):
+                        raise Failure(wrong)
+            if not expected.checksum:
+                identity = "first use"
+            elif pins.checksum and not pins.difference(found):
+                identity = "pinned"
+            else:
+                identity = "mirror"
+            return record(target, source, identity, found, pins.values)
+        except Failure as failure:
+            words = _in_words(failure, name, source, mirror, expected.origin)
+            raise InputError(f"{words} ({row.note})" if row.note else words) from None
+
+
+def bring(source: str, target: Path, sleep: Callable[[float], None] = time.sleep) -> Measures:
+    """Put a file of which nothing is known at `target`; gives what it is.
+
+    Raises
+    ------
+    Failure
+        If it cannot be had.
+    InputError
+        If the disk cannot be written.
+    """
+    with _told_of_disk(target.name, target), written_whole(target) as part:
+        unknown = Pins("nothing is known of it", {})
+        return _attempts(lambda: _get(source, part, unknown), target.name, sleep)
+
+
+@contextmanager
+def _told_of_disk(name: str, target: Path) -> Iterator[None]:
+    """Turn what the disk says into one line."""
     try:
-        if mirror is not None:
-            expected = _mirror_pins(mirror, name, pins, sleep)
-        found = _right_already(target, expected)
-        if not found:
-            listed = _attempts(lambda: _listed(source), name, sleep)
-            url, said = listed or (source, expected)
-            must = expected if expected.checksum else said
-            log.info("%s: from %s", name, url)
-            with written_whole(target) as part:
-                found = _attempts(lambda: _get(url, part, must), name, sleep)
-                # Another run may have pinned it in the meantime.
-                if not expected.checksum and (wrong := pin(row, found, lock).difference(found)):
-                    raise Failure(wrong)
-        if not expected.checksum:
-            identity = "first use"
-        elif pins.checksum and not pins.difference(found):
-            identity = "pinned"
-        else:
-            identity = "mirror"
-        return record(target, source, identity, found, pins.values)
-    except Failure as failure:
-        words = _in_words(failure, name, source, mirror, expected.origin)
-        raise InputError(f"{words} ({row.note})" if row.note else words) from None
+        yield
     except OSError as error:
         where = error.filename2 or error.filename or target  # the second is where a copy goes
         raise InputError(f"{name}: {where}: {error.strerror or error}; nothing was kept") from None

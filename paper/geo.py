@@ -1,5 +1,6 @@
-"""Sample annotations of a GEO series, from its SOFT family file."""
+"""A GEO series, its samples and their files, from its SOFT family file."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,25 +12,50 @@ from paper.formats.files import RawFile
 FIXED = {"title": "title", "source": "source_name_ch1", "organism": "organism_ch1"}
 
 
-def sample_annotations(soft: Path) -> pd.DataFrame:
-    """One row per sample (GSM) of a series.
+@dataclass(frozen=True)
+class Series:
+    """What GEO says of a series.
 
-    Columns are `accession`, `title`, `source`, `organism`, then one per key of the sample
-    characteristics, such as "tissue" or "cell type", in the order they first appear. Several
-    values of a key are joined by "; "; what a sample does not say is missing.
+    Attributes
+    ----------
+    title
+        One line.
+    samples
+        One row per sample (GSM). Columns are `accession`, `title`, `source`, `organism`, then one
+        per key of the sample characteristics, such as "tissue" or "cell type", in the order they
+        first appear. Several values of a key are joined by "; "; what a sample does not say is
+        missing.
+    files
+        URLs of the supplementary files of the series.
+    sample_files
+        URLs of those of each sample, by accession.
+    """
+
+    title: str
+    samples: pd.DataFrame
+    files: list[str]
+    sample_files: dict[str, list[str]]
+
+
+def read_series(soft: Path) -> Series:
+    """A series from its SOFT family file.
 
     Raises
     ------
     InputError
         If `soft` is not a whole SOFT family file with samples.
     """
-    samples = _series(soft).gsms
-    return pd.DataFrame([_annotation(name, gsm.metadata) for name, gsm in samples.items()])
+    series = _parsed(soft)
+    said = {name: gsm.metadata for name, gsm in series.gsms.items()}
+    return Series(
+        title=" ".join(series.metadata.get("title", [])),
+        samples=pd.DataFrame([_annotation(*sample) for sample in said.items()]),
+        files=_supplementary_files(series.metadata),
+        sample_files={name: _supplementary_files(metadata) for name, metadata in said.items()},
+    )
 
 
-def supplementary_files(soft: Path) -> list[str]:
-    """URLs of the supplementary files of a series."""
-    metadata = _series(soft).metadata
+def _supplementary_files(metadata: dict[str, list[str]]) -> list[str]:
     keys = [key for key in metadata if key.startswith("supplementary_file")]
     return [url for key in keys for url in metadata[key] if url.upper() != "NONE"]
 
@@ -48,7 +74,7 @@ def _annotation(accession: str, metadata: dict[str, list[str]]) -> dict[str, str
     return {name: "; ".join(found) or None for name, found in (values | characteristics).items()}
 
 
-def _series(soft: Path) -> Any:
+def _parsed(soft: Path) -> Any:
     """The series as GEOparse has it, once the file is known to be whole."""
     _check_soft(soft)
     import GEOparse

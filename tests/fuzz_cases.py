@@ -32,7 +32,7 @@ from paper.config import File, Source, load
 from paper.errors import InputError
 from paper.formats import read
 from paper.formats.files import RawFile
-from paper.geo import sample_annotations
+from paper.geo import read_series
 from paper.h5ad import read_cells, read_latent, write_cells
 from paper.orthologs import one_to_one
 from paper.tables import read_table
@@ -112,9 +112,9 @@ CASES = {
     "delimited": Case(
         "study/t.csv", "text", lambda f: read(_source("table", matrix="t.csv"), f / "study")
     ),
-    "SOFT": Case("study/GSE1.soft", "text", lambda f: sample_annotations(f / "study/GSE1.soft")),
+    "SOFT": Case("study/GSE1.soft", "text", lambda f: read_series(f / "study/GSE1.soft")),
     "SOFT, packed": Case(
-        "study/GSE1.soft.gz", "bytes", lambda f: sample_annotations(f / "study/GSE1.soft.gz")
+        "study/GSE1.soft.gz", "bytes", lambda f: read_series(f / "study/GSE1.soft.gz")
     ),
     "orthologs": Case(
         "study/orthologs.txt", "text", lambda f: one_to_one(RawFile(f / "study/orthologs.txt"))

@@ -7,9 +7,10 @@ import pandas as pd
 import pytest
 
 from paper.errors import InputError
-from paper.geo import sample_annotations, supplementary_files
+from paper.geo import read_series
 
 SUPPLEMENT = "ftp://ftp.example.org/GSE1_data.csv.gz"
+COUNTS = "ftp://ftp.example.org/GSM1_matrix.mtx.gz"
 # Like Darmanis et al.: GEO's spelling of a cell type, a value with a colon, a key twice, a key
 # that only some samples have, one named like a fixed column, and one entry without a key.
 SAMPLES = {
@@ -47,7 +48,8 @@ def soft_text(samples=SAMPLES) -> str:
         lines += [f"^SAMPLE = {name}", f"!Sample_title = {title}"]
         lines += ["!Sample_source_name_ch1 = brain", "!Sample_organism_ch1 = Homo sapiens"]
         lines += [f"!Sample_characteristics_ch1 = {text}" for text in characteristics]
-        lines += ["!Sample_data_row_count = 0"]
+        own = COUNTS if name == "GSM1" else "NONE"
+        lines += [f"!Sample_supplementary_file_1 = {own}", "!Sample_data_row_count = 0"]
     return "\n".join(lines) + "\n"
 
 
@@ -61,21 +63,24 @@ def write(folder, data: bytes, name="GSE1_family.soft.gz"):
 def test_annotations_as_written(tmp_path, name, capfd):
     text = soft_text().encode()
     soft = write(tmp_path, gzip.compress(text) if name.endswith("gz") else text, name)
-    pd.testing.assert_frame_equal(sample_annotations(soft), EXPECTED, check_dtype=False)
-    assert supplementary_files(soft) == [SUPPLEMENT]
+    series = read_series(soft)
+    pd.testing.assert_frame_equal(series.samples, EXPECTED, check_dtype=False)
+    assert series.title == "toy"
+    assert series.files == [SUPPLEMENT]
+    assert series.sample_files == {"GSM1": [COUNTS], "GSM2": [], "GSM3": []}
     assert capfd.readouterr() == ("", ""), "GEOparse keeps quiet"
 
 
 def test_a_first_sample_without_title_does_not_move_the_columns(tmp_path):
     text = soft_text().replace("!Sample_title = cell A\n", "", 1)
-    got = sample_annotations(write(tmp_path, gzip.compress(text.encode())))
+    got = read_series(write(tmp_path, gzip.compress(text.encode()))).samples
     assert list(got) == list(EXPECTED)
     assert got["title"].isna().tolist() == [True, False, False]
 
 
 def test_the_log_of_others_is_left_alone(tmp_path):
     before = logging.getLogger().level
-    sample_annotations(write(tmp_path, gzip.compress(soft_text().encode())))
+    read_series(write(tmp_path, gzip.compress(soft_text().encode())))
     assert logging.getLogger().level == before
 
 
@@ -101,15 +106,14 @@ def damaged(position_from_end: int) -> bytes:
 )
 def test_what_is_no_whole_soft_file_is_named(tmp_path, data, said):
     soft = write(tmp_path, data)
-    for read in (sample_annotations, supplementary_files):
-        with pytest.raises(InputError) as caught:
-            read(soft)
-        message = str(caught.value)
-        assert said in message
-        assert message.startswith(str(soft))
-        assert "\n" not in message
+    with pytest.raises(InputError) as caught:
+        read_series(soft)
+    message = str(caught.value)
+    assert said in message
+    assert message.startswith(str(soft))
+    assert "\n" not in message
 
 
 def test_no_file(tmp_path):
     with pytest.raises(InputError, match="No such file"):
-        sample_annotations(tmp_path / "GSE1_family.soft.gz")
+        read_series(tmp_path / "GSE1_family.soft.gz")

@@ -17,6 +17,7 @@ from conftest import edit, environment, planned, snakemake
 from paper.config import load
 from paper.errors import InputError
 from paper.formats import check_namespace
+from paper.new_study.given import of_file
 from paper.new_study.look import columns_of, look
 from paper.new_study.propose import guessed, propose, reference
 from paper.tables import read_table
@@ -214,7 +215,7 @@ def test_each_format_is_read_as_the_workflow_will(own, file, format):
     assert found.cells[1] == "AAAC0001-1"
     assert list(found.genes[-3:]) == COMMON
     assert found.counts
-    assert found.matrix.get("cells_down", False) == (file == "down.csv")
+    assert found.matrices[0].get("cells_down", False) == (file == "down.csv")
     assert len(found.files) == (3 if format == "mtx" else 1)
 
 
@@ -239,10 +240,9 @@ def test_columns_and_references_are_guessed_by_their_names():
 
 
 def proposal(own, file="mine.h5ad", **options):
-    found = look(own / file, ())
-    values = columns_of(own / "cells.csv")
-    options = {"columns": guessed(list(values)), **options}
-    return propose("mine", found, title="Mine", gene_sets="own.gmt", values=values, **options)
+    given = of_file("mine", own / file, own / "cells.csv", ())
+    options = {"columns": guessed(list(given.columns)), **options}
+    return propose("mine", given, title="Mine", gene_sets="own.gmt", **options)
 
 
 def test_conditions_are_compared_with_their_reference(own):

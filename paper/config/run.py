@@ -63,8 +63,10 @@ class Config(Model):
         """Studies of this run, in the order of `studies.yaml`."""
         asked = self.settings.studies
         if asked == "all":
-            simulated = self.settings.data == "simulated"
-            return [s for s in self.studies if not (simulated and self._is_own(s))]
+            if self.settings.data != "simulated":
+                return list(self.studies)
+            # Nobody simulates a study of one's own.
+            return [s for s in self.studies if self.raw_folder(s) in self.simulations.studies]
         asked = asked.replace(",", " ").split() if isinstance(asked, str) else asked
         unknown = [
             s for s in asked if s not in {*self.studies, *map(self.raw_folder, self.studies)}
@@ -75,11 +77,6 @@ class Config(Model):
                 f"choose from {', '.join(self.studies)} or all"
             )
         return [s for s in self.studies if {s, self.raw_folder(s)}.intersection(asked)]
-
-    def _is_own(self, study: str) -> bool:
-        """Whether a study is of one's own files, which nobody simulates."""
-        folder = self.raw_folder(study)
-        return any(file.own for file in self.files if file.study == folder)
 
     @property
     def selected_entries(self) -> list[str]:

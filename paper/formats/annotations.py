@@ -161,15 +161,16 @@ def _observations(file: RawFile, _: int) -> pd.DataFrame:
 
 def _samples(file: RawFile, _: int) -> pd.DataFrame:
     """The samples of a GEO series, by accession, with their characteristics."""
-    from paper.geo import sample_annotations
+    from paper.geo import read_series
 
     with file.on_disk() as path:
-        return sample_annotations(path).set_index("accession", drop=False)
+        return read_series(path).samples.set_index("accession", drop=False)
 
 
 # By the end of the name; everything else is a delimited table.
 KINDS: dict[str, Callable[[RawFile, int], pd.DataFrame]] = {
     ".h5ad": _observations,
+    ".h5ad.gz": _observations,
     "_family.soft.gz": _samples,
     "_family.soft": _samples,
 }

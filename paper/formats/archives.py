@@ -39,7 +39,7 @@ def member(archive: BinaryIO, path: str, name: str) -> Iterator[Member]:
     name
         The member's name.
     """
-    members = _members(archive, path)
+    members = members_of(archive, path)
     passed = []
     for here in members:
         passed.append(here)
@@ -66,8 +66,8 @@ def _only(members: list[Member], path: str, name: str) -> Member:
     return found[0]
 
 
-def _members(archive: BinaryIO, path: str) -> Iterator[Member]:
-    """All members, in their order."""
+def members_of(archive: BinaryIO, path: str) -> Iterator[Member]:
+    """All members, in their order; `path` is the name of the archive in errors."""
     kind = _zipped if zipfile.is_zipfile(archive) else partial(_tarred, path=path)
     try:
         for name, *rest in kind(archive):

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from paper.errors import InputError
-from paper.formats.archives import member
+from paper.formats.archives import member, members_of
 from paper.formats.bounded import bounded
 
 ANEW = "delete it and run again to get it anew"
@@ -51,32 +51,22 @@ class RawFile:
 
         `at_once` says that they will all be held in memory, where fewer are allowed.
         """
-        try:
-            with self._raw(at_once) as raw:
-                packed = raw.peek(2)[:2] == GZIP_MAGIC
-                with bounded(gzip.open(raw), str(self), at_once) if packed else raw as stream:
-                    _check_start(stream, self)
-                    if self.name.endswith(".gz") and not packed:
-                        raise InputError(f"{self}: not a gzip file in spite of its name; {ANEW}")
-                    yield stream
-        except EOFError:
-            raise InputError(f"{self}: the gzip file breaks off before its end; {ANEW}") from None
-        except (gzip.BadGzipFile, zlib.error) as error:
-            raise InputError(f"{self}: damaged gzip file ({error}); {ANEW}") from None
-        except (tarfile.TarError, zipfile.BadZipFile, lzma.LZMAError) as error:
-            reason = " ".join(str(error).split())
-            raise InputError(f"{self.path}: damaged archive ({reason}); {ANEW}") from None
-        except OSError as error:
-            raise InputError(
-                f"{self.path}: cannot be read ({error.strerror or error}); check that it is there, "
-                "or run again to get it"
-            ) from None
+        with self._told(), self._raw(at_once) as raw:
+            packed = raw.peek(2)[:2] == GZIP_MAGIC
+            with bounded(gzip.open(raw), str(self), at_once) if packed else raw as stream:
+                _check_start(stream, self)
+                if self.name.endswith(".gz") and not packed:
+                    raise InputError(f"{self}: not a gzip file in spite of its name; {ANEW}")
+                yield stream
 
     @contextmanager
-    def on_disk(self) -> Iterator[Path]:
-        """Its path, for readers that take nothing else; a member is there only meanwhile."""
+    def on_disk(self, unpacked: bool = False) -> Iterator[Path]:
+        """Its path, for readers that take nothing else; a member is there only meanwhile.
+
+        So is what a gzipped file unpacks to, for readers that want it `unpacked`.
+        """
         with self.opened() as stream:
-            if self.member is None:
+            if self.member is None and not (unpacked and self.name.endswith(".gz")):
                 yield self.path
                 return
             with tempfile.TemporaryDirectory() as folder:
@@ -94,6 +84,30 @@ class RawFile:
                 return stream.read().decode().rstrip().splitlines()
             except UnicodeDecodeError:
                 raise InputError(f"{self}: not a text file; {ANEW}") from None
+
+    def members(self) -> list[str]:
+        """Names of the members of an archive."""
+        with self._told(), self.path.open("rb") as file:
+            _check_start(file, self)
+            return [entry.name for entry in members_of(file, str(self.path))]
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """Turn whatever is wrong with a file into one line."""
+        try:
+            yield
+        except EOFError:
+            raise InputError(f"{self}: the gzip file breaks off before its end; {ANEW}") from None
+        except (gzip.BadGzipFile, zlib.error) as error:
+            raise InputError(f"{self}: damaged gzip file ({error}); {ANEW}") from None
+        except (tarfile.TarError, zipfile.BadZipFile, lzma.LZMAError) as error:
+            reason = " ".join(str(error).split())
+            raise InputError(f"{self.path}: damaged archive ({reason}); {ANEW}") from None
+        except OSError as error:
+            raise InputError(
+                f"{self.path}: cannot be read ({error.strerror or error}); check that it is there, "
+                "or run again to get it"
+            ) from None
 
     @contextmanager
     def _raw(self, at_once: bool) -> Iterator[BinaryIO]:

@@ -122,7 +122,7 @@ READERS: dict[str, Callable[[Matrix, Path], ad.AnnData]] = {
 
 def h5ad(file: RawFile) -> ad.AnnData:
     """The whole of an h5ad file."""
-    with file.on_disk() as path, reading(file, "an h5ad file", ANEW):
+    with file.on_disk(unpacked=True) as path, reading(file, "an h5ad file", ANEW):
         return sound(path)
 
 

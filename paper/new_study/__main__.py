@@ -2,19 +2,23 @@
 
 python -m paper.new_study cells.h5ad
 python -m paper.new_study counts.csv --annotation cells.csv --contrast treated:control --yes
+python -m paper.new_study GSE123456 --condition treatment
 """
 
 import argparse
 import logging
 import re
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from paper.config import load
 from paper.errors import InputError
-from paper.new_study.look import Look, columns_of, look
-from paper.new_study.propose import GENES, guessed, own, propose
-from paper.new_study.write import add, additions
+from paper.new_study import geo
+from paper.new_study.given import check_name, of_file, own
+from paper.new_study.look import Look
+from paper.new_study.propose import GENES, guessed, propose
+from paper.new_study.write import add, additions, check_free
 from vega.gene_sets import read_gmt
 
 CONFIG = Path("config")
@@ -28,9 +32,14 @@ def main() -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
-        "file", type=Path, help="h5ad, Matrix Market (its lists beside it) or table"
+        "file", type=Path,
+        help="h5ad, Matrix Market (its lists beside it) or table, or the accession of a GEO series",
+    )  # fmt: skip
+    parser.add_argument(
+        "--annotation", type=Path, help="table of the cells, by their names; a file of the series"
     )
-    parser.add_argument("--annotation", type=Path, help="table of the cells, by their names")
+    parser.add_argument("--counts", help="of a series: its file of the counts, if there are more")
+    parser.add_argument("--geo", default=geo.PUBLIC, help="a mirror of %(default)s")
     parser.add_argument("--name", help="of the study; by default that of the file")
     parser.add_argument("--title", help="one line for captions")
     parser.add_argument(
@@ -42,7 +51,8 @@ def main() -> None:
     parser.add_argument("--contrast", metavar="A:B", help="compare condition A with B")
     parser.add_argument("--yes", action="store_true", help="add the rows without asking")
     options = parser.parse_args()
-    logging.getLogger("paper").setLevel(logging.WARNING)
+    logging.basicConfig(format="%(message)s")
+    logging.getLogger("paper.transfer").setLevel(logging.INFO)  # how far a long download is
     try:
         run(options)
     except InputError as error:
@@ -58,29 +68,33 @@ def run(options: argparse.Namespace) -> None:
     if is_own and not gmt.is_file():
         raise InputError(f"{gmt}: no such file, and not one of {', '.join(collections)}")
     known = {gene for genes in read_gmt(gmt).values() for gene in genes} if is_own else set()
-    found = look(options.file, known)
-    annotation = options.annotation
-    values = columns_of(annotation) if annotation else found.columns
-    columns = guessed(list(values))
-    for kind in ("cell_type", "condition", "batch"):
-        if (given := getattr(options, kind)) is not None:
-            columns.pop(kind, None)
-            columns |= {} if given == "-" else {kind: given}
     name = options.name or re.sub(r"[^A-Za-z0-9_]+", "_", options.file.name.split(".")[0])
+    check_name(name)
+    if geo.ACCESSION.fullmatch(str(options.file)) and not options.file.exists():
+        check_free(name, CONFIG)  # before anything large is downloaded
+        series = geo.Geo(str(options.file), Path("results", "paper", "raw", name), options.geo)
+        print(series.told())
+        given = series.given(known, options.counts, options.annotation)
+        title = series.about.title
+    else:
+        given, title = of_file(name, options.file, options.annotation, known), name
+    columns = guessed(list(given.columns))
+    for kind in ("cell_type", "condition", "batch"):
+        if (asked := getattr(options, kind)) is not None:
+            columns.pop(kind, None)
+            columns |= {} if asked == "-" else {kind: asked}
     proposal = propose(
         name,
-        found,
-        title=options.title or name,
+        given,
+        title=options.title or title,
         gene_sets=gmt.name,
         columns=columns,
-        values=values,
-        annotation=annotation,
         contrast=_pair(options.contrast),
         batch=options.batch not in (None, "-"),
     )
     if is_own:
         proposal.files.append(own("gene_sets", gmt))
-    print(_told(found, values))
+    print(_told(given.look, given.columns))
     added = additions(proposal)
     for file, text in added.items():
         print(f"\nto {CONFIG / file}:\n{text.strip()}")
@@ -93,7 +107,7 @@ def run(options: argparse.Namespace) -> None:
     print(f"\nadded; now run: make paper STUDIES={name}")
 
 
-def _told(found: Look, values: dict[str, dict[str, int]]) -> str:
+def _told(found: Look, values: Mapping[str, Mapping[str, int]]) -> str:
     lines = [
         f"{found.files[0]}: {len(found.cells):,} cells, {len(found.genes):,} genes, "
         + ("counts" if found.counts else "values that are no counts")

@@ -4,28 +4,26 @@ import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import anndata as ad
 import numpy as np
 import pandas as pd
 
-from paper.config import Matrix
+from paper.config import Source
 from paper.errors import InputError
+from paper.formats import read
 from paper.formats.checks import are_counts
 from paper.formats.files import ANEW, RawFile
-from paper.formats.matrices import READERS, h5ad
+from paper.formats.matrices import h5ad
+from paper.new_study.names import H5AD, LISTS, MARKET, TABLES, lists_of
 from vega.files import reading
 
 LOOK = "check that this is the file you mean"
-# Names that files of a Matrix Market triple go by, below a common prefix.
-BARCODES = ("barcodes.tsv.gz", "barcodes.tsv")
-GENES = ("features.tsv.gz", "genes.tsv.gz", "features.tsv", "genes.tsv")
-MARKET = (".mtx", ".mtx.gz")
 COMMON = re.compile(
     r"RP[LS]P?\d+[ALXY]?\d?|MT-\w+|ACTB|GAPDH|B2M|MALAT1|EEF1A1|TMSB4X|FTL|FTH1|ENS[A-Z]*G\d{11}.*",
     re.IGNORECASE,
 )  # genes that nearly all cells of all tissues have, and Ensembl ids
-TABLES = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".txt", ".txt.gz")
 
 
 @dataclass(frozen=True)
@@ -34,12 +32,12 @@ class Look:
 
     Attributes
     ----------
-    format, matrix
-        As the entry of the study names them, without paths.
+    format, matrices
+        As the entry of the study has them, without paths.
     files
         Where the files are.
     adata
-        Cells x genes, with what an h5ad file says of the cells.
+        Cells x genes, with what the files of counts say of the cells.
     counts
         Whether all values are whole numbers from 0 up.
     columns
@@ -47,7 +45,7 @@ class Look:
     """
 
     format: str
-    matrix: Mapping[str, object]
+    matrices: list[dict[str, Any]]
     files: list[Path]
     adata: ad.AnnData
     counts: bool
@@ -84,7 +82,7 @@ def look(path: Path, known: Collection[str]) -> Look:
         raise InputError(f"{path}: no such file")
     name = path.name.lower()
     try:
-        if name.endswith(".h5ad"):
+        if name.endswith(H5AD):
             return _h5ad(path)
         if name.endswith(MARKET):
             return _market(path)
@@ -106,46 +104,54 @@ def columns_of(path: Path) -> dict[str, dict[str, int]]:
     InputError
         If it is no table.
     """
-    if path.name.endswith(".h5ad"):
-        return _values(h5ad(RawFile(path)).obs)
+    if path.name.endswith(H5AD):
+        return values_of(h5ad(RawFile(path)).obs)
     with reading(path, "a table of cells", LOOK):
         table = pd.read_csv(path, sep=None, engine="python", index_col=0, dtype=str)
-    return _values(table)
+    return values_of(table)
 
 
 def _h5ad(path: Path) -> Look:
     cells = h5ad(RawFile(path))
     layer = {"layer": "counts"} if "counts" in cells.layers else {}
     matrix = {"matrix": path.name, **layer}
-    return _look("h5ad", matrix, [path], cells.obs)
+    return look_at("h5ad", [matrix], [path], cells.obs)
 
 
 def _market(path: Path) -> Look:
-    """The two lists lie beside the matrix, and begin as its name does."""
-    prefix = path.name.lower().split("matrix")[0] if "matrix" in path.name.lower() else ""
-    sides = {}
-    for what, ends in (("barcodes", BARCODES), ("genes", GENES)):
-        beside = {p.name.lower(): p for p in path.parent.iterdir()}
-        found = [beside[prefix + end] for end in ends if prefix + end in beside]
-        if not found:
+    """The two lists lie beside the matrix, and are named as it is."""
+    lists = lists_of(path.name, [beside.name for beside in path.parent.iterdir()])
+    for what, words in LISTS.items():
+        if what not in lists:
+            prefix = path.name[: max(path.name.lower().rfind("matrix"), 0)]
             raise InputError(
-                f"{path}: needs its list of {what} beside it, named {prefix}{ends[-1]} or "
-                f"{prefix}{ends[0]}"
+                f"{path}: needs its list of {what} beside it, named {prefix}{words[-1]}.tsv or "
+                f"{prefix}{words[0]}.tsv.gz"
             )
-        sides[what] = found[0]
-    matrix = {"matrix": path.name} | {what: side.name for what, side in sides.items()}
-    return _look("mtx", matrix, [path, *sides.values()])
+    beside = [path.parent / name for name in lists.values()]
+    return look_at("mtx", [{"matrix": path.name, **lists}], [path, *beside])
 
 
 def _table(path: Path, known: Collection[str]) -> Look:
-    """Genes are down, unless more of the names across are genes."""
-    with reading(path, "a table of counts", LOOK):
-        head = pd.read_csv(path, sep=None, engine="python", index_col=0, nrows=500)
+    matrix = {"matrix": path.name, **orientation(RawFile(path), known)}
+    return look_at("table", [matrix], [path])
+
+
+def orientation(file: RawFile, known: Collection[str]) -> dict[str, bool]:
+    """`cells_down`, of a table of counts in which more of the names across are genes.
+
+    Raises
+    ------
+    InputError
+        If it is no table.
+    """
+    with file.opened() as stream, reading(file, "a table of counts", LOOK):
+        head = pd.read_csv(stream, sep=None, engine="python", index_col=0, nrows=500)
     down, across = (
         np.mean([is_gene(str(name), known) for name in names] or [0])
         for names in (head.index, head.columns)
     )
-    return _look("table", {"matrix": path.name, "cells_down": bool(across > down)}, [path])
+    return {"cells_down": True} if across > down else {}
 
 
 def is_gene(name: str, known: Collection[str]) -> bool:
@@ -157,23 +163,39 @@ def is_gene(name: str, known: Collection[str]) -> bool:
     return name in known or COMMON.fullmatch(name) is not None
 
 
-def _look(
-    format: str, matrix: Mapping[str, object], files: list[Path], obs: pd.DataFrame | None = None
+def look_at(
+    format: str,
+    matrices: list[dict[str, Any]],
+    files: list[Path],
+    obs: pd.DataFrame | None = None,
 ) -> Look:
-    """Read it as the workflow will."""
-    given = {key: value for key, value in matrix.items() if value}
-    cells: ad.AnnData = READERS[format](Matrix(**given), files[0].parent)
+    """Look at matrices of one folder as the workflow will.
+
+    Parameters
+    ----------
+    format, matrices, files
+        See `Look`.
+    obs
+        What is said of the cells, if not by `obs` of the matrices.
+
+    Raises
+    ------
+    InputError
+        If they cannot be read, or not as one study.
+    """
+    # Whether they are counts is what we want to know, and no reason to stop.
+    source = Source(format=format, matrices=matrices, steps=[{"processed": True}])
+    cells = read(source, files[0].parent)
+    if obs is not None:
+        cells.obs = obs.set_axis(cells.obs_names)
     counts = bool(are_counts(cells.X.data).all())
-    if obs is None:
-        return Look(format, given, files, cells, counts)
-    cells.obs = obs.set_axis(cells.obs_names)
-    return Look(format, given, files, cells, counts, _values(obs))
+    return Look(format, matrices, files, cells, counts, values_of(cells.obs))
 
 
 MOST_VALUES = 60  # of a column that groups cells
 
 
-def _values(table: pd.DataFrame) -> dict[str, dict[str, int]]:
+def values_of(table: pd.DataFrame) -> dict[str, dict[str, int]]:
     """Columns that group cells: of more than one value, each of two cells at least on average."""
     found = {}
     for column in table:

@@ -3,13 +3,11 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from paper.config import File
-from paper.config.base import NAME, NO_NAME
-from paper.config.figures import OWN
 from paper.errors import InputError
+from paper.new_study.given import Given
 from paper.new_study.look import Look
 
 # Columns are told by their names, without case and signs; the first that is there counts.
@@ -20,9 +18,12 @@ KINDS = {
     ),
     "condition": (
         "condition", "treatment", "stim", "stimulation", "perturbation", "drug", "disease",
-        "status", "genotype", "timepoint",
+        "status", "diseasestate", "stimulus", "agent", "genotype", "timepoint", "group",
     ),
-    "batch": ("batch", "library", "lane", "run", "donor", "patient", "replicate"),
+    "batch": (
+        "batch", "library", "lane", "run", "donor", "patient", "donorid", "patientid",
+        "individual", "subject", "replicate",
+    ),
 }  # fmt: skip
 REFERENCES = (
     "control", "ctrl", "untreated", "unstimulated", "unstim", "healthy", "normal", "wt",
@@ -70,13 +71,11 @@ def reference(values: Sequence[str]) -> str | None:
 
 def propose(
     name: str,
-    found: Look,
+    given: Given,
     *,
     title: str,
     gene_sets: str,
     columns: Mapping[str, str],
-    values: Mapping[str, Mapping[str, int]],
-    annotation: Path | None = None,
     contrast: tuple[str, str] | None = None,
     batch: bool = False,
 ) -> Proposal:
@@ -86,16 +85,12 @@ def propose(
     ----------
     name, title
         Of the study.
-    found
-        What is in its files.
+    given
+        What it is made of.
     gene_sets
         Name of the collection.
     columns
-        What is kept of the cells: `cell_type`, `condition`, `batch` -> column of the file.
-    values
-        The values of each of these columns, see `look.columns_of`.
-    annotation
-        The table that has these columns, where the file of counts has none.
+        What is kept of the cells: `cell_type`, `condition`, `batch` -> column of the files.
     contrast
         Condition and reference of the comparison; guessed where there are two conditions.
     batch
@@ -106,18 +101,20 @@ def propose(
     InputError
         If a column or a condition is not there.
     """
+    found, table, values = given.look, given.table, given.columns
     for column in columns.values():
         if column not in values:
             raise InputError(
                 f"no column {column} that groups the cells; there are {', '.join(values) or 'none'}"
             )
     kept = {theirs: ours for ours, theirs in columns.items()}
-    matrix = dict(found.matrix)
-    study: dict[str, Any] = {"title": title, "format": found.format, "matrices": [matrix]}
-    if annotation is not None:
-        study["annotations"] = [{"file": annotation.name, "columns": kept}]
-    elif kept:
-        matrix["columns"] = kept
+    of_table = {theirs: ours for theirs, ours in kept.items() if table and theirs in table.columns}
+    of_matrix = {theirs: ours for theirs, ours in kept.items() if theirs not in of_table}
+    study: dict[str, Any] = {"title": title, **given.series, "format": found.format}
+    study["matrices"] = [_with_columns(matrix, of_matrix) for matrix in found.matrices]
+    if of_table:
+        named = {"barcode": table.barcode} if table.barcode else {}
+        study["annotations"] = [{"file": table.file, **named, "columns": of_table}]
     study["steps"] = _steps(found)
     for ours, entry in (("cell_type", "cell_types"), ("condition", "conditions")):
         if ours in columns:
@@ -138,24 +135,19 @@ def propose(
     elif "batch" in columns:
         told = columns["batch"]
         notes.append(f"the decoder is not told of batches; --batch {told} tells it of {told}")
+    if given.series.get("organism") == "mouse":
+        notes.append("genes are those of mouse, as those of the gene sets must be")
     if not found.counts:
         notes.append("values are no counts: taken as log-normalised, no further step is done")
-    paths = [*found.files, *([annotation] if annotation else [])]
-    return Proposal(name, study, model, [own(name, path) for path in paths], notes)
+    return Proposal(name, study, model, [*given.files], notes)
 
 
-def own(study: str, path: Path) -> File:
-    """The row of a file of one's own.
-
-    Raises
-    ------
-    InputError
-        If its name, or that of the study, cannot be a part of a path.
-    """
-    for part in (study, path.name):
-        if not re.fullmatch(NAME, part):
-            raise InputError(f"{part!r:.60} {NO_NAME}; rename the file, or give another --name")
-    return File(study=study, file=path.name, url=f"{OWN}{path.resolve()}")
+def _with_columns(matrix: Mapping[str, Any], kept: Mapping[str, str]) -> dict[str, Any]:
+    """A matrix with those columns, under our names, that are kept of its cells."""
+    if "obs" not in matrix:
+        return {**matrix, **({"columns": dict(kept)} if kept else {})}
+    said = matrix["obs"]
+    return {**matrix, "obs": {"sample": said["sample"]} | {kept[c]: said[c] for c in kept}}
 
 
 def _steps(found: Look) -> list[dict[str, Any]]:

@@ -18,10 +18,10 @@ COLUMNS = ("study", "file", "url", "bytes", "md5", "sha256", "note")
 
 
 def additions(proposal: Proposal) -> dict[str, str]:
-    """What is added to each file of `config/`, as text; files are hashed for it."""
+    """What is added to each file of `config/`, as text; files of one's own are hashed for it."""
     rows = []
     for file in proposal.files:
-        row = {**file.model_dump(exclude_none=True), **measure(file.own)}
+        row = file.model_dump(exclude_none=True) | (measure(file.own) if file.own else {})
         rows.append("\t".join(str(row.get(column, "")) for column in COLUMNS))
     return {
         "files.tsv": "".join(f"{row}\n" for row in rows),
@@ -34,6 +34,21 @@ def _entry(name: str, entry: dict[str, Any]) -> str:
     return "\n" + yaml.safe_dump({name: entry}, sort_keys=False, allow_unicode=True, width=100)
 
 
+def check_free(name: str, folder: Path) -> None:
+    """Check that no entry of the tables has a name.
+
+    Raises
+    ------
+    InputError
+        If one has.
+    """
+    for table in ("studies.yaml", "models.yaml", "peers.yaml"):
+        if name in read_yaml(folder / table):
+            raise InputError(
+                f"{folder / table}: there is an entry {name}; choose another --name, or remove it"
+            )
+
+
 def add(name: str, added: dict[str, str], folder: Path) -> None:
     """Add a study's `additions` to the tables, if the whole configuration is right with them.
 
@@ -42,11 +57,7 @@ def add(name: str, added: dict[str, str], folder: Path) -> None:
     InputError
         If there is an entry of that name, or the configuration would not be right.
     """
-    for table in ("studies.yaml", "models.yaml", "peers.yaml"):
-        if name in read_yaml(folder / table):
-            raise InputError(
-                f"{folder / table}: there is an entry {name}; choose another --name, or remove it"
-            )
+    check_free(name, folder)
     with tempfile.TemporaryDirectory() as trial:
         tried = Path(trial, "config")
         shutil.copytree(folder, tried)

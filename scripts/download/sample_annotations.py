@@ -7,14 +7,14 @@ def main(snakemake):
     """Rule `sample_annotations`."""
     from pathlib import Path
 
-    from paper.geo import sample_annotations, supplementary_files
+    from paper.geo import read_series
     from vega.files import written_whole
 
     soft = Path(snakemake.input[0])
-    samples = sample_annotations(soft)
+    series = read_series(soft)
     with written_whole(snakemake.output[0]) as part:
-        samples.to_csv(part, sep="\t", index=False)
-    log.info("%d samples; files of the series: %s", len(samples), supplementary_files(soft))
+        series.samples.to_csv(part, sep="\t", index=False)
+    log.info("%d samples; files of the series: %s", len(series.samples), series.files)
 
 
 run(main, snakemake)

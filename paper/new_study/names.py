@@ -1,0 +1,78 @@
+"""Which files hold counts, as far as their names tell."""
+
+import re
+from collections.abc import Collection, Iterable
+from typing import Any, NamedTuple
+
+H5AD = (".h5ad", ".h5ad.gz")
+MARKET = (".mtx", ".mtx.gz")
+TABLES = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".txt", ".txt.gz")
+# The lists of a Matrix Market file are named as it is, with these for its "matrix" or behind it.
+LISTS = {"barcodes": ("barcodes",), "genes": ("features", "genes")}
+NO_COUNTS = re.compile(
+    r"(barcodes?|features?|genes|samples?)\.(csv|tsv|txt)|meta|annot|clusters?|tsne|umap|pca|"
+    r"cell_?(types?|info)|labels?|markers?|sample_?(info|sheet)|readme|filelist",
+    re.IGNORECASE,
+)  # tables that say what cells or genes are
+
+
+class Counts(NamedTuple):
+    """A matrix of counts: its format, and its files as the entry of a study has them."""
+
+    format: str
+    entry: dict[str, Any]
+
+    @property
+    def name(self) -> str:
+        """The file of the matrix itself."""
+        return self.entry["matrix"]
+
+    @property
+    def likely(self) -> bool:
+        """Whether its name does not tell of something else than counts."""
+        return self.format != "table" or not NO_COUNTS.search(self.name)
+
+
+def counts_among(names: Collection[str]) -> list[Counts]:
+    """All that may be read as counts, each Matrix Market file with its lists.
+
+    >>> [c.name for c in counts_among(["a_matrix.mtx.gz", "a_barcodes.tsv.gz", "a_genes.tsv.gz"])]
+    ['a_matrix.mtx.gz']
+    >>> [(c.name, c.likely) for c in counts_among(["b.mtx", "c.rds", "d.csv.gz", "e_meta.csv.gz"])]
+    [('d.csv.gz', True), ('e_meta.csv.gz', False)]
+    """
+    found = [counts for name in names if (counts := _counts(name, names))]
+    lists = {name for counts in found for what, name in counts.entry.items() if what in LISTS}
+    return [counts for counts in found if counts.name not in lists]
+
+
+def _counts(name: str, names: Collection[str]) -> Counts | None:
+    lower = name.lower()
+    if lower.endswith(H5AD):
+        return Counts("h5ad", {"matrix": name})
+    if lower.endswith(TABLES):
+        return Counts("table", {"matrix": name})
+    if lower.endswith(MARKET) and LISTS.keys() == (lists := lists_of(name, names)).keys():
+        return Counts("mtx", {"matrix": name, **lists})
+    return None
+
+
+def lists_of(matrix: str, names: Iterable[str]) -> dict[str, str]:
+    """The lists of barcodes and of genes among the names that go with a Matrix Market file's.
+
+    >>> lists_of("GSM1_matrix_a.mtx.gz", ["GSM1_features_a.tsv.gz", "GSM1_barcodes_b.tsv.gz"])
+    {'genes': 'GSM1_features_a.tsv.gz'}
+    >>> lists_of("GSM1.mtx", ["GSM1.genes.tsv", "GSM1_barcodes.tsv.gz", "GSM2.genes.tsv"])
+    {'barcodes': 'GSM1_barcodes.tsv.gz', 'genes': 'GSM1.genes.tsv'}
+    """
+    there = {name.lower(): name for name in names}
+    stem = matrix.lower().removesuffix(".gz").removesuffix(".mtx")
+    before, named, after = stem.rpartition("matrix")
+    around = [(before, after), (before, "")]
+    around += [] if named else [(f"{stem}_", ""), (f"{stem}.", "")]
+    found = {}
+    for what, words in LISTS.items():
+        stems = [f"{start}{word}{end}.tsv" for start, end in around for word in words]
+        fits = [there[name] for s in stems for name in (f"{s}.gz", s) if name in there]
+        found |= {what: fits[0]} if fits else {}
+    return found

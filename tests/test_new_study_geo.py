@@ -1,0 +1,476 @@
+"""A new study from a series of GEO: chosen, proposed and read as its files were made."""
+
+import gzip
+import hashlib
+import io
+import json
+import sys
+import tarfile
+from functools import partial
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+import scipy.io
+import scipy.sparse as sp
+from anndata import AnnData
+from conftest import snakemake
+from file_server import serving
+from test_new_study import GENES, SETS, write_gmt
+
+from paper.config import load
+from paper.download import bring
+from paper.formats import read
+from paper.new_study.__main__ import main
+
+SUPPLEMENT = "/series/GSE1nnn/GSE1234/suppl"
+FAMILY = "/series/GSE1nnn/GSE1234/soft/GSE1234_family.soft.gz"
+PUBLIC = "https://ftp.ncbi.nlm.nih.gov/geo"
+TRIPLE = ("matrix.mtx.gz", "barcodes.tsv.gz", "features.tsv.gz")
+RAW = "GSE1234_RAW.tar"
+# By accession: title, characteristics. The last one has no counts, and alone another tissue; of
+# the first no age is said.
+SAMPLES = {
+    "GSM11": ("blood a", {"tissue": "blood", "treatment": "IFN-beta", "donor id": "d1"}),
+    "GSM12": ("blood b", {"tissue": "blood", "treatment": "none", "donor id": "d1", "age": "1"}),
+    "GSM13": ("blood c", {"tissue": "blood", "treatment": "none", "donor id": "d2", "age": "2"}),
+    "GSM14": ("bulk", {"tissue": "bone", "treatment": "none"}),
+}
+SIZES = {"GSM13": 30, "GSM11": 20, "GSM12": 25}  # in the order of the archive
+
+
+def family(samples=SAMPLES, files=(), sample_files=(), organism="Homo sapiens") -> bytes:
+    """A SOFT family file."""
+    root = "ftp://ftp.ncbi.nlm.nih.gov/geo"
+    lines = ["^SERIES = GSE1234", "!Series_title = Cells of a test"]
+    lines += [f"!Series_sample_id = {name}" for name in samples]
+    lines += [f"!Series_supplementary_file = {root}{SUPPLEMENT}/{name}" for name in files]
+    for sample, (title, said) in samples.items():
+        lines += [f"^SAMPLE = {sample}", f"!Sample_title = {title}"]
+        lines += [f"!Sample_organism_ch1 = {organism}"]
+        lines += [f"!Sample_characteristics_ch1 = {key}: {value}" for key, value in said.items()]
+        folder = f"{root}/samples/GSMnnn/{sample}/suppl/"
+        own = [folder + name for name in sample_files if name.startswith(f"{sample}_")]
+        lines += [
+            f"!Sample_supplementary_file_{number} = {url}"
+            for number, url in enumerate(own or ["NONE"], start=1)
+        ]
+    return gzip.compress("\n".join([*lines, ""]).encode())
+
+
+def counts_of(cells: int, seed: int) -> np.ndarray:
+    """Cells x genes."""
+    return np.random.default_rng(seed).poisson(4, (cells, len(GENES)))
+
+
+def barcodes(cells: int) -> list[str]:
+    """The same in each sample, as those of 10x often are."""
+    return [f"AAAC{i:04d}-1" for i in range(cells)]
+
+
+def triple(counts: np.ndarray) -> list[bytes]:
+    """Contents of a Matrix Market file and its lists."""
+    matrix = io.BytesIO()
+    scipy.io.mmwrite(matrix, sp.coo_matrix(counts.T), field="integer")
+    genes = "".join(f"ENSG{i:011d}\t{gene}\n" for i, gene in enumerate(GENES))
+    names = "".join(f"{name}\n" for name in barcodes(len(counts)))
+    return [gzip.compress(part) for part in (matrix.getvalue(), names.encode(), genes.encode())]
+
+
+def table(counts: np.ndarray, names: list[str], down=False) -> bytes:
+    cells = pd.DataFrame(counts, names, GENES)
+    return gzip.compress((cells if down else cells.T).to_csv().encode())
+
+
+def tar(members: dict[str, bytes]) -> bytes:
+    archive = io.BytesIO()
+    with tarfile.open(fileobj=archive, mode="w") as content:
+        for name, data in members.items():
+            entry = tarfile.TarInfo(name)
+            entry.size = len(data)
+            content.addfile(entry, io.BytesIO(data))
+    return archive.getvalue()
+
+
+@pytest.fixture(scope="module")
+def truth() -> dict[str, np.ndarray]:
+    return {sample: counts_of(n, seed) for seed, (sample, n) in enumerate(SIZES.items())}
+
+
+@pytest.fixture
+def geo(repository, monkeypatch, capsys):
+    """A mirror of GEO on this machine, and `make new-study` with it in a repository."""
+    monkeypatch.chdir(repository)
+    monkeypatch.setattr("paper.new_study.geo.bring", partial(bring, sleep=lambda seconds: None))
+    write_gmt(repository / "own.gmt", SETS)
+    answers = {}
+
+    def config():
+        return {p: p.read_bytes() for p in (repository / "config").rglob("*") if p.is_file()}
+
+    def serve(samples=SAMPLES, sample_files=(), organism="Homo sapiens", **files):
+        """Serve a series with its supplementary files."""
+        answers[FAMILY] = [(200, {}, family(samples, files, sample_files, organism))]
+        for name, data in files.items():
+            answers[f"{SUPPLEMENT}/{name}"] = [(200, {}, data)]
+
+    def new_study(*words, root=None, accession="GSE1234"):
+        """What it says (exit code, output, error)."""
+        words = [accession, "--gene-sets", "own.gmt", "--geo", root or base, *map(str, words)]
+        monkeypatch.setattr(sys, "argv", ["new_study", *words])
+        try:
+            main()
+            code, error = 0, ""
+        except SystemExit as stop:
+            code, error = 1, str(stop.code)
+        return code, capsys.readouterr().out, error
+
+    def fails(*words, **options):
+        """Its one line, after which the configuration is as before."""
+        before = config()
+        code, output, error = new_study("--yes", *words, **options)
+        assert code == 1, output
+        assert config() == before
+        assert error.startswith("error: ")
+        assert "\n" not in error
+        return output, error
+
+    with serving(answers) as (base, seen):
+        yield SimpleNamespace(
+            repository=repository, answers=answers, seen=seen, base=base, serve=serve,
+            new_study=new_study, fails=fails, config=config,
+        )  # fmt: skip
+
+
+def study_of(geo):
+    """The added study, with its cells as the workflow reads them."""
+    study = load({}, geo.repository / "config").studies["GSE1234"]
+    return study, read(study, geo.repository / "results" / "paper" / "raw" / "GSE1234")
+
+
+def bundle(geo, truth, **more):
+    """A series whose samples have a Matrix Market file each, and one a table beside it."""
+    members = {"GSM12_normalised.csv.gz": table(truth["GSM12"] / 2, barcodes(25))}
+    for sample, counts in truth.items():
+        members |= {
+            f"{sample}_x_{end}": part for end, part in zip(TRIPLE, triple(counts), strict=True)
+        }
+    archive = tar(members)
+    geo.serve(sample_files=members, **{RAW: archive}, **more)
+    return archive
+
+
+def assert_cells(cells, truth, conditions):
+    """All counts are there, in the order of the archive, each with its sample and condition."""
+    np.testing.assert_array_equal(cells.X.toarray(), np.vstack([*truth.values()]))
+    assert list(cells.var_names) == GENES
+    of_cells = [sample for sample, counts in truth.items() for _ in counts]
+    assert list(cells.obs["sample"]) == of_cells
+    assert list(cells.obs["condition"]) == [conditions[sample] for sample in of_cells]
+
+
+TREATED = {"GSM11": "IFN-beta", "GSM12": "none", "GSM13": "none"}
+
+
+def test_an_archive_of_samples_becomes_a_matrix_of_each(geo, truth):
+    archive = bundle(geo, truth)
+    before = geo.config()
+    code, output, _ = geo.new_study()
+    assert code == 0
+    assert geo.config() == before, "nobody has agreed"
+    for said in (
+        "GSE1234: Cells of a test", "4 samples of Homo sapiens", "tissue: blood, bone",
+        "treatment: IFN-beta, none", "file GSE1234_RAW.tar", "75 cells, 240 genes, counts",
+        "treatment: IFN-beta (20), none (55)",
+    ):  # fmt: skip
+        assert said in output
+
+    code, output, error = geo.new_study("--yes")
+    assert code == 0, error
+    assert "now run: make paper STUDIES=GSE1234" in output
+    assert geo.seen == {FAMILY: 1, f"{SUPPLEMENT}/{RAW}": 1}, "files are kept"
+    study, cells = study_of(geo)
+    assert (study.title, study.series, study.organism) == ("Cells of a test", "GSE1234", "human")
+    assert study.format == "mtx"
+    assert [matrix.model_dump(exclude_defaults=True) for matrix in study.matrices] == [
+        {
+            "archive": RAW,
+            "matrix": f"{sample}_x_matrix.mtx.gz",
+            "barcodes": f"{sample}_x_barcodes.tsv.gz",
+            "genes": f"{sample}_x_features.tsv.gz",
+            "obs": {"sample": sample, "condition": TREATED[sample], "batch": donor},
+        }
+        for sample, donor in (("GSM13", "d2"), ("GSM11", "d1"), ("GSM12", "d1"))
+    ]
+    assert study.conditions == ["none", "IFN-beta"]
+    assert_cells(cells, truth, TREATED)
+    config = load({}, geo.repository / "config")
+    contrast = config.models["GSE1234"].contrasts["IFN-beta"]
+    assert (contrast.group, contrast.reference) == ("IFN-beta", "none")
+    row = config.file("GSE1234", RAW)
+    assert row.url == f"{PUBLIC}{SUPPLEMENT}/{RAW}", "a mirror is nobody else's source"
+    assert row.bytes == len(archive)
+    assert row.md5 == hashlib.md5(archive).hexdigest()
+    assert row.sha256 == hashlib.sha256(archive).hexdigest()
+    assert config.file("GSE1234", study.family_file).url == f"{PUBLIC}{FAMILY}"
+    # Nobody simulates it.
+    assert "GSE1234" not in load({"data": "simulated"}, geo.repository / "config").selected_studies
+
+
+def test_the_condition_is_whatever_of_the_samples_is_asked_for(geo, truth):
+    bundle(geo, truth)
+    code, _, error = geo.new_study("--condition", "title", "--batch", "-", "--yes")
+    assert code == 0, error
+    study, cells = study_of(geo)
+    assert_cells(cells, truth, {"GSM11": "blood a", "GSM12": "blood b", "GSM13": "blood c"})
+    assert study.matrices[0].obs == {"sample": "GSM13", "condition": "blood c"}
+
+
+@pytest.mark.parametrize("down", [False, True])
+def test_an_archive_may_hold_a_table_of_each_sample(geo, truth, down):
+    members = {
+        f"{sample}_counts.csv.gz": table(counts, barcodes(len(counts)), down)
+        for sample, counts in truth.items()
+    } | {"GSM11_metadata.csv.gz": b"not counts, as the name tells"}
+    geo.serve(sample_files=members, **{RAW: tar(members)})
+    code, _, error = geo.new_study("--yes")
+    assert code == 0, error
+    study, cells = study_of(geo)
+    assert study.format == "table"
+    assert [matrix.cells_down for matrix in study.matrices] == [down] * 3
+    assert_cells(cells, truth, TREATED)
+
+
+def test_lists_of_the_series_go_with_its_matrix(geo, truth):
+    names = [f"GSE1234_all%2B1.{end}" for end in TRIPLE]
+    geo.serve(**dict(zip(names, triple(truth["GSM11"]), strict=True)))
+    code, _, error = geo.new_study("--yes")
+    assert code == 0, error
+    study, cells = study_of(geo)
+    assert study.files == [f"GSE1234_all_1.{end}" for end in TRIPLE]
+    np.testing.assert_array_equal(cells.X.toarray(), truth["GSM11"])
+    row = load({}, geo.repository / "config").file("GSE1234", "GSE1234_all_1.matrix.mtx.gz")
+    assert row.url == f"{PUBLIC}{SUPPLEMENT}/GSE1234_all%2B1.matrix.mtx.gz"
+
+
+CELLS = [f"1001.A{i}" for i in range(24)]
+TYPES = ["Neuron", "OPC", "Immune cell"] * 8
+
+
+def test_samples_that_are_cells_say_what_these_are(geo, truth):
+    samples = {  # in another order than the cells, and one that is not there
+        f"GSM{i}": (name, {"cell type": kind, "patient id": f"p{i % 2}"})
+        for i, (name, kind) in [*enumerate(zip(CELLS, TYPES, strict=True))][::-1]
+    } | {"GSM99": ("1001.Z9", {"cell type": "OPC"})}
+    counts = truth["GSM13"][:24]
+    geo.serve(samples, **{"GSE1234_all.csv.gz": table(counts, CELLS)})
+    code, _, error = geo.new_study("--yes")
+    assert code == 0, error
+    study, cells = study_of(geo)
+    assert study.matrices[0].model_dump(exclude_defaults=True) == {"matrix": "GSE1234_all.csv.gz"}
+    (annotation,) = study.annotations
+    assert annotation.model_dump(exclude_defaults=True) == {
+        "file": "GSE1234_family.soft.gz",
+        "barcode": "{title}",
+        "columns": {"cell type": "cell_type", "patient id": "batch"},
+    }
+    assert study.cell_types == ["Immune cell", "Neuron", "OPC"]
+    np.testing.assert_array_equal(cells.X.toarray(), counts)
+    assert list(cells.obs_names) == CELLS
+    assert list(cells.obs["cell_type"]) == TYPES
+    assert list(cells.obs["batch"]) == ["p0", "p1"] * 12
+
+
+def test_samples_of_one_name_are_not_the_cells(geo, truth):
+    samples = {
+        f"GSM{i}": (name, {"cell type": TYPES[i % 3]}) for i, name in enumerate([*CELLS, CELLS[0]])
+    }
+    geo.serve(samples, **{"GSE1234_all.csv.gz": table(truth["GSM13"][:24], CELLS)})
+    code, _, error = geo.new_study("--yes")
+    assert code == 0, error
+    assert study_of(geo)[0].annotations == []
+
+
+def test_samples_and_a_table_may_both_say_what_the_cells_are(geo, truth):
+    types = [TYPES[i % 3] for i in range(30)]
+    said = pd.DataFrame({"cell_type": types}, barcodes(30)).to_csv().encode()
+    bundle(geo, truth, **{"GSE1234_types.csv.gz": gzip.compress(said)})
+    words = ("--counts", RAW, "--annotation", "GSE1234_types.csv.gz")
+    code, _, error = geo.new_study(*words, "--yes")
+    assert code == 0, error
+    _, cells = study_of(geo)
+    assert_cells(cells, truth, TREATED)
+    assert list(cells.obs["cell_type"]) == types + types[:20] + types[:25]
+    assert load({}, geo.repository / "config").models["GSE1234"].one_vs_rest == "cell_type"
+
+
+@pytest.mark.parametrize("of_the_series", [True, False])
+def test_a_table_of_the_cells_is_of_the_series_or_ones_own(geo, truth, of_the_series):
+    name = "GSE1234_cell_types.csv.gz"
+    said = gzip.compress(pd.DataFrame({"cell_type": TYPES}, CELLS).to_csv().encode())
+    files = {"GSE1234_all.csv.gz": table(truth["GSM13"][:24], CELLS)}
+    if of_the_series:
+        files[name] = said
+    else:
+        (geo.repository / name).write_bytes(said)
+    geo.serve(**files)
+    code, _, error = geo.new_study("--annotation", name, "--yes")
+    assert code == 0, error
+    row = load({}, geo.repository / "config").file("GSE1234", name)
+    public = f"{PUBLIC}{SUPPLEMENT}/{name}"
+    assert row.url == (public if of_the_series else f"file:{geo.repository / name}")
+    assert row.sha256 == hashlib.sha256(said).hexdigest()
+    if not of_the_series:  # the run copies it
+        kept = geo.repository / "results" / "paper" / "raw" / "GSE1234" / name
+        kept.write_bytes(said)
+    study, cells = study_of(geo)
+    assert list(cells.obs["cell_type"]) == TYPES
+    assert study.annotations[0].columns == {"cell_type": "cell_type"}
+
+
+def test_what_may_be_one_of_several_is_asked_for(geo, truth):
+    files = {
+        "GSE1234_all.csv.gz": table(truth["GSM11"], barcodes(20)),
+        "GSE1234_barcodes.tsv.gz": b"not counts, as the name tells",
+    }
+    bundle(geo, truth, **files)
+    output, error = geo.fails()
+    assert "  file GSE1234_barcodes.tsv.gz" in output
+    assert error.endswith(
+        f"2 files seem to be counts; name one with --counts: GSE1234_all.csv.gz, {RAW}"
+    )
+    assert geo.seen == {FAMILY: 1}, "nothing large is downloaded before it is clear what"
+    _, error = geo.fails("--counts", "GSE1234_none.csv.gz")
+    assert "no GSE1234_none.csv.gz; name one with --counts: " in error
+    code, _, error = geo.new_study("--counts", "GSE1234_all.csv.gz", "--yes")
+    assert code == 0, error
+    study, cells = study_of(geo)
+    assert study.files == ["GSE1234_all.csv.gz"]
+    np.testing.assert_array_equal(cells.X.toarray(), truth["GSM11"])
+
+
+def test_files_whose_names_tell_of_no_counts_are_taken_when_they_are_named(geo, truth):
+    name = "GSE1234_markers.csv.gz"
+    geo.serve(**{name: table(truth["GSM11"], barcodes(20))})
+    assert f"no files seem to be counts; name one with --counts: {name}" in geo.fails()[1]
+    code, _, error = geo.new_study("--counts", name, "--yes")
+    assert code == 0, error
+    np.testing.assert_array_equal(study_of(geo)[1].X.toarray(), truth["GSM11"])
+
+
+def test_an_h5ad_file_may_be_gzipped(geo, truth):
+    obs = pd.DataFrame({"stim": ["ctrl", "IFN"] * 10}, barcodes(20))
+    counts = sp.csr_matrix(truth["GSM11"], dtype=np.float32)
+    AnnData(counts, obs=obs, var=pd.DataFrame(index=GENES)).write_h5ad("whole.h5ad")
+    name = "GSE1234_all.h5ad.gz"
+    geo.serve(**{name: gzip.compress((geo.repository / "whole.h5ad").read_bytes())})
+    code, _, error = geo.new_study("--yes")
+    assert code == 0, error
+    study, cells = study_of(geo)
+    assert (study.format, study.files) == ("h5ad", [name])
+    np.testing.assert_array_equal(cells.X.toarray(), truth["GSM11"])
+    assert list(cells.obs["condition"]) == ["ctrl", "IFN"] * 10
+    assert study.conditions == ["ctrl", "IFN"]
+
+
+# ---------------------------------------------------------------- what is wrong
+
+
+def test_an_unknown_series(geo):
+    geo.answers[FAMILY] = [(404, {}, b"")]
+    _, error = geo.fails()
+    assert f"GSE1234: {geo.base}{FAMILY}: the server answers 404 Not Found; check the acc" in error
+    assert not [*(geo.repository / "results").glob("**/*.*")]
+
+
+def test_no_network(geo):
+    _, error = geo.fails(root="http://127.0.0.1:9")
+    assert "GSE1234: could not reach 127.0.0.1 (" in error
+    assert "name a mirror of GEO with --geo" in error
+
+
+def test_a_damaged_family_file(geo):
+    geo.answers[FAMILY] = [(200, {}, family()[:-20])]
+    assert "GSE1234_family.soft.gz: the gzip file breaks off before its end" in geo.fails()[1]
+
+
+@pytest.mark.parametrize(
+    ("series", "message"),
+    [
+        ({}, "GSE1234: it has no supplementary files; convert the counts to h5ad"),
+        (
+            {"GSE1234_seurat.rds": b"x", "GSE1234_filtered.h5": b"x", "GSE1234_b.RData.gz": b"x"},
+            "none of its files can be read as counts: GSE1234_seurat.rds, GSE1234_filtered.h5, "
+            "GSE1234_b.RData.gz; convert the counts to h5ad and give that as FILE",
+        ),
+        (
+            {RAW: b"x", "sample_files": ["GSM11_a.h5", "GSM12_matrix.mtx.gz"]},  # without its lists
+            "none of its files can be read as counts: GSE1234_RAW.tar, GSM11_a.h5, GSM12_matrix",
+        ),
+        ({"organism": "Danio rerio"}, "its samples are of Danio rerio, and a study is of Homo"),
+        (
+            {RAW: tar({"GSM99_a.csv.gz": b"x"}), "sample_files": ["GSM11_a.csv.gz"]},
+            "GSE1234_RAW.tar: GSM99_a.csv.gz is of no sample of the series",
+        ),
+        (
+            {
+                RAW: tar({"GSM11_a.csv.gz": b"x", "GSM11_b.csv.gz": b"x"}),
+                "sample_files": ["GSM11_a.csv.gz", "GSM11_b.csv.gz"],
+            },
+            "GSE1234_RAW.tar: two matrices of GSM11 (GSM11_a.csv.gz, GSM11_b.csv.gz)",
+        ),
+        (
+            {RAW: b"no tar at all" * 99, "sample_files": ["GSM11_a.csv.gz"]},
+            "GSE1234_RAW.tar: damaged archive",
+        ),
+    ],
+)
+def test_files_that_are_no_counts(geo, series, message):
+    geo.serve(**series)
+    assert message in geo.fails()[1]
+
+
+def test_files_that_are_listed_but_not_there(geo, truth):
+    bundle(geo, truth)
+    geo.answers[f"{SUPPLEMENT}/{RAW}"] = [(404, {}, b"")]
+    assert f"{SUPPLEMENT}/{RAW}: the server answers 404 Not Found" in geo.fails()[1]
+
+
+def test_samples_with_other_genes(geo, truth):
+    members = {
+        "GSM11_counts.csv.gz": table(truth["GSM11"], barcodes(20)),
+        "GSM12_counts.csv.gz": gzip.compress(
+            pd.DataFrame({"c1": [1, 2]}, ["GENE0", "RPL13A"]).to_csv().encode()
+        ),
+    }
+    geo.serve(sample_files=members, **{RAW: tar(members)})
+    assert "GSM12_counts.csv.gz: other genes than in" in geo.fails()[1]
+
+
+def test_names_that_cannot_be_taken(geo, truth):
+    bundle(geo, truth)
+    assert "studies.yaml: there is an entry kang; choose another --name" in geo.fails(
+        "--name", "kang"
+    )[1]  # fmt: skip
+    assert "'../x' is no name" in geo.fails("--name", "../x")[1]
+    assert not geo.seen, "nothing is downloaded for them"
+    assert "no column dose that groups the cells; there are" in geo.fails("--condition", "dose")[1]
+    assert "none.csv: no such file, and not one of GSE1234_RAW.tar" in geo.fails(
+        "--annotation", "none.csv"
+    )[1]  # fmt: skip
+
+
+# ---------------------------------------------------------------- the run afterwards
+
+
+@pytest.mark.slow
+def test_the_run_takes_what_is_there_once_it_is_verified(geo, truth):
+    archive = bundle(geo, truth)
+    assert geo.new_study("--yes")[0] == 0
+    settings = ("--config", "run=paper", "data=public", "studies=GSE1234")
+    snakemake(geo.repository, *settings, "--", "results/paper/data/GSE1234.h5ad", profile=None)
+    raw = geo.repository / "results" / "paper" / "raw" / "GSE1234"
+    assert (raw / RAW).read_bytes() == archive
+    record = json.loads((raw / ".provenance" / f"{RAW}.json").read_text())
+    assert (record["identity"], record["source"]) == ("pinned", f"{PUBLIC}{SUPPLEMENT}/{RAW}")
