@@ -4,6 +4,7 @@ import gzip
 import hashlib
 import io
 import json
+import logging
 import sys
 import tarfile
 from functools import partial
@@ -29,11 +30,12 @@ FAMILY = "/series/GSE1nnn/GSE1234/soft/GSE1234_family.soft.gz"
 PUBLIC = "https://ftp.ncbi.nlm.nih.gov/geo"
 TRIPLE = ("matrix.mtx.gz", "barcodes.tsv.gz", "features.tsv.gz")
 RAW = "GSE1234_RAW.tar"
-# By accession: title, characteristics. The last one has no counts, and alone another tissue.
+# By accession: title, characteristics. The last one has no counts, and alone another tissue; of
+# the first no age is said.
 SAMPLES = {
     "GSM11": ("blood a", {"tissue": "blood", "treatment": "IFN-beta", "donor id": "d1"}),
-    "GSM12": ("blood b", {"tissue": "blood", "treatment": "none", "donor id": "d1"}),
-    "GSM13": ("blood c", {"tissue": "blood", "treatment": "none", "donor id": "d2"}),
+    "GSM12": ("blood b", {"tissue": "blood", "treatment": "none", "donor id": "d1", "age": "1"}),
+    "GSM13": ("blood c", {"tissue": "blood", "treatment": "none", "donor id": "d2", "age": "2"}),
     "GSM14": ("bulk", {"tissue": "bone", "treatment": "none"}),
 }
 SIZES = {"GSM13": 30, "GSM11": 20, "GSM12": 25}  # in the order of the archive
@@ -135,11 +137,14 @@ def geo(repository, monkeypatch, capsys):
         assert "\n" not in error
         return output, error
 
+    log = logging.getLogger("paper")  # which the command silences
+    level = log.level
     with serving(answers) as (base, seen):
         yield SimpleNamespace(
             repository=repository, answers=answers, seen=seen, base=base, serve=serve,
             new_study=new_study, fails=fails, config=config,
         )  # fmt: skip
+    log.setLevel(level)
 
 
 def study_of(geo):
@@ -149,8 +154,8 @@ def study_of(geo):
 
 
 def bundle(geo, truth, **more):
-    """A series whose samples have a Matrix Market file each, and something else."""
-    members = {"GSM11_a_metadata.csv.gz": table(truth["GSM11"], barcodes(20))}
+    """A series whose samples have a Matrix Market file each, and one a table beside it."""
+    members = {"GSM12_normalised.csv.gz": table(truth["GSM12"] / 2, barcodes(25))}
     for sample, counts in truth.items():
         members |= {
             f"{sample}_x_{end}": part for end, part in zip(TRIPLE, triple(counts), strict=True)
@@ -231,7 +236,7 @@ def test_an_archive_may_hold_a_table_of_each_sample(geo, truth, down):
     members = {
         f"{sample}_counts.csv.gz": table(counts, barcodes(len(counts)), down)
         for sample, counts in truth.items()
-    }
+    } | {"GSM11_metadata.csv.gz": b"not counts, as the name tells"}
     geo.serve(sample_files=members, **{RAW: tar(members)})
     code, _, error = geo.new_study("--yes")
     assert code == 0, error
@@ -267,6 +272,7 @@ def test_samples_that_are_cells_say_what_these_are(geo, truth):
     code, _, error = geo.new_study("--yes")
     assert code == 0, error
     study, cells = study_of(geo)
+    assert study.matrices[0].model_dump(exclude_defaults=True) == {"matrix": "GSE1234_all.csv.gz"}
     (annotation,) = study.annotations
     assert annotation.model_dump(exclude_defaults=True) == {
         "file": "GSE1234_family.soft.gz",
@@ -278,6 +284,29 @@ def test_samples_that_are_cells_say_what_these_are(geo, truth):
     assert list(cells.obs_names) == CELLS
     assert list(cells.obs["cell_type"]) == TYPES
     assert list(cells.obs["batch"]) == ["p0", "p1"] * 12
+
+
+def test_samples_of_one_name_are_not_the_cells(geo, truth):
+    samples = {
+        f"GSM{i}": (name, {"cell type": TYPES[i % 3]}) for i, name in enumerate([*CELLS, CELLS[0]])
+    }
+    geo.serve(samples, **{"GSE1234_all.csv.gz": table(truth["GSM13"][:24], CELLS)})
+    code, _, error = geo.new_study("--yes")
+    assert code == 0, error
+    assert study_of(geo)[0].annotations == []
+
+
+def test_samples_and_a_table_may_both_say_what_the_cells_are(geo, truth):
+    types = [TYPES[i % 3] for i in range(30)]
+    said = pd.DataFrame({"cell_type": types}, barcodes(30)).to_csv().encode()
+    bundle(geo, truth, **{"GSE1234_types.csv.gz": gzip.compress(said)})
+    words = ("--counts", RAW, "--annotation", "GSE1234_types.csv.gz")
+    code, _, error = geo.new_study(*words, "--yes")
+    assert code == 0, error
+    _, cells = study_of(geo)
+    assert_cells(cells, truth, TREATED)
+    assert list(cells.obs["cell_type"]) == types + types[:20] + types[:25]
+    assert load({}, geo.repository / "config").models["GSE1234"].one_vs_rest == "cell_type"
 
 
 @pytest.mark.parametrize("of_the_series", [True, False])
