@@ -4,6 +4,7 @@ import gzip
 import hashlib
 import io
 import json
+import logging
 import sys
 import tarfile
 from functools import partial
@@ -136,11 +137,14 @@ def geo(repository, monkeypatch, capsys):
         assert "\n" not in error
         return output, error
 
+    log = logging.getLogger("paper")  # which the command silences
+    level = log.level
     with serving(answers) as (base, seen):
         yield SimpleNamespace(
             repository=repository, answers=answers, seen=seen, base=base, serve=serve,
             new_study=new_study, fails=fails, config=config,
         )  # fmt: skip
+    log.setLevel(level)
 
 
 def study_of(geo):
