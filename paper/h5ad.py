@@ -77,10 +77,7 @@ def sound(path: Path | str, backed: bool = False) -> ad.AnnData:
 
     Whatever else there is, or the libraries stumble over, is raised as they do.
     """
-    with Path(path).open("rb"):
-        pass  # what the system has against it is said best by itself
-    if wrong := _unsound(path, backed):
-        raise ValueError(wrong)
+    check_sound(path, backed)
     cells = ad.read_h5ad(path, backed="r" if backed else None)
     for matrix in () if backed else (cells.X, *cells.layers.values()):
         if sp.issparse(matrix):
@@ -88,11 +85,18 @@ def sound(path: Path | str, backed: bool = False) -> ad.AnnData:
     return cells
 
 
-def _unsound(path: Path | str, backed: bool) -> str:
-    """What is wrong with a file, as a process of its own finds that looks first; empty if nothing.
+def check_sound(path: Path | str, backed: bool = False) -> None:
+    """Have a process of its own look at an HDF5 file first.
 
     A damaged file can make the library that reads it loop for ever, crash, or fill the memory.
+
+    Raises
+    ------
+    ValueError
+        If there is something wrong with it.
     """
+    with Path(path).open("rb"):
+        pass  # what the system has against it is said best by itself
     memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     looked = subprocess.run(
         [
@@ -104,4 +108,6 @@ def _unsound(path: Path | str, backed: bool) -> str:
         errors="replace",
         check=False,
     )
-    return looked.stdout.strip() if looked.returncode == 0 else "damaged, reading it does not end"
+    wrong = looked.stdout.strip() if looked.returncode == 0 else "damaged, reading it does not end"
+    if wrong:
+        raise ValueError(wrong)

@@ -20,6 +20,7 @@ import pandas as pd
 import scipy.sparse as sp
 import torch
 from anndata import AnnData
+from cell_ranger import cell_ranger
 from fuzz import damage
 from test_formats import CONTROL, COUNTS, GENES, STIMULATED, TABLE, market, study
 from test_geo import soft_text
@@ -125,6 +126,9 @@ CASES = {
             _source("h5ad", matrix="raw.h5ad", columns={"cell_type": "cell_type"}), f / "study"
         ),
     ),
+    "Cell Ranger": Case(
+        "study/raw.h5", "h5ad", lambda f: read(_source("10x_h5", matrix="raw.h5"), f / "study")
+    ),
     "h5ad of a study": Case("toy.h5ad", "h5ad", lambda f: read_cells(f / "toy.h5ad")),
     "h5ad of a latent space": Case(
         "latent.h5ad", "h5ad", lambda f: read_latent(f / "latent.h5ad")
@@ -217,6 +221,9 @@ def _write_study(folder: Path) -> None:
     counts.X.data = np.rint(np.expm1(counts.X.data)).astype(np.float32)
     del counts.layers["counts"]
     counts.write_h5ad(folder / "raw.h5ad")
+    (folder / "raw.h5").write_bytes(
+        cell_ranger(counts.X.toarray(), counts.obs_names.to_list(), counts.var_names.to_list())
+    )
 
 
 # ---------------------------------------------------------------- damaged files

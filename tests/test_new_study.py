@@ -12,6 +12,7 @@ import scipy.io
 import scipy.sparse as sp
 import yaml
 from anndata import AnnData, read_h5ad
+from cell_ranger import cell_ranger
 from conftest import edit, environment, planned, snakemake
 
 from paper.config import load
@@ -190,6 +191,7 @@ def own(tmp_path):
     (folder / "barcodes.tsv").write_text("\n".join(names) + "\n")
     lines = [f"ENSG{i:011d}\t{gene}" for i, gene in enumerate(genes)]
     (folder / "features.tsv").write_text("\n".join(lines) + "\n")
+    (folder / "filtered_feature_bc_matrix.h5").write_bytes(cell_ranger(counts, names, genes))
     write_gmt(folder / "own.gmt", SETS)
     return folder
 
@@ -205,8 +207,8 @@ def new_study(repository, *words):
 
 @pytest.mark.parametrize(
     ("file", "format"),
-    [("mine.h5ad", "h5ad"), ("down.csv", "table"), ("across.tsv.gz", "table"),
-     ("matrix.mtx.gz", "mtx")],
+    [("mine.h5ad", "h5ad"), ("filtered_feature_bc_matrix.h5", "10x_h5"),
+     ("down.csv", "table"), ("across.tsv.gz", "table"), ("matrix.mtx.gz", "mtx")],
 )  # fmt: skip
 def test_each_format_is_read_as_the_workflow_will(own, file, format):
     found = look(own / file, ())

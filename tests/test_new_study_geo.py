@@ -16,6 +16,7 @@ import pytest
 import scipy.io
 import scipy.sparse as sp
 from anndata import AnnData
+from cell_ranger import cell_ranger
 from conftest import snakemake
 from file_server import serving
 from test_new_study import GENES, SETS, write_gmt
@@ -378,6 +379,24 @@ def test_an_h5ad_file_may_be_gzipped(geo, truth):
     assert study.conditions == ["ctrl", "IFN"]
 
 
+def test_counts_of_cell_ranger_are_taken_of_each_sample_without_its_empty_droplets(geo, truth):
+    files = {
+        f"{sample}_{kind}_feature_bc_matrix.h5": cell_ranger(counts, barcodes(len(counts)), GENES)
+        for sample, counts in truth.items()
+        for kind in ("filtered", "raw")
+    }
+    geo.serve(**{RAW: tar(files)}, sample_files=[*files])
+    code, _, error = geo.new_study("--yes")
+    assert code == 0, error
+    study, cells = study_of(geo)
+    assert study.format == "10x_h5"
+    assert [m.matrix for m in study.matrices] == [name for name in files if "filtered" in name]
+    assert {m.archive for m in study.matrices} == {RAW}
+    for sample, counts in truth.items():
+        of_sample = cells[(cells.obs["sample"] == sample).to_numpy()]
+        np.testing.assert_array_equal(of_sample.X.toarray(), counts)
+
+
 # ---------------------------------------------------------------- what is wrong
 
 
@@ -404,13 +423,16 @@ def test_a_damaged_family_file(geo):
     [
         ({}, "GSE1234: it has no supplementary files; convert the counts to h5ad"),
         (
-            {"GSE1234_seurat.rds": b"x", "GSE1234_filtered.h5": b"x", "GSE1234_b.RData.gz": b"x"},
-            "none of its files can be read as counts: GSE1234_seurat.rds, GSE1234_filtered.h5, "
+            {"GSE1234_seurat.rds": b"x", "GSE1234_a.loom": b"x", "GSE1234_b.RData.gz": b"x"},
+            "none of its files can be read as counts: GSE1234_seurat.rds, GSE1234_a.loom, "
             "GSE1234_b.RData.gz; convert the counts to h5ad and give that as FILE",
         ),
         (
-            {RAW: b"x", "sample_files": ["GSM11_a.h5", "GSM12_matrix.mtx.gz"]},  # without its lists
-            "none of its files can be read as counts: GSE1234_RAW.tar, GSM11_a.h5, GSM12_matrix",
+            {
+                RAW: b"x",
+                "sample_files": ["GSM11_a.rds", "GSM12_matrix.mtx.gz"],
+            },  # without its lists
+            "none of its files can be read as counts: GSE1234_RAW.tar, GSM11_a.rds, GSM12_matrix",
         ),
         ({"organism": "Danio rerio"}, "its samples are of Danio rerio, and a study is of Homo"),
         (

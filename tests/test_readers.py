@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.sparse as sp
+from cell_ranger import cell_ranger
 from test_formats import COUNTS, GENES, market
 
 from paper.config import Source
@@ -333,6 +334,48 @@ def test_an_hdf5_file_of_another_kind(tmp_path):
     with h5py.File(tmp_path / "x.h5ad", "w") as file:
         file["numbers"] = [1, 2]
     says(source("h5ad", {"matrix": "x.h5ad"}), tmp_path, "x.h5ad")
+
+
+def test_counts_of_cell_ranger(tmp_path):
+    kinds = ["Gene Expression"] * (len(TABLE) - 1) + ["Antibody Capture"]
+    symbols = ["TWICE", "TWICE", *(f"G{i}" for i in range(len(TABLE) - 2))]
+    content = cell_ranger(TABLE.T, NAMES, symbols, kinds=kinds)
+    (tmp_path / "x.h5").write_bytes(content)
+    entry = {"matrix": "x.h5", "obs": {"sample": "s1"}}
+    adata = read(source("10x_h5", entry), tmp_path)
+    np.testing.assert_array_equal(adata.X.toarray(), TABLE.T[:, :-1])  # no antibodies
+    assert adata.X.format == "csr" and adata.X.dtype == np.float32
+    assert list(adata.var_names[:3]) == ["TWICE", "TWICE-1", "G0"]
+    assert list(adata.var["gene_id"][:2]) == ["ENSG00000000000", "ENSG00000000001"]
+    assert list(adata.obs_names) == NAMES
+    assert set(adata.obs["sample"]) == {"s1"}
+    pack(tmp_path / "a.tar", {"x.h5": content}, "GSM1_")
+    packed = read(source("10x_h5", {"archive": "a.tar", "matrix": "GSM1_x.h5"}), tmp_path)
+    np.testing.assert_array_equal(packed.X.toarray(), adata.X.toarray())
+
+
+def damage_indices(file):
+    file["matrix/indices"][0] = 10**6
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        damage_indices,
+        lambda file: file.__delitem__("matrix/barcodes"),
+        lambda file: file.__delitem__("matrix"),
+        lambda file: file.__setitem__("matrix/more", h5py.ExternalLink("/etc/passwd", "/")),
+    ],
+    ids=["index", "barcodes", "all", "link"],
+)
+def test_damaged_counts_of_cell_ranger(tmp_path, damage):
+    path = tmp_path / "x.h5"
+    path.write_bytes(cell_ranger(TABLE.T, NAMES, [f"G{i}" for i in range(len(TABLE))]))
+    with h5py.File(path, "r+") as file:
+        damage(file)
+    says(source("10x_h5", {"matrix": "x.h5"}), tmp_path, "x.h5", "not Cell Ranger's HDF5")
+    (tmp_path / "x.h5").write_bytes(b"text")
+    says(source("10x_h5", {"matrix": "x.h5"}), tmp_path, "x.h5", "not Cell Ranger's HDF5")
 
 
 # ---------------------------------------------------------------- annotations

@@ -112,6 +112,12 @@ def test_all_files_are_written_and_known_as_simulated(raw, folder):
         assert record["identity"] == "simulated" and record["study"] == folder
 
 
+def test_every_study_of_the_paper_has_its_simulation():
+    """Others are left out of a simulated run, and so would be one that was forgotten."""
+    shown = {study for figure in CONFIG.figures.values() for study in figure.studies}
+    assert shown <= set(CONFIG.selected_studies)
+
+
 def test_studies_that_share_raw_files_are_simulated_once():
     source = CONFIG.raw_source("mixseq")
     assert [m.obs["condition"] for m in source.matrices] == ["DMSO", *DRUGS]

@@ -22,7 +22,7 @@ class Matrix(Model):
         None, description="Archive (tar or zip) whose members the other files are."
     )
     matrix: str = Field(
-        description="File of the counts: genes down and cells across, or an h5ad file."
+        description="File of the counts: genes down and cells across, or an HDF5 file."
     )
     barcodes: str | None = Field(None, description="`mtx`: file of the cell barcodes, one a line.")
     genes: str | None = Field(None, description="`mtx`: file of the genes: Ensembl id, symbol.")
@@ -167,7 +167,7 @@ class Source(Model):
     raw: Name | None = Field(
         None, description="Folder of the raw files, for studies that share them; its own name."
     )
-    format: Literal["mtx", "table", "h5ad"] = Field(description="Format of the matrices.")
+    format: Literal["mtx", "table", "h5ad", "10x_h5"] = Field(description="Format of the matrices.")
     matrices: list[Matrix] = Field(min_length=1, description="The matrices, joined in order.")
     annotations: list[Annotation] = Field([], description="What each cell is.")
     steps: list[Step] = Field(min_length=1, description="Preprocessing, in order.")

@@ -17,7 +17,7 @@ from paper.config import Matrix
 from paper.errors import InputError
 from paper.formats.checks import check_unique
 from paper.formats.files import ANEW, RawFile
-from paper.h5ad import sound
+from paper.h5ad import check_sound, sound
 from vega.files import reading
 
 LONGEST_LINE = 2**28  # bytes of a table, of which one line at a time is in memory
@@ -113,10 +113,27 @@ def read_h5ad(matrix: Matrix, folder: Path) -> ad.AnnData:
     return adata
 
 
+def read_cell_ranger(matrix: Matrix, folder: Path) -> ad.AnnData:
+    """HDF5 of 10x's Cell Ranger; of what it counted, the genes."""
+    import scanpy as sc
+
+    file = RawFile.of(folder, matrix.archive, matrix.matrix)
+    with file.on_disk(unpacked=True) as path, reading(file, "Cell Ranger's HDF5 of counts", ANEW):
+        check_sound(path)
+        whole = sc.read_10x_h5(path, gex_only=False)
+        whole.X.check_format()  # an index that is too large would lead elsewhere in memory
+        if "feature_types" in whole.var:
+            whole = whole[:, whole.var["feature_types"] == "Gene Expression"]
+    check_unique(whole.obs_names, file, "barcode")
+    check_unique(whole.var["gene_ids"], file, "gene")
+    return _cells(whole.X, whole.obs_names, whole.var_names, whole.var["gene_ids"])
+
+
 READERS: dict[str, Callable[[Matrix, Path], ad.AnnData]] = {
     "mtx": read_mtx,
     "table": read_delimited,
     "h5ad": read_h5ad,
+    "10x_h5": read_cell_ranger,
 }
 
 

@@ -13,7 +13,7 @@ from paper.new_study.look import Look, look_at, orientation
 from paper.new_study.names import Counts, counts_among
 
 BUNDLE = "_RAW.tar"  # ends its name
-FORMATS = ("mtx", "table")  # those with lists go before tables, which may be anything
+FORMATS = ("mtx", "10x_h5", "table")  # those with lists go before tables, which may be anything
 SAMPLE = re.compile(r"(GSM\d+)\D.*")  # begins the names of a sample's files
 OURS = ("barcode", "matrix")  # columns that the readers use themselves
 CONVERT = "convert the counts to h5ad and give that as FILE"

@@ -16,7 +16,7 @@ from paper.formats import read
 from paper.formats.checks import are_counts
 from paper.formats.files import ANEW, RawFile
 from paper.formats.matrices import h5ad
-from paper.new_study.names import H5AD, LISTS, MARKET, TABLES, lists_of
+from paper.new_study.names import CELL_RANGER, H5AD, LISTS, MARKET, TABLES, lists_of
 from vega.files import reading
 
 LOOK = "check that this is the file you mean"
@@ -63,7 +63,10 @@ class Look:
 
 
 def look(path: Path, known: Collection[str]) -> Look:
-    """Look into a file of counts: h5ad, a Matrix Market file beside its two lists, or a table.
+    """Look into a file of counts.
+
+    That is an h5ad file, one of 10x's Cell Ranger, a Matrix Market file beside its two lists, or a
+    table.
 
     Parameters
     ----------
@@ -84,6 +87,8 @@ def look(path: Path, known: Collection[str]) -> Look:
     try:
         if name.endswith(H5AD):
             return _h5ad(path)
+        if name.endswith(CELL_RANGER):
+            return look_at("10x_h5", [{"matrix": path.name}], [path])
         if name.endswith(MARKET):
             return _market(path)
         if name.endswith(TABLES):
@@ -91,8 +96,8 @@ def look(path: Path, known: Collection[str]) -> Look:
     except InputError as error:  # which thinks of files that were downloaded
         raise InputError(str(error).replace(ANEW, LOOK)) from None
     raise InputError(
-        f"{path}: not a file of counts; give an h5ad file, a Matrix Market file (.mtx) or a table "
-        "(.csv, .tsv, .txt), gzipped or not"
+        f"{path}: not a file of counts; give an h5ad file, Cell Ranger's .h5, a Matrix Market file "
+        "(.mtx) or a table (.csv, .tsv, .txt), gzipped or not"
     )
 
 

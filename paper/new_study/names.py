@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterable
 from typing import Any, NamedTuple
 
 H5AD = (".h5ad", ".h5ad.gz")
+CELL_RANGER = (".h5", ".h5.gz")
 MARKET = (".mtx", ".mtx.gz")
 TABLES = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".txt", ".txt.gz")
 # The lists of a Matrix Market file are named as it is, with these for its "matrix" or behind it.
@@ -14,6 +15,7 @@ NO_COUNTS = re.compile(
     r"cell_?(types?|info)|labels?|markers?|sample_?(info|sheet)|readme|filelist",
     re.IGNORECASE,
 )  # tables that say what cells or genes are
+UNFILTERED = re.compile(r"raw_(feature|gene)_bc", re.IGNORECASE)  # empty droplets and all
 
 
 class Counts(NamedTuple):
@@ -29,8 +31,9 @@ class Counts(NamedTuple):
 
     @property
     def likely(self) -> bool:
-        """Whether its name does not tell of something else than counts."""
-        return self.format != "table" or not NO_COUNTS.search(self.name)
+        """Whether its name does not tell of something else than the counts of cells."""
+        of_all_droplets = UNFILTERED.search(self.name)
+        return not (of_all_droplets or (self.format == "table" and NO_COUNTS.search(self.name)))
 
 
 def counts_among(names: Collection[str]) -> list[Counts]:
@@ -40,6 +43,8 @@ def counts_among(names: Collection[str]) -> list[Counts]:
     ['a_matrix.mtx.gz']
     >>> [(c.name, c.likely) for c in counts_among(["b.mtx", "c.rds", "d.csv.gz", "e_meta.csv.gz"])]
     [('d.csv.gz', True), ('e_meta.csv.gz', False)]
+    >>> [c.likely for c in counts_among(["filtered_feature_bc_a.h5", "raw_feature_bc_a.h5"])]
+    [True, False]
     """
     found = [counts for name in names if (counts := _counts(name, names))]
     lists = {name for counts in found for what, name in counts.entry.items() if what in LISTS}
@@ -50,6 +55,8 @@ def _counts(name: str, names: Collection[str]) -> Counts | None:
     lower = name.lower()
     if lower.endswith(H5AD):
         return Counts("h5ad", {"matrix": name})
+    if lower.endswith(CELL_RANGER):
+        return Counts("10x_h5", {"matrix": name})
     if lower.endswith(TABLES):
         return Counts("table", {"matrix": name})
     if lower.endswith(MARKET) and LISTS.keys() == (lists := lists_of(name, names)).keys():
