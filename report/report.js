@@ -40,10 +40,6 @@ function filter() {
   shown.textContent = `${count} of ${claims.length} claims`;
 }
 
-search.addEventListener("input", filter);
-verdict.addEventListener("change", filter);
-filter();
-
 // A link from elsewhere to a claim that is filtered out brings it back.
 function reveal() {
   const row = document.getElementById(decodeURIComponent(location.hash.slice(1)));
@@ -53,5 +49,11 @@ function reveal() {
     row.scrollIntoView();
   }
 }
-addEventListener("hashchange", reveal);
-document.querySelector(".tools").hidden = false;
+
+if (search) {  // a page of other studies than the paper's has no claims
+  search.addEventListener("input", filter);
+  verdict.addEventListener("change", filter);
+  addEventListener("hashchange", reveal);
+  document.querySelector(".tools").hidden = false;
+  filter();
+}

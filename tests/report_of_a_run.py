@@ -37,13 +37,18 @@ def values_around_the_published(seeds):
     )
 
 
-def write_report(run, claims=None, **settings):
-    """Write `report.html` into the folder of a run, with the files that it links to."""
+def write_report(run, claims=None, of_paper=True, **settings):
+    """Write `report.html` into the folder of a run, with the files that it links to.
+
+    A run that is not `of_paper` has a standard page alone.
+    """
     config = load({"run": "x", **settings}, ROOT / "config")
     claims = claims_in_turn() if claims is None else claims
     told = config.settings.model_dump()
     figures = []
-    names = [(name, entry.title, entry.tables) for name, entry in config.figures.items()]
+    names = [
+        (name, entry.title, entry.tables) for name, entry in config.figures.items() if of_paper
+    ]
     for number, (name, title, tables) in enumerate(
         sorted([*names, ("standard/kang", "kang", [])], key=lambda shown: page.place(shown[0]))
     ):
@@ -65,7 +70,7 @@ def write_report(run, claims=None, **settings):
     text = page.report_page(
         claims,
         figures,
-        estimates=estimates(values_around_the_published(told["seeds"])),
+        estimates=estimates(values_around_the_published(told["seeds"])) if of_paper else {},
         settings=told,
         left_out={"fig2": ["darmanis"]},
         errata=document(ROOT / "docs" / "errata.md"),

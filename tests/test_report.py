@@ -115,6 +115,17 @@ def test_numbers_beyond_the_plot_are_arrows(tmp_path):
         assert "circle" not in drawn
 
 
+def test_of_other_studies_nothing_is_said_of_the_paper(tmp_path, page):
+    text = write_report(tmp_path, of_paper=False).read_text(encoding="utf-8")
+    assert "Studies that are not the paper’s" in text
+    assert "Studies that are not the paper’s" not in page
+    ids = set(Elements(text).all("id"))
+    assert not {"claims", "forest", "errata", "K01"} & ids
+    assert {"figures", "standard-kang", "run"} <= ids
+    links = {href[1:] for href in Elements(text).all("href") if href.startswith("#")}
+    assert links <= ids
+
+
 def test_it_asks_for_nothing_beside_it(page):
     elements = Elements(page)
     for source in elements.all("src"):

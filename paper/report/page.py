@@ -17,6 +17,7 @@ from paper.report.images import Picture, embedded
 from paper.report.texts import caption
 
 PANEL = re.compile(r"(S?)(\d+)")  # how `config/claims.tsv` names panels: 1e, S4
+STANDARD = "Standard page"
 FIGURE = re.compile(r"(s?)fig(\d+)")  # names of the paper's own figures
 
 
@@ -96,7 +97,7 @@ def label(name: str) -> str:
     """
     if found := FIGURE.fullmatch(name):
         return f"Figure {found[1].upper()}{found[2]}"
-    return "Standard page" if name.startswith("standard/") else "Beyond the paper"
+    return STANDARD if name.startswith("standard/") else "Beyond the paper"
 
 
 def place(name: str) -> tuple[int, int]:
@@ -168,6 +169,7 @@ def report_page(
         verdicts={str(v): int(counts.get(v, 0)) for v in Verdict},
         figures=figures,
         estimates=estimates,
+        of_paper=any(figure.label != STANDARD for figure in figures),
         settings=settings,
         left_out={label(name): left_out[name] for name in sorted(left_out, key=place)},
         errata=errata,

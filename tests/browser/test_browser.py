@@ -103,6 +103,14 @@ def test_all_pictures_show_and_nothing_is_asked_for_or_complained_of(browser, re
     assert urls <= {"file", "data", "about"}
 
 
+def test_a_page_without_claims_complains_of_nothing(browser, tmp_path):
+    show(browser, write_report(tmp_path, of_paper=False))
+    assert browser.get_log("browser") == []
+    assert len(browser.find_elements(By.CSS_SELECTOR, "figure")) == 1
+    table = browser.find_elements(By.CSS_SELECTOR, "table.sortable")[-1]
+    assert table.find_elements(By.TAG_NAME, "button")
+
+
 @pytest.mark.parametrize("width", WIDTHS.values(), ids=WIDTHS)
 def test_it_fits_every_screen(browser, report, width):
     look(browser, width)
