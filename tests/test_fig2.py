@@ -152,7 +152,8 @@ def small():
 def test_heatmap_values_strips_and_marks_stand_in_the_order_of_the_tree(small):
     values, strip = small
     ax = Figure(figsize=(4, 4)).subplots()
-    mesh = plot.clustered_heatmap(values, [strip], limit=4, marked=["a", "f"], ax=ax)
+    assert plot.clustered_heatmap(values, [strip], limit=4, marked=["a", "f"], ax=ax) is ax
+    mesh = ax.collections[0]
     order = plot.clustered(values)
     np.testing.assert_allclose(mesh.get_array().reshape(values.shape), values[order])
     assert mesh.get_clim() == (-4, 4)

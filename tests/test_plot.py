@@ -1,11 +1,13 @@
 """The numbers that plots show are the numbers they were given."""
 
+import inspect
 from itertools import pairwise
 
 import numpy as np
 import pandas as pd
 import pytest
 from anndata import AnnData, concat
+from matplotlib.axes import Axes
 from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 from matplotlib.markers import MarkerStyle
@@ -15,6 +17,20 @@ from vega import plot
 from vega.plot.colours import BLUE, COLOURS, GREY, MISSING, PURPLE, RED
 from vega.plot.gsea import dot_area
 from vega.plot.names import spread
+
+
+def test_every_plot_takes_axes_and_gives_them_back():
+    takes = {}
+    for name in plot.__all__:
+        parameter = inspect.signature(getattr(plot, name)).parameters.get("ax")
+        if parameter is not None and parameter.default is None:
+            takes[name] = inspect.signature(getattr(plot, name)).return_annotation
+    assert set(takes.values()) == {Axes}
+    # What draws no plot: values, names, and keys of a heatmap.
+    assert set(plot.__all__) - set(takes) == {
+        "ColourStrip", "clustered", "heatmap_key", "median_shifts", "names_beside", "strip_key",
+        "wrapped",
+    }  # fmt: skip
 
 
 @pytest.fixture

@@ -61,8 +61,8 @@ def c(figure: FigureBase, data: FigureData) -> None:
     ]
     ax = axes(figure, 1.75, 0.1, bottom=KEYS, top=0.78)
     melanoma = table.columns[line.map(lines["melanoma"])]
-    mesh = clustered_heatmap(table, strips, limit=4, marked=list(melanoma), ax=ax)
-    keys_below(figure, mesh, *strips)
+    clustered_heatmap(table, strips, limit=4, marked=list(melanoma), ax=ax)
+    keys_below(figure, ax, *strips)
     if len(melanoma):
         width, height = inches(figure)
         words = "▲ melanoma, BRAF mutant"

@@ -5,7 +5,6 @@ from itertools import cycle
 import pandas as pd
 from matplotlib import colormaps
 from matplotlib.axes import Axes
-from matplotlib.collections import QuadMesh
 from matplotlib.figure import FigureBase
 
 from paper.analyse import FEW_CELLS
@@ -96,11 +95,11 @@ def tissue_strip(labels: pd.Series, lines: pd.DataFrame) -> ColourStrip:
 KEYS = 0.9  # inches below heatmaps for their keys
 
 
-def keys_below(figure: FigureBase, mesh: QuadMesh, first: ColourStrip, tissue: ColourStrip) -> None:
+def keys_below(figure: FigureBase, heatmap: Axes, first: ColourStrip, tissue: ColourStrip) -> None:
     """What the colours of heatmaps and of the strips above them mean."""
     width, height = inches(figure)
     top = (KEYS - 0.14) / height
     box = (0.12 / width, top - 0.22 / height, 1.2 / width, 0.08 / height)
-    heatmap_key(figure, mesh, r"$\log_e$(Bayes factor)", box)
+    heatmap_key(figure, heatmap, r"$\log_e$(Bayes factor)", box)
     strip_key(figure, first, (1.65 / width, top))
     strip_key(figure, tissue, (2.65 / width, top), columns=4)

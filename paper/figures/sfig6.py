@@ -50,7 +50,7 @@ def d(figure: FigureBase, data: FigureData) -> None:
             ColourStrip("BRAF", known["braf"], MUTATION_COLOURS),
             ColourStrip("KRAS", known["kras"], MUTATION_COLOURS),
         ]
-        mesh = clustered_heatmap(table.loc[hallmarks], strips, limit=3, row_names=i == 0, ax=ax)
+        clustered_heatmap(table.loc[hallmarks], strips, limit=3, row_names=i == 0, ax=ax)
         ax.set_title(f"{drug}, {table.shape[1]} lines", y=1 + 0.69 / (height - KEYS - ABOVE), pad=0)
     mutations = ColourStrip("BRAF, KRAS", lines[["braf", "kras"]].stack(), MUTATION_COLOURS)
-    keys_below(figure, mesh, mutations, tissue_strip(lines["tissue"], lines))
+    keys_below(figure, ax, mutations, tissue_strip(lines["tissue"], lines))

@@ -7,7 +7,6 @@ import numpy as np
 import pandas as pd
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
-from matplotlib.collections import QuadMesh
 from matplotlib.colorbar import Colorbar
 from matplotlib.colors import to_rgb
 from matplotlib.figure import FigureBase
@@ -68,7 +67,7 @@ def clustered_heatmap(
     marked: list | None = None,
     row_names: bool = True,
     ax: Axes | None = None,
-) -> QuadMesh:
+) -> Axes:
     """Draw a heatmap with its columns clustered (see `column_linkage`) and its rows as given.
 
     Parameters
@@ -87,10 +86,6 @@ def clustered_heatmap(
     ax
         Where to draw the heatmap; tree and strips stand above it, in about 0.3 inches and 0.1
         inches each. The current axes by default.
-
-    Returns
-    -------
-    What was drawn, for a colour bar.
     """
     ax = ax or plt.gca()
     strips = strips or []
@@ -98,7 +93,7 @@ def clustered_heatmap(
     order = clustered(values)
     n_rows, n_columns = values.shape
     # An image inside the vector file: 388 columns x 50 rows would be 19,400 polygons.
-    mesh = ax.pcolormesh(
+    ax.pcolormesh(
         values[order].to_numpy(dtype=float), cmap="RdBu_r", vmin=-limit, vmax=limit,
         rasterized=True,
     )  # fmt: skip
@@ -121,7 +116,7 @@ def clustered_heatmap(
             x, np.full(len(x), -0.05 * inch), transform=ax.get_xaxis_transform(), marker="^",
             markersize=3, markeredgewidth=0, color="black", linestyle="", clip_on=False,
         )  # fmt: skip
-    return mesh
+    return ax
 
 
 def _draw_strip(
@@ -170,9 +165,10 @@ def strip_key(
 
 
 def heatmap_key(
-    figure: FigureBase, mesh: QuadMesh, label: str, place: tuple[float, float, float, float]
+    figure: FigureBase, heatmap: Axes, label: str, place: tuple[float, float, float, float]
 ) -> Colorbar:
-    """Draw the colour bar of a heatmap, lying in the box `place` (parts of the figure)."""
+    """Draw the colour bar of `clustered_heatmap`, in the box `place` (parts of the figure)."""
+    mesh = heatmap.collections[0]
     bar = figure.colorbar(mesh, cax=figure.add_axes(place), orientation="horizontal", extend="both")
     # Opaque, and in the vector file no image either; edges close the seams between steps.
     bar.solids.set(rasterized=False, edgecolor="face")
