@@ -1,5 +1,6 @@
 # What one does with this project; `make` alone lists it.
 #   make paper MIRROR=../mirror STUDIES="kang zheng" CORES=8 PROFILE=profiles/slurm
+# SET= takes any other setting of config/config.yaml: make paper SET="fidelity=corrected device=cpu"
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -9,6 +10,7 @@ MIRROR ?=
 STUDIES ?=
 SEEDS ?=
 DATA ?=
+SET ?=
 SIZE ?=
 FILE ?=
 MODEL ?=
@@ -17,7 +19,7 @@ ARGS ?=
 
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-CONFIG := $(if $(MIRROR),mirror="$(MIRROR)") $(if $(STUDIES),studies="$(STUDIES)") $(if $(SEEDS),seeds="[$(SEEDS)]") $(if $(DATA),data=$(DATA))
+CONFIG := $(if $(MIRROR),mirror="$(MIRROR)") $(if $(STUDIES),studies="$(STUDIES)") $(if $(SEEDS),seeds="[$(SEEDS)]") $(if $(DATA),data=$(DATA)) $(SET)
 SNAKEMAKE = $(BIN)/snakemake --cores $(CORES) $(if $(PROFILE),--profile $(PROFILE))
 PAPER = $(SNAKEMAKE) $(ARGS) $(if $(strip $(CONFIG)),--config $(CONFIG))
 DEMO = $(BIN)/snakemake --cores $(CORES) --profile profiles/demo $(ARGS)
