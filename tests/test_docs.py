@@ -72,6 +72,8 @@ def test_environment_files_and_citation_tell_one_version():
     ]
     citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
     assert citation["version"] == version
+    released = f"## {version} ({citation['date-released']})"
+    assert released in (ROOT / "CHANGELOG.md").read_text().splitlines()
     assert citation["preferred-citation"]["doi"] == "10.1038/s41467-021-26017-0"
 
 
