@@ -19,7 +19,7 @@ ARGS ?=
 
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-CONFIG := $(if $(MIRROR),mirror="$(MIRROR)") $(if $(STUDIES),studies="$(STUDIES)") $(if $(SEEDS),seeds="[$(SEEDS)]") $(if $(DATA),data=$(DATA)) $(SET)
+CONFIG := $(if $(MIRROR),mirror="$(MIRROR)") $(if $(STUDIES),studies="$(STUDIES)") $(if $(SEEDS),seeds="[$(SEEDS)]") $(if $(DATA),data=$(DATA)) $(if $(filter-out paper,$(RUN)),run=$(RUN)) $(SET)
 SNAKEMAKE = $(BIN)/snakemake --cores $(CORES) $(if $(PROFILE),--profile $(PROFILE))
 PAPER = $(SNAKEMAKE) $(ARGS) $(if $(strip $(CONFIG)),--config $(CONFIG))
 DEMO = $(BIN)/snakemake --cores $(CORES) --profile profiles/demo $(ARGS)
@@ -33,7 +33,7 @@ help:  ## list these targets
 
 paper: $(READY)  ## the whole run, from the public sources or MIRROR=, for all or some STUDIES=
 	$(PAPER)
-	$(if $(DRY),,$(PAPER) --report results/paper/snakemake.html)
+	$(if $(DRY),,$(PAPER) --report results/$(RUN)/snakemake.html)
 
 demo: $(READY)  ## every rule on simulated studies whose truth is known, without a network
 	$(DEMO)
@@ -51,9 +51,9 @@ activities: $(READY)  ## of new cells under a trained model: MODEL=results/paper
 verify: $(READY)  ## hash raw files and results on disk again
 	$(SNAKEMAKE) verify $(ARGS) $(if $(strip $(CONFIG)),--config $(CONFIG))
 
-report: $(READY)  ## results/paper/report.html, and Snakemake's own beside it
-	$(PAPER) results/paper/report.html
-	$(if $(DRY),,$(PAPER) --report results/paper/snakemake.html)
+report: $(READY)  ## results/paper/report.html, and Snakemake's own beside it (RUN=)
+	$(PAPER) results/$(RUN)/report.html
+	$(if $(DRY),,$(PAPER) --report results/$(RUN)/snakemake.html)
 
 bench: $(READY)  ## speed and memory beside scvega, linear scVI and the authors' loop (SIZE=small)
 	$(BIN)/python -m bench $(if $(SIZE),--size $(SIZE)) $(ARGS)

@@ -70,7 +70,7 @@ def write_report(run, claims=None, of_paper=True, **settings):
     text = page.report_page(
         claims,
         figures,
-        estimates=estimates(values_around_the_published(told["seeds"])) if of_paper else {},
+        estimates=estimates(values_around_the_published(told["seeds"])),
         settings=told,
         left_out={"fig2": ["darmanis"]},
         errata=document(ROOT / "docs" / "errata.md"),

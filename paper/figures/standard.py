@@ -59,7 +59,8 @@ def write_standard_page(model: str, data: FigureData, folder: Path) -> None:
     results = data[model]
     parts = [*_embeddings(results), *_comparisons(results), *_genes(results)]
     panels = dict(zip(ascii_lowercase, (part.draw for part in parts), strict=False))
-    title = shortened(f"{model}: {results.study.title}", 72)
+    about = results.study.title
+    title = shortened(model if about == model else f"{model}: {about}", 72)
     write_panels(model, panels, layout(parts), title, data, folder)
 
 
