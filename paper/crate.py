@@ -266,18 +266,29 @@ def verify(run: Path) -> list[Check]:
     InputError
         If the crate is not one.
     """
+    expected = _checksums(run)
+    names = [name for name in expected if not _is_raw(name)]
+    with ThreadPoolExecutor() as pool:
+        found = pool.map(lambda name: _check(run / name, name, expected[name]), names)
+    return list(found)
+
+
+def raw_files(run: Path) -> set[str]:
+    """Raw files of a finished run, `<study>/<file>`; without a crate there are none."""
+    return {name.removeprefix("raw/") for name in _checksums(run) if _is_raw(name)}
+
+
+def _checksums(run: Path) -> dict[str, str]:
+    """SHA-256 of all files that the crate of a run has, by name."""
     path = run / NAME
     if not path.exists():
-        return []
+        return {}
     with reading(path, "the crate of a run", "remove it and run again"):
         entities = json.loads(path.read_text(encoding="utf-8"))["@graph"]
         expected = {unquote(e["@id"]): e["sha256"] for e in entities if "sha256" in e}
         if outside := [n for n in expected if Path(n).is_absolute() or ".." in Path(n).parts]:
             raise ValueError(f"{outside[0]} is outside")
-    names = [name for name in expected if not _is_raw(name)]
-    with ThreadPoolExecutor() as pool:
-        found = pool.map(lambda name: _check(run / name, name, expected[name]), names)
-    return list(found)
+    return expected
 
 
 def _is_raw(name: str) -> bool:

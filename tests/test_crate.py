@@ -217,6 +217,13 @@ def test_a_changed_result_is_found(run, fault, kind, name):
         assert bad.status == ("missing" if gone else "differs")
 
 
+def test_of_a_finished_run_it_says_which_raw_files_there_are(run, tmp_path):
+    """`verify` then asks for no others, whatever studies it is called with."""
+    assert crate.raw_files(run.folder) == set()
+    run.write()
+    assert crate.raw_files(run.folder) == {"s/cells.gz"}
+
+
 def test_a_moved_run_is_still_the_same(run, tmp_path):
     run.write()
     shutil.move(run.folder, tmp_path / "elsewhere")
