@@ -58,11 +58,11 @@ report: $(READY)  ## results/paper/report.html, and Snakemake's own beside it (R
 bench: $(READY)  ## speed and memory beside scvega, linear scVI and the authors' loop (SIZE=small)
 	$(BIN)/python -m bench $(if $(SIZE),--size $(SIZE)) $(ARGS)
 
-test: $(READY)  ## all tests
-	$(BIN)/python -m pytest $(ARGS)
+test: $(READY)  ## the tests, but for those of faults, cluster and browser
+	$(BIN)/python -m pytest -m "not fault" $(ARGS)
 
-test-fast: $(READY)  ## the tests that take seconds
-	$(BIN)/python -m pytest -m "not slow" $(ARGS)
+test-fast: $(READY)  ## those of them that take seconds
+	$(BIN)/python -m pytest -m "not slow and not fault" $(ARGS)
 
 test-faults: $(READY)  ## faults of downloads, crashes and bad input: injected, survived, lost
 	FUZZ=$${FUZZ:-60} $(BIN)/python -m pytest -m fault tests/test_*.py tests/kills $(ARGS)

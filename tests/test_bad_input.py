@@ -23,7 +23,7 @@ import torch
 import yaml
 from conftest import ROOT, copy_parts, snakemake
 from fuzz_cases import CASES, whole
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
@@ -85,6 +85,8 @@ def test_gene_sets_come_back_as_they_were_written(tmp_path, sets):
 
 @anything
 @given(content=st.binary(max_size=200) | st.text(max_size=200).map(str.encode))
+@example(content=b"A SET\tof no genes")
+@example(content=b"A SET\tof\tONE\t\tONE")
 def test_any_bytes_are_gene_sets_or_refused(tmp_path, content):
     path = tmp_path / "sets.gmt"
     path.write_bytes(content)
@@ -94,7 +96,7 @@ def test_any_bytes_are_gene_sets_or_refused(tmp_path, content):
         assert str(path) in str(error)
     else:
         assert sets
-        assert all(genes and len(genes) == len(set(genes)) for genes in sets.values())
+        assert all(all(genes) and len(genes) == len(set(genes)) for genes in sets.values())
 
 
 plain = st.recursive(

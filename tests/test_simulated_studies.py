@@ -66,7 +66,7 @@ def cells_of(study, folder):
     return np.concatenate([np.flatnonzero(own == number) for number in numbers])
 
 
-@pytest.mark.parametrize("name", CONFIG.studies)
+@pytest.mark.parametrize("name", CONFIG.selected_studies)
 def test_what_is_read_is_what_was_drawn(raw, name):
     study, folder = CONFIG.studies[name], CONFIG.raw_folder(name)
     rows, drawn, tables = cells_of(study, folder), simulated(folder), simulation(folder).tables
