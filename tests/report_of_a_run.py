@@ -33,7 +33,7 @@ def values_around_the_published(seeds):
             for name, number in measure.published.items()
             for deviation, seed in enumerate(seeds)
         ],
-        columns=VALUES,
+        columns=[*VALUES],
     )
 
 

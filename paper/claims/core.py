@@ -30,7 +30,10 @@ Values = dict[str, float]
 COLUMNS = ["id", "panel", "study", "statement", "published", "source", "criterion"]
 CITED = ["id", "panel", "statement", "published", "criterion"]  # from there to the table of a run
 TABLE = [*CITED[:-1], "reproduced", "spread", "criterion", "verdict", "note"]
-VALUES = ["claim", "value", "seed", "published", "reproduced", "deviation"]
+VALUES = {
+    "claim": str, "value": str, "seed": "Int64",
+    "published": float, "reproduced": float, "deviation": float,
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -152,7 +155,7 @@ def evaluate(
                 measure = measures[row.id]
                 compared = measure.published.get(name), value, measure.deviation(name, value)
                 values.append((row.id, name, seed, *compared))
-    return pd.DataFrame(rows)[TABLE], pd.DataFrame(values, columns=VALUES).astype({"seed": "Int64"})
+    return pd.DataFrame(rows)[TABLE], pd.DataFrame(values, columns=[*VALUES]).astype(VALUES)
 
 
 def _evaluate(
