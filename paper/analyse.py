@@ -10,7 +10,6 @@ from anndata import AnnData
 
 from paper.errors import InputError
 from paper.progress import told
-from vega.decoders import LinearDecoder
 from vega.differential import (
     Posterior,
     differential_activity,
@@ -93,6 +92,8 @@ def top_genes(model: "VEGA", n: int = 10) -> pd.DataFrame:
     `rank` (1 is the largest), `weight`, and `in_set`, whether the gene is in the GMV's set. No rows
     where the decoder is not linear.
     """
+    from vega.decoders import LinearDecoder
+
     columns = ["gmv", "gene", "rank", "weight", "in_set"]
     if not isinstance(model.module.decoder, LinearDecoder):
         return pd.DataFrame(columns=columns)

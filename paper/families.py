@@ -9,12 +9,12 @@ import pandas as pd
 from anndata import AnnData
 
 import vega
-import vega.model
 from paper.analyse import encoded
 from paper.cells import having
 from paper.errors import InputError
 from paper.progress import told
 from vega.differential import Posterior
+from vega.gene_sets import EXTRA_NODE
 from vega.metrics import silhouette
 
 Asked = dict[str, dict[str, Any]]  # silhouettes by name, as config.Silhouette has them
@@ -88,7 +88,7 @@ def silhouettes(latent: AnnData, asked: Asked, seed: int) -> dict[str, float]:
         chosen = latent.obs[how["column"]].notna().to_numpy() & having(latent.obs, how["within"])
         space = spaces[how["of"]]
         if not how["extra_nodes"]:
-            space = space[:, ~latent.var_names.str.startswith(vega.model.EXTRA_NODE)]
+            space = space[:, ~latent.var_names.str.startswith(EXTRA_NODE)]
         labels = latent.obs.loc[chosen, how["column"]].astype(str)
         several = 1 < labels.nunique() < len(labels)
         found[f"silhouette_{name}"] = silhouette(space[chosen], labels) if several else np.nan

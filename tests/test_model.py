@@ -313,8 +313,11 @@ def test_a_gpu_asked_for_by_name_must_be_there():
         vega.model.resolve_device("cuda")
 
 
-def test_reading_gene_sets_does_not_start_torch():
-    code = "import sys, vega; vega.read_gmt; print('torch' in sys.modules)"
+@pytest.mark.parametrize(
+    "what", ["vega; vega.read_gmt", "paper.analyse", "paper.figures.standard", "paper.claims.core"]
+)
+def test_what_trains_nothing_does_not_start_torch(what):
+    code = f"import sys, {what}; print('torch' in sys.modules)"
     result = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )

@@ -10,6 +10,8 @@ import pandas as pd
 from vega.errors import InputError
 from vega.files import reading
 
+EXTRA_NODE = "UNANNOTATED_"  # begins the names of latent variables that are of no set
+
 
 def read_gmt(
     path: Path | str, min_genes: int = 0, max_genes: int | None = None

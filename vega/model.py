@@ -21,11 +21,9 @@ from vega.differential import Posterior, differential_activity
 from vega.encoders import Shape, build_encoder
 from vega.epochs import as_input, resolve_precision
 from vega.errors import InputError
-from vega.gene_sets import gene_mask
+from vega.gene_sets import EXTRA_NODE, gene_mask
 from vega.likelihoods import build_likelihood
 from vega.train import TrainSettings, train
-
-EXTRA_NODE = "UNANNOTATED_"  # begins the names of fully connected latent variables
 
 # torch draws initial weights from its one generator, which threads share.
 _GLOBAL_GENERATOR = threading.Lock()

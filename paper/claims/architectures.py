@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from paper.claims.core import Values, claim
+from paper.claims.core import Values, claim, near
 from paper.claims.evidence import Evidence
 from paper.claims.supplement import known, rows_of
 
@@ -88,10 +88,7 @@ def said(values: Values, digits: int) -> str:
 
 @claim(
     "S01",
-    lambda v: (
-        highest(v) == "VEGA"
-        and all(abs(v[name] - published) <= 0.03 for name, published in CONDITION.items())
-    ),
+    lambda v: highest(v) == "VEGA" and near(CONDITION, 0.03)(v),
     lambda v: highest(v) == "VEGA",
     exact=True,
     published=CONDITION,

@@ -97,21 +97,32 @@ def claim(
     return register
 
 
-def count(id: str, published: Mapping[str, float], within: float = 0, share: float = 0):
-    """A claim about numbers of the whole public data, which are the published ones or not.
+def near(
+    published: Mapping[str, float], within: float = 0, share: float = 0
+) -> Callable[[Values], bool]:
+    """Whether every published value is there and near enough.
 
     Parameters
     ----------
     within, share
-        How far off they may be: by a number, and by a share of the published one.
+        How far off it may be: by a number, and by a share of the published one.
     """
+    return lambda values: all(
+        name in values and abs(values[name] - n) <= within + share * abs(n)
+        for name, n in published.items()
+    )
 
-    def holds(values: Values) -> bool:
-        return values.keys() == published.keys() and all(
-            abs(values[name] - n) <= within + share * n for name, n in published.items()
-        )
 
-    return claim(id, holds, exact=True, seeded=False, published=published)
+def count(id: str, published: Mapping[str, float], within: float = 0, share: float = 0):
+    """A claim about numbers of the whole public data, and no others, which are `near` or not."""
+    holds = near(published, within, share)
+    return claim(
+        id,
+        lambda values: values.keys() == published.keys() and holds(values),
+        exact=True,
+        seeded=False,
+        published=published,
+    )
 
 
 def load_measures() -> dict[str, Measure]:
@@ -148,13 +159,14 @@ def evaluate(
     measures = load_measures()
     rows, values = [], []
     for row in claims.itertuples():
-        measured, outcome = _evaluate(row, measures.get(row.id), evidence, seeds)
+        measure = measures.get(row.id)
+        measured, outcome = _evaluate(row, measure, evidence, seeds)
         rows.append({**{column: getattr(row, column) for column in CITED}, **outcome})
-        for seed, of_seed in measured.items():
-            for name, value in of_seed.items():
-                measure = measures[row.id]
-                compared = measure.published.get(name), value, measure.deviation(name, value)
-                values.append((row.id, name, seed, *compared))
+        values += [
+            (row.id, name, seed, measure.published.get(name), value, measure.deviation(name, value))
+            for seed, of_seed in measured.items()
+            for name, value in of_seed.items()
+        ]
     return pd.DataFrame(rows)[TABLE], pd.DataFrame(values, columns=[*VALUES]).astype(VALUES)
 
 

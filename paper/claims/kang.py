@@ -4,7 +4,7 @@ import numpy as np
 from scipy.stats import spearmanr
 
 from paper.analyse import ONE_VS_REST
-from paper.claims.core import claim
+from paper.claims.core import claim, count, near
 from paper.claims.evidence import Evidence, require
 from paper.gmvs import (
     APOPTOSIS,
@@ -133,13 +133,7 @@ def gsea_misses_tryptophan(evidence: Evidence, seed: int):
     return {"-log10 FDR": row["neg_log10_fdr"]}
 
 
-@claim(
-    "K09",
-    lambda v: abs(v["significant sets"] - 23) <= 10,
-    exact=True,
-    seeded=False,
-    published={"significant sets": 23},
-)
+@count("K09", {"significant sets": 23}, within=10)
 def gsea_significant(evidence: Evidence, seed: int):
     """Gene sets with an FDR of at most 0.05 in GSEA."""
     return {"significant sets": int((innate_gsea(evidence)["fdr"] <= 0.05).sum())}
@@ -194,7 +188,7 @@ LOSSES = {"training": 180, "validation": 167}
 
 @claim(
     "T01",
-    lambda v: all(abs(v[part] / loss - 1) <= 0.05 for part, loss in LOSSES.items()),
+    near(LOSSES, share=0.05),
     exact=True,
     published={**LOSSES, "epochs": 271},
 )

@@ -6,12 +6,10 @@ real ones, study B is predicted worse than study A, the real means of two studie
 real and decoded ones of one study.
 """
 
-from collections.abc import Callable
-
 import numpy as np
 import pandas as pd
 
-from paper.claims.core import Values, claim
+from paper.claims.core import Values, claim, near
 from paper.claims.evidence import Evidence, Missing
 from paper.out_of_sample import (
     BASELINE,
@@ -41,14 +39,6 @@ R2_OUT_OF_SAMPLE = of_each(0.847, 0.939, 0.915, 0.908, 0.894, 0.929, 0.932)
 R2_STUDY_A = of_each(0.849, 0.929, 0.946, 0.915, 0.937, 0.918, 0.939)
 R2_STUDY_B = of_each(0.645, 0.791, 0.849, 0.781, 0.774, 0.751, 0.800)
 R2_BASELINE = of_each(0.767, 0.715, 0.831, 0.809, 0.758, 0.680, 0.800)
-
-
-def near(published: Values, tolerance: float) -> Callable[[Values], bool]:
-    """Whether every published value is there and within `tolerance`."""
-    return lambda values: all(
-        name in values and abs(values[name] - value) <= tolerance
-        for name, value in published.items()
-    )
 
 
 def of_types(values: Values) -> list[float]:

@@ -5,7 +5,7 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 
-from paper.claims.core import Values, claim, count
+from paper.claims.core import Values, claim, count, near
 from paper.claims.evidence import Evidence, Missing, require
 from paper.figures.sfig9 import MODELS, TIMED, inactive
 from paper.figures.sfig10 import PUBLISHED, SOFT, TOP
@@ -67,6 +67,9 @@ def counts_separate(evidence: Evidence, seed: int):
 # ---------------------------------------------------------------- regularised AE (Figure S9)
 
 
+OF_VEGA, OF_OTHER = {VEGA: 0.981}, {OTHER: 0.919}
+
+
 def vega_leads(values: Values) -> bool:
     """Whether VEGA's GMVs tell the conditions apart at least as well."""
     return values[VEGA] >= values[OTHER]
@@ -74,10 +77,10 @@ def vega_leads(values: Values) -> bool:
 
 @claim(
     "S07",
-    lambda v: vega_leads(v) and abs(v[VEGA] - 0.981) <= 0.02 and abs(v[OTHER] - 0.919) <= 0.05,
+    lambda v: vega_leads(v) and near(OF_VEGA, 0.02)(v) and near(OF_OTHER, 0.05)(v),
     vega_leads,
     exact=True,
-    published={VEGA: 0.981, OTHER: 0.919},
+    published=OF_VEGA | OF_OTHER,
 )
 def accuracy_of_one_gmv(evidence: Evidence, seed: int):
     """Accuracy of the condition from one GMV, mean over the four interferon-related ones.

@@ -27,8 +27,7 @@ from paper.figures.page import (
     shortened,
     write_panels,
 )
-from vega.gene_sets import readable
-from vega.model import EXTRA_NODE
+from vega.gene_sets import EXTRA_NODE, readable
 from vega.plot import bayes_factors, embedding, gsea_comparison, top_weights
 from vega.plot.scatter import LEGEND_ROWS
 

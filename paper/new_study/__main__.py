@@ -17,6 +17,7 @@ from paper.errors import InputError
 from paper.new_study import geo
 from paper.new_study.given import check_name, of_file, own
 from paper.new_study.look import Look
+from paper.new_study.names import some
 from paper.new_study.propose import GENES, guessed, propose
 from paper.new_study.write import add, additions, check_free
 from vega.gene_sets import read_gmt
@@ -33,7 +34,8 @@ def main() -> None:
     )
     parser.add_argument(
         "file", type=Path,
-        help="h5ad, Matrix Market (its lists beside it) or table, or the accession of a GEO series",
+        help="h5ad, Cell Ranger's HDF5, Matrix Market (its lists beside it) or table, or the "
+        "accession of a GEO series",
     )  # fmt: skip
     parser.add_argument(
         "--annotation", type=Path, help="table of the cells, by their names; a file of the series"
@@ -113,9 +115,7 @@ def _told(found: Look, values: Mapping[str, Mapping[str, int]]) -> str:
         + ("counts" if found.counts else "values that are no counts")
     ]
     for column, counts in values.items():
-        shown = ", ".join(f"{value} ({n:,})" for value, n in list(counts.items())[:8])
-        more = f", and {len(counts) - 8} more" if len(counts) > 8 else ""
-        lines.append(f"  {column}: {shown}{more}")
+        lines.append(f"  {column}: {some([f'{value} ({n:,})' for value, n in counts.items()])}")
     if len(found.genes) > GENES and found.counts:
         lines.append(f"  the {GENES:,} most variable genes will be kept")
     return "\n".join(lines)

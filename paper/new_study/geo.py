@@ -16,7 +16,7 @@ from paper.geo import Series, read_series
 from paper.new_study.bundle import BUNDLE, CONVERT, bundled, look_into
 from paper.new_study.given import Given, Table, check_name, own
 from paper.new_study.look import Look, columns_of, look, values_of
-from paper.new_study.names import Counts, counts_among
+from paper.new_study.names import Counts, counts_among, some
 from paper.provenance import measure
 from paper.transfer import Failure
 
@@ -24,7 +24,6 @@ PUBLIC = "https://ftp.ncbi.nlm.nih.gov/geo"
 HERE = re.compile(r"(ftp|https?)://ftp\.ncbi\.nlm\.nih\.gov/geo/")  # as family files have it
 ACCESSION = re.compile(r"GSE\d+")
 ORGANISMS = {"Homo sapiens": "human", "Mus musculus": "mouse"}
-SHOWN = 8
 
 
 @dataclass(frozen=True)
@@ -72,9 +71,9 @@ class Geo:
         ]
         for column in samples.columns.drop("accession"):
             if samples[column].nunique(dropna=False) > 1:
-                lines.append(f"  {column}: {_some(samples[column].dropna().unique())}")
+                lines.append(f"  {column}: {some(samples[column].dropna().unique())}")
         lines += [f"  file {name}" for name in self.urls]
-        lines += [f"  files of samples: {_some(self._sample_files)}"] if self._sample_files else []
+        lines += [f"  files of samples: {some(self._sample_files)}"] if self._sample_files else []
         return "\n".join(lines)
 
     def given(
@@ -139,7 +138,7 @@ class Geo:
         if bundled(self._sample_files):
             found += [Counts("tar", {"matrix": u}) for u in self.urls if u.endswith(BUNDLE)]
         if not found:
-            names = _some([*self.urls, *self._sample_files])
+            names = some([*self.urls, *self._sample_files])
             raise InputError(
                 f"{self.accession}: none of its files can be read as counts: {names}; {CONVERT}"
             )
@@ -195,8 +194,3 @@ def _by_name(urls: Iterable[str]) -> dict[str, str]:
         for url in urls
         if HERE.match(url)
     }
-
-
-def _some(names: Collection[str]) -> str:
-    more = f", and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return ", ".join([*names][:SHOWN]) + more

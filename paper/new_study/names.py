@@ -1,4 +1,4 @@
-"""Which files hold counts, as far as their names tell."""
+"""Which files hold counts, as far as their names tell; and many names in few words."""
 
 import re
 from collections.abc import Collection, Iterable
@@ -16,6 +16,7 @@ NO_COUNTS = re.compile(
     re.IGNORECASE,
 )  # tables that say what cells or genes are
 UNFILTERED = re.compile(r"raw_(feature|gene)_bc", re.IGNORECASE)  # empty droplets and all
+SHOWN = 8  # of many names
 
 
 class Counts(NamedTuple):
@@ -83,3 +84,13 @@ def lists_of(matrix: str, names: Iterable[str]) -> dict[str, str]:
         fits = [there[name] for s in stems for name in (f"{s}.gz", s) if name in there]
         found |= {what: fits[0]} if fits else {}
     return found
+
+
+def some(names: Collection[str]) -> str:
+    """The first of many names, and how many more there are.
+
+    >>> some("abcdefghij")
+    'a, b, c, d, e, f, g, h, and 2 more'
+    """
+    more = f", and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return ", ".join([*names][:SHOWN]) + more

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import numpy as np
 import pandas as pd
 
 from paper.claims.core import shown
@@ -54,6 +53,6 @@ def _of_claim(rows: pd.DataFrame) -> Iterator[Estimate]:
             name=str(name),
             published=f"{of_seeds['published'].iloc[0]:.6g}",
             here=shown(reproduced.mean()) + spread,
-            deviation=float(np.mean(deviation)),
+            deviation=float(deviation.mean()),
             spread=float(deviation.std()) if several else None,
         )

@@ -160,18 +160,16 @@ def report_page(
         trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
     environment.filters |= {"duration": duration, "breakable": breakable}
-    environment.globals["figure_of"] = figure_of
+    of_paper = any(figure.label != STANDARD for figure in figures)
     counts = claims["verdict"].value_counts()
     return environment.get_template("report.html.jinja").render(
-        claims=claims.fillna("")
-        .assign(of_figure=claims["panel"].map(figure_of) != "")
-        .to_dict("records"),
+        claims=claims.fillna("").assign(figure=claims["panel"].map(figure_of)).to_dict("records"),
         verdicts={str(v): int(counts.get(v, 0)) for v in Verdict},
         figures=figures,
-        estimates=estimates,
-        of_paper=any(figure.label != STANDARD for figure in figures),
+        estimates=estimates if of_paper else {},
+        of_paper=of_paper,
         settings=settings,
-        left_out={label(name): left_out[name] for name in sorted(left_out, key=place)},
+        left_out={label(name): left_out[name] for name in sorted(left_out, key=place) if of_paper},
         errata=errata,
         steps=steps,
         trainings=trainings,
