@@ -47,7 +47,9 @@ class Epochs:
         self.settings = settings
         self.device = device
         self.generator = torch.Generator(device)
-        self.total = torch.zeros((), device=device)  # of the losses, so that no step waits for one
+        # Sum of the losses on the device, so that no step waits for one.
+        wide = torch.float32 if device.type == "mps" else torch.float64
+        self.total = torch.zeros((), device=device, dtype=wide)
         self.half = resolve_precision(settings.precision, device) == "bfloat16"
         self.cells: Cells | CellsOnDevice = cells
         self.step: Callable[[Tensor | SparseMatrix, Tensor], None] = self._step

@@ -16,6 +16,8 @@ import scipy.sparse as sp
 import torch
 from torch import Tensor
 
+NORM_BLOCK = 1024  # values whose squares are summed in float32
+
 # Said once per process of what is used below and tested; the user can do nothing about it.
 warnings.filterwarnings("ignore", message="Sparse CSR tensor support is in beta")
 
@@ -121,7 +123,7 @@ class _Product(torch.autograd.Function):
 
 
 def squared_error(reconstruction: Tensor, x: Tensor | SparseMatrix) -> Tensor:
-    """Sum of (reconstruction - x)^2; `reconstruction` is used up."""
+    """Return the sum of (reconstruction - x)^2 as a float64 scalar; overwrite `reconstruction`."""
     return _SquaredError.apply(reconstruction, x)
 
 
@@ -137,11 +139,25 @@ class _SquaredError(torch.autograd.Function):
         else:
             residual.sub_(x)
         ctx.residual = residual
-        return torch.linalg.vector_norm(residual).square()
+        return _sum_of_squares(residual)
 
     @staticmethod
     def backward(ctx, gradient: Tensor):
         return ctx.residual.mul_(2 * gradient), None
+
+
+def _sum_of_squares(x: Tensor) -> Tensor:
+    """Return the sum of all squared values of a matrix, to about seven digits, as float64.
+
+    A float32 sum over a whole minibatch loses up to some per cent on a CPU. Norms of short blocks
+    are as fast and exact, and only these are added up in float64.
+    """
+    values = (x.T if x.T.is_contiguous() else x.contiguous()).view(-1)
+    n_whole = len(values) // NORM_BLOCK * NORM_BLOCK
+    wide = torch.float32 if x.device.type == "mps" else torch.float64  # which has no float64
+    blocks = (values[:n_whole].view(-1, NORM_BLOCK), values[n_whole:].view(1, -1))
+    norms = (torch.linalg.vector_norm(block, dim=1).to(wide) for block in blocks)
+    return sum(norm.square().sum() for norm in norms)
 
 
 def _sums_of_rows(table: Tensor, rows: Tensor, offsets: Tensor, weights: Tensor) -> Tensor:
