@@ -25,7 +25,8 @@ log = logging.getLogger(__name__)
 CHECKPOINT = Path("checkpoint", "state.safetensors")  # a folder of its own, gone in the end
 ARCHITECTURE = (
     "extra_nodes", "encoder", "decoder", "likelihood", "layer", "n_hidden", "n_layers", "dropout",
-    "latent_dropout", "beta", "positive", "bias", "penalty", "penalty_step",
+    "latent_dropout", "norm_momentum", "norm_epsilon", "positive_start", "beta", "positive", "bias",
+    "penalty", "penalty_step",
 )  # fmt: skip
 TRAINING = (
     "learning_rate", "weight_decay", "adam_epsilon", "batch_size", "drop_last", "mean_loss",

@@ -73,32 +73,27 @@ def test_the_kang_model_is_the_published_one():
     assert (model.min_genes, model.max_genes, model.n_hidden, model.n_layers) == (0, 5000, 800, 2)
 
 
+S1 = {
+    "max_genes": 1000, "beta": 5e-5, "batch_size": 64, "drop_last": True, "patience": 25,
+    "norm_momentum": 0.1, "norm_epsilon": 1e-5, "positive_start": "uniform",
+}  # fmt: skip
 # What sets the models of the supplement apart from the Kang model: experiments.md, table of
 # experiments and the rows S1 to S12.
 SUPPLEMENT = {
     "retina": {
         "study": "shekhar", "batch_key": "batch", "dropout": 0.2, "latent_dropout": 0,
-        "extra_nodes": 3, "max_epochs": 300, "patience": 20,
+        "extra_nodes": 3, "max_epochs": 300, "patience": 20, "positive": False,
     },
-    "kang_architectures_sparse-sparse_fold-3": {
-        "encoder": "masked", "max_genes": 1000, "beta": 5e-5, "batch_size": 64, "drop_last": True,
-        "patience": 25, "fold": 3,
-    },
-    "kang_architectures_vega_fold-1": {
-        "max_genes": 1000, "beta": 5e-5, "batch_size": 64, "drop_last": True, "patience": 25,
-    },
+    "kang_architectures_sparse-sparse_fold-3": {**S1, "encoder": "masked", "fold": 3},
+    "kang_architectures_vega_fold-1": S1,
     "kang_architectures_sparse-deep_fold-10": {
-        "encoder": "masked_linear", "decoder": "deep", "max_genes": 1000, "beta": 5e-5,
-        "batch_size": 64, "drop_last": True, "patience": 25, "fold": 10,
+        **S1, "encoder": "masked_linear", "decoder": "deep", "fold": 10,
     },
-    "kang_architectures_vae_fold-1": {
-        "decoder": "deep", "max_genes": 1000, "beta": 5e-5, "batch_size": 64, "drop_last": True,
-        "patience": 25,
-    },
+    "kang_architectures_vae_fold-1": {**S1, "decoder": "deep"},
     "kang_binary": {"decoder": "binary"},
     "kang_counts": {
         "study": "kang_counts", "likelihood": "negative_binomial", "layer": "counts",
-        "positive": False, "bias": False, "n_hidden": 600, "dropout": 0.1, "beta": 1,
+        "positive": False, "n_hidden": 600, "dropout": 0.1, "beta": 1,
         "kl_warm_up": 400, "mean_loss": True, "weight_decay": 1e-6, "adam_epsilon": 0.01,
         "max_epochs": 400, "patience": 400,
     },

@@ -11,7 +11,7 @@ from scipy.stats import nbinom
 
 import vega
 from vega.decoders import DeepDecoder, MaskedDecoder, SoftDecoder
-from vega.encoders import MaskedEncoder, Shape
+from vega.encoders import DeepEncoder, MaskedEncoder, Shape
 from vega.likelihoods import NegativeBinomial
 from vega.sparse import SparseMatrix
 from vega.train import TrainSettings
@@ -105,6 +105,44 @@ def test_weights_of_the_masked_linear_encoder_stay_non_negative(adata, gene_sets
     signed = model_of(adata, gene_sets, encoder="masked")
     signed.fit(adata, max_epochs=3, learning_rate=0.01, progress=False)
     assert (signed.module.encoder.weights.weight < 0).any()
+
+
+def test_batch_norm_is_that_of_the_shape():
+    """Fig. S1 has torch's own in all four networks, all others that of VEGA."""
+    shapes = {(0.01, 1e-3): {}, (0.1, 1e-5): {"norm_momentum": 0.1, "norm_epsilon": 1e-5}}
+    for expected, settings in shapes.items():
+        shape = Shape(n_hidden=4, **settings)
+        parts = [
+            DeepEncoder(ANNOTATION, shape),
+            DeepDecoder(ANNOTATION, shape),
+            MaskedEncoder(ANNOTATION, shape, rectified=True),
+        ]
+        norms = [m for p in parts for m in p.modules() if isinstance(m, torch.nn.BatchNorm1d)]
+        assert len(norms) == 5
+        assert {(norm.momentum, norm.eps) for norm in norms} == {expected}
+
+
+@pytest.mark.parametrize("kind", ["masked", "soft", "masked_linear encoder"])
+def test_non_negative_weights_start_clamped_or_uniform(adata, gene_sets, kind):
+    parts = (
+        {"encoder": "masked_linear", "decoder": "deep"} if "encoder" in kind else {"decoder": kind}
+    )
+
+    def initial(start):
+        model = model_of(adata, gene_sets, positive_start=start, **parts)
+        part = model.module.encoder if "encoder" in kind else model.module.decoder
+        weights = part.weights if kind == "soft" else part.weights.weight
+        return weights.detach().numpy().ravel()
+
+    clamped, uniform = initial("clamped"), initial("uniform")
+    bound = 1 / np.sqrt(40 if "encoder" in kind else 6)
+    assert 0.35 < (clamped == 0).mean() < 0.65
+    np.testing.assert_array_equal(uniform[clamped > 0], clamped[clamped > 0])
+    assert uniform.min() > 0
+    assert uniform.max() < bound
+    assert uniform.mean() == pytest.approx(bound / 2, rel=0.25)
+    with pytest.raises(ValueError, match="positive_start 'up' is not one of clamped, uniform"):
+        initial("up")
 
 
 # ---------------------------------------------------------------- decoders
@@ -305,7 +343,8 @@ def test_cells_that_validate_are_not_learnt_from(adata, gene_sets):
     validation = np.zeros(150, dtype=bool)
     validation[::10] = True
     other = adata.copy()
-    other.X = sp.csr_matrix(sp.diags(np.where(validation, 3.0, 1.0)) @ other.X, dtype=np.float32)
+    # Values in the same order, on which the rounding of a sum depends.
+    other.X.data *= np.repeat(np.where(validation, 3.0, 1.0), np.diff(other.X.indptr))
     fits = []
     for cells in (adata, other):
         model = model_of(adata, gene_sets)

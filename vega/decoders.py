@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from vega.encoders import Shape
 from vega.errors import InputError
-from vega.layers import Hidden, MaskedWeights, uniform
+from vega.layers import Hidden, MaskedWeights, start_positive, uniform
 
 
 class LinearDecoder(nn.Module):
@@ -71,6 +71,8 @@ class MaskedDecoder(LinearDecoder):
         Boolean, latent variables x genes: which genes are in the set of which variable.
     positive, bias, n_batches
         See `LinearDecoder`.
+    positive_start
+        See `encoders.Shape`.
     frozen
         Whether weights are 1 and, like the bias, never change: the binary decoder of Fig. S3.
     """
@@ -81,14 +83,16 @@ class MaskedDecoder(LinearDecoder):
         positive: bool = True,
         bias: bool = True,
         n_batches: int = 1,
+        positive_start: str = "clamped",
         frozen: bool = False,
     ):
         weights = MaskedWeights(annotation.T, initial_bound(len(annotation)))
         super().__init__(weights, positive, bias, n_batches)
+        if positive:
+            start_positive(weights.weight, positive_start)
         if frozen:
             nn.init.ones_(weights.weight)
             self.requires_grad_(False)
-        self.constrain()
 
     def product(self, z: Tensor) -> Tensor:
         """Expression from the latent variables alone."""
@@ -112,7 +116,7 @@ class SoftDecoder(LinearDecoder):
 
     Parameters
     ----------
-    annotation, positive, bias, n_batches
+    annotation, positive, bias, n_batches, positive_start
         See `MaskedDecoder`.
     penalty
         The weight of the penalty, lambda.
@@ -128,6 +132,7 @@ class SoftDecoder(LinearDecoder):
         positive: bool = True,
         bias: bool = True,
         n_batches: int = 1,
+        positive_start: str = "clamped",
         penalty: float = 10,
         step: str = "multiplicative",
     ):
@@ -137,7 +142,8 @@ class SoftDecoder(LinearDecoder):
             raise InputError(f"penalty_step {step!r} is neither multiplicative nor soft_threshold")
         self.register_buffer("outside", torch.from_numpy(~annotation.T), persistent=False)
         self.penalty, self.step = penalty, step
-        self.constrain()
+        if positive:
+            start_positive(weights, positive_start)
 
     def product(self, z: Tensor) -> Tensor:
         """See `MaskedDecoder`."""
@@ -168,7 +174,7 @@ class DeepDecoder(nn.Module):
         super().__init__()
         n_latent, n_genes = annotation.shape
         first = nn.Linear(n_latent, shape.n_hidden)
-        self.hidden = Hidden(first, shape.n_hidden, shape.n_layers, shape.dropout)
+        self.hidden = Hidden(first, shape.n_hidden, shape.n_layers, shape.dropout, shape.batch_norm)
         self.output = nn.Linear(shape.n_hidden, n_genes)
 
     def forward(
@@ -204,8 +210,11 @@ def build_decoder(
         If there is no such decoder, or it cannot have batches.
     """
     linear = {
-        "positive": options["positive"], "bias": options["bias"], "n_batches": n_batches,
-    }  # fmt: skip
+        "positive": options["positive"],
+        "bias": options["bias"],
+        "n_batches": n_batches,
+        "positive_start": shape.positive_start,
+    }
     if kind in ("masked", "binary"):
         return MaskedDecoder(annotation, **linear, frozen=kind == "binary")
     if kind == "soft":

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from vega.errors import InputError
-from vega.layers import GeneLinear, Hidden, MaskedWeights, dropout, uniform
+from vega.layers import GeneLinear, Hidden, MaskedWeights, dropout, start_positive, uniform
 from vega.sparse import SparseMatrix
 
 
@@ -29,12 +29,24 @@ class Shape:
     latent_dropout
         Of the mean and of the log variance, each on its own. Survivors are scaled; a dropped log
         variance is 0, which makes that standard deviation 1.
+    norm_momentum, norm_epsilon
+        Of batch norm.
+    positive_start
+        Initial values of weights that are kept >= 0, of which b bounds the size: `clamped` draws
+        from U(-b, b) and sets the negative half to 0; `uniform` draws from U(0, b).
     """
 
     n_hidden: int = 800
     n_layers: int = 2
     dropout: float = 0.5
     latent_dropout: float = 0.5
+    norm_momentum: float = 0.01
+    norm_epsilon: float = 1e-3
+    positive_start: str = "clamped"
+
+    def batch_norm(self, width: int) -> nn.BatchNorm1d:
+        """Return the batch norm of a layer of this width."""
+        return nn.BatchNorm1d(width, momentum=self.norm_momentum, eps=self.norm_epsilon)
 
 
 class DeepEncoder(nn.Module):
@@ -45,7 +57,7 @@ class DeepEncoder(nn.Module):
         n_latent, n_genes = annotation.shape
         self.latent_dropout = shape.latent_dropout
         first = GeneLinear(n_genes, shape.n_hidden)
-        self.hidden = Hidden(first, shape.n_hidden, shape.n_layers, shape.dropout)
+        self.hidden = Hidden(first, shape.n_hidden, shape.n_layers, shape.dropout, shape.batch_norm)
         self.heads = nn.Linear(shape.n_hidden, 2 * n_latent)  # of means, then of log variances
 
     def forward(
@@ -83,9 +95,9 @@ class MaskedEncoder(nn.Module):
         bound = 1 / math.sqrt(n_genes)
         self.weights = MaskedWeights(np.vstack([annotation, annotation]), bound)
         self.bias = uniform(bound, 2 * n_latent)
-        # The published code of this encoder takes torch's momentum and eps.
-        self.norm = nn.BatchNorm1d(2 * n_latent) if rectified else None
-        self.constrain()
+        self.norm = shape.batch_norm(2 * n_latent) if rectified else None
+        if not rectified:
+            start_positive(self.weights.weight, shape.positive_start)
 
     def forward(
         self, x: Tensor | SparseMatrix, generator: torch.Generator | None = None

@@ -1,12 +1,14 @@
 """Small layers that encoders and decoders are made of."""
 
 import math
+from collections.abc import Callable
 from itertools import pairwise
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from vega.errors import InputError
 from vega.sparse import Pattern, SparseMatrix
 
 # A mask with a smaller share of weights is computed from these alone on a CPU. Real ones have less
@@ -32,6 +34,17 @@ def dropout(x: Tensor, p: float, generator: torch.Generator | None) -> Tensor:
 def uniform(bound: float, *shape: int) -> nn.Parameter:
     """Initial weights, evenly between -`bound` and `bound`."""
     return nn.Parameter(torch.empty(*shape).uniform_(-bound, bound))
+
+
+@torch.no_grad()
+def start_positive(weights: Tensor, start: str) -> None:
+    """Make initial weights non-negative; `start` as in `encoders.Shape.positive_start`."""
+    if start == "uniform":
+        weights.abs_()  # of U(-b, b) is U(0, b)
+    elif start == "clamped":
+        weights.clamp_(min=0)
+    else:
+        raise InputError(f"positive_start {start!r} is not one of clamped, uniform")
 
 
 class GeneLinear(nn.Module):
@@ -107,17 +120,24 @@ class Hidden(nn.Module):
         Width of all, and how many.
     dropout
         Share of their values that is dropped in training.
+    batch_norm
+        Return the batch norm of a layer, given its width.
     """
 
-    def __init__(self, first: nn.Module, n_hidden: int, n_layers: int, dropout: float):
+    def __init__(
+        self,
+        first: nn.Module,
+        n_hidden: int,
+        n_layers: int,
+        dropout: float,
+        batch_norm: Callable[[int], nn.Module],
+    ):
         super().__init__()
         self.dropout = dropout
         self.linears = nn.ModuleList([first])
         for before, after in pairwise([n_hidden] * n_layers):
             self.linears.append(nn.Linear(before, after))
-        self.norms = nn.ModuleList(
-            nn.BatchNorm1d(n_hidden, momentum=0.01, eps=1e-3) for _ in self.linears
-        )
+        self.norms = nn.ModuleList(batch_norm(n_hidden) for _ in self.linears)
 
     def forward(self, x: Tensor | SparseMatrix, generator: torch.Generator | None = None) -> Tensor:
         """`x`: cells x inputs of the first layer. Gives cells x `n_hidden`."""

@@ -57,7 +57,7 @@ class VEGA:
         `gaussian`, of log-normalised expression; or `negative_binomial`, of counts.
     layer
         Layer of `adata` that holds the expression; None is `X`.
-    n_hidden, n_layers, dropout, latent_dropout
+    n_hidden, n_layers, dropout, latent_dropout, norm_momentum, norm_epsilon, positive_start
         See `encoders.Shape`.
     beta
         Weight of the KL divergence.
@@ -100,6 +100,9 @@ class VEGA:
         n_layers: int = 2,
         dropout: float = 0.5,
         latent_dropout: float = 0.5,
+        norm_momentum: float = 0.01,
+        norm_epsilon: float = 1e-3,
+        positive_start: str = "clamped",
         beta: float = 1e-4,
         positive: bool = True,
         bias: bool = True,
@@ -124,6 +127,9 @@ class VEGA:
             "n_layers": n_layers,
             "dropout": dropout,
             "latent_dropout": latent_dropout,
+            "norm_momentum": norm_momentum,
+            "norm_epsilon": norm_epsilon,
+            "positive_start": positive_start,
             "beta": beta,
             "positive": positive,
             "bias": bias,
@@ -149,7 +155,8 @@ class VEGA:
         self.training: dict[str, Any] = {}
         self.history = pd.DataFrame(columns=["train_loss", "validation_loss"])
         names = [field.name for field in fields(Shape)]
-        shape = Shape(**{name: architecture[name] for name in names})
+        # Older models were saved without some of these, and have their defaults.
+        shape = Shape(**{name: architecture[name] for name in names if name in architecture})
         n_batches = max(1, len(self.batches))
         with _GLOBAL_GENERATOR, torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.seed)

@@ -100,6 +100,14 @@ class ModelConfig(Latent):
     n_layers: PositiveInt = Field(2, description="Number of hidden layers of the encoder.")
     dropout: Share = Field(0.5, description="Dropout of the encoder's hidden layers.")
     latent_dropout: Share = Field(0.5, description="Dropout of the posterior's mean and variance.")
+    norm_momentum: Annotated[float, Field(gt=0, le=1)] = Field(
+        0.01, description="Momentum of batch norm."
+    )
+    norm_epsilon: PositiveFloat = Field(1e-3, description="Epsilon of batch norm.")
+    positive_start: Literal["clamped", "uniform"] = Field(
+        "clamped", description="Initial weights that are kept >= 0: from U(-b, b), the negative "
+        "ones set to 0; or from U(0, b)."
+    )  # fmt: skip
     beta: NonNegativeFloat = Field(1e-4, description="Weight of the KL term.")
     positive: bool = Field(True, description="Whether decoder weights are kept >= 0.")
     bias: bool = Field(True, description="Whether the decoder has a bias.")

@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-import scipy.sparse as sp
 from anndata import AnnData
 
 from paper.peers.embedded import Columns, method
@@ -14,11 +13,14 @@ from vega.gene_sets import gene_mask
 def pca(
     adata: AnnData, gene_sets: Mapping[str, Sequence[str]], *, seed: int, n_components: int = 50
 ) -> Columns:
-    """Principal components of log-normalised expression, `PC_1`, ...
+    """Return principal components of log-normalised expression, `PC_1`, ...
 
-    Fewer than `n_components` where there are not more cells and genes than that.
+    As published, each gene is scaled to mean 0 and variance 1 first (Fig. S2). There are fewer than
+    `n_components` where there are not more cells and genes than that.
     """
-    return _components(adata.X, n_components, seed)
+    import scanpy as sc
+
+    return _components(sc.pp.scale(adata.X.toarray()), n_components, seed)
 
 
 @method("scanpy", "scikit-learn")
@@ -43,7 +45,7 @@ def mask_pca(
     return _components(sc.pp.scale(sums), n_components, seed)
 
 
-def _components(x: np.ndarray | sp.csr_matrix, most: int, seed: int) -> Columns:
+def _components(x: np.ndarray, most: int, seed: int) -> Columns:
     import scanpy as sc
 
     n = min(most, min(x.shape) - 1)
