@@ -11,8 +11,9 @@ import re
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -22,8 +23,19 @@ import requests
 from paper import figshare
 from paper.config import File
 from paper.errors import InputError
-from paper.provenance import LOCK, TABLE, Measures, Pins, Provenance, known, measure, pin, record
-from paper.transfer import HEADERS, TIMEOUT, Failure, download, meaning, one_line, watched
+from paper.provenance import (
+    LOCK,
+    TABLE,
+    Measures,
+    Pins,
+    Provenance,
+    known,
+    measure,
+    pin,
+    record,
+    recorded_source,
+)
+from paper.transfer import HEADERS, HOOKS, TIMEOUT, Failure, download, meaning, one_line, watched
 from vega.files import written_whole
 
 log = logging.getLogger("paper")
@@ -31,6 +43,9 @@ log = logging.getLogger("paper")
 SUMS = "SHA256SUMS"
 MOST_SUMS = 2**24  # bytes that are read of it
 MAKE_SUMS = f"once it has all its files, run `cd <mirror> && sha256sum */* > {SUMS}`"
+
+PAGE = re.compile(rb"(\xef\xbb\xbf)?\s*<(!--|(!doctype|\?xml|html|head|body)\b)", re.I)
+PAGE_BYTES = 2**16  # that are read of a page
 
 WRONG_FILE_ATTEMPTS = 2  # at a file that came complete and is not the one asked for
 MOST_BYTES = 2**36  # of a file whose size is not known; the largest known of the paper has 1.3e8
@@ -53,7 +68,8 @@ def fetch(
         `<run>/raw/<study>/<file>`. A file there that is right already is kept; any other is
         replaced by a verified one, or stays if there is none.
     mirror
-        Folder or URL with `<study>/<file>` and `SHA256SUMS`, or None for the public source.
+        Folder or URL with `<study>/<file>` and `SHA256SUMS`, or None for the public sources, of
+        which each is tried until one gives the right file.
     lock
         Where files without a known checksum are pinned; never with a mirror's file.
     sleep
@@ -66,24 +82,21 @@ def fetch(
     """
     name = f"{row.study}/{row.file}"
     if row.own:  # no mirror has it
-        mirror = None
-    source = str(row.own or row.url) if mirror is None else f"{mirror.rstrip('/')}/{name}"
+        sources, mirror = [str(row.own)], None
+    else:
+        sources = row.urls if mirror is None else [f"{mirror.rstrip('/')}/{name}"]
     pins = expected = known(row, lock)
     with _told_of_disk(name, target):
         try:
             if mirror is not None:
                 expected = _mirror_pins(mirror, name, pins, sleep)
-            found = _right_already(target, expected)
-            if not found:
-                listed = _attempts(lambda: _listed(source), name, sleep)
-                url, said = listed or (source, expected)
-                must = expected if expected.checksum else said
-                log.info("%s: from %s", name, url)
+            if found := _right_already(target, expected):
+                source = recorded_source(target, found) or next(iter(sources), str(target))
+            elif not sources:
+                raise InputError(_by_hand(row))
+            else:
                 with written_whole(target) as part:
-                    found = _attempts(lambda: _get(url, part, must), name, sleep)
-                    # Another run may have pinned it in the meantime.
-                    if not expected.checksum and (wrong := pin(row, found, lock).difference(found)):
-                        raise Failure(wrong)
+                    source, found = _first(sources, part, row, expected, lock, sleep)
             if not expected.checksum:
                 identity = "first use"
             elif pins.checksum and not pins.difference(found):
@@ -91,9 +104,11 @@ def fetch(
             else:
                 identity = "mirror"
             return record(target, source, identity, found, pins.values)
-        except Failure as failure:
-            words = _in_words(failure, name, source, mirror, expected.origin)
-            raise InputError(f"{words} ({row.note})" if row.note else words) from None
+        except _Failures as failures:
+            words = _in_words(failures.by_source, name, mirror, expected.origin)
+        except Failure as failure:  # of the mirror's checksums
+            words = _in_words({sources[0]: failure}, name, mirror, expected.origin)
+    raise InputError(f"{words} ({row.note})" if row.note else words)
 
 
 def bring(source: str, target: Path, sleep: Callable[[float], None] = time.sleep) -> Measures:
@@ -129,14 +144,57 @@ def _right_already(target: Path, expected: Pins) -> Measures | None:
     return None if expected.difference(found) else found
 
 
-def _listed(source: str) -> tuple[str, Pins] | None:
-    """Where a file of figshare is and what it must be, as its listing says."""
+class _Failures(Exception):
+    """No source gives the file: why, by source."""
+
+    def __init__(self, by_source: Mapping[str, Failure]):
+        super().__init__()
+        self.by_source = by_source
+
+
+def _first(
+    sources: Sequence[str],
+    part: Path,
+    row: File,
+    expected: Pins,
+    lock: Path,
+    sleep: Callable[[float], None],
+) -> tuple[str, Measures]:
+    """Bring the file to `part` from the first source that gives it; return this and its measures.
+
+    Without a checksum in `expected` the file is pinned in the lock.
+    """
+    name = f"{row.study}/{row.file}"
+    failures = {}
+    left = [(source, expected) for source in sources]
+    while left:
+        source, must = left.pop(0)
+        try:
+            if listed := _attempts(partial(_listed, source), name, sleep):
+                said = Pins("figshare's listing", {"bytes": listed.bytes, "md5": listed.md5})
+                left = [(url, must if must.checksum else said) for url in listed.urls] + left
+                continue
+            log.info("%s: from %s", name, source)
+            found = _attempts(partial(_get, source, part, must), name, sleep)
+            # Another run may have pinned it in the meantime.
+            if not expected.checksum and (wrong := pin(row, found, lock).difference(found)):
+                raise Failure(wrong)
+        except Failure as failure:
+            failures[source] = failure
+            if left:
+                log.warning("%s: %s: %s; next source", name, source, failure.reason)
+        else:
+            return source, found
+    raise _Failures(failures)
+
+
+def _listed(source: str) -> figshare.ListedFile | None:
+    """Return what figshare's listing says of a source; None if it is on another host."""
     try:
         with watched():
-            file = figshare.find(source, timeout=TIMEOUT, headers=HEADERS)
+            return figshare.find(source, timeout=TIMEOUT, headers=HEADERS, hooks=HOOKS)
     except (requests.RequestException, ValueError) as error:
         raise meaning(error) or Failure(one_line(error)) from None
-    return file and (file.url, Pins("figshare's listing", {"bytes": file.bytes, "md5": file.md5}))
 
 
 def _get(source: str, part: Path, expected: Pins) -> Measures:
@@ -153,20 +211,24 @@ def _get(source: str, part: Path, expected: Pins) -> Measures:
     if not whole:
         most = size or f"up to {MOST_BYTES}"
         wrong = f"bytes expected {most} ({expected.origin}), found more"
-    if (wrong or not expected.checksum) and is_html(part):
-        wrong = "the answer is an HTML page (an error or a log-in), not the file"
-    elif found["bytes"] == 0:
+    if found["bytes"] == 0:
         wrong = "the file is empty"
+    elif wrong or not expected.checksum:
+        wrong = _page(part) or wrong
     if wrong:
         raise Failure(wrong, attempts=WRONG_FILE_ATTEMPTS if _is_url(source) else 1)
     return found
 
 
-def is_html(path: Path) -> bool:
-    """Whether a file is an HTML page, which is what many servers answer instead of an error."""
+def _page(path: Path) -> str:
+    """What it means that a file is an HTML page, which many servers send instead of an error."""
     with path.open("rb") as handle:
-        start = handle.read(512).removeprefix(b"\xef\xbb\xbf").lstrip().lower()
-    return start.startswith((b"<!doctype html", b"<html"))
+        start = handle.read(PAGE_BYTES)
+    if not PAGE.match(start):
+        return ""
+    if b"quota exceeded" in start.lower():
+        return "too many downloads of this file today (quota exceeded), try again tomorrow"
+    return "the answer is an HTML page (an error or a log-in), not the file"
 
 
 # ---------------------------------------------------------------- attempts and their failures
@@ -190,15 +252,17 @@ def _is_url(source: str) -> bool:
     return source.startswith(("http://", "https://", "ftp://", "doi:"))
 
 
-def _in_words(failure: Failure, name: str, source: str, mirror: str | None, origin: str) -> str:
+def _in_words(failures: Mapping[str, Failure], name: str, mirror: str | None, origin: str) -> str:
     """The line for the user: what happened where, and what to do."""
-    if failure.kind == "unreachable":
-        host = urlsplit(source).hostname or "doi.org"
+    kinds = {failure.kind for failure in failures.values()}
+    if kinds == {"unreachable"}:  # without addresses, so that it is one line for all such files
+        hosts = ", ".join(dict.fromkeys(urlsplit(url).hostname or "doi.org" for url in failures))
+        reasons = "; ".join(dict.fromkeys(failure.reason for failure in failures.values()))
         return (
-            f"could not reach {host} for {name} ({failure.reason}); give a mirror "
+            f"could not reach {hosts} for {name} ({reasons}); give a mirror "
             "(`make paper MIRROR=<folder or URL>`) or take simulated data (`make demo`)"
         )
-    if failure.kind == "absent":
+    if kinds == {"absent"}:
         remedy = "add it to the mirror" if mirror else f"correct its url in {TABLE}"
         remedy += ", give another mirror or run other STUDIES"
     elif mirror:
@@ -208,7 +272,18 @@ def _in_words(failure: Failure, name: str, source: str, mirror: str | None, orig
             "nothing was kept: run again, give a mirror or, if the source has changed for good, "
             f"change what {origin} says of it"
         )
-    return f"{name}: {source}: {failure.reason}; {remedy}"
+    reasons = "; ".join(f"{source}: {failure.reason}" for source, failure in failures.items())
+    return f"{name}: {reasons}; {remedy}"
+
+
+def _by_hand(row: File) -> str:
+    """The line for a file that no public source has."""
+    name = f"{row.study}/{row.file}"
+    about = f" ({row.note})" if row.note else ""
+    return (
+        f"{name}: no public source has it{about}; get it by hand, and give its place as the url "
+        f"`file:<path>` in {TABLE} or put it into a mirror as {name}"
+    )
 
 
 # ---------------------------------------------------------------- mirrors

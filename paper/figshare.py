@@ -8,6 +8,7 @@ from typing import Any
 import requests
 
 API = "https://api.figshare.com/v2"
+DOWNLOADS = "https://ndownloader.figshare.com"
 DOI = re.compile(r"doi:10\.6084/m9\.figshare\.(?P<article>\d+)/(?P<name>.+)")
 PAGE = 100  # files on a page of the listing
 
@@ -18,9 +19,22 @@ class ListedFile:
 
     name: str
     id: int
-    url: str
     bytes: int
     md5: str
+
+    @property
+    def urls(self) -> list[str]:
+        """Where it is, the first choice first."""
+        return addresses(self.id)
+
+
+def addresses(number: int) -> list[str]:
+    """Return where the file of an id is, the first choice first.
+
+    The `download_url` of a listing leads to another host, which answers scripts with status 202
+    and nothing.
+    """
+    return [f"{DOWNLOADS}/files/{number}", f"{API}/file/download/{number}"]
 
 
 def listing(article: str, **asked: Any) -> dict[str, ListedFile]:
@@ -34,13 +48,13 @@ def listing(article: str, **asked: Any) -> dict[str, ListedFile]:
         answer = requests.get(
             f"{API}/articles/{article}/files", params={"page": page, "page_size": PAGE}, **asked
         )
-        answer.raise_for_status()
+        if answer.status_code != 200:
+            raise requests.HTTPError(response=answer)
         try:
             listed = [
                 ListedFile(
                     str(entry["name"]),
                     int(entry["id"]),
-                    str(entry["download_url"]),
                     int(entry["size"]),
                     str(entry["computed_md5"]),
                 )

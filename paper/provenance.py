@@ -170,6 +170,15 @@ def record(
     return written
 
 
+def recorded_source(path: Path, found: Measures) -> str | None:
+    """Return the source of a raw file, if there is a record of just this file."""
+    try:
+        written = _read_record(_record_path(path))
+    except InputError:
+        return None
+    return written.source if written.sha256 == found["sha256"] else None
+
+
 def provenance(folder: Path) -> list[Provenance]:
     """Provenance of a study's raw files, by name; `folder` is `<run>/raw/<study>`.
 

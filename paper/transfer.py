@@ -30,6 +30,8 @@ LONGEST_WAIT = 120  # seconds, whatever Retry-After asks for
 CHUNK = LEAST  # pieces are written once they are whole
 # As stored: a server that compresses, or says of a .gz that it did, would change the checksum.
 HEADERS = {"Accept-Encoding": "identity", "User-Agent": f"pooch/{pooch.__version__}"}
+BROWSER = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
+REFUSED = (401, 403, 406)  # what servers answer to programs that they do not know
 NO_ROUTE = (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN)
 
 
@@ -119,7 +121,30 @@ def _downloader(url: str) -> Callable[[str, BinaryIO, None], None]:
     kind = type(pooch.downloaders.choose_downloader(url))
     if kind is pooch.FTPDownloader:
         return kind(timeout=TIMEOUT[1], chunk_size=CHUNK)
-    return kind(timeout=TIMEOUT, headers=HEADERS, chunk_size=CHUNK)
+    return kind(timeout=TIMEOUT, headers=HEADERS, hooks=HOOKS, chunk_size=CHUNK)
+
+
+def _whole(response: requests.Response, **sent: Any) -> requests.Response:
+    """Let nothing pass as a file but a whole answer; ask a second time, as a browser, if refused.
+
+    Pooch takes any success for the file: 202 while a server prepares it, a part of it, nothing.
+    """
+    request = response.request
+    if response.status_code in REFUSED and request.headers["User-Agent"] != BROWSER:
+        log.info(
+            "%s: the server answers %s; asking as a browser", request.url, response.status_code
+        )
+        response.close()
+        request = request.copy()
+        request.headers["User-Agent"] = BROWSER
+        response = response.connection.send(request, **sent)
+    is_file = sent["stream"]  # unlike the page that a DOI leads to
+    if is_file and response.status_code != 200 and not response.is_redirect:
+        raise requests.HTTPError(response=response)
+    return response
+
+
+HOOKS = {"response": _whole}  # for `requests`
 
 
 def meaning(error: Exception) -> Failure | None:
@@ -129,7 +154,9 @@ def meaning(error: Exception) -> Failure | None:
         case requests.HTTPError(response=response):
             code = response.status_code
             reason = f"the server answers {code} {response.reason}"
-            if code in (408, 425, 429) or code >= 500:
+            if code == 202:
+                reason += " (it has not prepared the file)"
+            if code in (202, 408, 425, 429) or code >= 500:
                 wait = _retry_after(response.headers.get("Retry-After", ""))
                 return Failure(reason, ATTEMPTS, wait)
             # Object stores say 403 of what is not there.

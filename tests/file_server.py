@@ -13,6 +13,10 @@ from paper.config import File
 DATA = bytes(range(256)) * 2000
 HALF = DATA[: len(DATA) // 2]
 OTHER = b"another" * 1000
+QUOTA = (  # as Google Drive says it
+    b"<!DOCTYPE html><html><head><title>Google Drive - Quota exceeded</title></head><body>"
+    b"Sorry, you can't view or download this file at this time.</body></html>"
+)
 HTML = b"\n<!DOCTYPE html><html><body>Please log in</body></html>"
 
 
@@ -80,6 +84,14 @@ def serving(answers):
 
 
 # ---------------------------------------------------------------- answers that are faults
+
+
+def for_browsers(handler):
+    """The file for a browser, 403 for all others."""
+    if handler.headers["User-Agent"].startswith("Mozilla/"):
+        handler.start(body=DATA)
+    else:
+        handler.start(403, body=b"no")
 
 
 def reset(handler):

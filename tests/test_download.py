@@ -259,6 +259,46 @@ def test_the_real_mirror(mirror, tmp_path):
     assert {check.status for check in verify(tmp_path, rows, lock)} == {"ok"}
 
 
+# ---------------------------------------------------------------- sources
+
+
+def test_a_file_without_a_source_says_how_to_give_it(place, tmp_path):
+    asked = row("").model_copy(update={"note": "the portal has it"})
+    message = place.fails(asked)
+    assert "no public source has it (the portal has it)" in message
+    assert "`file:<path>` in config/files.tsv" in message
+    assert "mirror as toy/cells.gz" in message
+    assert place.pauses == []
+    # Both remedies work, and what came from them is kept.
+    mirror = make_mirror(tmp_path / "m", DATA, f"{sha256(DATA)}  toy/cells.gz\n")
+    assert place.fetch(asked, mirror).source == f"{mirror}/toy/cells.gz"
+    here = tmp_path / "my downloads" / "cells.gz"
+    here.parent.mkdir()
+    here.write_bytes(DATA)
+    got = place.fetch(row(f"file:{here}"))
+    assert (got.source, got.identity) == (str(here), "first use")
+    assert place.fetch(asked).source == str(here)
+
+
+@pytest.mark.parametrize(
+    ("url", "urls"),
+    [
+        ("", []),
+        ("https://a.org/x", ["https://a.org/x"]),
+        ("doi:10.1/x  ftp://a.org/x", ["doi:10.1/x", "ftp://a.org/x"]),
+        ("file:/my files/x", []),
+    ],
+)
+def test_urls_of_a_row(url, urls):
+    assert row(url).urls == urls
+
+
+@pytest.mark.parametrize("url", ["a.org/x", "https://a.org/x file:/x", "https://a.org/x y", " "])
+def test_what_is_no_url_of_a_row(url):
+    with pytest.raises(ValueError, match="String should match"):
+        row(url)
+
+
 # ---------------------------------------------------------------- verification
 
 

@@ -17,8 +17,10 @@ from file_server import (
     HALF,
     HTML,
     OTHER,
+    QUOTA,
     drip,
     endless,
+    for_browsers,
     make_mirror,
     reset,
     reset_at_once,
@@ -31,7 +33,7 @@ from file_server import (
 
 from paper.download import WRONG_FILE_ATTEMPTS
 from paper.errors import InputError
-from paper.provenance import known
+from paper.provenance import known, provenance
 from paper.transfer import ATTEMPTS, LONGEST_WAIT
 
 GOOD = (200, {}, DATA)
@@ -111,6 +113,15 @@ def test_a_wrong_file_is_replaced(place, overcome):
 def test_an_html_page_is_named_and_never_pinned(place, refused, pins):
     with serving({"/cells.gz": [(200, {}, HTML)]}) as (base, _):
         assert "HTML page" in refused("HTML instead of data", row(f"{base}/cells.gz", **pins))
+    assert not place.lock.exists()
+
+
+def test_too_many_downloads_of_a_file_are_named(place, refused):
+    with serving({"/cells.gz": [(200, {}, QUOTA)]}) as (base, _):
+        message = refused("quota page", row(f"{base}/cells.gz"))
+    assert "quota exceeded" in message
+    assert "tomorrow" in message
+    assert "mirror" in message
     assert not place.lock.exists()
 
 
@@ -206,15 +217,45 @@ def test_out_of_reach_says_what_else_there_is(place, refused):
 # ---------------------------------------------------------------- what servers answer
 
 
-@pytest.mark.parametrize("status", [403, 404])
-def test_what_is_not_there_is_asked_for_once(place, refused, status):
+@pytest.mark.parametrize(("status", "asked"), [(403, 2), (404, 1)])
+def test_what_is_not_there_is_not_waited_for(place, refused, status, asked):
     with serving({"/cells.gz": [(status, {}, b"no")]}) as (base, seen):
         message = refused(f"answer {status}", row(f"{base}/cells.gz", DATA))
     assert f"{base}/cells.gz" in message
     assert str(status) in message
     assert "config/files.tsv" in message
-    assert seen["/cells.gz"] == 1
+    assert seen["/cells.gz"] == asked, "403 may be meant for programs only"
     assert place.pauses == []
+
+
+@pytest.mark.parametrize("redirected", [False, True])
+def test_a_server_for_browsers_only(place, overcome, redirected):
+    answers = {"/cells.gz": [for_browsers], "/": [(302, {"Location": "/cells.gz"}, b"")]}
+    with serving(answers) as (base, _):
+        overcome("answer 403 to programs", row(f"{base}/{'' if redirected else 'cells.gz'}", DATA))
+    assert place.pauses == []
+
+
+@pytest.mark.parametrize("status", [201, 203, 204, 206])
+@pytest.mark.parametrize("body", [b"", DATA])
+def test_a_success_that_is_not_the_whole_file(place, refused, status, body):
+    body = b"" if status == 204 else body
+    with serving({"/cells.gz": [(status, {}, body)]}) as (base, _):
+        assert f"answers {status}" in refused(f"answer {status}", row(f"{base}/cells.gz"))
+    assert not place.lock.exists()
+
+
+def test_a_file_that_is_prepared_first(place, overcome, refused):
+    with serving({"/cells.gz": [(202, {}, b""), GOOD]}) as (base, _):
+        overcome("answer 202", row(f"{base}/cells.gz"))
+    (pause,) = place.pauses
+    assert 1 <= pause <= 1.5
+    place.lock.unlink()
+    with serving({"/cells.gz": [(202, {}, b"")]}) as (base, seen):
+        message = refused("answer 202", row(f"{base}/cells.gz"))
+    assert "answers 202 Accepted (it has not prepared the file)" in message
+    assert seen["/cells.gz"] == ATTEMPTS
+    assert not place.lock.exists()
 
 
 @pytest.mark.parametrize(
@@ -286,6 +327,52 @@ def test_a_mirror_whose_checksums_do_not_come(place, fault, monkeypatch, kind, a
     assert "\n" not in str(caught.value)
     assert not seen["/m/toy/cells.gz"]
     assert not place.target.exists()
+
+
+# ---------------------------------------------------------------- several sources
+
+FIRSTS = {
+    "no connection": None,
+    "answer 404": (404, {}, b""),
+    "answer 202": (202, {}, b""),
+    "wrong bytes": (200, {}, OTHER),
+    "HTML instead of data": (200, {}, HTML),
+    "quota page": (200, {}, QUOTA),
+    "empty file": (200, {}, b""),
+    "cut short": SHORT,
+}
+
+
+@pytest.mark.parametrize("kind", FIRSTS)
+def test_the_next_source_is_taken(place, overcome, caplog, kind):
+    with serving({"/1": [FIRSTS[kind]], "/2": [GOOD]}) as (base, _):
+        first = f"{base}/1" if FIRSTS[kind] else "http://nowhere.invalid/1"
+        asked = row(f"{first} {base}/2", DATA)
+        overcome(f"{kind} at the first source", asked)
+        (record,) = provenance(place.raw / "toy")
+        assert record.source == f"{base}/2"
+        (line,) = [message for message in caplog.messages if "next source" in message]
+        assert line.startswith(f"toy/cells.gz: {first}: ")
+        # What is there stays what it was.
+        assert place.fetch(asked) == record
+
+
+def test_no_source_gives_the_file(place, refused):
+    with serving({"/1": [(200, {}, OTHER)], "/2": [(404, {}, b"")]}) as (base, _):
+        for order in (["1", "2"], ["2", "1"]):
+            urls = " ".join(f"{base}/{path}" for path in order)
+            message = refused("wrong bytes, and answer 404", row(urls, DATA))
+            assert f"{base}/1: bytes expected {len(DATA)}" in message
+            assert f"{base}/2: the server answers 404" in message
+            assert message.endswith("what config/files.tsv says of it")
+    message = refused("no connection", row("http://a.invalid/1 http://b.invalid/2", DATA))
+    assert message.startswith("could not reach a.invalid, b.invalid for toy/cells.gz")
+
+
+def test_an_unpinned_file_is_pinned_from_the_source_that_gives_it(place, overcome):
+    with serving({"/1": [(200, {}, HTML)], "/2": [GOOD]}) as (base, _):
+        overcome("HTML instead of data", row(f"{base}/1 {base}/2"))
+    assert known(row(f"{base}/1"), place.lock).values["sha256"] == sha256(DATA)
 
 
 # ---------------------------------------------------------------- the disk

@@ -7,36 +7,43 @@ import pytest
 from file_server import DATA, HTML, OTHER, drip, row, serving
 
 from paper import figshare
+from paper.config import load
 from paper.provenance import known, measure
 from paper.transfer import ATTEMPTS
 
 DOI = "doi:10.6084/m9.figshare.7/cells.gz"
+FIRST, SECOND = "/files/3", "/v2/file/download/3"
+NOTHING = "/ndownloader/files/3"  # as figshare lists it; answers 202 and nothing
 
 
 def entry(base, name="cells.gz", data=DATA, **changes):
     """One file as figshare lists it."""
     md5 = hashlib.md5(data).hexdigest()
     listed = {"id": 3, "name": name, "size": len(data), "is_link_only": False}
-    return listed | {"download_url": f"{base}/files/3", "computed_md5": md5} | changes
+    return listed | {"download_url": f"{base}{NOTHING}", "computed_md5": md5} | changes
 
 
 @pytest.fixture
 def site(monkeypatch):
     """Answers of a server that stands for figshare; `listed` gives a page of its listing."""
-    answers = {"/files/3": [(200, {}, DATA)]}
+    answers = {FIRST: [(200, {}, DATA)], NOTHING: [(202, {}, b"")]}
     with serving(answers) as (base, seen):
         monkeypatch.setattr(figshare, "API", f"{base}/v2")
+        monkeypatch.setattr(figshare, "DOWNLOADS", base)
 
         class Site:
             url, asked = base, seen
 
             def listed(self, *entries, page=1, body=None):
                 body = json.dumps(entries).encode() if body is None else body
-                self.answers((200, {}, body), page=page)
+                self.listing((200, {}, body), page=page)
 
-            def answers(self, answer, page=1):
+            def listing(self, *listing, page=1):
                 path = f"/v2/articles/7/files?page={page}&page_size={figshare.PAGE}"
-                answers[path] = [answer]
+                self.answers(path, *listing)
+
+            def answers(self, path, *given):
+                answers[path] = given
 
         yield Site()
 
@@ -45,7 +52,8 @@ def test_the_listing_says_where_a_file_is_and_what_it_must_be(place, site):
     site.listed(entry(site.url, "other.zip", OTHER), entry(site.url))
     got = place.fetch(row(DOI))
     assert place.target.read_bytes() == DATA
-    assert (got.identity, got.source) == ("first use", DOI)
+    assert (got.identity, got.source) == ("first use", f"{site.url}{FIRST}")
+    assert not site.asked[NOTHING]
     assert known(row(DOI), place.lock).values["sha256"] == measure(place.target)["sha256"]
     # From then on it is pinned here, whatever the listing says.
     site.listed(entry(site.url, data=OTHER))
@@ -78,7 +86,7 @@ def test_an_answer_that_is_no_listing(place, site, fault, body):
 
 def test_a_listing_that_drips(place, site, fault, monkeypatch):
     monkeypatch.setattr("paper.transfer.WINDOW", 0.1)
-    site.answers(drip(b"200 OK\r\nContent-Length: 9000\r\n\r\n"))
+    site.listing(drip(b"200 OK\r\nContent-Length: 9000\r\n\r\n"))
     with fault("drip of a listing"):
         assert "bytes came in 0.1 s" in place.fails(row(DOI))
     assert len(place.pauses) == ATTEMPTS - 1
@@ -99,10 +107,29 @@ def test_an_article_that_is_not_there_and_a_busy_server(place, site, fault):
         message = place.fails(row(DOI).model_copy(update={"note": note}))
     assert note in message
     assert "answers 404" in message
-    site.answers((503, {}, b""))
-    with fault("answer 503"):
-        assert "answers 503" in place.fails(row(DOI))
-    assert len(place.pauses) == 3
+    for status in (202, 503):
+        site.listing((status, {}, b""))
+        with fault(f"answer {status}"):
+            assert f"answers {status}" in place.fails(row(DOI))
+        assert len(place.pauses) == ATTEMPTS - 1
+
+
+def test_an_address_that_gives_nothing_and_the_second(place, site, fault):
+    site.listed(entry(site.url))
+    site.answers(FIRST, (202, {}, b""))
+    site.answers(SECOND, (200, {}, DATA))
+    with fault("answer 202 at the first address"):
+        assert place.fetch(row(DOI)).source == f"{site.url}{SECOND}"
+    assert site.asked[FIRST] == ATTEMPTS
+    assert place.target.read_bytes() == DATA
+
+
+def test_files_whose_id_is_known_have_both_addresses():
+    rows = [row.urls for row in load({}).files if "figshare.com" in row.url]
+    assert rows
+    for first, second in rows:
+        number = first.rsplit("/", 1)[1]
+        assert [first, second] == figshare.addresses(int(number))
 
 
 def test_other_sources_are_not_asked_for_a_listing(site):

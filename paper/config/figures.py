@@ -26,6 +26,7 @@ class FigureConfig(Model):
 
 
 OWN = "file:"  # begins the URL of a file of one's own
+PUBLIC = r"(https?|ftp|doi):\S+"
 
 
 class File(Model):
@@ -34,8 +35,10 @@ class File(Model):
     study: Name = Field(description="Folder of the file: the study, or `gene_sets`.")
     file: Name = Field(description="Its name.")
     url: str = Field(
-        pattern=r"^(https?|ftp|doi|file):",
-        description="Public source; `file:<path>` for one of your own on this machine.",
+        "",
+        pattern=rf"^(|{OWN}.+|{PUBLIC}( +{PUBLIC})*)$",
+        description="Public sources, separated by blanks, which are tried in this order; "
+        "`file:<path>` alone for a file on this machine; empty where there is no source.",
     )
     bytes: PositiveInt | None = Field(None, description="Its size.")
     md5: Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")] | None = Field(None, description="MD5.")
@@ -43,6 +46,11 @@ class File(Model):
         None, description="SHA-256. Without any checksum the file is pinned on first use."
     )
     note: str | None = Field(None, description="What to know where the file cannot be had.")
+
+    @property
+    def urls(self) -> list[str]:
+        """Its public sources, in the order in which they are tried."""
+        return [] if self.own else self.url.split()
 
     @property
     def own(self) -> Path | None:
