@@ -6,9 +6,10 @@ of them removed.
 
 import json
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import anndata as ad
@@ -18,13 +19,46 @@ import scipy.sparse as sp
 
 from paper.config import Step, StepsOfEach, Study
 from paper.errors import InputError
-from paper.provenance import Provenance
+from paper.provenance import Provenance, provenance
 from paper.steps import STEPS, column_of, describe, is_normalised
 
 log = logging.getLogger("paper")
 
 PACKAGES = ("anndata", "numpy", "pandas", "scanpy", "scipy")
 Size = tuple[int, int]
+
+
+def read_and_preprocess(
+    name: str, study: Study, folder: Path, other: Sequence[str]
+) -> tuple[ad.AnnData, pd.DataFrame]:
+    """Return the preprocessed cells of a study, with their provenance, from its raw files.
+
+    Parameters
+    ----------
+    name, study
+        The study and its entry in the configuration.
+    folder
+        Where its raw files and their records are.
+    other
+        Cells of the study whose genes it takes, if it takes any.
+
+    Returns
+    -------
+    As `preprocess`.
+    """
+    from paper.formats import read
+    from paper.formats.files import RawFile
+    from paper.h5ad import read_cells
+    from paper.orthologs import one_to_one
+
+    given = {}
+    if study.ortholog_table:
+        given["orthologs"] = one_to_one(RawFile(folder / study.ortholog_table))
+    if study.reindexed_to:
+        given["reindex"] = read_cells(other[0], backed=True).var
+    cells, qc = preprocess(read(study, folder), study, given)
+    cells.uns["provenance"] = about(name, study, provenance(folder))
+    return cells, qc
 
 
 def preprocess(

@@ -56,9 +56,20 @@ rule differential:
         "../scripts/analyse/differential.py"
 
 
+def filtered_genes(wildcards):
+    """Cells with all filtered genes: of their own where the study keeps the most variable ones."""
+    study = CONFIG.model(wildcards.model).study
+    return (
+        f"{RUN}/data/{study}_all_genes.h5ad"
+        if CONFIG.studies[study].selects_genes
+        else f"{RUN}/data/{study}.h5ad"
+    )
+
+
 rule gsea:
     input:
         data=study_data,
+        all_genes=filtered_genes,
         gene_sets=gene_set_file,
     output:
         table=f"{RUN}/tables/{{model}}_gsea.tsv",
@@ -71,6 +82,7 @@ rule gsea:
         mem_mb=growing(8000),
     params:
         questions=lambda wildcards: CONFIG.model(wildcards.model).questions(),
+        fidelity=SETTINGS.fidelity,
     script:
         "../scripts/analyse/gsea.py"
 

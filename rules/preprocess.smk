@@ -1,20 +1,36 @@
 # From raw counts to normalised cells, as the study's entry in config/studies.yaml says.
 # in:  raw/<study>/ with the records of the download, raw/gene_sets/ of the study's models, and
 #      data/<other>.h5ad of the study whose genes it takes
-# out: data/<study>.h5ad, tables/<study>_qc.tsv, figures/qc/<study>.{png,pdf}
+# out: data/<study>.h5ad, tables/<study>_qc.tsv, figures/qc/<study>.{png,pdf}; where GSEA is asked,
+#      data/<study>_all_genes.h5ad
+
+
+def preprocessing_inputs(wildcards):
+    """Raw files of a study with their records, and the study whose genes it takes."""
+    study = CONFIG.studies[wildcards.study]
+    folder = f"{RUN}/raw/{CONFIG.raw_folder(wildcards.study)}"
+    return {
+        "raw": [f"{folder}/{file}" for file in study.files],
+        "provenance": [f"{folder}/.provenance/{file}.json" for file in study.files],
+        "other": [
+            f"{RUN}/data/{other}.h5ad" for other in filter(None, [study.reindexed_to])
+        ],
+    }
+
+
+PREPROCESSING_SOURCES = sorted(map(str, Path("paper/formats").glob("*.py"))) + [
+    "paper/cells.py",
+    "paper/h5ad.py",
+    "paper/orthologs.py",
+    "paper/preprocess.py",
+    "paper/steps.py",
+]
 
 
 rule preprocess:
     """Reads a study's counts and annotation, filters and normalises its cells."""
     input:
-        raw=lambda w: [
-            f"{RUN}/raw/{CONFIG.raw_folder(w.study)}/{f}"
-            for f in CONFIG.studies[w.study].files
-        ],
-        provenance=lambda w: [
-            f"{RUN}/raw/{CONFIG.raw_folder(w.study)}/.provenance/{f}.json"
-            for f in CONFIG.studies[w.study].files
-        ],
+        unpack(preprocessing_inputs),
         gene_sets=lambda w: sorted(
             {
                 f"{RUN}/raw/gene_sets/{CONFIG.model(m).gene_sets}"
@@ -22,13 +38,7 @@ rule preprocess:
                 if CONFIG.model(m).study == w.study
             }
         ),
-        other=lambda w: [
-            f"{RUN}/data/{other}.h5ad"
-            for other in filter(None, [CONFIG.studies[w.study].reindexed_to])
-        ],
-        code=sorted(map(str, Path("paper/formats").glob("*.py")))
-        + ["paper/cells.py", "paper/h5ad.py", "paper/orthologs.py"]
-        + ["paper/preprocess.py", "paper/steps.py", "paper/figures/qc.py"],
+        code=[*PREPROCESSING_SOURCES, "paper/figures/qc.py"],
     output:
         cells=f"{RUN}/data/{{study}}.h5ad",
         table=f"{RUN}/tables/{{study}}_qc.tsv",
@@ -48,3 +58,25 @@ rule preprocess:
         simulated=SETTINGS.data == "simulated",
     script:
         "../scripts/preprocess/preprocess.py"
+
+
+rule all_genes:
+    """Keeps all filtered genes of the same cells, which GSEA ranks as the paper did."""
+    input:
+        unpack(preprocessing_inputs),
+        cells=f"{RUN}/data/{{study}}.h5ad",
+        code=PREPROCESSING_SOURCES,
+    output:
+        cells=f"{RUN}/data/{{study}}_all_genes.h5ad",
+    log:
+        f"{LOGS}/preprocess/{{study}}_all_genes.log",
+    wildcard_constraints:
+        study="|".join(CONFIG.studies),
+    conda:
+        "../envs/vega.yaml"
+    resources:
+        mem_mb=growing(8000),
+    params:
+        study=lambda w: CONFIG.studies[w.study].model_dump(exclude_unset=True),
+    script:
+        "../scripts/preprocess/all_genes.py"

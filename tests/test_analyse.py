@@ -7,10 +7,13 @@ import pandas as pd
 import pytest
 from anndata import AnnData
 from conftest import ROOT
+from sklearn.metrics import silhouette_score
 
 import vega
+from paper import analyse
 from paper.analyse import (
     differential_tables,
+    embed,
     groups,
     gsea_tables,
     prerank,
@@ -158,10 +161,49 @@ def test_gsea_runs_for_the_contrasts_that_ask(latent):
     adata, _ = expression()
     data = AnnData(np.vstack([adata.X, adata.X[:40]]), obs=latent.obs, var=adata.var)
     sets = {"UP": [f"g{i}" for i in range(8)], "FLAT": [f"g{i}" for i in range(40, 60)]}
-    table = gsea_tables(data, sets, QUESTIONS)
+    table = gsea_tables(data, data.var_names, sets, QUESTIONS)
     assert set(table["contrast"]) == {"innate"}
     silent = {**QUESTIONS, "contrasts": {}}
-    assert gsea_tables(data, sets, silent).empty
+    assert gsea_tables(data, data.var_names, sets, silent).empty
+
+
+def test_gsea_ranks_all_filtered_genes_and_beside_them_the_models_own(latent, monkeypatch):
+    """A set with 6 filtered genes, of which 3 vary most, is tested: erratum 11."""
+    x = np.random.default_rng(3).normal(size=(120, 100)).astype(np.float32)
+    x[(latent.obs["condition"] == "stim").to_numpy(), :10] += 2
+    data = AnnData(x, obs=latent.obs, var=pd.DataFrame(index=[f"g{i}" for i in range(100)]))
+    sets = {"SIX": [f"g{i}" for i in range(6)], "FLAT": [f"g{i}" for i in range(40, 60)]}
+    variable = [f"g{i}" for i in range(3, 100)]
+    scores = wilcoxon_scores(*_innate(data))
+    table = gsea_tables(data, variable, sets, QUESTIONS).set_index("gmv")
+    pd.testing.assert_series_equal(table["fdr"], prerank(scores, sets)["fdr"])
+    assert table.loc["SIX", "fdr"] < 0.05
+    assert np.isnan(table.loc["SIX", "fdr_variable"])  # fewer than 5 genes
+    assert table.loc["SIX", "neg_log10_fdr_variable"] == 0
+    monkeypatch.setattr(analyse, "PUBLISHED_RANKING", 70)
+    cut = gsea_tables(data, variable, sets, QUESTIONS).set_index("gmv")
+    pd.testing.assert_series_equal(cut["es"], prerank(scores.head(70), sets)["es"])
+    whole = gsea_tables(data, variable, sets, QUESTIONS, fidelity="corrected").set_index("gmv")
+    pd.testing.assert_frame_equal(whole, table)
+
+
+def _innate(data):
+    """The cells of the contrast, and which of them are stimulated."""
+    innate = data[data.obs["cell_type"].isin(["Mono", "DC"])]
+    return innate, (innate.obs["condition"] == "stim").to_numpy()
+
+
+@pytest.mark.parametrize(
+    "exact_up_to", [analyse.EXACT_NEIGHBOURS, pytest.param(0, marks=pytest.mark.slow)]
+)
+def test_more_than_8192_cells_have_a_umap(monkeypatch, exact_up_to):
+    """From there on scanpy asks another package for approximate neighbours, unless told how."""
+    monkeypatch.setattr(analyse, "EXACT_NEIGHBOURS", exact_up_to)
+    kind = np.arange(9000) % 3
+    cells = np.random.default_rng(0).normal(size=(9000, 4)) + 30 * np.eye(4)[kind]
+    latent = AnnData(cells.astype(np.float32))
+    embed(latent, "umap")
+    assert silhouette_score(latent.obsm["X_umap"], kind, sample_size=1000, random_state=0) > 0.5
 
 
 def test_tables_keep_names_that_look_like_missing_values(tmp_path):

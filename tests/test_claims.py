@@ -78,6 +78,7 @@ def run(tmp_path):
     gsea.loc[:14, "fdr"] = 0.01
     gsea.loc[3, "fdr"] = 0.56
     gsea["neg_log10_fdr"] = -np.log10(gsea["fdr"])
+    gsea["fdr_variable"], gsea["neg_log10_fdr_variable"] = gsea["fdr"], gsea["neg_log10_fdr"]
     write_table(gsea, tmp_path / "tables" / "kang_gsea.tsv")
     return tmp_path
 

@@ -161,6 +161,17 @@ class StepsOfEach(Model):
     steps: list[Step] = Field(min_length=1, description="The steps.")
 
 
+def _without_gene_selection(steps: list[Step]) -> list[Step]:
+    kept = [
+        step for step in steps if step.name not in ("highly_variable", "highly_variable_counts")
+    ]
+    for i, step in enumerate(kept):
+        if step.each:
+            inner = step.each.model_copy(update={"steps": _without_gene_selection(step.each.steps)})
+            kept[i] = step.model_copy(update={"each": inner})
+    return kept
+
+
 class Source(Model):
     """Where a study's cells come from, and how they are preprocessed."""
 
@@ -215,6 +226,15 @@ class Study(Source):
     )
     cell_types: list[str] = Field([], description="Order of the types in figures and colours.")
     conditions: list[str] = Field([], description="Order of the conditions, control first.")
+
+    @property
+    def selects_genes(self) -> bool:
+        """Whether a step keeps the most variable genes only."""
+        return self.without_gene_selection().steps != self.steps
+
+    def without_gene_selection(self) -> "Study":
+        """Return the study without the steps that keep the most variable genes only."""
+        return self.model_copy(update={"steps": _without_gene_selection(self.steps)})
 
     @property
     def family_file(self) -> str | None:

@@ -12,10 +12,12 @@ def main(snakemake):
 
     questions = snakemake.params.questions
     table = gsea_tables(
-        read_cells(snakemake.input.data),
+        read_cells(snakemake.input.all_genes),
+        read_cells(snakemake.input.data, backed=True).var_names,
         read_gmt(snakemake.input.gene_sets, questions["min_genes"], questions["max_genes"]),
         questions,
         snakemake.threads,
+        snakemake.params.fidelity,
     )
     write_table(table, snakemake.output.table)
 

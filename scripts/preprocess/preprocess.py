@@ -10,24 +10,15 @@ def main(snakemake):
     from paper.config import Study
     from paper.figures.page import save
     from paper.figures.qc import qc_figure
-    from paper.formats import check_namespace, read
-    from paper.formats.files import RawFile
-    from paper.h5ad import read_cells, write_cells
-    from paper.orthologs import one_to_one
-    from paper.preprocess import about, preprocess
-    from paper.provenance import provenance
+    from paper.formats import check_namespace
+    from paper.h5ad import write_cells
+    from paper.preprocess import read_and_preprocess
     from vega.files import written_whole
     from vega.gene_sets import read_gmt
 
     name, study = snakemake.wildcards.study, Study.model_validate(snakemake.params.study)
     folder = Path(snakemake.input.raw[0]).parent
-    given = {}
-    if study.ortholog_table:
-        given["orthologs"] = one_to_one(RawFile(folder / study.ortholog_table))
-    if study.reindexed_to:
-        given["reindex"] = read_cells(snakemake.input.other[0], backed=True).var
-    cells, qc = preprocess(read(study, folder), study, given)
-    cells.uns["provenance"] = about(name, study, provenance(folder))
+    cells, qc = read_and_preprocess(name, study, folder, snakemake.input.other)
     for path in snakemake.input.gene_sets:
         check_namespace(cells.var_names, read_gmt(path), f"{name} with {path}")
 

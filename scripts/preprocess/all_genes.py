@@ -1,0 +1,29 @@
+"""Raw files of a study -> its preprocessed cells with all filtered genes, which GSEA ranks."""
+
+from paper.script import run
+
+
+def main(snakemake):
+    """Read and preprocess as rule `preprocess` does, but keep genes that vary little."""
+    from pathlib import Path
+
+    from paper.config import Study
+    from paper.errors import InputError
+    from paper.h5ad import read_cells, write_cells
+    from paper.preprocess import read_and_preprocess
+
+    study = Study.model_validate(snakemake.params.study).without_gene_selection()
+    cells, _ = read_and_preprocess(
+        snakemake.wildcards.study, study, Path(snakemake.input.raw[0]).parent, snakemake.input.other
+    )
+    chosen = read_cells(snakemake.input.cells, backed=True)
+    if not cells.obs_names.equals(chosen.obs_names):
+        raise InputError(
+            f"{snakemake.input.cells}: its cells are not those of the raw files; remove it and run "
+            "again"
+        )
+    del cells.layers["counts"]
+    write_cells(cells, snakemake.output.cells)
+
+
+run(main, snakemake)
