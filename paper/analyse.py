@@ -316,7 +316,7 @@ GSEA_COLUMNS = [
 
 
 def top_gmvs(differential: pd.DataFrame, n: int = 100) -> pd.DataFrame:
-    """Supplementary Data: the `n` GMVs of the highest signed log Bayes factor of each group.
+    """Return Supplementary Data: the `n` GMVs of the largest |log Bayes factor| of each group.
 
     Returns
     -------
@@ -325,7 +325,7 @@ def top_gmvs(differential: pd.DataFrame, n: int = 100) -> pd.DataFrame:
     one_vs_rest = differential[differential["contrast"] == ONE_VS_REST]
     parts = {}
     for group, rows in one_vs_rest.groupby("group", sort=False):
-        best = rows.sort_values("log_bf", ascending=False, kind="stable").head(n)
+        best = rows.sort_values("log_bf", key=np.abs, ascending=False, kind="stable").head(n)
         parts[group] = best[["gmv", "log_bf", "md"]].reset_index(drop=True)
     table = pd.concat(parts, axis=1)
     table.columns = [f"{group}_{column}" for group, column in table.columns]

@@ -23,26 +23,21 @@ def few_cells(obs: pd.DataFrame, drug: str) -> list[str]:
     return sorted(least.index[least < FEW_CELLS])
 
 
-def line_bayes_factors(differential: pd.DataFrame, obs: pd.DataFrame, drug: str) -> pd.DataFrame:
-    """Log Bayes factors of a drug against DMSO: gene sets x cell lines.
+def line_bayes_factors(differential: pd.DataFrame) -> pd.DataFrame:
+    """Return log Bayes factors of a drug against DMSO: gene sets x cell lines.
 
     Parameters
     ----------
     differential
         The table of the drug's model (`paper.analyse.differential_tables`).
-    obs
-        The cells of its study, with `cell_line` and `condition`.
-    drug
-        Name of the drug, as in `condition`.
 
     Returns
     -------
     One row per gene set, in the order of the table, the model's extra nodes left out, and one
-    column per cell line with enough cells.
+    column per cell line that has cells with the drug and with DMSO, however few, as published.
     """
     rows = differential[differential["contrast"] == CONTRAST]
     table = rows.pivot(index="gmv", columns="group", values="log_bf")
-    table = table.drop(columns=[line for line in few_cells(obs, drug) if line in table])
     return table.loc[[gmv for gmv in table.index if not gmv.startswith("UNANNOTATED_")]]
 
 

@@ -112,12 +112,13 @@ def test_corrected_md_is_that_of_the_text(latent):
     assert not np.allclose(published["md_text"], published["md"], atol=0.2)
 
 
-def test_top_gmvs_by_signed_bayes_factor(latent):
+def test_top_gmvs_by_absolute_bayes_factor(latent):
     table = differential_tables(latent, QUESTIONS, seed=1)
     top = top_gmvs(table, n=2)
     assert list(top.columns[:3]) == ["T_gmv", "T_log_bf", "T_md"]
     rows = table[(table["contrast"] == "one_vs_rest") & (table["group"] == "DC")]
-    assert list(top["DC_gmv"]) == list(rows.nlargest(2, "log_bf")["gmv"])
+    assert list(top["DC_gmv"]) == list(rows.loc[rows["log_bf"].abs().nlargest(2).index, "gmv"])
+    assert top["DC_log_bf"].min() < 0
 
 
 def expression():

@@ -31,6 +31,17 @@ def test_every_profile_plans_the_whole_run(repository, profile):
     snakemake(repository, "--dry-run", "--quiet", profile=f"profiles/{profile}")
 
 
+@pytest.mark.parametrize("profile", ["slurm", "kubernetes"])
+def test_a_cluster_requires_a_gpu_whatever_the_command_line_sets(repository, profile):
+    snakemake(
+        repository, "results/p/config.yaml", "--executor", "local", "--cores", "1", "--config",
+        "run=p", "data=simulated", profile=f"profiles/{profile}",
+    )  # fmt: skip
+    written = (repository / "results" / "p" / "config.yaml").read_text()
+    settings = yaml.safe_load(written)["settings"]
+    assert (settings["require_gpu"], settings["data"]) == (True, "simulated")
+
+
 def test_jobs_grow_with_each_attempt():
     """Whatever memory or time a rule asks for, since a cluster ends jobs that take more."""
     for rules in (ROOT / "rules").glob("*.smk"):

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from paper.analyse import FEW_CELLS
 from paper.claims.core import claim, count
 from paper.claims.evidence import Evidence, Missing, require
 from paper.mixseq import DRUGS, MUTANT, REFERENCE, cell_lines, few_cells, line_bayes_factors
@@ -16,15 +17,14 @@ INTERFERONS = {
 
 
 def log_bayes_factors(evidence: Evidence, seed: int, drug: str):
-    """Log Bayes factors of a drug against DMSO, hallmarks x cell lines; lines left out are said."""
+    """Return log Bayes factors of a drug against DMSO, hallmarks x cell lines; note small lines."""
     model = DRUGS[drug]
-    obs = evidence.latent(model, seed).obs
-    table = line_bayes_factors(evidence.differential(model, seed), obs, drug)
-    few = few_cells(obs, drug)
+    table = line_bayes_factors(evidence.differential(model, seed))
+    few = set(few_cells(evidence.latent(model, seed).obs, drug)).intersection(table)
     if few:
-        evidence.note(f"{drug}: cell lines left out, with too few cells: {len(few)}")
+        evidence.note(f"{drug}: cell lines with fewer than {FEW_CELLS} cells: {len(few)}")
     if not table.size:
-        raise Missing(f"no cell line has enough cells with {drug} and {REFERENCE}")
+        raise Missing(f"no cell line has cells with {drug} and with {REFERENCE}")
     return table
 
 

@@ -8,6 +8,7 @@ from paper.figures.mixseq import (
     KEYS,
     bayes_factors,
     draw_shifts,
+    few_cells_strip,
     keys_below,
     legend_below,
     lines_of,
@@ -58,11 +59,12 @@ def c(figure: FigureBase, data: FigureData) -> None:
     strips = [
         ColourStrip("drug", drug, DRUG_COLOURS),
         tissue_strip(line.map(lines["tissue"]), lines),
+        few_cells_strip(tables, data),
     ]
-    ax = axes(figure, 1.75, 0.1, bottom=KEYS, top=0.78)
+    ax = axes(figure, 1.75, 0.1, bottom=KEYS, top=0.89)
     melanoma = table.columns[line.map(lines["melanoma"])]
     clustered_heatmap(table, strips, limit=4, marked=list(melanoma), ax=ax)
-    keys_below(figure, ax, *strips)
+    keys_below(figure, ax, *strips[:2])
     if len(melanoma):
         width, height = inches(figure)
         words = "▲ melanoma, BRAF mutant"

@@ -32,14 +32,13 @@ def draw_shifts(figure: FigureBase, data: FigureData, drug: str) -> None:
     latent = data[DRUGS[drug]].latent
     ax = axes(figure, 0.3, 0.12, bottom=0.48)
     embedding(latent, "condition", basis="X_tsne", ax=ax)
-    shifts = median_shifts(
-        latent, "cell_line", "condition", REFERENCE, drug, basis="X_tsne", min_cells=FEW_CELLS
-    )
-    arrows(shifts, ax=ax)
+    shifts = median_shifts(latent, "cell_line", "condition", REFERENCE, drug, basis="X_tsne")
+    few = shifts.index.isin(few_cells(latent.obs, drug))
+    arrows(shifts[few], color="0.55", ax=ax)
+    arrows(shifts[~few], ax=ax)
     legend_below(ax, 2)
-    few = few_cells(latent.obs, drug)
-    if few:
-        note(figure, f"no arrow, fewer than {FEW_CELLS} cells: {_lines(len(few))}")
+    if few.any():
+        note(figure, f"grey arrows, fewer than {FEW_CELLS} cells: {_lines(int(few.sum()))}")
 
 
 def legend_below(ax: Axes, columns: int) -> None:
@@ -55,20 +54,20 @@ def legend_below(ax: Axes, columns: int) -> None:
 def bayes_factors(figure: FigureBase, data: FigureData) -> dict[str, pd.DataFrame]:
     """Log Bayes factors of each drug, hallmarks x cell lines.
 
-    Drugs without a line of enough cells are left out; the panel says which lines are, and
-    whether there is nothing at all.
+    Drugs without a line are left out; the panel says if there is nothing at all.
     """
-    tables = {
-        drug: line_bayes_factors(data[model].differential, data[model].latent.obs, drug)
-        for drug, model in DRUGS.items()
-    }
-    few = {drug: len(few_cells(data[model].latent.obs, drug)) for drug, model in DRUGS.items()}
+    tables = {drug: line_bayes_factors(data[model].differential) for drug, model in DRUGS.items()}
     if not any(table.size for table in tables.values()):
-        message(figure, f"no cell line has {FEW_CELLS} cells with a drug and with {REFERENCE}")
-    elif any(few.values()):
-        lines = ", ".join(f"{_lines(n)} of {drug}" for drug, n in few.items() if n)
-        note(figure, f"left out, fewer than {FEW_CELLS} cells: {lines}")
+        message(figure, f"no cell line has cells with a drug and with {REFERENCE}")
     return {drug: table for drug, table in tables.items() if table.size}
+
+
+def few_cells_strip(tables: dict[str, pd.DataFrame], data: FigureData) -> ColourStrip:
+    """Return the strip that marks comparisons of few cells; labelled by drug and cell line."""
+    few = {drug: set(few_cells(data[DRUGS[drug]].latent.obs, drug)) for drug in tables}
+    columns = pd.concat(tables, axis=1).columns
+    labels = pd.Series([line in few[drug] for drug, line in columns], index=columns)
+    return ColourStrip(f"< {FEW_CELLS} cells", labels, {True: "black", False: "0.9"})
 
 
 def _lines(n: int) -> str:

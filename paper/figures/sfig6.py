@@ -9,6 +9,7 @@ from paper.figures.mixseq import (
     KEYS,
     bayes_factors,
     draw_shifts,
+    few_cells_strip,
     keys_below,
     lines_of,
     side_by_side,
@@ -20,7 +21,7 @@ from vega.plot import ColourStrip, clustered_heatmap
 
 LAYOUT = Layout(("abc", "ddd"), widths=(2.4, 2.4, 2.4), heights=(2.4, 5.75))
 
-ABOVE = 1.05  # inches above heatmaps for note, title, tree and strips
+ABOVE = 1.16  # inches above heatmaps for note, title, tree and strips
 MUTATION_COLOURS = {WILD_TYPE: "tan", MUTANT: "saddlebrown"}
 
 a = partial(draw_shifts, drug="Dabrafenib")
@@ -34,6 +35,7 @@ def d(figure: FigureBase, data: FigureData) -> None:
     if not tables:
         return
     hallmarks, lines = side_by_side(tables).index, lines_of(data)
+    few = few_cells_strip(tables, data)
     width, height = inches(figure)
     left, gap = 1.75, 0.12
     each = (width - left - 0.1 - gap * (len(tables) - 1)) / len(tables)
@@ -49,8 +51,9 @@ def d(figure: FigureBase, data: FigureData) -> None:
             tissue_strip(known["tissue"], lines),
             ColourStrip("BRAF", known["braf"], MUTATION_COLOURS),
             ColourStrip("KRAS", known["kras"], MUTATION_COLOURS),
+            ColourStrip(few.title, few.labels[drug], few.colours),
         ]
         clustered_heatmap(table.loc[hallmarks], strips, limit=3, row_names=i == 0, ax=ax)
-        ax.set_title(f"{drug}, {table.shape[1]} lines", y=1 + 0.69 / (height - KEYS - ABOVE), pad=0)
+        ax.set_title(f"{drug}, {table.shape[1]} lines", y=1 + 0.8 / (height - KEYS - ABOVE), pad=0)
     mutations = ColourStrip("BRAF, KRAS", lines[["braf", "kras"]].stack(), MUTATION_COLOURS)
     keys_below(figure, ax, mutations, tissue_strip(lines["tissue"], lines))
