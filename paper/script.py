@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from paper import resources
 from paper.errors import InputError
 from vega.files import UNWRITABLE
 
@@ -19,6 +20,8 @@ log = logging.getLogger("paper")
 
 def run(main: Callable[[Any], None], snakemake: Any) -> None:
     """Call `main(snakemake)`, logging to the terminal and to the rule's log file.
+
+    What the job took is added to the record of the run (`paper.resources`).
 
     An `InputError` is the user's to mend, and so is a disk that cannot be written: they end the
     job with one line. Anything else is ours and keeps its traceback.
@@ -42,6 +45,8 @@ def run(main: Callable[[Any], None], snakemake: Any) -> None:
         else:
             log.exception("%s failed", snakemake.rule)
         sys.exit(1)
+    if snakemake.log:
+        resources.record(snakemake)
 
 
 def _of_disk(error: OSError) -> str:

@@ -227,7 +227,7 @@ def test_s6_has_a_heatmap_per_drug_with_one_order_of_the_hallmarks(models):
     rows = [t.get_text() for t in found[0][0].get_yticklabels()]
     ((ax2c, _),) = meshes(panel("fig2", "c", models))
     assert rows == [t.get_text() for t in ax2c.get_yticklabels()]
-    for (ax, mesh), (drug, model) in zip(found, DRUGS.items(), strict=True):
+    for (ax, mesh), model in zip(found, DRUGS.values(), strict=True):
         assert mesh.get_clim() == (-3, 3)
         table = line_bayes_factors(models[model].differential)
         table = table.set_axis([readable(g) for g in table.index]).loc[rows]
