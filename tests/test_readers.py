@@ -17,6 +17,7 @@ from test_formats import COUNTS, GENES, market
 from paper.config import Source
 from paper.errors import InputError
 from paper.formats import read
+from paper.formats.matrices import _numbers, _whole_numbers
 
 CELLS = ["AAAC-1", "AAAG-1"]
 MEMBERS = {
@@ -264,6 +265,36 @@ def test_damaged_tables(tmp_path, change, words):
     text = change(table_text("\t"))
     (tmp_path / "t.txt").write_text(text)
     says(source("table", {"matrix": "t.txt"}), tmp_path, "t.txt", *words)
+
+
+@pytest.mark.parametrize("separator", ["\t", ",", " "])
+def test_whole_numbers_are_read_as_any_numbers_are(separator):
+    rng = np.random.default_rng(1)
+    for _ in range(50):
+        numbers = rng.integers(0, 10 ** rng.integers(1, 10, 60)) * (rng.random(60) < 0.3)
+        text = separator.join(map(str, numbers)).encode()
+        fast, slow = _whole_numbers(text, separator.encode()), _numbers(text.decode(), separator)
+        assert fast.width == slow.width == 60
+        np.testing.assert_array_equal(fast.places, np.flatnonzero(numbers))
+        for part in ("places", "values"):
+            assert getattr(fast, part).dtype == getattr(slow, part).dtype
+            np.testing.assert_array_equal(getattr(fast, part), getattr(slow, part))
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "1,", ",1", "1,,2", "1.0", "-1", "+1", "1e3", '"1"', "1, 2", "NA", "1234567890", "1\r2"],
+)
+def test_what_is_more_than_digits_is_left_to_the_other_way(text):
+    assert _whole_numbers(text.encode(), b",") is None
+
+
+def test_numbers_of_other_forms(tmp_path):
+    text = table_text("\t").replace("\t7\n", "\t7e0\n").replace("\t2\t", "\t 2.0\t")
+    (tmp_path / "t.txt").write_text(text.replace("\n", "\r\n"))
+    adata = read(source("table", {"matrix": "t.txt"}), tmp_path)
+    np.testing.assert_array_equal(adata.X.toarray(), TABLE.T)
+    assert adata.X.nnz == np.count_nonzero(TABLE)
 
 
 # ---------------------------------------------------------------- h5ad
