@@ -22,7 +22,18 @@ import requests
 from paper import figshare
 from paper.config import File
 from paper.errors import InputError
-from paper.provenance import LOCK, TABLE, Measures, Pins, Provenance, known, measure, pin, record
+from paper.provenance import (
+    LOCK,
+    TABLE,
+    Measures,
+    Pins,
+    Provenance,
+    known,
+    measure,
+    pin,
+    record,
+    record_absence,
+)
 from paper.transfer import HEADERS, TIMEOUT, Failure, download, meaning, one_line, watched
 from vega.files import written_whole
 
@@ -94,6 +105,17 @@ def fetch(
         except Failure as failure:
             words = _in_words(failure, name, source, mirror, expected.origin)
             raise InputError(f"{words} ({row.note})" if row.note else words) from None
+
+
+def fetch_if_available(row: File, target: Path, mirror: str | None, **options: Any) -> Provenance:
+    """Do as `fetch`, but leave an empty file, and a record of the reason, of what cannot be had."""
+    try:
+        return fetch(row, target, mirror, **options)
+    except InputError as error:
+        log.warning(
+            "%s; the run goes on without it: to try again, remove %s and run again", error, target
+        )
+        return record_absence(target, row, str(error))
 
 
 def bring(source: str, target: Path, sleep: Callable[[float], None] = time.sleep) -> Measures:

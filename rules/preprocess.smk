@@ -28,7 +28,8 @@ rule preprocess:
         ],
         code=sorted(map(str, Path("paper/formats").glob("*.py")))
         + ["paper/cells.py", "paper/h5ad.py", "paper/orthologs.py"]
-        + ["paper/preprocess.py", "paper/steps.py", "paper/figures/qc.py"],
+        + ["paper/preprocess.py", "paper/provenance.py", "paper/steps.py"]
+        + ["paper/figures/qc.py"],
     output:
         cells=f"{RUN}/data/{{study}}.h5ad",
         table=f"{RUN}/tables/{{study}}_qc.tsv",

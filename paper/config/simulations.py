@@ -100,6 +100,9 @@ class SimulatedTable(Model):
         None, description="Counts: what the header calls the row names; by default, as R does, "
         "it does not count them."
     )  # fmt: skip
+    spike_ins: Share = Field(
+        0, description="Counts: mean share of a cell's reads that are of 92 ERCC spike-ins."
+    )
     summary_rows: list[str] = Field([], description="Counts: last rows that are no genes.")
     columns: dict[str, str] = Field(
         {}, description="Its columns -> those of the simulated cells; `name` is the cell's. "
@@ -108,6 +111,12 @@ class SimulatedTable(Model):
     second_header: list[str] = Field([], description="A row between header and first row.")
     missing: str | None = Field(
         None, description="What stands for a type that is not known; without it there is no row."
+    )
+    without: dict[str, list[str]] = Field(
+        {}, description="It has no row of cells with all of these values."
+    )
+    further_rows: list[dict[str, str]] = Field(
+        [], description="Rows of no cell, before the others: value by its column."
     )
 
 
@@ -162,6 +171,10 @@ class Simulation(Model):
     doublets: Share = Field(0, description="Share of cells that hold the profile of another too.")
     unlabelled: Share = Field(0, description="Share of cells whose type the annotation misses.")
     low_quality: Share = Field(0, description="Share of cells with a quarter of the counts.")
+    qualities: dict[str, Share] = Field(
+        {}, description="Further calls of a cell's quality and their shares; an `empty_droplet` "
+        "has few counts."
+    )  # fmt: skip
     shared_barcodes: NonNegativeInt = Field(
         0, description="Barcodes that every matrix has in common with the first."
     )
