@@ -28,6 +28,7 @@ from paper.provenance import (
     Measures,
     Pins,
     Provenance,
+    again,
     known,
     measure,
     pin,
@@ -112,9 +113,7 @@ def fetch_if_available(row: File, target: Path, mirror: str | None, **options: A
     try:
         return fetch(row, target, mirror, **options)
     except InputError as error:
-        log.warning(
-            "%s; the run goes on without it: to try again, remove %s and run again", error, target
-        )
+        log.warning("%s; the run continues without it: %s", error, again(target))
         return record_absence(target, row, str(error))
 
 

@@ -181,6 +181,11 @@ def record_absence(path: Path, row: File, reason: str) -> Provenance:
     return record(path, row.url or "", "not available", reason=reason)
 
 
+def again(path: Path) -> str:
+    """What to do once the file can be had: to Snakemake the empty one is as good as another."""
+    return f'once it can be had, run `make paper ARGS="--forcerun {path}"`, with its mirror if any'
+
+
 def forget_absences(folder: Path) -> None:
     """Remove the empty files of a study, so that the next run tries to get the real ones."""
     for written in provenance(folder):

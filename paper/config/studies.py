@@ -94,7 +94,8 @@ class Annotation(Model):
         ["barcode"], description="What identifies a row: `barcode`, or columns of ours."
     )
     optional: bool = Field(
-        False, description="If its file cannot be had, its columns stay empty and the run goes on."
+        False,
+        description="If its file cannot be had, its columns stay empty, and the run continues.",
     )
     otherwise: "Annotation | None" = Field(
         None, description="The annotation that is read if the file of this one cannot be had."

@@ -18,7 +18,7 @@ from paper.formats.checks import check_unique
 from paper.formats.files import ANEW, RawFile
 from paper.formats.matrices import h5ad, meant, renamed
 from paper.formats.r_files import read_r
-from paper.provenance import absence
+from paper.provenance import absence, again
 from vega.files import reading
 
 log = logging.getLogger("paper")
@@ -74,13 +74,10 @@ def _available(asked: Annotation, folder: Path) -> Annotation | None:
     if not asked.optional:
         raise InputError(
             f"none of the files that say what the cells are can be had: {'; '.join(reasons)}; "
-            "put one of them into a mirror, remove the empty files and run again"
+            "put one of them into a mirror and run again with it"
         )
-    log.warning(
-        "%s; %s stay empty: remove the empty file and run again to try again, with a mirror that "
-        "has it if its source has not",
-        *("; ".join(reasons), ", ".join(asked.columns.values())),
-    )
+    columns = ", ".join(asked.columns.values())
+    log.warning("%s; %s stay empty: %s", "; ".join(reasons), columns, again(folder / file))
     return None
 
 
