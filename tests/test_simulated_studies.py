@@ -18,6 +18,9 @@ from rdata import read_rds
 
 from paper.config import load
 from paper.formats import read
+from paper.formats.files import RawFile
+from paper.orthologs import one_to_one
+from paper.preprocess import preprocess
 from paper.simulate import gmt, raw_files, responders, simulate_gene_sets, simulate_study, write
 from paper.simulate.study import LOW_QUALITY
 from vega.gene_sets import read_gmt
@@ -105,6 +108,37 @@ def test_what_is_read_is_what_was_drawn(raw, name):
         is_type = column == simulation(folder).type_column
         unknown = (absent | (missing & of_table)) if is_type else missing & of_table
         np.testing.assert_array_equal(known, ~unknown)
+
+
+@pytest.mark.parametrize("name", ["mixseq_dabrafenib", "darmanis", "shekhar"])
+def test_what_is_preprocessed_is_what_was_drawn(raw, name):
+    """Cells and genes that are left have the counts drawn, and nothing but these was counted."""
+    study, folder = CONFIG.studies[name], CONFIG.raw_folder(name)
+    table = raw / folder / (study.ortholog_table or "none")
+    given = {"orthologs": one_to_one(RawFile(table))} if study.ortholog_table else {}
+    cells, qc = preprocess(read(study, raw / folder), study, given)
+    rows, drawn = cells_of(study, folder), simulated(folder)
+    names = drawn.cells["name"].iloc[rows]
+    if len(study.matrices) > 1:
+        names += "-" + drawn.cells["matrix"].iloc[rows].map({0: "0"}).fillna("1")
+    chosen = pd.Series(rows, names)[cells.obs_names].to_numpy()
+    genes = pd.Index(drawn.genes["symbol"]).get_indexer(cells.var_names)
+    assert (genes >= 0).all()
+    np.testing.assert_array_equal(
+        cells.layers["counts"].toarray(), drawn.counts[np.ix_(chosen, genes)]
+    )
+    known = drawn.cells.iloc[chosen]
+    column = simulation(folder).type_column
+    assert cells.obs[column].astype(str).tolist() == known[column].tolist()
+    if name == "mixseq_dabrafenib":
+        assert set(known["quality"]) == {"normal"}
+        assert cells.obs["braf_mutant"].tolist() == known["braf_mutant"].tolist()
+    if name == "darmanis":  # each cell to the median of the genes alone
+        total = np.expm1(cells.X.toarray()).sum(axis=1)
+        assert np.median(total) < 1.02 * np.median(drawn.counts[chosen].sum(axis=1))
+    if name == "shekhar":
+        assert set(known["state"]) == {"healthy"} and len(known) > 800
+        assert qc["step"].tolist()[-2:] == ["highly_variable", "drop"]  # genes of all cells
 
 
 @pytest.mark.parametrize("folder", FOLDERS)

@@ -8,6 +8,7 @@ from pydantic import (
     NonNegativeInt,
     PositiveFloat,
     PositiveInt,
+    field_validator,
     model_validator,
 )
 
@@ -180,6 +181,13 @@ class Simulation(Model):
     )
     tables: dict[str, SimulatedTable] = Field({}, description="How the source writes its files.")
     programmes: list[Programme] = Field([], description="The planted truth.")
+
+    @field_validator("qualities")
+    @classmethod
+    def _parts_of_all_cells(cls, value: dict[str, float]) -> dict[str, float]:
+        if sum(value.values()) > 1:
+            raise ValueError("their shares add up to more than 1")
+        return value
 
 
 class Simulations(Model):
