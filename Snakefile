@@ -8,6 +8,7 @@ from snakemake.utils import min_version
 
 from paper.config.plain import read_yaml
 from paper.errors import InputError
+from paper.provenance import forget_absences
 
 min_version("9.0")
 
@@ -51,5 +52,9 @@ onstart:
 
 # The reason stands at the end, where one looks, and once.
 onerror:
+    # What could not be had may be there when the next run makes the cells, such as the network.
+    for study in CONFIG.needed_studies:
+        if not Path(f"{RUN}/data/{study}.h5ad").exists():
+            forget_absences(Path(f"{RUN}/raw/{CONFIG.raw_folder(study)}"))
     for line in failures(LOGS, STARTED):
         print(f"error: {line}", file=sys.stderr)

@@ -29,10 +29,12 @@ from paper.provenance import (
     Measures,
     Pins,
     Provenance,
+    again,
     known,
     measure,
     pin,
     record,
+    record_absence,
     recorded_source,
 )
 from paper.transfer import HEADERS, HOOKS, TIMEOUT, Failure, download, meaning, one_line, watched
@@ -109,6 +111,15 @@ def fetch(
         except Failure as failure:  # of the mirror's checksums
             words = _in_words({sources[0]: failure}, name, mirror, expected.origin)
     raise InputError(f"{words} ({row.note})" if row.note else words)
+
+
+def fetch_if_available(row: File, target: Path, mirror: str | None, **options: Any) -> Provenance:
+    """Do as `fetch`, but leave an empty file, and a record of the reason, of what cannot be had."""
+    try:
+        return fetch(row, target, mirror, **options)
+    except InputError as error:
+        log.warning("%s; the run continues without it: %s", error, again(target))
+        return record_absence(target, row, str(error))
 
 
 def bring(source: str, target: Path, sleep: Callable[[float], None] = time.sleep) -> Measures:

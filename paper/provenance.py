@@ -29,7 +29,7 @@ LOCK = Path("config/files.lock.tsv")
 RESTORE = "restore it from git"
 LOCK_COLUMNS = ("study", "file", "bytes", "sha256", "url", "date")
 
-Identity = Literal["pinned", "mirror", "first use", "simulated"]
+Identity = Literal["pinned", "mirror", "first use", "simulated", "not available"]
 Measures = dict[str, int | str]
 
 
@@ -133,8 +133,9 @@ class Provenance:
 
     `identity` is `pinned` (equals the checksum of `files.tsv` or of the lock), `mirror` (equals
     its mirror's checksum but not, or not known to be, the published file: a subset or a
-    repackaged copy), `first use` (pinned by this very download) or `simulated`. `pinned` holds
-    what was known of the published file.
+    repackaged copy), `first use` (pinned by this very download), `simulated` or `not available`
+    (an empty file in place of one that a run can do without, for the `reason` given). `pinned`
+    holds what was known of the published file.
     """
 
     study: str
@@ -145,6 +146,7 @@ class Provenance:
     sha256: str
     identity: Identity
     pinned: Measures
+    reason: str = ""
 
 
 RECORD = TypeAdapter(Provenance)
@@ -156,6 +158,7 @@ def record(
     identity: Identity,
     found: Measures | None = None,
     pinned: Measures | None = None,
+    reason: str = "",
 ) -> Provenance:
     """Write the provenance of a raw file that is there (`<run>/raw/<study>/<file>`).
 
@@ -163,8 +166,9 @@ def record(
     """
     found = found or measure(path)
     written = Provenance(
-        path.parent.name, path.name, source, **found, identity=identity, pinned=pinned or {}
-    )
+        path.parent.name, path.name, source, **found, identity=identity, pinned=pinned or {},
+        reason=reason,
+    )  # fmt: skip
     with written_whole(_record_path(path)) as part:
         part.write_text(json.dumps(asdict(written), indent=2) + "\n")
     return written
@@ -177,6 +181,35 @@ def recorded_source(path: Path, found: Measures) -> str | None:
     except InputError:
         return None
     return written.source if written.sha256 == found["sha256"] else None
+
+
+def record_absence(path: Path, row: File, reason: str) -> Provenance:
+    """Put an empty file in place of a raw file that cannot be had, and write down why."""
+    with written_whole(path):
+        pass
+    return record(path, row.url or "", "not available", reason=reason)
+
+
+def again(path: Path) -> str:
+    """What to do once the file can be had: to Snakemake the empty one is as good as another."""
+    return f'once it can be had, run `make paper ARGS="--forcerun {path}"`, with its mirror if any'
+
+
+def forget_absences(folder: Path) -> None:
+    """Remove the empty files of a study, so that the next run tries to get the real ones."""
+    for written in provenance(folder):
+        if written.identity == "not available":
+            (folder / written.file).unlink(missing_ok=True)
+            _record_path(folder / written.file).unlink()
+
+
+def absence(path: Path) -> str:
+    """Why there is no such raw file; empty if there is one."""
+    if path.is_file() and path.stat().st_size:
+        return ""
+    written = _record_path(path)
+    reason = _read_record(written).reason if written.exists() else ""
+    return f"not available ({reason})" if reason else "no such file"
 
 
 def provenance(folder: Path) -> list[Provenance]:
@@ -235,4 +268,5 @@ def _check(path: Path, row: File, lock: Path) -> Check:
     for pins in must:
         if difference := pins.difference(found):
             return Check(name, "differs", difference)
-    return Check(name, "ok", written.identity if written else "pinned")
+    detail = ": ".join(filter(None, [written.identity, written.reason])) if written else "pinned"
+    return Check(name, "ok", detail)

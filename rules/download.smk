@@ -6,7 +6,7 @@
 if SETTINGS.data != "simulated":
 
     rule download:
-        """Fetches one raw file, verifies it and records what it is."""
+        """Fetches one raw file, verifies it and records what it is, or that it cannot be had."""
         # update(): a file that is right already is kept, and a failed attempt leaves the old one.
         output:
             raw=update(f"{RUN}/raw/{{study}}/{{file}}"),
@@ -25,6 +25,7 @@ if SETTINGS.data != "simulated":
         params:
             row=lambda w: CONFIG.file(w.study, w.file).model_dump(exclude_none=True),
             mirror=SETTINGS.mirror,
+            optional=lambda w: CONFIG.is_optional(w.study, w.file),
         script:
             "../scripts/download/download.py"
 

@@ -23,6 +23,7 @@ PREPROCESSING_SOURCES = sorted(map(str, Path("paper/formats").glob("*.py"))) + [
     "paper/h5ad.py",
     "paper/orthologs.py",
     "paper/preprocess.py",
+    "paper/provenance.py",
     "paper/steps.py",
 ]
 

@@ -30,6 +30,15 @@ def mirror() -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def real() -> Path:
+    """Folder of real labels, metadata and lists of genes; skips the test where there is none."""
+    folder = Path(os.environ.get("VEGA_REAL", ROOT.parent / "shared" / "real"))
+    if not folder.is_dir():
+        pytest.skip("no real labels and metadata (set VEGA_REAL)")
+    return folder
+
+
 # ---------------------------------------------------------------- faults
 
 FAULTS = defaultdict(Counter)  # by kind of fault: how many were injected, survived, files lost

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import rdata
 import scipy.sparse as sp
 import torch
 from anndata import AnnData
@@ -33,12 +34,14 @@ from paper.config import File, Source, load
 from paper.errors import InputError
 from paper.formats import read
 from paper.formats.files import RawFile
+from paper.formats.r_files import read_r
 from paper.geo import read_series
 from paper.h5ad import read_cells, read_latent, write_cells
 from paper.orthologs import one_to_one
 from paper.tables import read_table
 
 CONFIG = Path(__file__).resolve().parent.parent / "config"
+TABLES = ("one", "two")  # of an R file
 SETS = {"A": ["G1", "G2", "G3"], "B": ["G4", "G5"]}
 ROW = File(study="toy", file="cells.gz", url="http://x/y")
 CONTENT = b"hello"
@@ -117,6 +120,7 @@ CASES = {
     "SOFT, packed": Case(
         "study/GSE1.soft.gz", "bytes", lambda f: read_series(f / "study/GSE1.soft.gz")
     ),
+    "R file": Case("study/x.rds", "bytes", lambda f: read_r(RawFile(f / "study/x.rds"), "two")),
     "orthologs": Case(
         "study/orthologs.txt", "text", lambda f: one_to_one(RawFile(f / "study/orthologs.txt"))
     ),
@@ -213,6 +217,8 @@ def _write_study(folder: Path) -> None:
     (folder / "t.csv").write_text("gene," + ",".join(CONTROL) + "\n" + "".join(rows))
     (folder / "GSE1.soft").write_text(soft_text())
     (folder / "GSE1.soft.gz").write_bytes(gzip.compress(soft_text().encode()))
+    tables = {name: pd.DataFrame({"n": [1, 2], "s": ["a", "b"]}, ["x", "y"]) for name in TABLES}
+    rdata.write_rds(folder / "x.rds", tables, compression=None)
     (folder / "orthologs.txt").write_text(
         "Gene name\tHuman gene name\tHuman homology type\n"
         "abc\tABC\tortholog_one2one\nd\tD\tortholog_one2one\n"

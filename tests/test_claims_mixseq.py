@@ -152,6 +152,24 @@ def test_scattered_mutants_are_not_adjacent(run, config):
     assert "no BRAF-mutant melanoma" in table.loc["M04", "note"]
 
 
+def test_mutations_that_could_not_be_had_are_the_reason(run, config):
+    def forget(latent):
+        latent.obs["braf_mutant"] = pd.Categorical([None] * latent.n_obs)
+
+    change_latent(run, DRUGS["Dabrafenib"], forget)
+    files = [{"file": "x.rds", "identity": "not available", "reason": "x.rds: no such file"}]
+    path = run / "data" / f"{DRUGS['Dabrafenib']}.h5ad"
+    data = read_h5ad(path)
+    data.uns["provenance"] = json.dumps({"origin": "public", "files": files})
+    data.write_h5ad(path)
+    table = claims_of(run, config)
+    for id in ("M04", "M05"):
+        assert table.loc[id, "verdict"] == "not run"
+        told = "the cell lines' mutations are not known: x.rds: no such file"
+        assert table.loc[id, "note"] == told
+    assert table.loc["M01":"M03", "verdict"].eq("reproduced").all()
+
+
 def test_regulons_that_rise_together_differ(run, config):
     def together(latent):
         latent.X[:, 1] = latent.X[:, 0]

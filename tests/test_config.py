@@ -50,6 +50,18 @@ def test_a_study_left_out_leaves_out_its_figures_only():
     ]  # fmt: skip
 
 
+def test_a_run_can_do_without_some_labels_and_mutations():
+    config = load({}, ROOT / "config")
+    optional = {
+        (row.study, row.file) for row in config.files if config.is_optional(row.study, row.file)
+    }
+    assert optional == {
+        ("mixseq", "all_CL_features.rds"),
+        ("shekhar", "Reference_clusters.rds"),
+        ("shekhar", "clust_retinal_bipolar.txt"),
+    }
+
+
 def test_the_kang_model_is_the_published_one():
     """experiments.md, table of experiments, first row, and the section on the model."""
     model = load({}, ROOT / "config").models["kang"]

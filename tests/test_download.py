@@ -15,9 +15,19 @@ from file_server import DATA, OTHER, make_mirror, row, serving, sha256
 
 from paper import config as paper_config
 from paper.config import File
-from paper.download import fetch
+from paper.download import fetch, fetch_if_available
 from paper.errors import InputError
-from paper.provenance import known, measure, pin, provenance, record, verify
+from paper.provenance import (
+    absence,
+    forget_absences,
+    known,
+    measure,
+    pin,
+    provenance,
+    record,
+    record_absence,
+    verify,
+)
 from paper.transfer import ATTEMPTS, LEAST, Failure, _downloader, meaning, watched
 
 # ---------------------------------------------------------------- public sources
@@ -297,6 +307,40 @@ def test_urls_of_a_row(url, urls):
 def test_what_is_no_url_of_a_row(url):
     with pytest.raises(ValueError, match="String should match"):
         row(url)
+
+
+# ---------------------------------------------------------------- files one can do without
+
+
+def test_an_optional_file_that_cannot_be_had_is_recorded_as_such(place, tmp_path, caplog):
+    def get(mirror):
+        return fetch_if_available(row(URL, DATA), place.target, mirror, lock=place.lock)
+
+    mirror = tmp_path / "m"
+    mirror.mkdir()
+    got = get(str(mirror))
+    assert got.identity == "not available" and place.target.read_bytes() == b""
+    assert provenance(place.raw / "toy") == [got]
+    assert got.reason.startswith("toy/cells.gz: ") and "no such file" in got.reason
+    assert got.reason in caplog.text and f"--forcerun {place.target}" in caplog.text
+    assert absence(place.target) == f"not available ({got.reason})"
+    (check,) = verify(place.raw, [row(URL, DATA)], place.lock)
+    assert (check.status, check.detail) == ("ok", f"not available: {got.reason}")
+
+    make_mirror(mirror, DATA, f"{sha256(DATA)}  toy/cells.gz\n")
+    assert get(str(mirror)).identity == "pinned"
+    assert place.target.read_bytes() == DATA and absence(place.target) == ""
+
+
+def test_what_could_not_be_had_is_forgotten_after_a_failure(place):
+    place.target.parent.mkdir(parents=True)
+    place.target.write_bytes(DATA)
+    kept = record(place.target, "here", "simulated")
+    other = place.target.with_name("labels.rds")
+    record_absence(other, row(URL), "the network is down")
+    forget_absences(place.raw / "toy")
+    assert not other.exists() and provenance(place.raw / "toy") == [kept]
+    assert place.target.read_bytes() == DATA and absence(other) == "no such file"
 
 
 # ---------------------------------------------------------------- verification

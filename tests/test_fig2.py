@@ -177,6 +177,9 @@ def test_heatmap_values_strips_and_marks_stand_in_the_order_of_the_tree(small):
 def test_a_key_names_only_what_is_there(small):
     figure = Figure()
     key = plot.strip_key(figure, small[1], (0, 1))
+    assert [t.get_text() for t in key.get_texts()] == ["x", "y", "not known"]
+    known = replace(small[1], labels=small[1].labels.dropna())
+    key = plot.strip_key(figure, known, (0, 1))
     assert [t.get_text() for t in key.get_texts()] == ["x", "y"]
 
 
@@ -339,6 +342,41 @@ def test_a_drug_without_comparisons_leaves_the_others(models):
 
 
 # ---------------------------------------------------------------- pages
+
+
+def without_mutations(models):
+    """Results of cells whose annotation of the mutations could not be had."""
+    changed = {}
+    for name, results in models.items():
+        latent = results.latent.copy()
+        for gene in {"braf_mutant", "kras_mutant"}.intersection(latent.obs):
+            latent.obs[gene] = pd.Categorical([None] * latent.n_obs)
+        changed[name] = replace(results, latent=latent)
+    return changed
+
+
+def test_mutations_that_are_not_known(models, monkeypatch):
+    unknown = without_mutations(models)
+    figure = panel("fig2", "c", unknown)
+    assert "BRAF mutations not known" in texts(figure)
+    assert not any("▲" in text for text in texts(figure))
+    assert not [line for ax in figure.axes for line in ax.lines if line.get_marker() == "^"]
+    known = texts(panel("fig2", "c", models))
+    assert "▲ melanoma, BRAF mutant" in known and "BRAF mutations not known" not in known
+
+    figure = panel("sfig6", "d", unknown)
+    words = texts(figure)
+    assert "not known" in words and not {"mutant", "wild type"} & set(words)
+    words = texts(panel("sfig6", "d", models))
+    assert "not known" not in words and {"mutant", "wild type"} <= set(words)
+    some = {name: replace(r, latent=r.latent.copy()) for name, r in models.items()}
+    for model in DRUGS.values():
+        obs = some[model].latent.obs
+        obs["braf_mutant"] = obs["braf_mutant"].astype(object)
+        obs.loc[obs["cell_line"].astype(str).str.startswith("L9_"), "braf_mutant"] = None
+    figure = panel("sfig6", "d", some)
+    assert {"mutant", "wild type", "not known"} <= set(texts(figure))
+    assert_legible(figure.figure, monkeypatch)
 
 
 @pytest.mark.parametrize(("name", "letter"), PANELS)

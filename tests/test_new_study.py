@@ -15,9 +15,9 @@ from anndata import AnnData, read_h5ad
 from cell_ranger import cell_ranger
 from conftest import edit, environment, planned, snakemake
 
-from paper.config import load
+from paper.config import Source, load
 from paper.errors import InputError
-from paper.formats import check_namespace
+from paper.formats import check_namespace, read
 from paper.new_study.given import of_file
 from paper.new_study.look import columns_of, look
 from paper.new_study.propose import guessed, propose, reference
@@ -219,6 +219,21 @@ def test_each_format_is_read_as_the_workflow_will(own, file, format):
     assert found.counts
     assert found.matrices[0].get("cells_down", False) == (file == "down.csv")
     assert len(found.files) == (3 if format == "mtx" else 1)
+
+
+def test_rows_that_are_no_genes_are_left_out(own):
+    table = pd.read_csv(own / "across.tsv.gz", sep="\t", index_col=0)
+    others = ["ERCC-00002", "ERCC-00171", "__no_feature", "alignment_not_unique"]
+    more = pd.DataFrame(7, others, table.columns)
+    genes = ["ERCC1", "ERCC6L2"]
+    table = pd.concat([pd.DataFrame(1, genes, table.columns), table, more])
+    table.to_csv(own / "spiked.tsv", sep="\t")
+    found = look(own / "spiked.tsv", ())
+    assert list(found.genes) == [*genes, *GENES, *COMMON]
+    matrices = proposal(own, "spiked.tsv").study["matrices"]
+    study = Source(format="table", matrices=matrices, steps=[{"normalise": "median"}])
+    assert list(read(study, own).var_names) == list(found.genes)
+    assert "no_genes" not in proposal(own, "across.tsv.gz").study["matrices"][0]
 
 
 def test_columns_that_group_cells_are_told_apart_from_others(own):

@@ -14,9 +14,11 @@ import scipy.sparse as sp
 from cell_ranger import cell_ranger
 from test_formats import COUNTS, GENES, market
 
-from paper.config import Source
+from paper.config import Source, Study
 from paper.errors import InputError
 from paper.formats import read
+from paper.formats.matrices import _numbers, _whole_numbers
+from paper.preprocess import preprocess
 
 CELLS = ["AAAC-1", "AAAG-1"]
 MEMBERS = {
@@ -266,6 +268,36 @@ def test_damaged_tables(tmp_path, change, words):
     says(source("table", {"matrix": "t.txt"}), tmp_path, "t.txt", *words)
 
 
+@pytest.mark.parametrize("separator", ["\t", ",", " "])
+def test_whole_numbers_are_read_as_any_numbers_are(separator):
+    rng = np.random.default_rng(1)
+    for _ in range(50):
+        numbers = rng.integers(0, 10 ** rng.integers(1, 10, 60)) * (rng.random(60) < 0.3)
+        text = separator.join(map(str, numbers)).encode()
+        fast, slow = _whole_numbers(text, separator.encode()), _numbers(text.decode(), separator)
+        assert fast.width == slow.width == 60
+        np.testing.assert_array_equal(fast.places, np.flatnonzero(numbers))
+        for part in ("places", "values"):
+            assert getattr(fast, part).dtype == getattr(slow, part).dtype
+            np.testing.assert_array_equal(getattr(fast, part), getattr(slow, part))
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "1,", ",1", "1,,2", "1.0", "-1", "+1", "1e3", '"1"', "1, 2", "NA", "1234567890", "1\r2"],
+)
+def test_what_is_more_than_digits_is_left_to_the_other_way(text):
+    assert _whole_numbers(text.encode(), b",") is None
+
+
+def test_numbers_of_other_forms(tmp_path):
+    text = table_text("\t").replace("\t7\n", "\t7e0\n").replace("\t2\t", "\t 2.0\t")
+    (tmp_path / "t.txt").write_text(text.replace("\n", "\r\n"))
+    adata = read(source("table", {"matrix": "t.txt"}), tmp_path)
+    np.testing.assert_array_equal(adata.X.toarray(), TABLE.T)
+    assert adata.X.nnz == np.count_nonzero(TABLE)
+
+
 # ---------------------------------------------------------------- h5ad
 
 
@@ -472,3 +504,84 @@ def test_entries_that_cannot_be(matrix, annotation, word):
     table = {"file": "x.csv", "columns": {"a": "b"}} | annotation
     with pytest.raises(ValueError, match=word.replace("(", r"\(")):
         source("mtx", SIDES | {"archive": "a.zip"} | matrix, annotations=[table])
+
+
+# ---------------------------------------------------------------- annotations one can do without
+
+
+OPTIONAL = {"file": "c.csv", "columns": {"kind": "kind", "more": "more"}, "optional": True}
+
+
+@pytest.mark.parametrize("content", [None, b""])
+def test_an_optional_annotation_that_cannot_be_had_leaves_its_columns_empty(
+    tmp_path, caplog, content
+):
+    if content is not None:
+        (tmp_path / "c.csv").write_bytes(content)
+    adata = annotated(tmp_path, **OPTIONAL)
+    assert adata.obs["kind"].isna().all() and adata.obs["more"].isna().all()
+    assert "annotated" not in adata.obs and adata.n_obs == 3
+    assert "no such file; kind, more stay empty" in caplog.text
+    (tmp_path / "c.csv").write_bytes(b"")
+    needed = OPTIONAL | {"optional": False}
+    with pytest.raises(InputError, match=r"c\.csv: empty file"):
+        annotated(tmp_path, **needed)
+
+
+def test_cells_without_an_optional_column_are_preprocessed(tmp_path):
+    (tmp_path / "t.txt").write_text(table_text("\t"))
+    steps = [{"normalise": "median"}]
+    entry = {"title": "Toy", "format": "table", "matrices": [{"matrix": "t.txt"}]}
+    study = Study.model_validate(entry | {"annotations": [OPTIONAL], "steps": steps})
+    cells, _ = preprocess(read(study, tmp_path), study)
+    cells.write_h5ad(tmp_path / "cells.h5ad")
+    assert ad.read_h5ad(tmp_path / "cells.h5ad").obs["kind"].isna().all()
+
+
+def test_a_damaged_optional_annotation_is_no_absent_one(tmp_path):
+    (tmp_path / "c.csv").write_text("cell,kind,more\n")
+    with pytest.raises(InputError, match=r"c\.csv: no row below the header"):
+        annotated(tmp_path, **OPTIONAL)
+
+
+def test_the_second_source_is_read_in_place_of_the_first(tmp_path, caplog):
+    caplog.set_level("INFO", "paper")
+    second = {"file": "second.csv", "barcode": "{name}", "columns": {"type": "kind"}}
+    entry = {"file": "c.csv", "columns": {"kind": "kind"}, "otherwise": second}
+    (tmp_path / "second.csv").write_text("n,type,name\n1,x,P1.A1\n2,y,P1.A2\n")
+    adata = annotated(tmp_path, **entry)
+    assert adata.obs["kind"].fillna("-").tolist() == ["x", "y", "-"]
+    assert adata.obs["annotated"].tolist() == [True, True, False]
+    assert "second.csv instead of" in caplog.text
+    (tmp_path / "c.csv").write_text("cell,kind\nP1.A1,a\nP2.A1,c\n")
+    assert annotated(tmp_path, **entry).obs["kind"].fillna("-").tolist() == ["a", "-", "c"]
+    for name in ("c.csv", "second.csv"):
+        (tmp_path / name).write_bytes(b"")
+    with pytest.raises(InputError, match=r"none of the files.*c\.csv: no such.*second\.csv: no"):
+        annotated(tmp_path, **entry)
+    assert annotated(tmp_path, **entry, optional=True).obs["kind"].isna().all()
+
+
+def test_files_that_a_study_can_do_without():
+    second = {"file": "b.csv", "columns": {}}
+    first = {"file": "a.csv", "columns": {}, "otherwise": second}
+    entries = [first, {"file": "c.csv", "columns": {}}, OPTIONAL | {"file": "d.csv"}]
+    study = source("table", {"matrix": "t.txt"}, annotations=entries)
+    assert study.files == ["t.txt", "a.csv", "b.csv", "c.csv", "d.csv"]
+    assert study.optional_files == {"a.csv", "b.csv", "d.csv"}
+    both = source("table", {"matrix": "t.txt"}, annotations=[*entries, second])
+    assert both.optional_files == {"a.csv", "d.csv"}
+
+
+def test_rows_of_some_values_alone(tmp_path):
+    (tmp_path / "c.csv").write_text(
+        "cell,kind,pool,n\nP1.A1,a,TRUE,1\nP1.A1,b,FALSE,1\nP1.A2,c,TRUE,2\nP2.A1,d,NA,1\n"
+    )
+    entry = {"file": "c.csv", "columns": {"kind": "kind"}, "rows": {"pool": ["TRUE", "1"]}}
+    assert annotated(tmp_path, **entry).obs["kind"].fillna("-").tolist() == ["a", "c", "-"]
+    for rows, words in (
+        ({"pool": ["1"]}, r"no row with pool 1 \(it has FALSE, TRUE\); correct rows"),
+        ({"in_pool": ["1"]}, "no column in_pool"),
+    ):
+        with pytest.raises(InputError, match=words):
+            annotated(tmp_path, **entry | {"rows": rows})

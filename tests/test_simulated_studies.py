@@ -12,10 +12,15 @@ import h5py
 import numpy as np
 import pandas as pd
 import pytest
+import rdata
 import yaml
+from rdata import read_rds
 
 from paper.config import load
 from paper.formats import read
+from paper.formats.files import RawFile
+from paper.orthologs import one_to_one
+from paper.preprocess import preprocess
 from paper.simulate import gmt, raw_files, responders, simulate_gene_sets, simulate_study, write
 from paper.simulate.study import LOW_QUALITY
 from vega.gene_sets import read_gmt
@@ -90,6 +95,9 @@ def test_what_is_read_is_what_was_drawn(raw, name):
     compared |= {"sample": "sample", "batch": "batch"} if name == "shekhar" else {}
     absent = cells[simulation(folder).type_column].isna().to_numpy()
     missing = any(tables[a.file].missing is None for a in study.annotations) & absent
+    for annotation in study.annotations:
+        if left_out := tables[annotation.file].without:
+            missing |= has(cells, left_out)
     if "annotated" in adata.obs:
         np.testing.assert_array_equal(adata.obs["annotated"], ~missing)
     for ours, column in compared.items():
@@ -98,7 +106,39 @@ def test_what_is_read_is_what_was_drawn(raw, name):
         np.testing.assert_array_equal(found[known], drawn_values[known], err_msg=ours)
         of_table = any(ours in entry.columns.values() for entry in described)
         is_type = column == simulation(folder).type_column
-        np.testing.assert_array_equal(known, ~(absent if is_type else missing & of_table))
+        unknown = (absent | (missing & of_table)) if is_type else missing & of_table
+        np.testing.assert_array_equal(known, ~unknown)
+
+
+@pytest.mark.parametrize("name", ["mixseq_dabrafenib", "darmanis", "shekhar"])
+def test_what_is_preprocessed_is_what_was_drawn(raw, name):
+    """Cells and genes that are left have the counts drawn, and nothing but these was counted."""
+    study, folder = CONFIG.studies[name], CONFIG.raw_folder(name)
+    table = raw / folder / (study.ortholog_table or "none")
+    given = {"orthologs": one_to_one(RawFile(table))} if study.ortholog_table else {}
+    cells, qc = preprocess(read(study, raw / folder), study, given)
+    rows, drawn = cells_of(study, folder), simulated(folder)
+    names = drawn.cells["name"].iloc[rows]
+    if len(study.matrices) > 1:
+        names += "-" + drawn.cells["matrix"].iloc[rows].map({0: "0"}).fillna("1")
+    chosen = pd.Series(rows, names)[cells.obs_names].to_numpy()
+    genes = pd.Index(drawn.genes["symbol"]).get_indexer(cells.var_names)
+    assert (genes >= 0).all()
+    np.testing.assert_array_equal(
+        cells.layers["counts"].toarray(), drawn.counts[np.ix_(chosen, genes)]
+    )
+    known = drawn.cells.iloc[chosen]
+    column = simulation(folder).type_column
+    assert cells.obs[column].astype(str).tolist() == known[column].tolist()
+    if name == "mixseq_dabrafenib":
+        assert set(known["quality"]) == {"normal"}
+        assert cells.obs["braf_mutant"].tolist() == known["braf_mutant"].tolist()
+    if name == "darmanis":  # each cell to the median of the genes alone
+        total = np.expm1(cells.X.toarray()).sum(axis=1)
+        assert np.median(total) < 1.02 * np.median(drawn.counts[chosen].sum(axis=1))
+    if name == "shekhar":
+        assert set(known["state"]) == {"healthy"} and len(known) > 800
+        assert qc["step"].tolist()[-2:] == ["highly_variable", "drop"]  # genes of all cells
 
 
 @pytest.mark.parametrize("folder", FOLDERS)
@@ -137,7 +177,7 @@ def test_same_table_same_bytes(folder):
 
 def test_no_archive_holds_a_time(raw):
     for path in (path for path in raw.glob("*/*") if path.is_file()):
-        if path.suffix == ".gz":
+        if path.suffix in (".gz", ".rds"):
             assert path.read_bytes()[4:8] == bytes(4)
         if path.name.endswith(".tar.gz"):
             with tarfile.open(path) as archive:
@@ -170,20 +210,35 @@ def test_zheng_is_10x_archive_and_labels_as_in_the_real_one(mirror):
 
 
 def test_mixseq_archives_hold_four_files_each():
-    header = ["barcode", "singlet_ID", "DepMap_ID", "cell_quality"]
+    header = {"barcode", "singlet_ID", "DepMap_ID", "cell_quality"}
+    qualities = {"normal", "low_quality", "doublet", "empty_droplet", "low_confidence"}
     for drug in ["DMSO", *DRUGS]:
-        with zipfile.ZipFile(io.BytesIO(contents("mixseq")[f"{drug}_24hr_expt3.zip"])) as archive:
+        folder = f"{drug}_24hr_expt3"
+        with zipfile.ZipFile(io.BytesIO(contents("mixseq")[f"{folder}.zip"])) as archive:
             assert sorted(archive.namelist()) == [
-                "barcodes.tsv", "classifications.csv", "genes.tsv", "matrix.mtx",
-            ]  # fmt: skip
-            table = pd.read_csv(archive.open("classifications.csv"))
-            barcodes = archive.read("barcodes.tsv").decode().split()
-        assert list(table) == header and table["barcode"].tolist() == barcodes
-        assert set(table["cell_quality"]) == {"normal", "low_quality", "doublet"}
+                f"{folder}/{name}"
+                for name in ("", "barcodes.tsv", "classifications.csv", "genes.tsv", "matrix.mtx")
+            ]
+            table = pd.read_csv(archive.open(f"{folder}/classifications.csv"))
+            barcodes = archive.read(f"{folder}/barcodes.tsv").decode().split()
+        assert set(table) == header and table["barcode"].tolist() == barcodes
+        assert table.columns[0] != "barcode"
+        assert set(table["cell_quality"]) == qualities
         assert table["singlet_ID"].str.fullmatch(r"[A-Z0-9]+_[A-Z_]+").all()
         assert table.groupby("singlet_ID")["DepMap_ID"].nunique().eq(1).all()
-    lines = contents("mixseq")["Trametinib_24hr_expt3_CL_features.csv"].decode().splitlines()
-    assert lines[0] == "CCLE_ID,BRAF_MUT,KRAS_MUT" and len(lines) == 13
+
+
+def test_mutations_are_a_table_in_a_list_of_r_with_lines_of_no_pool(raw):
+    """Read by rdata's own conversion, which is not ours."""
+    tables = read_rds(raw / "mixseq" / "all_CL_features.rds")
+    assert list(tables) == ["another", "Trametinib_24hr_expt3"]
+    table = tables["Trametinib_24hr_expt3"]
+    assert {"DEPMAP_ID", "CCLE_ID", "in_pool", "BRAF_MUT", "KRAS_MUT"} <= set(table)
+    pool = table[table["in_pool"].astype(bool)]
+    assert sorted(pool["CCLE_ID"]) == sorted(simulation("mixseq").types)
+    assert pool["BRAF_MUT"].sum() == pool["KRAS_MUT"].sum() == 4
+    assert len(table) > len(pool) and table["CCLE_ID"].duplicated().any()
+    assert table["BRAF_MUT"].isna().sum() == 1  # of no line of the pool
 
 
 def test_enough_good_cells_of_every_line_and_drug():
@@ -205,8 +260,13 @@ def test_darmanis_table_is_quoted_with_summary_rows_below():
     assert len(set(names)) == len(names) == 900
     assert {len(row.split(" ")) for row in rows} == {901}  # as in R, row names have no header
     pattern = CONFIG.studies["darmanis"].matrices[0].no_genes
-    summary = [bool(re.fullmatch(pattern, row.split(" ")[0].strip('"'))) for row in rows]
-    assert summary == [False] * len(simulated("darmanis").genes) + [True] * 5
+    no_gene = [bool(re.fullmatch(pattern, row.split(" ")[0].strip('"'))) for row in rows]
+    n_genes = len(simulated("darmanis").genes)
+    assert no_gene == [False] * n_genes + [True] * (92 + 5)
+    counts = np.array([row.split(" ")[1:] for row in rows], dtype=int)
+    spiked = counts[n_genes:-5].sum(axis=0) / counts[:-5].sum(axis=0)
+    assert spiked.mean() == pytest.approx(0.22, abs=0.05)
+    assert spiked.min() < 0.01 and spiked.max() > 0.99
 
 
 def test_darmanis_samples_are_as_geo_describes_them(raw, mirror):
@@ -242,6 +302,14 @@ def test_shekhar_table_has_replicates_mouse_genes_and_a_second_header():
     assert first.split("\t") == ["NAME", "CLUSTER", "SUB-CLUSTER"]
     assert second.split("\t") == ["TYPE", "group", "group"]
     assert 0 < len(labels) < 1000
+    table = pd.DataFrame([line.split("\t") for line in labels], columns=first.split("\t"))
+    kinds = table.set_index("NAME")["CLUSTER"]
+    doublet = kinds == "Doublets/Contaminants"
+    vector = rdata.parser.parse_data(files["Reference_clusters.rds"], extension=".rds").object
+    [tag, (names, _)] = vector.attributes.tag, vector.attributes.value
+    assert tag.value.value == b"names" and 0 < doublet.sum() < 40
+    assert [name.value.decode() for name in names.value] == kinds.index[~doublet].tolist()
+    assert [text.value.decode() for text in vector.value] == kinds[~doublet].tolist()
 
 
 def test_orthologs_are_one_to_one_but_for_some():

@@ -10,11 +10,15 @@ import subprocess
 
 import pytest
 import yaml
-from conftest import command, edit, environment, keep_a_few_models, planned, snakemake
+from anndata import read_h5ad
+from conftest import command, copy_parts, edit, environment, keep_a_few_models, planned, snakemake
+from file_server import sha256
 from rocrate.rocrate import ROCrate
 
 import vega
+from paper.config import load
 from paper.jobs import files_below
+from paper.simulate import gmt, raw_files, simulate_gene_sets, simulate_study, write
 
 pytestmark = pytest.mark.slow
 
@@ -179,3 +183,46 @@ def test_model_json_tells_how_it_was_made(repository):
     assert described["training"]["device"] == "cpu"
     assert described["training"]["learning_rate"] == 1e-3
     assert set(described["versions"]) >= {"python", "torch", "vega"}
+
+
+def test_a_mirror_without_the_mutations_gives_cells_whose_mutations_are_not_known(tmp_path):
+    """The simulated files serve as the mirror: raw data in the sources' own formats."""
+    repository, mirror = tmp_path / "repository", tmp_path / "mirror"
+    repository.mkdir()
+    copy_parts(repository)
+    config = load({"data": "simulated"}, repository / "config")
+    source = config.raw_source("mixseq")
+    drawn = simulate_study("mixseq", source, config.simulations)
+    files = raw_files(source, drawn, config.simulations.studies["mixseq"])
+    mutations = {name: files.pop(name) for name in ["all_CL_features.rds"]}
+    write(files, mirror / "mixseq", "test")
+    sets = simulate_gene_sets(config.simulations, "hallmarks.gmt")
+    write({"hallmarks.gmt": gmt(sets)}, mirror / "gene_sets", "test")
+
+    def run(*options):
+        sums = [
+            f"{sha256(p.read_bytes())}  {p.parent.name}/{p.name}" for p in mirror.glob("*/[!.]*")
+        ]
+        (mirror / "SHA256SUMS").write_text("\n".join(sums) + "\n")
+        data = "results/paper/data/mixseq_trametinib.h5ad"
+        snakemake(
+            repository, data, "--config", f"mirror={mirror}", "studies=mixseq_trametinib",
+            *options, profile=None,
+        )  # fmt: skip
+        return read_h5ad(repository / data)
+
+    cells = run()
+    assert cells.obs[["braf_mutant", "kras_mutant"]].isna().all(axis=None)
+    facts = json.loads(cells.uns["provenance"])
+    [absent] = [file for file in facts["files"] if file["identity"] == "not available"]
+    assert absent["file"] == "all_CL_features.rds" and "no such file" in absent["reason"]
+    log = (repository / "logs/paper/preprocess/mixseq_trametinib.log").read_text()
+    assert "braf_mutant, kras_mutant stay empty" in log
+
+    # As the message says.
+    write(mutations, mirror / "mixseq", "test")
+    empty = "results/paper/raw/mixseq/all_CL_features.rds"
+    assert f'ARGS="--forcerun {empty}"' in log
+    cells = run("--forcerun", empty)
+    lines = cells.obs.groupby("braf_mutant", observed=True)["cell_line"].nunique()
+    assert lines.to_dict() == {"mutant": 4, "wild type": 8}

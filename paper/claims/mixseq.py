@@ -68,6 +68,17 @@ def strongest_drug(evidence: Evidence, seed: int):
     return {drug: np.abs(table).mean() for drug, table in tables.items()}
 
 
+def lines_of_dabrafenib(evidence: Evidence, seed: int):
+    """What is known of the cell lines; without any mutation the reason is raised."""
+    model = DRUGS["Dabrafenib"]
+    lines = cell_lines(evidence.latent(model, seed).obs)
+    if lines["braf"].isna().all():
+        files = evidence.origin(evidence.config.model(model).study).get("files", [])
+        reasons = [f["reason"] for f in files if f["identity"] == "not available"]
+        raise Missing(": ".join(["the cell lines' mutations are not known", *reasons]))
+    return lines
+
+
 def responses(values: dict[str, float], trametinib: bool) -> list[float]:
     """Values of Trametinib, or those of the other drugs."""
     return [v for name, v in values.items() if name.startswith("Trametinib") == trametinib]
@@ -104,7 +115,7 @@ def dabrafenib_in_melanoma(evidence: Evidence, seed: int):
     rather blue, so they are probably these (erratum 7).
     """
     table = log_bayes_factors(evidence, seed, "Dabrafenib")
-    lines = cell_lines(evidence.latent(DRUGS["Dabrafenib"], seed).obs).loc[table.columns]
+    lines = lines_of_dabrafenib(evidence, seed).loc[table.columns]
     if not 0 < lines["melanoma"].sum() < len(lines):
         raise Missing("no BRAF-mutant melanoma line to compare with others")
     parts = {
@@ -126,7 +137,7 @@ def adjacent_mutants(evidence: Evidence, seed: int):
     from vega.plot.heatmap import clustered
 
     table = log_bayes_factors(evidence, seed, "Dabrafenib")
-    lines = cell_lines(evidence.latent(DRUGS["Dabrafenib"], seed).obs)
+    lines = lines_of_dabrafenib(evidence, seed)
     mutant = (lines.loc[clustered(table), "braf"] == MUTANT).to_numpy()
     if not mutant.any():
         raise Missing("no cell line is known to have a BRAF mutation")

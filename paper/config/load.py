@@ -167,7 +167,7 @@ def _check_simulations(config: Config, path: Path) -> None:
                 _known(column, groups, f"{where}.programmes.{i}.where")
                 for value in values:
                     _known(value, groups[column], f"{where}.programmes.{i}.where.{column}")
-        described = {annotation.file: annotation.columns for annotation in source.annotations}
+        described = {entry.file: entry.columns for entry in source.all_annotations}
         described |= {matrix.matrix: matrix.columns for matrix in source.matrices if matrix.columns}
         for file, columns in described.items():
             _known(file, simulation.tables, f"{where}.tables: file")

@@ -273,6 +273,15 @@ class Config(Model):
             return files + [("gene_sets", gene_sets) for gene_sets in used]
         return files + [(row.study, row.file) for row in self.files if row.study == "gene_sets"]
 
+    def is_optional(self, folder: str, name: str) -> bool:
+        """Whether a run can do without a raw file: all studies that read it can."""
+        readers = [
+            study
+            for entry, study in self.studies.items()
+            if self.raw_folder(entry) == folder and name in study.files
+        ]
+        return bool(readers) and all(name in study.optional_files for study in readers)
+
     def file(self, study: str, name: str) -> File:
         """The row of a raw file."""
         for row in self.files:

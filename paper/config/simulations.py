@@ -8,6 +8,7 @@ from pydantic import (
     NonNegativeInt,
     PositiveFloat,
     PositiveInt,
+    field_validator,
     model_validator,
 )
 
@@ -100,6 +101,9 @@ class SimulatedTable(Model):
         None, description="Counts: what the header calls the row names; by default, as R does, "
         "it does not count them."
     )  # fmt: skip
+    spike_ins: Share = Field(
+        0, description="Counts: mean share of a cell's reads that are of 92 ERCC spike-ins."
+    )
     summary_rows: list[str] = Field([], description="Counts: last rows that are no genes.")
     columns: dict[str, str] = Field(
         {}, description="Its columns -> those of the simulated cells; `name` is the cell's. "
@@ -108,6 +112,12 @@ class SimulatedTable(Model):
     second_header: list[str] = Field([], description="A row between header and first row.")
     missing: str | None = Field(
         None, description="What stands for a type that is not known; without it there is no row."
+    )
+    without: dict[str, list[str]] = Field(
+        {}, description="It has no row of cells with all of these values."
+    )
+    further_rows: list[dict[str, str]] = Field(
+        [], description="Rows of no cell, before the others: value by its column."
     )
 
 
@@ -162,11 +172,22 @@ class Simulation(Model):
     doublets: Share = Field(0, description="Share of cells that hold the profile of another too.")
     unlabelled: Share = Field(0, description="Share of cells whose type the annotation misses.")
     low_quality: Share = Field(0, description="Share of cells with a quarter of the counts.")
+    qualities: dict[str, Share] = Field(
+        {}, description="Further calls of a cell's quality and their shares; an `empty_droplet` "
+        "has few counts."
+    )  # fmt: skip
     shared_barcodes: NonNegativeInt = Field(
         0, description="Barcodes that every matrix has in common with the first."
     )
     tables: dict[str, SimulatedTable] = Field({}, description="How the source writes its files.")
     programmes: list[Programme] = Field([], description="The planted truth.")
+
+    @field_validator("qualities")
+    @classmethod
+    def _parts_of_all_cells(cls, value: dict[str, float]) -> dict[str, float]:
+        if sum(value.values()) > 1:
+            raise ValueError("their shares add up to more than 1")
+        return value
 
 
 class Simulations(Model):

@@ -64,14 +64,24 @@ class Matrix(Model):
 
 
 class Annotation(Model):
-    """A table that says what the cells are: delimited, of an h5ad file, or GEO's family file."""
+    """A table that says what the cells are: delimited, of an h5ad or R file, or GEO's family file.
+
+    A named vector of an R file is a table of one column `value`.
+    """
 
     archive: str | None = Field(None, description="Archive (tar or zip) whose member the file is.")
     file: str = Field(description="The table, with one row per cell (or per value of `match`).")
+    element: str | None = Field(
+        None, description="`.rds`: name of the table, if the file holds a list of tables."
+    )
     matrix: str | None = Field(
         None, description="`archive` or `matrix` of the only matrix whose cells it describes."
     )
     skip_rows: NonNegativeInt = Field(0, description="Lines between header and first row.")
+    rows: dict[str, list[str]] = Field(
+        {}, description="Only rows with these values in its columns; R's logicals are `TRUE` and "
+        "`FALSE`."
+    )  # fmt: skip
     barcode: Template | None = Field(
         None, description="The cell's name in terms of the columns, such as `{plate}.{well}`; "
         "the row name by default."
@@ -83,11 +93,23 @@ class Annotation(Model):
     match: list[str] = Field(
         ["barcode"], description="What identifies a row: `barcode`, or columns of ours."
     )
+    optional: bool = Field(
+        False,
+        description="If its file cannot be had, its columns stay empty, and the run continues.",
+    )
+    otherwise: "Annotation | None" = Field(
+        None, description="The annotation that is read if the file of this one cannot be had."
+    )
 
     @property
     def files(self) -> list[str]:
         """Raw file that holds it."""
         return [self.archive or self.file]
+
+    @property
+    def sources(self) -> list["Annotation"]:
+        """Itself and what is read otherwise, the first choice first."""
+        return [self, *(self.otherwise.sources if self.otherwise else [])]
 
 
 class Relabel(Model):
@@ -186,9 +208,24 @@ class Source(Model):
     @property
     def files(self) -> list[str]:
         """Raw files, each once, in the order of use."""
-        names = [f for part in (*self.matrices, *self.annotations) for f in part.files]
+        names = [f for part in (*self.matrices, *self.all_annotations) for f in part.files]
         names += [self.ortholog_table] if self.ortholog_table else []
         return list(dict.fromkeys(names))
+
+    @property
+    def all_annotations(self) -> list[Annotation]:
+        """Annotations, those that are read otherwise included."""
+        return [source for annotation in self.annotations for source in annotation.sources]
+
+    @property
+    def optional_files(self) -> set[str]:
+        """Raw files that it can do without: alone, or as long as there is another source."""
+        needed = {f for matrix in self.matrices for f in matrix.files} | {self.ortholog_table}
+        optional = set()
+        for annotation in self.annotations:
+            files = {f for source in annotation.sources for f in source.files}
+            (optional if annotation.optional or annotation.otherwise else needed).update(files)
+        return optional - needed
 
     @model_validator(mode="after")
     def _parts_fit(self):
@@ -197,11 +234,12 @@ class Source(Model):
                 raise ValueError(f"matrices.{number}: mtx needs files of barcodes and of genes")
         names = [matrix.name for matrix in self.matrices]
         for number, annotation in enumerate(self.annotations):
-            if annotation.matrix not in (None, *names):
-                raise ValueError(
-                    f"annotations.{number}.matrix: {annotation.matrix} is not among "
-                    f"{', '.join(names)}"
-                )
+            for source in annotation.sources:
+                if source.matrix not in (None, *names):
+                    raise ValueError(
+                        f"annotations.{number}.matrix: {source.matrix} is not among "
+                        f"{', '.join(names)}"
+                    )
         return self
 
     @property

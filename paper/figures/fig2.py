@@ -65,9 +65,10 @@ def c(figure: FigureBase, data: FigureData) -> None:
     melanoma = table.columns[line.map(lines["melanoma"])]
     clustered_heatmap(table, strips, limit=4, marked=list(melanoma), ax=ax)
     keys_below(figure, ax, *strips[:2])
-    if len(melanoma):
+    unknown = lines["braf"].isna().all()
+    if len(melanoma) or unknown:
         width, height = inches(figure)
-        words = "▲ melanoma, BRAF mutant"
+        words = "BRAF mutations not known" if unknown else "▲ melanoma, BRAF mutant"
         figure.text(0.12 / width, 0.2 / height, words, fontsize="x-small")
 
 

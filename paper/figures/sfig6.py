@@ -2,6 +2,7 @@
 
 from functools import partial
 
+import pandas as pd
 from matplotlib.figure import FigureBase
 
 from paper.figures.data import FigureData
@@ -55,5 +56,6 @@ def d(figure: FigureBase, data: FigureData) -> None:
         ]
         clustered_heatmap(table.loc[hallmarks], strips, limit=3, row_names=i == 0, ax=ax)
         ax.set_title(f"{drug}, {table.shape[1]} lines", y=1 + 0.8 / (height - KEYS - ABOVE), pad=0)
-    mutations = ColourStrip("BRAF, KRAS", lines[["braf", "kras"]].stack(), MUTATION_COLOURS)
+    both = pd.concat([lines["braf"], lines["kras"]])
+    mutations = ColourStrip("BRAF, KRAS", both, MUTATION_COLOURS)
     keys_below(figure, ax, mutations, tissue_strip(lines["tissue"], lines))

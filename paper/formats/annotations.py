@@ -11,11 +11,14 @@ import anndata as ad
 import numpy as np
 import pandas as pd
 
+from paper.cells import having
 from paper.config import Annotation
 from paper.errors import InputError
 from paper.formats.checks import check_unique
 from paper.formats.files import ANEW, RawFile
 from paper.formats.matrices import h5ad, meant, renamed
+from paper.formats.r_files import read_r
+from paper.provenance import absence, again
 from vega.files import reading
 
 log = logging.getLogger("paper")
@@ -28,10 +31,17 @@ def annotate(adata: ad.AnnData, annotations: list[Annotation], folder: Path) -> 
 
     `annotated` is true of cells that every annotation of single cells knows (those matched by
     barcode, of the cell's own matrix); it is left out where there is none. What an annotation
-    says of a column that is there already counts for the cells it knows.
+    says of a column that is there already counts for the cells it knows. Of one whose file cannot
+    be had, and that is optional, the columns are there but empty.
     """
-    known = np.ones(adata.n_obs, dtype=bool)
-    for annotation in annotations:
+    known, by_barcode = np.ones(adata.n_obs, dtype=bool), False
+    for asked in annotations:
+        annotation = _available(asked, folder)
+        if annotation is None:
+            for column in asked.columns.values():
+                if column not in adata.obs:
+                    adata.obs[column] = pd.Series(index=adata.obs_names, dtype=object)
+            continue
         file = RawFile.of(folder, annotation.archive, annotation.file)
         table = _annotation_table(annotation, file)
         mine = annotation.matrix is None or adata.obs["matrix"].eq(annotation.matrix)
@@ -41,12 +51,34 @@ def annotate(adata: ad.AnnData, annotations: list[Annotation], folder: Path) -> 
         _check_known(rows >= 0, obs, table, annotation.match, file)
         if "barcode" in annotation.match:
             known[cells] &= rows >= 0
+            by_barcode = True
         for column in table.columns.difference(annotation.match, sort=False):
             whole = adata.obs.get(column, pd.Series(index=adata.obs_names, dtype=object)).copy()
             whole.iloc[cells[rows >= 0]] = table[column].iloc[rows[rows >= 0]]
             adata.obs[column] = whole
-    if any("barcode" in annotation.match for annotation in annotations):
+    if by_barcode:
         adata.obs["annotated"] = known
+
+
+def _available(asked: Annotation, folder: Path) -> Annotation | None:
+    """The first of the annotation's sources whose file is there; None if it may be without one."""
+    reasons = []
+    for source in asked.sources:
+        [file] = source.files
+        reason = absence(folder / file)
+        if not reason or not (asked.optional or asked.otherwise):  # the reader says what is wrong
+            if reasons:
+                log.info("%s instead of %s", file, "; ".join(reasons))
+            return source
+        reasons.append(f"{folder / file}: {reason}")
+    if not asked.optional:
+        raise InputError(
+            f"none of the files that say what the cells are can be had: {'; '.join(reasons)}; "
+            "put one of them into a mirror and run again with it"
+        )
+    columns = ", ".join(asked.columns.values())
+    log.warning("%s; %s stay empty: %s", "; ".join(reasons), columns, again(folder / file))
+    return None
 
 
 def _check_known(
@@ -72,15 +104,30 @@ def _check_known(
 
 
 def _annotation_table(annotation: Annotation, file: RawFile) -> pd.DataFrame:
-    """The kept columns under our names and values, the cells' names as index."""
-    read = next((f for end, f in KINDS.items() if annotation.file.endswith(end)), read_table)
-    table = read(file, annotation.skip_rows)
+    """The kept rows and columns under our names and values, the cells' names as index."""
+    read = next((f for end, f in KINDS.items() if annotation.file.endswith(end)), _delimited)
+    table = _with_rows(read(file, annotation), annotation.rows, file)
     if annotation.barcode:
         table = table.set_axis(_filled(annotation.barcode, table, file))
     table = renamed(table, annotation.columns, file)
     table = table.apply(meant, values=annotation.values, file=file)
     groups = [c for c in annotation.match if c in table]
     return table.dropna(subset=groups)
+
+
+def _with_rows(table: pd.DataFrame, asked: dict[str, list[str]], file: RawFile) -> pd.DataFrame:
+    """The rows that have these values."""
+    told = renamed(table, {column: column for column in asked}, file)
+    chosen = having(told, asked)
+    if not chosen.any():
+        words = (f"{c} {' or '.join(v)} (it has {_some(told[c])})" for c, v in asked.items())
+        raise InputError(f"{file}: no row with {' and '.join(words)}; correct rows in studies.yaml")
+    return table[chosen]
+
+
+def _some(column: pd.Series) -> str:
+    """A few of its values."""
+    return ", ".join(sorted(column.dropna().unique())[:10]) or "nothing"
 
 
 def _filled(template: str, table: pd.DataFrame, file: RawFile) -> pd.Index:
@@ -154,12 +201,21 @@ def read_table(file: RawFile, skip_rows: int = 0) -> pd.DataFrame:
     return table.set_axis(table.index.astype(str))
 
 
-def _observations(file: RawFile, _: int) -> pd.DataFrame:
+def _delimited(file: RawFile, annotation: Annotation) -> pd.DataFrame:
+    return read_table(file, annotation.skip_rows)
+
+
+def _observations(file: RawFile, _: Annotation) -> pd.DataFrame:
     """The cells' table of an h5ad file."""
     return h5ad(file).obs
 
 
-def _samples(file: RawFile, _: int) -> pd.DataFrame:
+def _of_r(file: RawFile, annotation: Annotation) -> pd.DataFrame:
+    """A data frame or a named vector of R."""
+    return read_r(file, annotation.element)
+
+
+def _samples(file: RawFile, _: Annotation) -> pd.DataFrame:
     """The samples of a GEO series, by accession, with their characteristics."""
     from paper.geo import read_series
 
@@ -168,9 +224,10 @@ def _samples(file: RawFile, _: int) -> pd.DataFrame:
 
 
 # By the end of the name; everything else is a delimited table.
-KINDS: dict[str, Callable[[RawFile, int], pd.DataFrame]] = {
+KINDS: dict[str, Callable[[RawFile, Annotation], pd.DataFrame]] = {
     ".h5ad": _observations,
     ".h5ad.gz": _observations,
+    ".rds": _of_r,
     "_family.soft.gz": _samples,
     "_family.soft": _samples,
 }

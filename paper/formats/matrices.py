@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 import anndata as ad
 import numpy as np
@@ -59,7 +59,7 @@ def read_delimited(matrix: Matrix, folder: Path) -> ad.AnnData:
     memory.
     """
     file = RawFile.of(folder, matrix.archive, matrix.matrix)
-    genes, counts = [], []
+    genes, rows, width = [], [], None
     with file.opened() as stream:
         lines = iter(partial(stream.readline, LONGEST_LINE), b"")
         header = next(lines).decode(errors="replace").rstrip("\r\n")
@@ -70,20 +70,23 @@ def read_delimited(matrix: Matrix, folder: Path) -> ad.AnnData:
             raise InputError(f"{file}: line 1: not names of cells ({error}); {ANEW}") from None
         for number, line in enumerate(lines, start=2):
             gene, row = _row(line, separator)
-            width = counts[0].shape[1] if counts else len(names)
-            fits = [width] if counts else [width, width - 1]
-            if not len(row) or len(row) not in fits:
+            fits = [len(names), len(names) - 1] if width is None else [width]
+            if not row.width or row.width not in fits:
                 raise InputError(
-                    f"{file}: line {number}: expected a name and {width} counts, but not all of "
+                    f"{file}: line {number}: expected a name and {fits[0]} counts, but not all of "
                     f"{line[:60].decode(errors='replace').strip()!r} is that; {ANEW}"
                 )
             if not (matrix.no_genes and re.fullmatch(matrix.no_genes, gene)):
+                width = row.width
                 genes.append(gene)
-                counts.append(sp.csr_matrix(row[None]))
+                rows.append(row)
     if not genes:
         raise InputError(f"{file}: no row below the header; {ANEW}")
-    whole = sp.vstack(counts, format="csr")
-    names = names[-whole.shape[1] :]
+    starts = np.cumsum([0, *(len(row.values) for row in rows)])
+    parts = (np.concatenate([getattr(row, part) for row in rows]) for part in ("values", "places"))
+    whole = sp.csr_matrix((*parts, starts), shape=(len(genes), width))
+    del rows  # as large as the whole
+    names = names[-width:]
     if matrix.cells_down:
         whole, names, genes = whole.T, genes, names
     check_unique(names, file, "cell")
@@ -190,17 +193,60 @@ def _cells(counts: Any, names: Any, symbols: Any, ids: Any) -> ad.AnnData:
 # ---------------------------------------------------------------- parsing
 
 
-def _row(line: bytes, separator: str) -> tuple[str, np.ndarray]:
-    """Name and counts of a line of a delimited table; no counts if one of them is no number."""
-    text = line.decode(errors="replace").rstrip("\r\n")
-    if text.startswith('"'):
-        name, _, rest = text[1:].partition('"' + separator)
+class Row(NamedTuple):
+    """The counts of a line of a delimited table; `width` is 0 if one of them is no number."""
+
+    width: int
+    places: np.ndarray  # of those that are not zero
+    values: np.ndarray
+
+
+def _row(line: bytes, separator: str) -> tuple[str, Row]:
+    """Name and counts of a line of a delimited table."""
+    mark, quote = separator.encode(), b'"'
+    if line.startswith(quote):
+        name, _, rest = line[1:].rstrip(b"\r\n").partition(quote + mark)
     else:
-        name, _, rest = text.partition(separator)
+        name, _, rest = line.rstrip(b"\r\n").partition(mark)
+    return name.decode(errors="replace"), (
+        _whole_numbers(rest, mark) or _numbers(rest.decode(errors="replace"), separator)
+    )
+
+
+MOST_DIGITS = 9  # of a whole number of 32 bits, whatever the digits
+
+
+def _whole_numbers(text: bytes, separator: bytes) -> Row | None:
+    """Counts of a text of digits and single separators alone, None of any other text.
+
+    Nearly all of a table of counts is zeros of one digit: only the other fields are parsed.
+    """
+    letters = np.frombuffer(text, np.uint8)
+    ends = np.flatnonzero(letters == separator[0])
+    digits = letters - np.uint8(ord("0"))  # what is below has gone round to above 9
+    if np.count_nonzero(digits < 10) != len(letters) - len(ends):
+        return None
+    starts, ends = np.append(0, ends + 1), np.append(ends, len(letters))
+    lengths = ends - starts
+    if not 0 < lengths.min() <= lengths.max() <= MOST_DIGITS:
+        return None
+    places = np.flatnonzero((lengths > 1) | (digits[ends - 1] > 0))
+    starts, lengths = starts[places], lengths[places]
+    values = np.zeros(len(places), np.int32)
+    for digit in range(lengths.max(initial=0)):
+        longer = np.flatnonzero(lengths > digit)
+        values[longer] = 10 * values[longer] + digits[starts[longer] + digit]
+    return Row(len(ends), places.astype(np.int32), values.astype(np.float32))
+
+
+def _numbers(text: str, separator: str) -> Row:
+    """Counts of a text of numbers of any kind."""
     try:
-        return name, np.fromstring(rest, dtype=np.float32, sep=separator)
+        row = np.fromstring(text, dtype=np.float32, sep=separator)
     except ValueError:
-        return name, np.empty(0, dtype=np.float32)
+        row = np.empty(0, np.float32)
+    places = np.flatnonzero(row)
+    return Row(len(row), places.astype(np.int32), row[places])
 
 
 NUMBERS = ("integer", "real")

@@ -25,6 +25,9 @@ COMMON = re.compile(
     re.IGNORECASE,
 )  # genes that nearly all cells of all tissues have, and Ensembl ids
 
+# Rows of a table that stand among its genes: spike-ins, and HTSeq's summary.
+NO_GENES = r"ERCC-\d{5}|(__)?(no_feature|ambiguous|too_low_aQual|not_aligned|alignment_not_unique)"
+
 
 @dataclass(frozen=True)
 class Look:
@@ -191,6 +194,10 @@ def look_at(
     # Whether they are counts is what we want to know, and no reason to stop.
     source = Source(format=format, matrices=matrices, steps=[{"processed": True}])
     cells = read(source, files[0].parent)
+    no_genes = cells.var_names.str.fullmatch(NO_GENES)
+    if no_genes.any() and not any(matrix.cells_down for matrix in source.matrices):
+        cells = cells[:, ~no_genes].copy()
+        matrices = [{**matrix, "no_genes": NO_GENES} for matrix in matrices]
     if obs is not None:
         cells.obs = obs.set_axis(cells.obs_names)
     counts = bool(are_counts(cells.X.data).all())

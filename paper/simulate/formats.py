@@ -20,14 +20,16 @@ import pandas as pd
 from scipy.io import mmwrite
 from scipy.sparse import csc_matrix, csr_matrix
 
+from paper.cells import having
 from paper.config import Annotation, Matrix, SimulatedTable, Simulation, Study
 from paper.errors import InputError
 from paper.provenance import record
-from paper.simulate.genes import TABLE, lines, orthologs
+from paper.simulate.genes import TABLE, lines, named_rng, orthologs
 from paper.simulate.study import Simulated
 from vega.files import written_whole
 
 SEPARATORS = {"tab": "\t", "comma": ",", "blank": " "}
+SPIKE_INS = 92  # of the ERCC mix
 PLAIN = SimulatedTable()  # of files that the simulation says nothing of
 
 
@@ -48,7 +50,7 @@ def raw_files(study: Study, simulated: Simulated, simulation: Simulation) -> dic
         )
         for name, content in COUNTS[study.format](matrix, part, study, simulation).items():
             contents[matrix.archive, name] = content
-    for annotation in study.annotations:
+    for annotation in study.all_annotations:
         table = _annotation(annotation, study, simulated.cells, simulation)
         content = ANNOTATIONS[_kind(annotation.file)](table, study)
         contents[annotation.archive, annotation.file] = content
@@ -61,7 +63,8 @@ def raw_files(study: Study, simulated: Simulated, simulation: Simulation) -> dic
     files = {name: content for (archive, name), content in contents.items() if archive is None}
     for archive in dict.fromkeys(archive for archive, _ in contents if archive):
         members = {name: content for (a, name), content in contents.items() if a == archive}
-        files[archive] = _zip(members) if archive.endswith(".zip") else _tar(members)
+        stem, zipped = Path(archive).stem, archive.endswith(".zip")
+        files[archive] = _zip(members, stem) if zipped else _tar(members)
     return files
 
 
@@ -73,8 +76,8 @@ def write(files: Mapping[str, bytes], folder: Path | str, source: str) -> None:
     for name, content in files.items():
         path = Path(folder) / name
         with written_whole(path) as temporary:
-            compressed = gzip.compress(content, 6, mtime=0) if path.suffix == ".gz" else content
-            temporary.write_bytes(compressed)
+            packed = path.suffix in (".gz", ".rds")
+            temporary.write_bytes(gzip.compress(content, 6, mtime=0) if packed else content)
         record(path, source, "simulated")
 
 
@@ -99,21 +102,35 @@ def _delimited(
 ) -> dict[str, bytes]:
     """A table with genes down and cells across, and below them rows that are no genes.
 
-    Those hold a quarter of the cell's counts, so that taking them for genes is seen.
+    Those hold a part of the cell's counts, so that taking them for genes is seen.
     """
     style = simulation.tables.get(matrix.matrix, PLAIN)
     separator = SEPARATORS[style.separator]
     mark = '"{}"'.format if style.quoted else str
     corner = [] if style.row_names is None else [style.row_names]
     summary = np.repeat(part.counts.sum(axis=1, keepdims=True) // 4, len(style.summary_rows), 1)
+    spike_ins = _spike_ins(style.spike_ins, part.counts, simulation.seed)
+    names = [f"ERCC-{i:05d}" for i in range(2, spike_ins.shape[1] + 2)]
     rows = zip(
-        [*part.genes["name"], *style.summary_rows],
-        np.hstack([part.counts, summary]).T.tolist(),
+        [*part.genes["name"], *names, *style.summary_rows],
+        np.hstack([part.counts, spike_ins, summary]).T.tolist(),
         strict=True,
     )
     header = separator.join(map(mark, [*corner, *part.cells["name"]]))
     body = (separator.join([mark(name), *map(str, counts)]) for name, counts in rows)
     return {matrix.matrix: lines([header, *body])}
+
+
+def _spike_ins(share: float, counts: np.ndarray, seed: int) -> np.ndarray:
+    """Counts of the spike-ins, few of which have most of the reads, cells x spike-ins."""
+    if not share:
+        return np.empty((len(counts), 0), dtype=int)
+    rng = named_rng(seed, "spike-ins")
+    # From next to none to nearly all of a cell's reads.
+    of_reads = rng.beta(share, 1 - share, len(counts)).clip(max=0.998)
+    total = counts.sum(axis=1) * of_reads / (1 - of_reads)
+    level = rng.lognormal(0, 2, SPIKE_INS)
+    return rng.poisson(np.outer(total, level / level.sum()))
 
 
 def _h5ad(
@@ -155,6 +172,7 @@ class Table:
     frame: pd.DataFrame
     style: SimulatedTable
     unnamed: bool  # the row names have no column of their own
+    element: str | None = None  # what a list of tables calls it
 
 
 def _annotation(
@@ -168,11 +186,16 @@ def _annotation(
         cells = cells[cells["matrix"].isin(numbers)]
     if style.missing is None and simulation.type_column in style.columns.values():
         cells = cells[cells[simulation.type_column].notna()]
+    if style.without:
+        cells = cells[~having(cells, style.without)]
     frame = _source_columns(annotation, style, cells)
     per_cell = "barcode" in annotation.match
     if not per_cell:
         frame = frame.drop_duplicates()
-    return Table(frame, style, unnamed=per_cell and "name" not in style.columns.values())
+    if style.further_rows:
+        frame = pd.concat([pd.DataFrame(style.further_rows), frame])[[*frame]]
+    unnamed = per_cell and "name" not in style.columns.values()
+    return Table(frame, style, unnamed, annotation.element)
 
 
 def _source_columns(
@@ -223,8 +246,34 @@ def _family(table: Table, study: Study) -> bytes:
     return _soft(study, {f"GSM999{i:05d}": row for i, row in enumerate(rows, start=1)})
 
 
+def _saved_by_r(table: Table, study: Study) -> bytes:
+    """A list of tables as R's saveRDS writes it or, without an element, a named vector."""
+    from rdata.conversion import ConverterFromPythonToR
+    from rdata.unparser import unparse_data
+
+    converter, frame = ConverterFromPythonToR(), table.frame
+    if table.element:
+        typed = frame.apply(_typed).set_axis(pd.RangeIndex(1, len(frame) + 1))
+        whole = converter.convert_to_r_data({"another": typed.head(1), table.element: typed})
+    else:
+        [values], names = frame.to_numpy(dtype=object).T, frame.index.to_numpy(dtype=object)
+        whole = converter.convert_to_r_data(values)
+        whole.object.attributes = converter.convert_to_r_attributes({"names": names})
+        whole.object.info.attributes = True
+    return unparse_data(whole)
+
+
+def _typed(column: pd.Series) -> pd.Series:
+    """A column of texts as R has it: logical or numeric, if all that is known is."""
+    if set(column.dropna()) <= {"TRUE", "FALSE"}:
+        return column.map({"TRUE": True, "FALSE": False}).astype("boolean")
+    numbers = pd.to_numeric(column, errors="coerce")
+    return numbers.astype("Float64") if numbers.notna().equals(column.notna()) else column
+
+
 ANNOTATIONS: dict[str, Callable[[Table, Study], bytes]] = {
     "h5ad": _obs,
+    "rds": _saved_by_r,
     "soft": _family,
     "text": _text,
 }
@@ -285,12 +334,13 @@ def _tar(members: Mapping[str, bytes]) -> bytes:
     return content.getvalue()
 
 
-def _zip(members: Mapping[str, bytes]) -> bytes:
-    """An archive of the files, as old as the format can say."""
+def _zip(members: Mapping[str, bytes], folder: str) -> bytes:
+    """An archive of a folder of the files, as old as the format can say."""
     content = BytesIO()
     with zipfile.ZipFile(content, "w") as archive:
+        archive.writestr(zipfile.ZipInfo(f"{folder}/"), b"")
         for name, data in members.items():
-            entry = zipfile.ZipInfo(name)  # of 1980, unlike writestr(name)
+            entry = zipfile.ZipInfo(f"{folder}/{name}")  # of 1980, unlike writestr(name)
             entry.compress_type = zipfile.ZIP_DEFLATED
             archive.writestr(entry, data)
     return content.getvalue()

@@ -12,7 +12,9 @@ from paper.simulate.cells import codes, simulate_cells
 from paper.simulate.genes import TABLE, gene_symbols, genes_of, named_rng, simulate_gene_sets
 from paper.simulate.truth import responders, truth
 
-LOW_QUALITY = 0.25  # library size of a low-quality cell, relative to a good one
+# Library size relative to that of a good cell.
+LOW_QUALITY = 0.25
+EMPTY_DROPLET = 0.05
 
 
 @dataclass(frozen=True)
@@ -27,8 +29,9 @@ class Simulated:
     cells
         C rows: `matrix` (number of its matrix in the study) and the matrix' `obs`; the cell's
         `name`; its type (None where the annotation misses it) and the further columns of the
-        simulation; `multiplet` (singlet, doublet) and `quality` (normal, low_quality, doublet);
-        what names are made of, `bases`, `plate` and `well`; and `cluster`, `tsne1`, `tsne2`.
+        simulation; `multiplet` (singlet, doublet) and `quality` (normal, low_quality, doublet,
+        and what the simulation names besides); what names are made of, `bases`, `plate` and
+        `well`; and `cluster`, `tsne1`, `tsne2`.
     counts
         C x G integers.
     truth
@@ -81,6 +84,8 @@ def simulate_study(name: str, study: Study, simulations: Simulations) -> Simulat
         log2_mean += programme.effect * np.outer(having(cells, programme.where), genes)
 
     library, poor = _libraries(simulation, kinds, rng)
+    called = _further_calls(simulation, len(cells))
+    library = np.where(called == "empty_droplet", EMPTY_DROPLET * library, library)
     mean = np.exp2(log2_mean) * (library / np.exp2(level).sum())[:, None]
     mean = _with_partners(mean, cells, rng)
     # The negative binomial as a Poisson whose mean is Gamma distributed.
@@ -89,7 +94,9 @@ def simulate_study(name: str, study: Study, simulations: Simulations) -> Simulat
 
     unlabelled = rng.random(len(cells)) < simulation.unlabelled
     quality = np.select(
-        [cells["multiplet"] == "doublet", poor], ["doublet", "low_quality"], "normal"
+        [cells["multiplet"] == "doublet", called != "", poor],
+        ["doublet", called, "low_quality"],
+        "normal",
     )
     return Simulated(
         genes=genes_of(study, symbols),
@@ -145,6 +152,13 @@ def _libraries(
     poor = rng.random(len(kinds)) < simulation.low_quality
     size = np.where(poor, LOW_QUALITY, 1)
     return simulation.library * relative.to_numpy() * spread * size, poor
+
+
+def _further_calls(simulation: Simulation, n: int) -> np.ndarray:
+    """Which further call each of so many cells has, mostly none."""
+    shares = {**simulation.qualities, "": 1 - sum(simulation.qualities.values())}
+    rng = named_rng(simulation.seed, "qualities")
+    return rng.choice(list(shares), n, p=list(shares.values()))
 
 
 def _with_partners(mean: np.ndarray, cells: pd.DataFrame, rng: np.random.Generator) -> np.ndarray:

@@ -8,11 +8,11 @@ def main(snakemake):
     from pathlib import Path
 
     from paper.config import File
-    from paper.download import fetch
+    from paper.download import fetch, fetch_if_available
 
-    fetched = fetch(
-        File(**snakemake.params.row), Path(snakemake.output.raw), snakemake.params.mirror
-    )
+    params = snakemake.params
+    get = fetch_if_available if params.optional else fetch
+    fetched = get(File(**params.row), Path(snakemake.output.raw), params.mirror)
     log.info("%s: %s bytes, %s", fetched.file, f"{fetched.bytes:,}", fetched.identity)
 
 

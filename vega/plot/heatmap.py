@@ -148,14 +148,16 @@ def strip_key(
     """Say what the colours of a strip mean.
 
     `place` is the upper left corner of the key in parts of the (sub)figure, `columns` how many
-    columns it has.
+    columns it has. The grey of missing labels is named where there are any.
     """
     present = set(strip.labels)
+    shown = {label: colour for label, colour in strip.colours.items() if label in present}
+    if strip.labels.isna().any():
+        shown["not known"] = MISSING
     return figure.legend(
         handles=[
             Patch(color=colour, label=textwrap.fill(str(label), 22))
-            for label, colour in strip.colours.items()
-            if label in present
+            for label, colour in shown.items()
         ],
         title=strip.title, ncols=columns, loc="upper left", bbox_to_anchor=place, frameon=False,
         fontsize="x-small", title_fontsize="x-small", alignment="left", handlelength=0.8,

@@ -1,0 +1,151 @@
+"""Real labels, metadata and genes, read as the configuration reads the sources they are of."""
+
+import gzip
+import re
+
+import anndata as ad
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import ROOT
+
+from paper.config import SimulatedTable, load
+from paper.errors import InputError
+from paper.formats import read
+from paper.formats.annotations import annotate
+from paper.preprocess import preprocess
+from paper.simulate import write
+from paper.simulate.formats import ANNOTATIONS, Table
+
+STUDIES = load({}, ROOT / "config").studies
+
+
+def cells(names, **obs):
+    return ad.AnnData(obs=pd.DataFrame({"barcode": names, "matrix": "m", **obs}, index=names))
+
+
+# ---------------------------------------------------------------- Shekhar
+
+R_FILE, PORTAL = "Reference_clusters.rds", "clust_retinal_bipolar.txt"
+
+
+@pytest.fixture
+def retina(real, tmp_path):
+    """A folder, to put sources of the labels into, and what they are of."""
+    sources = {R_FILE: R_FILE, PORTAL: "clust_retinal_bipolar.26830.txt"}
+
+    def put(*names):
+        for name in names:
+            (tmp_path / name).write_bytes((real / "shekhar" / sources[name]).read_bytes())
+        labels = pd.read_csv(real / "shekhar" / sources[PORTAL], sep="\t", skiprows=[1])
+        adata = cells([*labels["NAME"], "Bipolar9_ACGT"])
+        annotate(adata, STUDIES["shekhar"].annotations, tmp_path)
+        return adata.obs
+
+    return put
+
+
+def test_both_sources_of_the_retinas_types_agree(retina, tmp_path):
+    of_r = retina(R_FILE)
+    (tmp_path / R_FILE).unlink()
+    of_portal = retina(PORTAL)
+    pd.testing.assert_frame_equal(of_r, of_portal)
+    types = of_r["cell_type"].value_counts()
+    assert types[STUDIES["shekhar"].cell_types].sum() == 26439
+    assert types["RBC"] == 10888 and types["other"] == 391 and types.sum() == 26830
+    assert of_r["annotated"].sum() == 26830 and not of_r["annotated"]["Bipolar9_ACGT"]
+
+
+def test_the_first_source_counts(retina, tmp_path, caplog):
+    (tmp_path / PORTAL).write_bytes(b"")
+    assert retina(R_FILE)["annotated"].sum() == 26830
+
+
+def test_without_any_source_both_are_named(tmp_path):
+    (tmp_path / R_FILE).write_bytes(b"")
+    with pytest.raises(InputError) as error:
+        annotate(cells(["Bipolar1_A"]), STUDIES["shekhar"].annotations, tmp_path)
+    words = str(error.value)
+    assert "\n" not in words and R_FILE in words and PORTAL in words and "no such file" in words
+
+
+# ---------------------------------------------------------------- Darmanis
+
+
+@pytest.fixture(scope="module")
+def tumours(real, tmp_path_factory):
+    """Folder of GSE84465 as GEO has it: real names, each cell with as many genes as it really has.
+
+    Spike-ins and HTSeq's rows are seen in every cell.
+    """
+    folder = tmp_path_factory.mktemp("darmanis")
+    table = pd.read_csv(real / "darmanis" / "cell_metadata_3589.csv", dtype=str)
+    genes = (real / "darmanis" / "genes_23k_from_cellxgene.txt").read_text().split("\n")[:-1]
+    htseq = ["no_feature", "ambiguous", "too_low_aQual", "not_aligned", "alignment_not_unique"]
+    others = [f"ERCC-{i:05d}" for i in range(2, 94)] + [f"__{name}" for name in htseq]
+    seen = table["genes"].astype(int).to_numpy()
+    row = np.full((len(table), 2), ord(" "), np.uint8)
+    with gzip.open(folder / "GSE84465_GBM_All_data.csv.gz", "wb", compresslevel=1) as file:
+        file.write(" ".join(f'"{name}"' for name in table["cell_id"]).encode() + b"\n")
+        for number, gene in enumerate([*genes, *others]):
+            row[:, 1] = ord("0") + (np.ones_like(seen) if gene in others else seen > number)
+            file.write(f'"{gene}"'.encode() + row.tobytes() + b"\n")
+    known = ["plate_id", "well", "tissue", "patient_id", "cell_type", "neoplastic", "selection"]
+    frame = table[known].rename(columns=lambda name: name.replace("_", " "))
+    frame["cell type"] = frame["cell type"].replace("Astrocyte", "Astocyte")
+    soft = ANNOTATIONS["soft"](Table(frame, SimulatedTable(), False), STUDIES["darmanis"])
+    write({"GSE84465_family.soft.gz": soft}, folder, "test")
+    return folder, table, genes
+
+
+def test_cells_and_genes_of_the_tumours(tumours):
+    folder, table, genes = tumours
+    adata = read(STUDIES["darmanis"], folder)
+    assert adata.var_names.tolist() == genes and len(genes) == 23368
+    assert adata.obs_names.tolist() == table["cell_id"].tolist()
+    assert adata.obs["annotated"].all()
+    sizes = adata.obs["cell_type"].value_counts()
+    assert sizes.tolist() == [1847, 1091, 406, 88, 85, 51, 21]
+    assert sizes.index[:3].tolist() == ["Immune cell", "Neoplastic", "OPC"]
+    assert set(adata.obs["cell_type"]) == set(STUDIES["darmanis"].cell_types)
+    assert adata.obs["patient"].tolist() == table["patient_id"].tolist()
+    _, qc = preprocess(adata, STUDIES["darmanis"])
+    assert qc.set_index("step").loc["cell_min_genes", "cells_after"] == 3567
+
+
+def test_no_symbol_is_taken_for_a_spike_in(real):
+    pattern = STUDIES["darmanis"].matrices[0].no_genes
+    symbols = (real / "darmanis" / "genes_23k_from_cellxgene.txt").read_text().split()
+    table = pd.read_csv(real / "mixseq" / "genes_32738.tsv", sep="\t", header=None)
+    assert {"ERCC1", "ERCC2", "ERCC6L"} <= set(symbols)
+    assert not [s for s in {*symbols, *table[1].astype(str)} if re.fullmatch(pattern, s)]
+
+
+# ---------------------------------------------------------------- MIX-seq
+
+
+@pytest.mark.parametrize("as_numbers", [True, False])
+def test_mutations_of_the_pool(real, tmp_path, as_numbers):
+    facts = pd.read_csv(real / "mixseq" / "expt3_mutations_94_of_97.csv", dtype=str)
+    assert len(facts) == 97 and facts["BRAF_MUT"].notna().sum() == 94
+    if not as_numbers:
+        facts = facts.replace({"1": "TRUE", "0": "FALSE"})
+    facts.insert(0, "DEPMAP_ID", [f"ACH-{i:06d}" for i in range(97)])
+    facts["in_pool"] = "TRUE"
+    elsewhere = facts.head(5).assign(in_pool="FALSE", BRAF_MUT=facts["BRAF_MUT"].iloc[::-1].iloc[0])
+    whole = pd.concat([elsewhere, elsewhere, facts])
+    [annotation] = [a for a in STUDIES["mixseq_brd3379"].annotations if a.file.endswith(".rds")]
+    table = Table(whole, SimulatedTable(), False, annotation.element)
+    write({annotation.file: ANNOTATIONS["rds"](table, STUDIES["mixseq_brd3379"])}, tmp_path, "test")
+    names = [f"c{i}" for i in range(97)]
+    adata = cells(names, cell_line=facts["CCLE_ID"].to_numpy())
+    annotate(adata, [annotation], tmp_path)
+    counts = adata.obs[["braf_mutant", "kras_mutant"]].apply(pd.Series.value_counts)
+    assert counts.loc["mutant"].tolist() == [8, 19]
+    assert counts.loc["wild type"].tolist() == [86, 75]
+    unknown = adata.obs["cell_line"][adata.obs["braf_mutant"].isna()]
+    assert sorted(line.split("_")[0] for line in unknown) == ["JHOM1", "SNU410", "SNU61"]
+    skin = adata.obs["cell_line"].str.endswith("_SKIN")
+    mutant = facts.set_axis(names)["BRAF_MUT"].isin(["1", "TRUE"])
+    assert (adata.obs["braf_mutant"][skin & mutant] == "mutant").all() and (skin & mutant).any()
+    assert "annotated" not in adata.obs
