@@ -26,9 +26,7 @@ rule preprocess:
             f"{RUN}/data/{other}.h5ad"
             for other in filter(None, [CONFIG.studies[w.study].reindexed_to])
         ],
-        code=sorted(map(str, Path("paper/formats").glob("*.py")))
-        + ["paper/cells.py", "paper/h5ad.py", "paper/orthologs.py"]
-        + ["paper/preprocess.py", "paper/steps.py", "paper/figures/qc.py"],
+        code=[*PREPROCESSING_SOURCES, "paper/figures/qc.py"],
     output:
         cells=f"{RUN}/data/{{study}}.h5ad",
         table=f"{RUN}/tables/{{study}}_qc.tsv",
@@ -45,6 +43,6 @@ rule preprocess:
     params:
         # What the entry says, so that a changed entry runs again.
         study=lambda w: CONFIG.studies[w.study].model_dump(exclude_unset=True),
-        simulated=SETTINGS.data == "simulated",
+        simulated=SETTINGS.simulated,
     script:
         "../scripts/preprocess/preprocess.py"
