@@ -1,7 +1,7 @@
 """Studies: where their cells come from, and how they are preprocessed (`studies.yaml`)."""
 
 import re
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     Field,
@@ -18,7 +18,7 @@ from paper.config.base import Model, Name, Template
 class Matrix(Model):
     """One count matrix of a study."""
 
-    archive: str | list[str] | None = Field(
+    archive: str | Annotated[list[str], Field(min_length=1)] | None = Field(
         None, description="Archive (tar or zip) whose members the other files are; of several, the "
         "first that has `matrix`."
     )  # fmt: skip

@@ -3,6 +3,7 @@
 import csv
 import logging
 import re
+import warnings
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -141,7 +142,13 @@ READERS: dict[str, Callable[[Matrix, Path], ad.AnnData]] = {
 
 def h5ad(file: RawFile) -> ad.AnnData:
     """The whole of an h5ad file."""
-    with file.on_disk(unpacked=True) as path, reading(file, "an h5ad file", ANEW):
+    with (
+        file.on_disk(unpacked=True) as path,
+        reading(file, "an h5ad file", ANEW),
+        warnings.catch_warnings(),
+    ):
+        # Names that repeat are numbered later.
+        warnings.filterwarnings("ignore", ".* names are not unique", UserWarning)
         return sound(path)
 
 

@@ -14,6 +14,7 @@ import anndata as ad
 import pandas as pd
 
 from paper.config import Annotation, Matrix, Simulations, Study
+from paper.errors import InputError
 from paper.formats import read
 from paper.formats.files import RawFile
 from paper.orthologs import one_to_one
@@ -86,16 +87,12 @@ def authors_files(
 
 def _published(cells: ad.AnnData, matrix: Matrix) -> ad.AnnData:
     """Cells as the authors' file has them: counts only in the layer that is read."""
-    columns = {
-        theirs: _said(cells.obs[ours], matrix.values.get(ours, {}))
-        for theirs, ours in matrix.columns.items()
-    }
     genes = cells.var_names.to_numpy(dtype=object, copy=True)
     if n := REPEATED.get(matrix.matrix):
         genes[-2 * n + 1 :: 2] = genes[-2 * n :: 2]
     return ad.AnnData(
         cells.X,
-        obs=pd.DataFrame(columns, index=cells.obs_names),
+        obs=_columns(matrix, cells.obs),
         var=pd.DataFrame(index=genes),
         layers={matrix.layer: cells.layers["counts"]} if matrix.layer else {},
     )
@@ -103,11 +100,21 @@ def _published(cells: ad.AnnData, matrix: Matrix) -> ad.AnnData:
 
 def _table(annotation: Annotation, cells: pd.DataFrame) -> bytes:
     """What an annotation says of groups of cells, as R writes it: with numbers of the rows."""
+    return _columns(annotation, cells).drop_duplicates(ignore_index=True).to_csv().encode()
+
+
+def _columns(read_as: Matrix | Annotation, cells: pd.DataFrame) -> pd.DataFrame:
+    """The columns of a file, under their names and in their words."""
+    if absent := set(read_as.columns.values()).difference(cells):
+        raise InputError(
+            f"config/studies.yaml: authors: {', '.join(sorted(absent))} is not known of simulated "
+            f"cells (they have {', '.join(cells)}); take it out of columns, or simulate it"
+        )
     columns = {
-        theirs: _said(cells[ours], annotation.values.get(ours, {}))
-        for theirs, ours in annotation.columns.items()
+        theirs: _said(cells[ours], read_as.values.get(ours, {}))
+        for theirs, ours in read_as.columns.items()
     }
-    return pd.DataFrame(columns).drop_duplicates(ignore_index=True).to_csv().encode()
+    return pd.DataFrame(columns, index=cells.index)
 
 
 def _said(column: pd.Series, values: Mapping[str, str]) -> pd.Series:
