@@ -30,7 +30,7 @@ if SETTINGS.simulated:
         script:
             "../scripts/simulate/simulate_gene_sets.py"
 
-    # Studies that the authors' files are made of, and those whose genes they take.
+    # Studies whose authors' files are simulated, all at once: an archive holds several of them.
     AUTHORS = [
         s
         for s in CONFIG.studies

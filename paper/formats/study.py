@@ -58,7 +58,7 @@ def read(study: Source, folder: Path) -> ad.AnnData:
 
 
 def _located(matrix: Matrix, folder: Path) -> Matrix:
-    """The matrix as one of the first of its archives that has it."""
+    """The matrix in the first of its archives that has it."""
     if not isinstance(matrix.archive, list):
         return matrix
     for archive in matrix.archive:
