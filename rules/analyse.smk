@@ -215,8 +215,7 @@ rule planted_truth:
     input:
         data=expand(f"{RUN}/data/{{study}}.h5ad", study=CONFIG.judged),
         truth=[
-            f"{RUN}/tables/{CONFIG.raw_folder(study)}_truth.tsv"
-            for study in CONFIG.judged
+            f"{RUN}/tables/{CONFIG.group(study)}_truth.tsv" for study in CONFIG.judged
         ],
         gene_sets=[
             f"{RUN}/raw/gene_sets/{CONFIG.model(next(iter(models.values()))).gene_sets}"

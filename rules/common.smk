@@ -1,6 +1,6 @@
 # What all phases share: the checked configuration, the folder of the run, the package's sources.
-# in: config/   out: the names CONFIG, SETTINGS, RUN, LOGS, SEED, VEGA_SOURCES, MODEL_FILES, and
-# functions that give inputs and outputs of rules
+# in: config/   out: the names CONFIG, SETTINGS, RUN, LOGS, SEED, VEGA_SOURCES,
+# PREPROCESSING_SOURCES, MODEL_FILES, and functions that give inputs and outputs of rules
 
 import fcntl
 import os
@@ -32,6 +32,12 @@ VEGA_SOURCES = [
     str(path)
     for path in sorted(Path("vega").glob("*.py"))
     if path.stem not in {"all_pairs", "differential", "metrics"}
+]
+
+PREPROCESSING_SOURCES = [
+    *sorted(map(str, Path("paper/formats").glob("*.py"))),
+    *("paper/cells.py", "paper/h5ad.py", "paper/orthologs.py"),
+    *("paper/preprocess.py", "paper/provenance.py", "paper/steps.py"),
 ]
 
 

@@ -3,7 +3,7 @@
 # out: raw/<study>/<file> and raw/<study>/.provenance/<file>.json; by name: the target `verify`
 #      and tables/<study>_samples.tsv, the sample annotations of a GEO series
 
-if SETTINGS.data != "simulated":
+if not SETTINGS.simulated:
 
     rule download:
         """Fetches one raw file, verifies it and records what it is, or that it cannot be had."""

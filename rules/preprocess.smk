@@ -18,16 +18,6 @@ def preprocessing_inputs(wildcards):
     }
 
 
-PREPROCESSING_SOURCES = sorted(map(str, Path("paper/formats").glob("*.py"))) + [
-    "paper/cells.py",
-    "paper/h5ad.py",
-    "paper/orthologs.py",
-    "paper/preprocess.py",
-    "paper/provenance.py",
-    "paper/steps.py",
-]
-
-
 rule preprocess:
     """Reads a study's counts and annotation, filters and normalises its cells."""
     input:
@@ -56,7 +46,7 @@ rule preprocess:
     params:
         # What the entry says, so that a changed entry runs again.
         study=lambda w: CONFIG.studies[w.study].model_dump(exclude_unset=True),
-        simulated=SETTINGS.data == "simulated",
+        simulated=SETTINGS.simulated,
     script:
         "../scripts/preprocess/preprocess.py"
 

@@ -170,6 +170,6 @@ rule crate:
     conda:
         "../envs/vega.yaml"
     params:
-        simulated=SETTINGS.data == "simulated",
+        simulated=SETTINGS.simulated,
     script:
         "../scripts/report/crate.py"

@@ -1,9 +1,11 @@
-# Simulated raw files with known truth, in place of the download (`data: simulated`).
+# Simulated raw files with known truth, in place of the download (`data: simulated`), or the authors'
+# processed data that would come of them (`data: simulated_authors`).
 # in:  config/simulations.yaml
-# out: raw/<study>/* and raw/gene_sets/* with their provenance, tables/<study>_truth.tsv; studies
-#      that share their raw files are one here, named by the folder
+# out: raw/<study>/* (raw/authors/*) and raw/gene_sets/* with their provenance,
+#      tables/<study>_truth.tsv; studies that share their public raw files are one here, named by
+#      the folder
 
-if SETTINGS.data == "simulated":
+if SETTINGS.simulated:
 
     GMT_FILES = [file for folder, file in CONFIG.raw_files if folder == "gene_sets"]
     SIMULATION_SOURCES = [
@@ -28,8 +30,19 @@ if SETTINGS.data == "simulated":
         script:
             "../scripts/simulate/simulate_gene_sets.py"
 
+    # Studies whose authors' files are simulated, all at once: an archive holds several of them.
+    AUTHORS = [
+        s
+        for s in CONFIG.studies
+        if SETTINGS.from_authors
+        and CONFIG.public[s].authors
+        and CONFIG.group(s) in CONFIG.simulations.studies
+    ]
+    GROUPS = list(dict.fromkeys(map(CONFIG.group, AUTHORS)))
     # One rule per folder of raw files, since each writes files of its own names.
-    for folder in dict.fromkeys(map(CONFIG.raw_folder, CONFIG.needed_studies)):
+    for folder in dict.fromkeys(
+        CONFIG.raw_folder(s) for s in CONFIG.needed_studies if s not in AUTHORS
+    ):
         source = CONFIG.raw_source(folder)
 
         rule:
@@ -61,3 +74,36 @@ if SETTINGS.data == "simulated":
                 ),
             script:
                 "../scripts/simulate/simulate_study.py"
+
+    if AUTHORS:
+
+        rule simulate_authors:
+            """Makes the authors' processed data of all studies that have some."""
+            input:
+                SIMULATION_SOURCES,
+                PREPROCESSING_SOURCES,
+            output:
+                **raw_outputs(
+                    "authors",
+                    dict.fromkeys(
+                        file for s in AUTHORS for file in CONFIG.studies[s].files
+                    ),
+                ),
+                truth=expand(f"{RUN}/tables/{{group}}_truth.tsv", group=GROUPS),
+            log:
+                f"{LOGS}/simulate/authors.log",
+            conda:
+                "../envs/vega.yaml"
+            resources:
+                mem_mb=growing(8000),
+            params:
+                studies={
+                    s: CONFIG.public[s].model_dump(exclude_unset=True) for s in AUTHORS
+                },
+                sources={
+                    group: CONFIG.raw_source(group).model_dump(exclude_unset=True)
+                    for group in GROUPS
+                },
+                simulations=CONFIG.simulations.model_dump(),
+            script:
+                "../scripts/simulate/simulate_authors.py"

@@ -1,19 +1,77 @@
-"""The authors' processed data as the source of every study (`data: authors`)."""
+"""The authors' processed data as the source of every study (`data: authors`).
+
+`FORMS` is what is known of their files, written down independently of the simulation that
+`data: simulated_authors` makes of them.
+"""
 
 import tarfile
 
 import anndata as ad
+import h5py
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import ROOT
+import scipy.sparse as sp
+from conftest import ROOT, copy_parts, planned, snakemake
 
+from paper.claims.evidence import Evidence
 from paper.config import load
 from paper.errors import InputError
 from paper.formats import read
+from paper.formats.files import RawFile
+from paper.h5ad import read_cells
+from paper.orthologs import one_to_one
 from paper.preprocess import preprocess
+from paper.simulate import authors_files, raw_files, simulate_study, write
 
+NEWER, OLDER = "vega-data-rev1.tar.gz", "vega-data.tar.gz"
+MUTATIONS = "mixseq/Trametinib_24hr_expt3_CL_features.csv"
 GENES = [f"G{i}" for i in range(30)]
+TYPES = ["NK", "Dendritic", "CD4T", "B", "FCGR3A+Mono", "CD14+Mono", "CD8T"]
+WORDS = [
+    "NK cells", "Dendritic cells", "CD4 T cells", "B cells", "FCGR3A+ Monocytes", "CD14+ Monocytes",
+    "CD8 T cells", "Megakaryocytes",
+]  # fmt: skip
+BIPOLAR = [
+    "RBC", "Mueller glia", "BC5A", "BC7", "BC6", "BC5C", "BC1A", "BC3B", "BC1B", "BC2", "BC5D",
+    "BC3A", "BC5B", "BC4", "BC8/BC9",
+]  # fmt: skip
+ORGANOID = ["Cajal-Retzius", "Neural Epithelium", "Radial Glia"]
+CONDITIONS = {"condition": ["control", "stimulated"]}
+LINES = {"singlet_ID": ["A375_SKIN", "MCF7_BREAST"], "cell_quality": ["normal"]}
+# By study: archive, file, what its columns say cell after cell, and what that is in our words.
+FORMS = {
+    "kang": (None, "train_pbmc.h5ad", {**CONDITIONS, "cell_type": TYPES}, {"cell_type": TYPES}),
+    "kang_counts": (
+        NEWER, "kang_all_raw.h5ad", {**CONDITIONS, "cell_type": WORDS},
+        {**CONDITIONS, "cell_type": [*TYPES, "Megakaryocyte"]},
+    ),
+    "zheng": (OLDER, "zheng_3k_hvg.h5ad", {"cell_type": WORDS[:7]}, {"cell_type": TYPES}),
+    "darmanis": (
+        NEWER, "GBM_darmanis_hvg.h5ad",
+        {"Cell Type": ["Astrocytes", "Neurons", "OPCs", "Oligodendrocytes", "Myeloid cells 1",
+            "Neoplastic cells 2", "Vascular cells_1"], "Sample.name": ["BT_S1", "BT_S2"]},
+        {"cell_type": ["Astrocyte", "Neuron", "OPC", "Oligodendrocyte", "Immune cell", "Neoplastic",
+            "Vascular"], "patient": ["BT_S1", "BT_S2"]},
+    ),
+    "field": (
+        NEWER, "wk02_af_hvg.h5ad",
+        {column: ORGANOID for column in ("Cell type", "cell_type")}, {"cell_type": ORGANOID},
+    ),
+    "shekhar": (
+        NEWER, "retina_pp_hg.h5ad", {"Cluster": list(range(1, 18)), "Batch": [0, 1]},
+        {"cell_type": [*BIPOLAR, None, None], "batch": ["0", "1"]},
+    ),
+    **{
+        f"mixseq_{drug.lower()}": (
+            NEWER, f"mixseq/{drug}_DMSO_24hr_expt3.h5ad", {"condition": ["DMSO", drug], **LINES},
+            {"condition": ["DMSO", drug], "cell_line": LINES["singlet_ID"],
+                "braf_mutant": ["mutant", "wild type"], "kras_mutant": ["wild type", "wild type"]},
+        )
+        for drug in ("Trametinib", "Dabrafenib", "Navitoclax", "BRD3379")
+    },
+}  # fmt: skip
+N = 84  # cells
 
 
 @pytest.fixture(scope="module")
@@ -21,53 +79,57 @@ def config():
     return load({"data": "authors"}, ROOT / "config")
 
 
-def archive(folder, matrix, values, counts):
-    """The authors' archive with one h5ad file; `values` of each column, cell after cell."""
-    n = len(counts)
-    obs = {
-        theirs: np.resize(values.get(ours, ["a", "b"]), n)
-        for theirs, ours in matrix.columns.items()
-    }
+@pytest.fixture(scope="module")
+def counts():
+    return np.random.default_rng(1).poisson(3, (N, len(GENES))).astype(np.float32)
+
+
+def place(folder, name, counts, genes=GENES):
+    """The authors' files of a study: its cells in the form known, in the archive known."""
+    archive, file, columns, _ = FORMS[name]
+    log = np.log1p(counts)
     cells = ad.AnnData(
-        np.log1p(counts),
-        obs=pd.DataFrame(obs, index=["AAAC-1"] * 2 + [f"C{i}" for i in range(2, n)]),
-        var=pd.DataFrame(index=GENES),
-        layers={"count": counts},
+        sp.csr_matrix(counts if name == "kang_counts" else log),
+        obs=pd.DataFrame(
+            {column: np.resize(values, N) for column, values in columns.items()},
+            index=["AAAC-1"] * 2 + [f"C{i}" for i in range(2, N)],
+        ),
+        var=pd.DataFrame(index=genes),
+        layers={"count": counts} if name == "shekhar" else {},
     )
     cells.write_h5ad(folder / "cells.h5ad")
-    with tarfile.open(folder / matrix.archive, "w:gz") as tar:
-        tar.add(folder / "cells.h5ad", f"data/{matrix.matrix}")
-
-
-def studies():
-    return [name for name, study in load({}, ROOT / "config").studies.items() if study.authors]
+    features = "CCLE_ID,BRAF_MUT,KRAS_MUT\nA375_SKIN,1,0\nMCF7_BREAST,0,0\nHELA_CERVIX,0,1\n"
+    (folder / "features.csv").write_text(features)
+    if archive is None:
+        (folder / "cells.h5ad").rename(folder / file)
+    for packed in (NEWER, OLDER):
+        with tarfile.open(folder / packed, "w:gz") as tar:
+            tar.add(folder / "features.csv", f"data/{MUTATIONS}")
+            if packed == archive:
+                tar.add(folder / "cells.h5ad", f"data/{file}")
 
 
 @pytest.mark.filterwarnings("ignore:Observation names are not unique")
-@pytest.mark.parametrize("name", studies())
-def test_every_study_is_read_from_the_archive(tmp_path, config, name):
+@pytest.mark.parametrize("name", FORMS)
+def test_the_form_of_each_file_is_read(tmp_path, config, counts, name):
     study = config.studies[name]
-    (matrix,) = study.matrices
-    assert config.raw_folder(name) == "authors" and study.files == ["vega-data-rev1.tar.gz"]
-    counts = np.random.default_rng(1).poisson(2, (40, 30)).astype(np.float32)
-    ours = {"cell_type": study.cell_types, "condition": study.conditions, "batch": ["0", "1"]}
-    theirs = {
-        column: list(matrix.values[column]) if column in matrix.values else values
-        for column, values in ours.items()
-    }
-    archive(tmp_path, matrix, theirs, counts)
+    archive, file, _, expected = FORMS[name]
+    assert config.raw_folder(name) == "authors"
+    assert set(study.files) == {"zheng": {NEWER, OLDER}}.get(name, {archive or file})
+    place(tmp_path, name, counts)
     other = pd.DataFrame({"gene_id": "x"}, index=["G3", "None", "G1"])
     cells, _ = preprocess(read(study, tmp_path), study, {"reindex": other})
 
+    ours = {column: np.resize(np.array(said, object), N) for column, said in expected.items()}
+    kept = np.array([v is not None for v in ours.get("cell_type", ours.get("cell_line"))])
+    assert kept.sum() == (N if name != "shekhar" else N - 9)
+    for column, values in ours.items():
+        assert cells.obs[column].tolist() == values[kept].tolist(), column
     if study.cell_types:
         assert list(cells.obs["cell_type"].cat.categories) == study.cell_types
-    if study.conditions:
-        assert list(cells.obs["condition"].cat.categories) == study.conditions
-    if matrix.layer:  # the only one with counts: its cells of other types are left out
-        known = np.resize([v in study.cell_types for v in matrix.values["cell_type"].values()], 40)
-        assert 15 <= known.sum() < 40
-        np.testing.assert_array_equal(cells.layers["counts"].toarray(), counts[known])
-    elif study.reindexed_to:
+    if name in ("kang_counts", "shekhar"):
+        np.testing.assert_array_equal(cells.layers["counts"].toarray(), counts[kept])
+    elif name == "zheng":
         np.testing.assert_allclose(cells.X.toarray()[:, [0, 2]], np.log1p(counts[:, [3, 1]]))
         assert list(cells.var_names) == ["G3", "None", "G1"] and not cells.layers
     else:
@@ -75,13 +137,139 @@ def test_every_study_is_read_from_the_archive(tmp_path, config, name):
         assert not cells.layers
 
 
-def test_counts_in_place_of_processed_data_are_refused(tmp_path, config):
+def test_every_study_has_a_form(config):
+    assert set(FORMS) == {name for name, study in config.studies.items() if study.authors}
+
+
+@pytest.mark.filterwarnings("ignore:.* names are not unique")
+def test_genes_that_repeat_in_the_retina_are_numbered(tmp_path, config, counts):
+    place(tmp_path, "shekhar", counts, ["GLUL", "RHO", "GLUL", "GLUL", *GENES[4:]])
+    cells = read(config.studies["shekhar"], tmp_path)
+    assert list(cells.var_names[:4]) == ["GLUL", "RHO", "GLUL-1", "GLUL-2"]
+    np.testing.assert_array_equal(cells.X.toarray(), counts)
+
+
+@pytest.mark.filterwarnings("ignore:Observation names are not unique")
+def test_counts_in_place_of_processed_data_are_refused(tmp_path, config, counts):
     study = config.studies["darmanis"]
-    archive(tmp_path, study.matrices[0], {"cell_type": study.cell_types}, np.ones((8, 30)))
-    with tarfile.open(tmp_path / "vega-data-rev1.tar.gz", "w:gz") as tar:
-        cells = ad.read_h5ad(tmp_path / "cells.h5ad")
-        cells.X = cells.layers["count"]
-        cells.write_h5ad(tmp_path / "cells.h5ad")
-        tar.add(tmp_path / "cells.h5ad", "GBM_darmanis_hvg.h5ad")
+    place(tmp_path, "darmanis", np.expm1(counts.clip(0, 5)))
     with pytest.raises(InputError, match="all values are whole numbers, as counts are"):
         preprocess(read(study, tmp_path), study)
+
+
+def test_the_published_input_is_read_in_the_form_of_its_year(tmp_path, config):
+    """anndata 0.6: tables of records, categories apart from their codes, a named sparse group."""
+    X = sp.random(4, 3, 0.7, format="csr", dtype=np.float32, random_state=1)
+    obs = np.zeros(4, [("index", "S8"), ("condition", "i1"), ("cell_type", "i1")])
+    obs["index"], obs["condition"], obs["cell_type"] = [b"a", b"b", b"c", b"d"], [0, 1] * 2, 1
+    with h5py.File(tmp_path / "train_pbmc.h5ad", "w") as file:
+        file["obs"], file["var"] = obs, np.array([(b"A",), (b"B",), (b"C",)], [("index", "S8")])
+        file["uns/condition_categories"] = np.array([b"control", b"stimulated"])
+        file["uns/cell_type_categories"] = np.array([b"B", b"CD4T"])
+        group = file.create_group("X")
+        group["data"], group["indices"], group["indptr"] = X.data, X.indices, X.indptr
+        group.attrs.update(h5sparse_format="csr", h5sparse_shape=X.shape)
+    study = config.studies["kang"]
+    cells, _ = preprocess(read(study, tmp_path), study)
+    np.testing.assert_array_equal(cells.X.toarray(), X.toarray())
+    assert cells.obs["condition"].tolist() == ["control", "stimulated"] * 2
+    assert cells.obs["cell_type"].tolist() == ["CD4T"] * 4
+
+
+# ---------------------------------------------------------------- what a run selects
+
+
+def test_studies_that_share_public_files_keep_their_common_name(tmp_path):
+    drugs = [f"mixseq_{drug}" for drug in ("trametinib", "dabrafenib", "navitoclax", "brd3379")]
+    for data in ("authors", "simulated_authors"):
+        config = load({"data": data, "studies": "mixseq"}, ROOT / "config")
+        assert config.selected_studies == drugs
+        assert Evidence(tmp_path, config).members("mixseq") == drugs
+        assert {raw for raw in config.raw_files if raw[0] != "gene_sets"} == {("authors", NEWER)}
+
+
+def test_simulated_archives_are_simulated_data(tmp_path):
+    config = load({"data": "simulated_authors"}, ROOT / "config")
+    assert config.selected_studies == list(config.studies)
+    assert "recovery" in config.selected_figures
+    assert Evidence(tmp_path, config).partial(["kang"]) == "simulated data"
+    whole = load({"data": "simulated"}, ROOT / "config")
+    assert config.selected_models == whole.selected_models
+    assert config.raw_source("mixseq") == whole.raw_source("mixseq")
+
+
+# ---------------------------------------------------------------- simulated archives
+
+
+@pytest.mark.slow
+def test_simulated_archives_hold_the_cells_that_public_files_give(tmp_path, config):
+    """In the authors' form, and preprocessed from it: the same expression, types, conditions."""
+    public, simulations = config.public, config.simulations
+    sources = {config.group(name): config.raw_source(config.group(name)) for name in FORMS}
+    drawn = {group: simulate_study(group, s, simulations) for group, s in sources.items()}
+    for group, source in sources.items():
+        files = raw_files(source, drawn[group], simulations.studies[group])
+        write(files, tmp_path / group, "test")
+    write(authors_files(public, sources, drawn, simulations), tmp_path / "authors", "test")
+    with tarfile.open(tmp_path / "authors" / NEWER) as newer:
+        names = newer.getnames()
+    assert "vega-data-rev1/mixseq/BRD3379_DMSO_24hr_expt3.h5ad" in names
+    assert f"vega-data-rev1/{MUTATIONS}" in names
+    assert not any("zheng" in name for name in names)
+    with tarfile.open(tmp_path / "authors" / OLDER) as older:
+        assert older.getnames() == ["vega-data/zheng_3k_hvg.h5ad"]
+
+    found = {}
+    for name in FORMS:
+        for studies, source in ((public, "public"), (config.studies, "authors")):
+            study = studies[name]
+            folder = tmp_path / (study.raw or name)
+            given = {}
+            if study.ortholog_table:
+                given["orthologs"] = one_to_one(RawFile(folder / study.ortholog_table))
+            if study.reindexed_to:
+                given["reindex"] = found[study.reindexed_to, source].var
+            found[name, source] = preprocess(read(study, folder), study, given)[0]
+        one, other = found[name, "public"], found[name, "authors"]
+        np.testing.assert_allclose(other.X.toarray(), one.X.toarray(), rtol=1e-5)
+        for column in {"cell_type", "condition", "batch", "cell_line", "patient", "braf_mutant"}:
+            assert (column in other.obs) == (column in one.obs), (name, column)
+            if column in one.obs:
+                pd.testing.assert_series_equal(other.obs[column], one.obs[column])
+        if name == "shekhar":
+            renamed = other.var_names != one.var_names
+            assert renamed.sum() == 5 and other.var_names[renamed].str.endswith("-1").all()
+            assert (other.layers["counts"] != one.layers["counts"]).nnz == 0
+        else:
+            assert other.var_names.equals(one.var_names)
+
+    darmanis = RawFile(tmp_path / "authors" / NEWER, "GBM_darmanis_hvg.h5ad")
+    with darmanis.on_disk() as path:
+        said = set(ad.read_h5ad(path).obs["Cell Type"])
+    assert {"Myeloid cells 1", "Neoplastic cells 1", "Vascular cells 1", "OPCs"} <= said
+
+
+AUTHORS = ("--config", "data=simulated_authors", "studies=all")
+
+
+def test_the_whole_workflow_is_planned(tmp_path):
+    copy_parts(tmp_path)
+    rules = planned(tmp_path, *AUTHORS)
+    assert {"simulate_authors", "preprocess", "train_kang", "planted_truth", "fig4"} <= rules
+    assert {rule for rule in rules if rule.startswith(("simulate", "download"))} == {
+        "simulate_authors", "simulate_gene_sets",
+    }  # fmt: skip
+
+
+@pytest.mark.slow
+def test_all_studies_are_preprocessed_from_simulated_archives(repository):
+    targets = [f"results/demo/data/{name}.h5ad" for name in FORMS]
+    snakemake(repository, *AUTHORS, "--", *targets)
+    run = repository / "results" / "demo"
+    for name in FORMS:
+        cells = read_cells(run / "data" / f"{name}.h5ad")
+        assert '"origin": "simulated"' in cells.uns["provenance"]
+    assert {path.name for path in run.glob("tables/*_truth.tsv")} == {
+        f"{group}_truth.tsv"
+        for group in ("kang", "zheng", "mixseq", "darmanis", "field", "shekhar")
+    }

@@ -3,6 +3,7 @@
 import gzip
 import io
 import tarfile
+import warnings
 import zipfile
 
 import anndata as ad
@@ -18,6 +19,7 @@ from paper.config import Source, Study
 from paper.errors import InputError
 from paper.formats import read
 from paper.formats.matrices import _numbers, _whole_numbers
+from paper.new_study.look import look
 from paper.preprocess import preprocess
 
 CELLS = ["AAAC-1", "AAAG-1"]
@@ -255,7 +257,6 @@ def test_parts_of_cell_names(tmp_path):
         (lambda t: t.replace("\t7\n", "\t-7\n"), ["-7 is no count"]),
         (lambda t: t.replace("\t7\n", "\tnan\n"), ["nan is no count"]),
         (lambda t: t.replace("\t", ";"), ["line 2", "counts", "Gad1;0"]),
-        (lambda t: t.replace("Rho", "Gad1"), ["gene Gad1 stands twice"]),
         (lambda t: t.replace("P1.A2", "P1.A1"), ["cell P1.A1 stands twice"]),
         (lambda t: t.replace("P1.A2\t", ""), ["line 2", "name and 2 counts"]),
         (lambda t: t + "\n", ["line 6", "name and 3 counts"]),
@@ -296,6 +297,17 @@ def test_numbers_of_other_forms(tmp_path):
     adata = read(source("table", {"matrix": "t.txt"}), tmp_path)
     np.testing.assert_array_equal(adata.X.toarray(), TABLE.T)
     assert adata.X.nnz == np.count_nonzero(TABLE)
+
+
+def test_genes_of_a_table_that_repeat_are_numbered(tmp_path, caplog):
+    caplog.set_level("INFO", "paper")
+    (tmp_path / "t.txt").write_text(table_text("\t").replace("Rho", "Gad1"))
+    adata = read(source("table", {"matrix": "t.txt"}), tmp_path)
+    assert adata.var_names.tolist() == [
+        name if i != ROWS.index("Rho") else "Gad1-1" for i, name in enumerate(ROWS)
+    ]
+    np.testing.assert_array_equal(adata.X.toarray(), TABLE.T)
+    assert "t.txt: 1 names of genes repeat, as Gad1" in caplog.text
 
 
 # ---------------------------------------------------------------- h5ad
@@ -354,6 +366,63 @@ def test_processed_values_and_names_that_stand_twice(tmp_path):
     np.testing.assert_allclose(adata.X.toarray(), np.log1p(TABLE.T), rtol=1e-6)
     assert list(adata.obs_names) == ["A", "A-1", "B"]
     assert adata.obs["condition"].tolist() == ["x", "y", "z"]
+
+
+@pytest.mark.parametrize("look_first", [False, True])
+def test_genes_of_an_h5ad_file_that_repeat_are_numbered(tmp_path, look_first):
+    with pytest.warns(UserWarning, match="not unique"):
+        genes = pd.DataFrame(index=["A", "B", "A", "A-1"])
+        ad.AnnData(np.ones((3, 4)), obs=pd.DataFrame(index=NAMES), var=genes).write_h5ad(
+            tmp_path / "x.h5ad"
+        )
+    with warnings.catch_warnings():
+        # The remedy that it names cannot be taken.
+        warnings.filterwarnings("error", ".* names are not unique", UserWarning)
+        if look_first:
+            found = look(tmp_path / "x.h5ad", ()).adata
+        else:
+            found = read(source("h5ad", {"matrix": "x.h5ad"}), tmp_path)
+    assert found.var_names.is_unique and list(found.var_names[:2]) == ["A", "B"]
+    assert list(found.var["gene_id"]) == ["A", "B", "A", "A-1"]
+
+
+def test_a_word_that_is_known_by_its_beginning(tmp_path):
+    kinds = ["Glia", "Glia cell 1", "Glia cells"]
+    write_h5ad(tmp_path / "x.h5ad", obs={"kind": kinds})
+    values = {"Glia*": "glia", "Glia cell*": "one", "Glia cells": "many"}
+    matrix = {"matrix": "x.h5ad", "columns": {"kind": "kind"}, "values": {"kind": values}}
+    adata = read(source("h5ad", matrix), tmp_path)
+    assert adata.obs["kind"].tolist() == ["glia", "one", "many"]
+    del values["Glia*"]
+    says(source("h5ad", matrix), tmp_path, "no meaning is given for 'Glia'")
+
+
+def test_the_first_archive_that_has_a_file(tmp_path):
+    for number, name in enumerate(("a", "b")):
+        write_h5ad(tmp_path / "x.h5ad", TABLE.T + number)
+        members = {f"{name}.h5ad": b"", "x.h5ad": (tmp_path / "x.h5ad").read_bytes()}
+        pack(tmp_path / f"{name}.tar.gz", members, "data/")
+    pack(tmp_path / "none.zip", {"data/other.h5ad": b"", "__MACOSX/x.h5ad": b""})
+    cells = "\n".join(["cell\tkind", *(f"{name}\tT" for name in NAMES)])
+    (tmp_path / "cells.tsv").write_text(cells)
+
+    def of(*archives):
+        return source(
+            "h5ad",
+            {"archive": list(archives), "matrix": "x.h5ad"},
+            annotations=[
+                # An annotation is of the matrix, wherever that was found.
+                {"file": "cells.tsv", "matrix": archives[0], "columns": {"kind": "kind"}}
+            ],
+        )
+
+    for archives, added in ((("none.zip", "b.tar.gz", "a.tar.gz"), 1), (("a.tar.gz",), 0)):
+        entry = of(*archives)
+        assert entry.files == [*archives, "cells.tsv"]
+        adata = read(entry, tmp_path)
+        np.testing.assert_array_equal(adata.X.toarray(), TABLE.T + added)
+        assert adata.obs["kind"].tolist() == ["T"] * 3
+    says(of("none.zip"), tmp_path, "none of none.zip has a member x.h5ad", "studies.yaml")
 
 
 @pytest.mark.parametrize("content", [b"text", b"\x89HDF\r\n\x1a\n" + bytes(64)])
@@ -526,6 +595,19 @@ def test_an_optional_annotation_that_cannot_be_had_leaves_its_columns_empty(
     needed = OPTIONAL | {"optional": False}
     with pytest.raises(InputError, match=r"c\.csv: empty file"):
         annotated(tmp_path, **needed)
+
+
+def test_an_archive_without_an_optional_table_leaves_its_columns_empty(tmp_path, caplog):
+    with tarfile.open(tmp_path / "a.tar.gz", "w:gz") as archive:
+        archive.add(__file__, "top/other.csv")
+    adata = annotated(tmp_path, **OPTIONAL, archive="a.tar.gz")
+    assert adata.obs["kind"].isna().all()
+    assert "no member c.csv; kind, more stay empty" in caplog.text
+    (tmp_path / "c.csv").write_text("cell,kind,more\nP1.A1,x,y\nP1.A2,z,y\n")
+    with tarfile.open(tmp_path / "a.tar.gz", "w:gz") as archive:
+        archive.add(tmp_path / "c.csv", "top/c.csv")
+    found = annotated(tmp_path, **OPTIONAL, archive="a.tar.gz")
+    assert found.obs["kind"].fillna("-").tolist() == ["x", "z", "-"]
 
 
 def test_cells_without_an_optional_column_are_preprocessed(tmp_path):

@@ -168,14 +168,21 @@ def test_what_tables_say_is_text(tmp_path, page):
     assert "{{ 7 * 7 }}" in "".join(found.text)
 
 
-def test_it_says_what_the_data_are(tmp_path, page):
+@pytest.mark.parametrize("data", ["simulated", "simulated_authors"])
+def test_it_says_what_the_data_are(tmp_path, page, data):
     assert "SIMULATED" not in page
-    simulated = write_report(tmp_path, data="simulated", seeds=[1, 2, 3])
+    simulated = write_report(tmp_path, data=data, seeds=[1, 2, 3])
     text = simulated.read_text(encoding="utf-8")
     assert "SIMULATED DATA" in text
     assert "seeds 1, 2, 3" in " ".join(text.split())
     assert "means over seeds" in text
     assert "means over seeds" not in page
+
+
+def test_it_says_that_the_data_are_the_authors(tmp_path, page):
+    said = "the authors’ processed data"
+    assert said in write_report(tmp_path, data="authors").read_text(encoding="utf-8")
+    assert said not in page
 
 
 def test_what_is_missing_is_said_once(page):
@@ -202,7 +209,7 @@ def test_a_large_picture_is_shown_smaller_and_a_small_one_as_it_is(tmp_path):
     assert np.abs(decoded(small) - [10, 200, 30]).max() < 12
 
 
-@pytest.mark.parametrize("data", ["public", "simulated"])
+@pytest.mark.parametrize("data", ["public", "simulated", "simulated_authors"])
 @pytest.mark.parametrize("name", sorted(path.name for path in TEMPLATES.glob("*fig*.rst")))
 def test_captions_become_html_without_a_fault(name, data):
     settings = load({"data": data}, ROOT / "config").settings.model_dump()
@@ -211,7 +218,7 @@ def test_captions_become_html_without_a_fault(name, data):
     assert "problematic" not in text
     assert "<strong>" in text
     assert "{{" not in text
-    assert ("simulated" in text.lower()) == (data == "simulated")
+    assert ("simulated" in text.lower()) == (data != "public")
 
 
 def test_a_caption_brings_no_markup_and_no_file(tmp_path):

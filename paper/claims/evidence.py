@@ -86,12 +86,12 @@ class Evidence:
         chosen = self.config.selected_studies
         if study in self.config.studies:
             return [study] if study in chosen else []
-        return [s for s in chosen if study == self.config.raw_folder(s)]
+        return [s for s in chosen if study == self.config.group(s)]
 
     @property
     def simulated(self) -> bool:
         """Whether the data are simulated."""
-        return self.config.settings.data == "simulated"
+        return self.config.settings.simulated
 
     def partial(self, studies: list[str]) -> str:
         """Why the data are not the whole public ones; empty if they are."""

@@ -60,12 +60,13 @@ def load(settings: dict[str, Any], folder: Path | str = "config") -> Config:
         "settings": _checked(Settings, settings, folder / "config.yaml"),
         "simulations": _checked(Simulations, read_yaml(simulations), simulations),
         "files": _files(folder / "files.tsv"),
+        "public": tables["studies"],
         **tables,
     }
     config = _checked(Config, parts, folder)
     _cross_check(config, folder)
     _check_simulations(config, simulations)
-    if config.settings.data == "authors":
+    if config.settings.from_authors:
         studies = {name: study.from_authors() for name, study in config.studies.items()}
         config = config.model_copy(update={"studies": studies})
     return config
@@ -145,7 +146,7 @@ def _check_simulations(config: Config, path: Path) -> None:
     for file, sets in table.gene_sets.items():
         larger = {name: named.subset_of for name, named in sets.named.items()}
         _leads_on(larger, f"{path}: gene_sets.{file}.named.", "subset_of")
-    folders = [config.raw_folder(study) for study in config.studies]
+    folders = [config.group(study) for study in config.studies]
     for folder, simulation in table.studies.items():
         where = f"{path}: studies.{folder}"
         _known(folder, folders, f"{path}: studies")
@@ -174,13 +175,14 @@ def _check_simulations(config: Config, path: Path) -> None:
             for column in columns:
                 there = simulation.tables[file].columns
                 _known(column, there, f"{where}.tables.{file}.columns: column")
-    if config.settings.data == "simulated":
+    if config.settings.simulated:
+        asked = f"data: {config.settings.data}"
         for study in config.needed_studies:
-            folder = config.raw_folder(study)
-            _known(folder, table.studies, f"{path}: studies: data: simulated, but study")
+            folder = config.group(study)
+            _known(folder, table.studies, f"{path}: studies: {asked}, but study")
         for name in (*config.selected_models, *config.selected_peers):
             gmt = config.latent(name).gene_sets
-            _known(gmt, table.gene_sets, f"{path}: gene_sets: data: simulated, but file")
+            _known(gmt, table.gene_sets, f"{path}: gene_sets: {asked}, but file")
 
 
 def _entries(kind: type[Model], path: Path) -> dict[str, Any]:

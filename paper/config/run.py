@@ -40,7 +40,8 @@ class Config(Model):
     """All of the configuration, and what a run selects from it."""
 
     settings: Settings
-    studies: dict[Name, Study]
+    public: dict[Name, Study]  # as `studies.yaml` has them
+    studies: dict[Name, Study]  # the same, or from the authors' processed data
     models: dict[Name, ModelConfig]
     peers: dict[Name, Peer]
     figures: dict[Name, FigureConfig]
@@ -63,25 +64,23 @@ class Config(Model):
         """Studies of this run, in the order of `studies.yaml`."""
         asked = self.settings.studies
         if asked == "all":
-            if self.settings.data != "simulated":
+            if not self.settings.simulated:
                 return list(self.studies)
             # Nobody simulates a study of one's own.
-            return [s for s in self.studies if self.raw_folder(s) in self.simulations.studies]
+            return [s for s in self.studies if self.group(s) in self.simulations.studies]
         asked = asked.replace(",", " ").split() if isinstance(asked, str) else asked
-        unknown = [
-            s for s in asked if s not in {*self.studies, *map(self.raw_folder, self.studies)}
-        ]
+        unknown = [s for s in asked if s not in {*self.studies, *map(self.group, self.studies)}]
         if unknown or not asked:
             raise InputError(
                 f"config: studies: {', '.join(unknown) or 'none'} is not in config/studies.yaml; "
                 f"choose from {', '.join(self.studies)} or all"
             )
-        return [s for s in self.studies if {s, self.raw_folder(s)}.intersection(asked)]
+        return [s for s in self.studies if {s, self.group(s)}.intersection(asked)]
 
     @property
     def selected_entries(self) -> list[str]:
         """Entries of `models.yaml` that are part of this run."""
-        simulated = self.settings.data == "simulated"
+        simulated = self.settings.simulated
         return [
             name
             for name, model in self.models.items()
@@ -203,9 +202,13 @@ class Config(Model):
         """Folder of a study's raw files, below `raw/`."""
         return self.studies[study].raw or study
 
-    def raw_source(self, folder: str) -> Study:
-        """All studies that share a folder of raw files as one: each matrix and annotation once."""
-        members = [study for name, study in self.studies.items() if self.raw_folder(name) == folder]
+    def group(self, study: str) -> str:
+        """Name by which studies that share public raw files are meant together: their folder."""
+        return self.public[study].raw or study
+
+    def raw_source(self, group: str) -> Study:
+        """All studies that share public raw files as one: each matrix and annotation once."""
+        members = [study for name, study in self.public.items() if self.group(name) == group]
         parts = {
             part: [entry for i, entry in enumerate(entries) if entry not in entries[:i]]
             for part in ("matrices", "annotations")
@@ -229,7 +232,7 @@ class Config(Model):
     def selected_figures(self) -> list[str]:
         """Figures whose studies are all part of this run."""
         chosen = set(self.selected_studies)
-        simulated = self.settings.data == "simulated"
+        simulated = self.settings.simulated
         return [
             name
             for name, figure in self.figures.items()
@@ -267,7 +270,7 @@ class Config(Model):
             for file in self.studies[study].files
         ]
         files = list(dict.fromkeys(files))
-        if self.settings.data == "simulated":
+        if self.settings.simulated:
             named = (*self.selected_models, *self.selected_peers)
             used = dict.fromkeys(self.latent(name).gene_sets for name in named)
             return files + [("gene_sets", gene_sets) for gene_sets in used]

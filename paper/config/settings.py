@@ -13,9 +13,10 @@ class Settings(Model):
     """The switches of a run (`config/config.yaml`, or `--config` on the command line)."""
 
     run: Name = Field("paper", description="Name of the run; results go to `results/<run>/`.")
-    data: Literal["public", "authors", "simulated"] = Field(
-        "public", description="Raw files from the public sources, the authors' processed data, or "
-        "simulated with known truth."
+    data: Literal["public", "authors", "simulated", "simulated_authors"] = Field(
+        "public", description="Raw files from the public sources, or the authors' processed data; "
+        "`simulated` and `simulated_authors` are files of the same forms, made with known truth "
+        "and without a network."
     )  # fmt: skip
     mirror: str | None = Field(
         None, description="Folder or URL with `<study>/<file>` and `SHA256SUMS`, used instead of "
@@ -50,6 +51,16 @@ class Settings(Model):
     training_of: dict[Name, dict[str, bool | int | float | str]] = Field(
         {}, description="The same of single entries of `models.yaml`, which win over `training`."
     )
+
+    @property
+    def simulated(self) -> bool:
+        """Whether the raw files are simulated."""
+        return self.data in ("simulated", "simulated_authors")
+
+    @property
+    def from_authors(self) -> bool:
+        """Whether studies are the authors' processed data where these have them."""
+        return self.data in ("authors", "simulated_authors")
 
     @model_validator(mode="after")
     def _seeds_differ(self) -> Self:

@@ -1,7 +1,7 @@
 """Studies: where their cells come from, and how they are preprocessed (`studies.yaml`)."""
 
 import re
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     Field,
@@ -18,9 +18,10 @@ from paper.config.base import Model, Name, Template
 class Matrix(Model):
     """One count matrix of a study."""
 
-    archive: str | None = Field(
-        None, description="Archive (tar or zip) whose members the other files are."
-    )
+    archive: str | Annotated[list[str], Field(min_length=1)] | None = Field(
+        None, description="Archive (tar or zip) whose members the other files are; of several, the "
+        "first that has `matrix`."
+    )  # fmt: skip
     matrix: str = Field(
         description="File of the counts: genes down and cells across, or an HDF5 file."
     )
@@ -38,8 +39,9 @@ class Matrix(Model):
         {}, description="`h5ad`: columns of its cells that are kept: their name -> ours."
     )
     values: dict[str, dict[str, str]] = Field(
-        {}, description="Per column of ours: what the cell names or the file say -> what we say."
-    )
+        {}, description="Per column of ours: what the cell names or the file say -> what we say. A "
+        "key that ends in `*` stands for all that begin so; exact keys win."
+    )  # fmt: skip
     obs: dict[str, str] = Field({}, description="Columns that hold for all cells of this matrix.")
 
     @field_validator("no_genes", "cell_name")
@@ -52,15 +54,20 @@ class Matrix(Model):
         return value
 
     @property
+    def archives(self) -> list[str]:
+        """Archives that are looked through for it, in order."""
+        return [self.archive] if isinstance(self.archive, str) else self.archive or []
+
+    @property
     def name(self) -> str:
-        """What it is called: its archive or, without one, its file of counts."""
-        return self.archive or self.matrix
+        """What it is called: its (first) archive or, without one, its file of counts."""
+        return next(iter(self.archives), self.matrix)
 
     @property
     def files(self) -> list[str]:
         """Raw files that hold it."""
         parts = [self.matrix, self.barcodes, self.genes]
-        return [self.archive] if self.archive else [part for part in parts if part]
+        return self.archives or [part for part in parts if part]
 
 
 class Annotation(Model):
@@ -88,7 +95,7 @@ class Annotation(Model):
     )  # fmt: skip
     columns: dict[str, str] = Field(description="Its columns that are kept: their name -> ours.")
     values: dict[str, dict[str, str]] = Field(
-        {}, description="Per column of ours: what the table says -> what we say."
+        {}, description="Per column of ours: what the table says -> what we say, as for a matrix."
     )
     match: list[str] = Field(
         ["barcode"], description="What identifies a row: `barcode`, or columns of ours."

@@ -64,9 +64,13 @@ def _available(asked: Annotation, folder: Path) -> Annotation | None:
     """The first of the annotation's sources whose file is there; None if it may be without one."""
     reasons = []
     for source in asked.sources:
+        if not (asked.optional or asked.otherwise):
+            return source  # the reader says what is wrong
         [file] = source.files
         reason = absence(folder / file)
-        if not reason or not (asked.optional or asked.otherwise):  # the reader says what is wrong
+        if not (reason or source.archive is None or RawFile(folder / file).has(source.file)):
+            reason = f"no member {source.file}"
+        if not reason:
             if reasons:
                 log.info("%s instead of %s", file, "; ".join(reasons))
             return source

@@ -52,9 +52,7 @@ def member(archive: BinaryIO, path: str, name: str) -> Iterator[Member]:
 def _only(members: list[Member], path: str, name: str) -> Member:
     """The one that is meant."""
     found = [here for here in members if here.name == name] or [
-        here
-        for here in members
-        if here.name.endswith(f"/{name}") and not here.name.startswith("__MACOSX/")
+        here for here in members if is_meant(here.name, name)
     ]
     if len(found) != 1:
         names = ", ".join(here.name for here in members[:10]) or "nothing"
@@ -64,6 +62,11 @@ def _only(members: list[Member], path: str, name: str) -> Member:
             f"{has}); correct the name in studies.yaml"
         )
     return found[0]
+
+
+def is_meant(member: str, name: str) -> bool:
+    """Whether a member's name is `name`, or `name` in a folder of the archive."""
+    return member == name or (member.endswith(f"/{name}") and not member.startswith("__MACOSX/"))
 
 
 def members_of(archive: BinaryIO, path: str) -> Iterator[Member]:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from paper.errors import InputError
-from paper.formats.archives import member, members_of
+from paper.formats.archives import is_meant, member, members_of
 from paper.formats.bounded import bounded
 
 ANEW = "delete it and run again to get it anew"
@@ -87,9 +87,20 @@ class RawFile:
 
     def members(self) -> list[str]:
         """Names of the members of an archive."""
+        with self._names() as names:
+            return list(names)
+
+    def has(self, name: str) -> bool:
+        """Whether an archive has the member; what comes after it is not unpacked."""
+        with self._names() as names:
+            return any(is_meant(member, name) for member in names)
+
+    @contextmanager
+    def _names(self) -> Iterator[Iterator[str]]:
+        """Names of the members of an archive, one after the other."""
         with self._told(), self.path.open("rb") as file:
             _check_start(file, self)
-            return [entry.name for entry in members_of(file, str(self.path))]
+            yield (entry.name for entry in members_of(file, str(self.path)))
 
     @contextmanager
     def _told(self) -> Iterator[None]:

@@ -1,7 +1,9 @@
 """Readers of count matrices, by format: each gives cells x genes."""
 
 import csv
+import logging
 import re
+import warnings
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -19,6 +21,8 @@ from paper.formats.checks import check_unique
 from paper.formats.files import ANEW, RawFile
 from paper.h5ad import check_sound, sound
 from vega.files import reading
+
+log = logging.getLogger("paper")
 
 LONGEST_LINE = 2**28  # bytes of a table, of which one line at a time is in memory
 
@@ -48,7 +52,7 @@ def read_mtx(matrix: Matrix, folder: Path) -> ad.AnnData:
     ids, symbols = [f[0] for f in fields], [f[1] for f in fields]
     check_unique(names, barcodes, "barcode")
     check_unique(ids, genes, "gene")
-    return _cells(counts.T, names, symbols, ids)
+    return _cells(counts.T, names, symbols, ids, genes)
 
 
 def read_delimited(matrix: Matrix, folder: Path) -> ad.AnnData:
@@ -90,12 +94,11 @@ def read_delimited(matrix: Matrix, folder: Path) -> ad.AnnData:
     if matrix.cells_down:
         whole, names, genes = whole.T, genes, names
     check_unique(names, file, "cell")
-    check_unique(genes, file, "gene")
-    return _cells(whole.T, names, genes, genes)
+    return _cells(whole.T, names, genes, genes, file)
 
 
 def read_h5ad(matrix: Matrix, folder: Path) -> ad.AnnData:
-    """An h5ad file; `columns` of its cells are kept, names that stand twice are numbered."""
+    """An h5ad file; `columns` of its cells are kept, names of cells that repeat are numbered."""
     file = RawFile.of(folder, matrix.archive, matrix.matrix)
     whole = h5ad(file)
     if matrix.layer and matrix.layer not in whole.layers:
@@ -107,9 +110,9 @@ def read_h5ad(matrix: Matrix, folder: Path) -> ad.AnnData:
     if counts is None:
         raise InputError(f"{file}: no matrix X in it; name a layer in studies.yaml")
     genes = whole.var_names.astype(str)
-    check_unique(genes, file, "gene")
+    ids = whole.var.get("gene_ids", genes)
     with reading(file, "an h5ad file of counts", ANEW):
-        adata = _cells(counts, whole.obs_names.astype(str), genes, whole.var.get("gene_ids", genes))
+        adata = _cells(counts, whole.obs_names.astype(str), genes, ids, file)
     table = renamed(whole.obs, matrix.columns, file)
     for column in table:
         adata.obs[column] = meant(table[column], matrix.values, file).to_numpy()
@@ -129,7 +132,7 @@ def read_cell_ranger(matrix: Matrix, folder: Path) -> ad.AnnData:
             whole = whole[:, whole.var["feature_types"] == "Gene Expression"]
     check_unique(whole.obs_names, file, "barcode")
     check_unique(whole.var["gene_ids"], file, "gene")
-    return _cells(whole.X, whole.obs_names, whole.var_names, whole.var["gene_ids"])
+    return _cells(whole.X, whole.obs_names, whole.var_names, whole.var["gene_ids"], file)
 
 
 READERS: dict[str, Callable[[Matrix, Path], ad.AnnData]] = {
@@ -142,7 +145,13 @@ READERS: dict[str, Callable[[Matrix, Path], ad.AnnData]] = {
 
 def h5ad(file: RawFile) -> ad.AnnData:
     """The whole of an h5ad file."""
-    with file.on_disk(unpacked=True) as path, reading(file, "an h5ad file", ANEW):
+    with (
+        file.on_disk(unpacked=True) as path,
+        reading(file, "an h5ad file", ANEW),
+        warnings.catch_warnings(),
+    ):
+        # Names that repeat are numbered later.
+        warnings.filterwarnings("ignore", ".* names are not unique", UserWarning)
         return sound(path)
 
 
@@ -162,13 +171,22 @@ def meant(column: pd.Series, values: dict[str, dict[str, str]], file: RawFile | 
     words = values.get(column.name)
     if words is None:
         return column
-    unknown = sorted(set(column.dropna()) - set(words))
+    meanings = {said: _meaning(said, words) for said in column.dropna().unique()}
+    unknown = sorted(said for said, word in meanings.items() if word is None)
     if unknown:
         raise InputError(
             f"{file}: {column.name}: no meaning is given for {', '.join(map(repr, unknown))}; add "
             f"it to values.{column.name} in studies.yaml"
         )
-    return column.map(words)
+    return column.map(meanings)
+
+
+def _meaning(said: str, words: dict[str, str]) -> str | None:
+    """Our word for what is said: that of the same key, or of the longest `key*` it begins with."""
+    if said in words:
+        return words[said]
+    beginnings = [key for key in words if key.endswith("*") and said.startswith(key[:-1])]
+    return words[max(beginnings, key=len)] if beginnings else None
 
 
 def _texts(column: pd.Series) -> pd.Series:
@@ -182,11 +200,16 @@ def _texts(column: pd.Series) -> pd.Series:
     return texts
 
 
-def _cells(counts: Any, names: Any, symbols: Any, ids: Any) -> ad.AnnData:
+def _cells(counts: Any, names: Any, symbols: Any, ids: Any, file: RawFile) -> ad.AnnData:
     """Cells x genes as CSR float32 with unique names."""
     obs = pd.DataFrame(index=ad.utils.make_index_unique(pd.Index(names)))
-    # GEO gives several ids one symbol; scanpy's habit of numbering them makes names unique.
-    var = pd.DataFrame({"gene_id": list(ids)}, ad.utils.make_index_unique(pd.Index(symbols)))
+    # Several ids have one symbol, or several genes one ortholog; scanpy's habit of numbering them
+    # makes names unique, and the first keeps its own.
+    symbols = pd.Index(symbols)
+    if again := symbols.duplicated().sum():
+        first = symbols[symbols.duplicated()][0]
+        log.info("%s: %d names of genes repeat, as %s: these are numbered", file, again, first)
+    var = pd.DataFrame({"gene_id": list(ids)}, ad.utils.make_index_unique(symbols))
     return ad.AnnData(sp.csr_matrix(counts, dtype=np.float32), obs=obs, var=var)
 
 

@@ -37,21 +37,37 @@ def read(study: Source, folder: Path) -> ad.AnnData:
     InputError
         If a file is missing, damaged or not what the study says of it.
     """
-    parts = [_matrix(study, matrix, folder) for matrix in study.matrices]
-    for matrix, part in zip(study.matrices[1:], parts[1:], strict=True):
+    matrices = [_located(matrix, folder) for matrix in study.matrices]
+    parts = [_matrix(study, matrix, folder) for matrix in matrices]
+    for matrix, part in zip(matrices[1:], parts[1:], strict=True):
         if not part.var.equals(parts[0].var):
-            other, first = (m.genes or m.matrix for m in (matrix, study.matrices[0]))
+            other, first = (m.genes or m.matrix for m in (matrix, matrices[0]))
             raise InputError(
                 f"{RawFile.of(folder, matrix.archive, other)}: other genes than in "
-                f"{RawFile.of(folder, study.matrices[0].archive, first)}; the matrices of a study "
+                f"{RawFile.of(folder, matrices[0].archive, first)}; the matrices of a study "
                 "must have the same genes in the same order"
             )
+    for matrix, part in zip(study.matrices, parts, strict=True):
+        part.obs["matrix"] = matrix.name
     adata = parts[0]
     if len(parts) > 1:
         adata = ad.concat(parts, index_unique="-", keys=map(str, range(len(parts))), merge="same")
     annotate(adata, study.annotations, folder)
     adata.obs = adata.obs.drop(columns=["barcode", "matrix"])
     return adata
+
+
+def _located(matrix: Matrix, folder: Path) -> Matrix:
+    """The matrix in the first of its archives that has it."""
+    if not isinstance(matrix.archive, list):
+        return matrix
+    for archive in matrix.archive:
+        if RawFile(folder / archive).has(matrix.matrix):
+            return matrix.model_copy(update={"archive": archive})
+    raise InputError(
+        f"{folder}: none of {', '.join(matrix.archive)} has a member {matrix.matrix}; correct the "
+        "names in studies.yaml"
+    )
 
 
 def _matrix(study: Source, matrix: Matrix, folder: Path) -> ad.AnnData:
@@ -61,7 +77,6 @@ def _matrix(study: Source, matrix: Matrix, folder: Path) -> ad.AnnData:
     if not any(step.processed for step in study.steps):
         check_counts(adata, file)
     adata.obs["barcode"] = adata.obs_names
-    adata.obs["matrix"] = matrix.name
     if matrix.cell_name:
         _add_parts_of_names(adata, matrix, file)
     for column, value in matrix.obs.items():

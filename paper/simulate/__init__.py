@@ -10,10 +10,11 @@ mean is the sum of two cells' means. Means are not scaled to the cell's total: a
 the fold change of the expected counts themselves.
 
 `genes` makes genes and gene sets, `cells` the cells, `study` their counts, `truth` the table of
-what was planted, `formats` the raw files. Adding a study is adding an entry to that table; adding
-a format is adding a writer to `formats`.
+what was planted, `formats` the raw files, `authors` the processed data that come of them. Adding a
+study is adding an entry to that table; adding a format is adding a writer to `formats`.
 """
 
+from paper.simulate.authors import authors_files
 from paper.simulate.formats import raw_files, write
 from paper.simulate.genes import gmt, simulate_gene_sets
 from paper.simulate.study import Simulated, simulate_study
@@ -21,6 +22,7 @@ from paper.simulate.truth import responders
 
 __all__ = [
     "Simulated",
+    "authors_files",
     "gmt",
     "raw_files",
     "responders",

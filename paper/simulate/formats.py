@@ -64,7 +64,7 @@ def raw_files(study: Study, simulated: Simulated, simulation: Simulation) -> dic
     for archive in dict.fromkeys(archive for archive, _ in contents if archive):
         members = {name: content for (a, name), content in contents.items() if a == archive}
         stem, zipped = Path(archive).stem, archive.endswith(".zip")
-        files[archive] = _zip(members, stem) if zipped else _tar(members)
+        files[archive] = _zip(members, stem) if zipped else tar(members)
     return files
 
 
@@ -148,14 +148,15 @@ def _h5ad(
         cells.layers[matrix.layer] = values
     else:
         cells.X = values
-    return {matrix.matrix: _h5(cells)}
+    return {matrix.matrix: h5(cells)}
 
 
 Writer = Callable[[Matrix, Simulated, Study, Simulation], dict[str, bytes]]
 COUNTS: dict[str, Writer] = {"mtx": _matrix_market, "table": _delimited, "h5ad": _h5ad}
 
 
-def _h5(adata: ad.AnnData) -> bytes:
+def h5(adata: ad.AnnData) -> bytes:
+    """Content of an h5ad file."""
     content = BytesIO()
     with h5py.File(content, "w") as file:
         ad.io.write_elem(file, "/", adata)
@@ -237,7 +238,7 @@ def _text(table: Table, study: Study) -> bytes:
 
 def _obs(table: Table, study: Study) -> bytes:
     """An h5ad file of the table alone, without any gene."""
-    return _h5(ad.AnnData(obs=table.frame.astype("category")))
+    return h5(ad.AnnData(obs=table.frame.astype("category")))
 
 
 def _family(table: Table, study: Study) -> bytes:
@@ -323,7 +324,7 @@ def _soft(study: Study, samples: Mapping[str, Mapping[str, str]]) -> bytes:
 # ---------------------------------------------------------------- archives
 
 
-def _tar(members: Mapping[str, bytes]) -> bytes:
+def tar(members: Mapping[str, bytes]) -> bytes:
     """An archive of the files, as old as Unix and nobody's."""
     content = BytesIO()
     with tarfile.open(fileobj=content, mode="w", format=tarfile.USTAR_FORMAT) as archive:

@@ -9,7 +9,7 @@ def main(snakemake):
     from paper.config import load
     from vega.files import written_whole
 
-    config = load(snakemake.params.settings).model_dump(mode="json", exclude={"files"})
+    config = load(snakemake.params.settings).model_dump(mode="json", exclude={"files", "public"})
     with written_whole(snakemake.output.config) as temporary:
         temporary.write_text(yaml.safe_dump(config, sort_keys=False))
 
