@@ -73,7 +73,7 @@ def test_expected_shifts_are_those_of_the_simulated_log2_means(simulated):
         np.where(b_cells, 1, -1),
         np.where(stimulated, 1, -1) * b_cells,
     ]
-    log2 = pd.DataFrame(np.log2(study.counts), columns=study.genes["symbol"])
+    log2 = pd.DataFrame(np.log2(study.counts.toarray()), columns=study.genes["symbol"])
     shifts = expected_shifts(study.truth, obs, sides, list(gene_sets))
     for side, found in zip(sides, shifts, strict=True):
         change = log2[side == 1].mean() - log2[side == -1].mean()

@@ -25,6 +25,7 @@ from paper.simulate import (
     responders,
     simulate_gene_sets,
     simulate_study,
+    study,
     write,
 )
 from paper.simulate.study import LOW_QUALITY
@@ -110,7 +111,7 @@ def test_matrices_are_genes_by_cells_and_fit_their_side_files(config, kang, raw)
         assert all(re.fullmatch(r"ENSG\d{11}\t\S+", gene) for gene in genes)
         counts = mmread(raw / names.matrix)
         np.testing.assert_array_equal(
-            counts.toarray().T, kang.counts[(kang.cells["matrix"] == number).to_numpy()]
+            counts.toarray().T, kang.counts.toarray()[(kang.cells["matrix"] == number).to_numpy()]
         )
 
 
@@ -255,7 +256,7 @@ def test_random_sets_have_the_sizes_of_the_table(config, sets):
 def _frame(kang):
     """Counts of the good singlets, their cells, and one column per gene."""
     good = (kang.cells["multiplet"] == "singlet") & kang.cells["cell_type"].notna()
-    counts = pd.DataFrame(kang.counts[good.to_numpy()], columns=kang.genes["symbol"])
+    counts = pd.DataFrame(kang.counts.toarray()[good.to_numpy()], columns=kang.genes["symbol"])
     return counts, kang.cells[good].reset_index(drop=True)
 
 
@@ -358,7 +359,7 @@ def test_truth_says_what_was_planted(config, kang, sets):
 
 
 def test_most_cells_pass_the_filter_and_some_do_not(kang):
-    genes = (kang.counts > 0).sum(axis=1)
+    genes = (kang.counts.toarray() > 0).sum(axis=1)
     failed = (genes < 500).mean()
     assert 0.03 < failed < 0.2
     assert np.median(genes) > 600
@@ -374,7 +375,7 @@ def test_variance_is_that_of_the_negative_binomial(changed):
             columns={"donor": {"shares": ["1"]}}, doublets=0, dispersion=0.5,
         )  # fmt: skip
 
-    counts = _simulated(changed(plain)).counts
+    counts = _simulated(changed(plain)).counts.toarray()
     mean, variance = counts.mean(axis=0), counts.var(axis=0)
     seen = mean > 1
     assert np.median((variance - mean)[seen] / mean[seen] ** 2) == pytest.approx(0.5, abs=0.05)
@@ -388,7 +389,7 @@ def test_doublets_and_poor_cells_have_the_counts_they_should(changed):
         )  # fmt: skip
 
     simulated = _simulated(changed(plain))
-    total = simulated.counts.sum(axis=1)
+    total = simulated.counts.toarray().sum(axis=1)
     doublet = (simulated.cells["multiplet"] == "doublet").to_numpy()
     # 70% of the singlets have a whole library, so that this is the middle of those.
     size = np.quantile(total[~doublet], 0.65)
@@ -512,3 +513,34 @@ def test_unknown_annotation_columns_are_named(changed):
     config = changed(lambda t: _kang(t)["tables"][CELLS]["columns"].update(tsne3="tsne3"))
     with pytest.raises(InputError, match="tables: tsne3: tsne3 is not simulated"):
         _contents(config, _simulated(config))
+
+
+def test_large_studies_are_drawn_some_cells_at_a_time(config, monkeypatch):
+    """In blocks, with other numbers of genes and cells than the table's, to the same expectation."""
+    few = {"kang": {"cells": [900, 500], "genes": 3000, "doublets": 0.3}}
+    changed = load({"data": "simulated", "simulations": {"studies": few}}, CONFIG_FOLDER)
+    source, table = changed.raw_source("kang"), changed.simulations
+    whole = simulate_study("kang", source, table)
+    monkeypatch.setattr(study, "NUMBERS_AT_A_TIME", 3000 * 100)
+    parts = simulate_study("kang", source, table)
+    assert whole.counts.shape == parts.counts.shape == (1400, 3000)
+    assert whole.cells["matrix"].value_counts().to_dict() == {0: 900, 1: 500}
+    assert whole.genes["symbol"].iloc[-1] == "SIM3000" and whole.genes["symbol"].is_unique
+    # Which types are not annotated is drawn last.
+    cells = [simulated.cells.drop(columns="cell_type") for simulated in (whole, parts)]
+    pd.testing.assert_frame_equal(*cells)
+    kinds = [simulated.counts.sum(axis=0).A1 for simulated in (whole, parts)]
+    seen = kinds[0] > 2000
+    assert seen.sum() > 200
+    np.testing.assert_allclose(kinds[0][seen], kinds[1][seen], rtol=0.25)
+    doublet = (whole.cells["multiplet"] == "doublet").to_numpy()
+    for simulated in (whole, parts):
+        total = simulated.counts.sum(axis=1).A1
+        assert 1.5 < total[doublet].mean() / total[~doublet].mean() < 2.5
+
+
+def test_cells_are_given_for_each_matrix_or_for_all():
+    one = {"studies": {"kang": {"cells": [900]}}}
+    changed = load({"data": "simulated", "simulations": one}, CONFIG_FOLDER)
+    with pytest.raises(InputError, match="one number for each of 2 matrices, found 1"):
+        simulate_study("kang", changed.raw_source("kang"), changed.simulations)

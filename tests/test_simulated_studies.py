@@ -75,7 +75,7 @@ def cells_of(study, folder):
 def test_what_is_read_is_what_was_drawn(raw, name):
     study, folder = CONFIG.studies[name], CONFIG.raw_folder(name)
     rows, drawn, tables = cells_of(study, folder), simulated(folder), simulation(folder).tables
-    cells, counts = drawn.cells.iloc[rows], drawn.counts[rows]
+    cells, counts = drawn.cells.iloc[rows], drawn.counts.toarray()[rows]
     adata = read(study, raw / folder)
 
     assert adata.var_names.tolist() == drawn.genes["name"].tolist()
@@ -125,7 +125,7 @@ def test_what_is_preprocessed_is_what_was_drawn(raw, name):
     genes = pd.Index(drawn.genes["symbol"]).get_indexer(cells.var_names)
     assert (genes >= 0).all()
     np.testing.assert_array_equal(
-        cells.layers["counts"].toarray(), drawn.counts[np.ix_(chosen, genes)]
+        cells.layers["counts"].toarray(), drawn.counts.toarray()[np.ix_(chosen, genes)]
     )
     known = drawn.cells.iloc[chosen]
     column = simulation(folder).type_column
@@ -135,7 +135,7 @@ def test_what_is_preprocessed_is_what_was_drawn(raw, name):
         assert cells.obs["braf_mutant"].tolist() == known["braf_mutant"].tolist()
     if name == "darmanis":  # each cell to the median of the genes alone
         total = np.expm1(cells.X.toarray()).sum(axis=1)
-        assert np.median(total) < 1.02 * np.median(drawn.counts[chosen].sum(axis=1))
+        assert np.median(total) < 1.02 * np.median(drawn.counts.toarray()[chosen].sum(axis=1))
     if name == "shekhar":
         assert set(known["state"]) == {"healthy"} and len(known) > 800
         assert qc["step"].tolist()[-2:] == ["highly_variable", "drop"]  # genes of all cells
@@ -370,7 +370,7 @@ def frame(folder):
     good = (study.cells["quality"] == "normal") & study.cells[
         simulation(folder).type_column
     ].notna()
-    counts = pd.DataFrame(study.counts[good.to_numpy()], columns=study.genes["symbol"])
+    counts = pd.DataFrame(study.counts.toarray()[good.to_numpy()], columns=study.genes["symbol"])
     return counts, study.cells[good].reset_index(drop=True)
 
 
@@ -419,7 +419,11 @@ def test_drugs_move_the_hallmarks_that_the_table_says(drug, braf):
 
 def test_doublets_and_poor_cells_of_mixseq_are_called_so():
     study = simulated("mixseq")
-    total = pd.Series(study.counts.sum(axis=1)).groupby(study.cells["quality"].to_numpy()).median()
+    total = (
+        pd.Series(study.counts.toarray().sum(axis=1))
+        .groupby(study.cells["quality"].to_numpy())
+        .median()
+    )
     assert total["low_quality"] / total["normal"] == pytest.approx(LOW_QUALITY, rel=0.3)
     assert total["doublet"] / total["normal"] > 1.6
 

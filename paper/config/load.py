@@ -58,7 +58,11 @@ def load(settings: dict[str, Any], folder: Path | str = "config") -> Config:
     simulations = folder / "simulations.yaml"
     parts = {
         "settings": _checked(Settings, settings, folder / "config.yaml"),
-        "simulations": _checked(Simulations, read_yaml(simulations), simulations),
+        "simulations": _checked(
+            Simulations,
+            _merged(read_yaml(simulations), settings.get("simulations") or {}),
+            simulations,
+        ),
         "files": _files(folder / "files.tsv"),
         "public": tables["studies"],
         **tables,
@@ -70,6 +74,13 @@ def load(settings: dict[str, Any], folder: Path | str = "config") -> Config:
         studies = {name: study.from_authors() for name, study in config.studies.items()}
         config = config.model_copy(update={"studies": studies})
     return config
+
+
+def _merged(table: Any, changes: Any) -> Any:
+    """Return a nested table in which some entries are others."""
+    if not (isinstance(table, dict) and isinstance(changes, dict)):
+        return changes
+    return {**table, **{key: _merged(table.get(key), value) for key, value in changes.items()}}
 
 
 def _cross_check(config: Config, folder: Path) -> None:

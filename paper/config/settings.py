@@ -1,6 +1,6 @@
 """The switches of a run: `config.yaml`."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, PositiveInt, model_validator
 
@@ -45,6 +45,10 @@ class Settings(Model):
     models_per_gpu: PositiveInt = Field(
         4, description="Models of one entry of `models.yaml` that train side by side on a GPU."
     )
+    simulations: dict[str, Any] = Field(
+        {}, description="Entries that simulated studies have in place of those of "
+        "`simulations.yaml`, nested as there."
+    )  # fmt: skip
     training: dict[str, bool | int | float | str] = Field(
         {}, description="Settings that all models take instead of their own, for trials."
     )

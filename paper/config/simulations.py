@@ -145,7 +145,13 @@ class Simulation(Model):
     seed: PositiveInt = Field(1, description="Seed of the study's cells and counts.")
     gene_sets: str = Field(description="GMT file whose genes it measures and programmes name.")
     outside: list[str] = Field([], description="Symbols that it measures besides.")
-    cells: PositiveInt = Field(description="Cells, spread evenly over the study's matrices.")
+    genes: PositiveInt | None = Field(
+        None, description="Genes that it measures: the first of `genes.n`, or further ones in no "
+        "set; by default all of `genes.n`."
+    )  # fmt: skip
+    cells: PositiveInt | list[PositiveInt] = Field(
+        description="Cells, spread evenly over the study's matrices; a list has those of each."
+    )
     name: Template = Field(
         "{bases}-1", description="A cell's name in terms of its columns; `bases` are its barcode, "
         "`plate` and `well` its place."

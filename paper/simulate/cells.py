@@ -7,14 +7,23 @@ import pandas as pd
 
 from paper.cells import having
 from paper.config import SimulatedColumn, Simulation, Study
+from paper.errors import InputError
 
 PLATE, ROWS, COLUMNS = 1001000001, "ABCDEFGH", 12  # number of the first plate; wells of a plate
 
 
 def simulate_cells(study: Study, simulation: Simulation, rng: np.random.Generator) -> pd.DataFrame:
     """One row per cell, matrix after matrix, with the columns that `Simulated` lists."""
-    per_matrix = simulation.cells // len(study.matrices)
-    matrix = np.repeat(np.arange(len(study.matrices)), per_matrix)
+    n_matrices = len(study.matrices)
+    sizes = simulation.cells
+    if isinstance(sizes, int):
+        sizes = [sizes // n_matrices] * n_matrices
+    elif len(sizes) != n_matrices:
+        raise InputError(
+            f"config/simulations.yaml: studies: cells: expected one number for each of "
+            f"{n_matrices} matrices, found {len(sizes)}"
+        )
+    matrix = np.repeat(np.arange(n_matrices), sizes)
     n, types = len(matrix), simulation.types
     shares = np.array([kind.share for kind in types.values()])
     bases = barcodes(n, simulation.barcode_bases, rng)
@@ -27,8 +36,7 @@ def simulate_cells(study: Study, simulation: Simulation, rng: np.random.Generato
     cells["multiplet"] = np.where(rng.random(n) < simulation.doublets, "doublet", "singlet")
     # Barcodes come from one list: some are drawn again in every further matrix.
     shared = cells["bases"].to_numpy()[: simulation.shared_barcodes]
-    for number in range(1, len(study.matrices)):
-        first = number * per_matrix
+    for first in np.cumsum(sizes)[:-1]:
         cells.loc[first : first + len(shared) - 1, "bases"] = shared
     plate, place = np.divmod(np.arange(n), len(ROWS) * COLUMNS)
     cells["plate"] = (PLATE + plate).astype(str)

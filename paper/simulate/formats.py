@@ -11,14 +11,15 @@ import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from io import BytesIO
+from itertools import chain
 from pathlib import Path
 
 import anndata as ad
 import h5py
 import numpy as np
 import pandas as pd
+import scipy.sparse as sp
 from scipy.io import mmwrite
-from scipy.sparse import csc_matrix, csr_matrix
 
 from paper.cells import having
 from paper.config import Annotation, Matrix, SimulatedTable, Simulation, Study
@@ -89,7 +90,7 @@ def _matrix_market(
 ) -> dict[str, bytes]:
     """Genes x cells in coordinates, and the side files without headers."""
     content = BytesIO()
-    mmwrite(content, csc_matrix(part.counts.T), field="integer", symmetry="general")
+    mmwrite(content, part.counts.T, field="integer", symmetry="general")
     return {
         matrix.matrix: content.getvalue(),
         matrix.barcodes: lines(part.cells["name"]),
@@ -108,27 +109,27 @@ def _delimited(
     separator = SEPARATORS[style.separator]
     mark = '"{}"'.format if style.quoted else str
     corner = [] if style.row_names is None else [style.row_names]
-    summary = np.repeat(part.counts.sum(axis=1, keepdims=True) // 4, len(style.summary_rows), 1)
+    summary = np.repeat(part.counts.sum(axis=1) // 4, len(style.summary_rows), axis=1)
     spike_ins = _spike_ins(style.spike_ins, part.counts, simulation.seed)
     names = [f"ERCC-{i:05d}" for i in range(2, spike_ins.shape[1] + 2)]
-    rows = zip(
-        [*part.genes["name"], *names, *style.summary_rows],
-        np.hstack([part.counts, spike_ins, summary]).T.tolist(),
-        strict=True,
-    )
+    names = [*part.genes["name"], *names, *style.summary_rows]
+    counts = sp.hstack([part.counts, spike_ins, summary], format="csc")
     header = separator.join(map(mark, [*corner, *part.cells["name"]]))
-    body = (separator.join([mark(name), *map(str, counts)]) for name, counts in rows)
-    return {matrix.matrix: lines([header, *body])}
+    rows = (counts[:, [i]].toarray().ravel().tolist() for i in range(len(names)))
+    body = (
+        separator.join([mark(name), *map(str, row)]) for name, row in zip(names, rows, strict=True)
+    )
+    return {matrix.matrix: lines(chain([header], body))}
 
 
-def _spike_ins(share: float, counts: np.ndarray, seed: int) -> np.ndarray:
+def _spike_ins(share: float, counts: sp.csr_matrix, seed: int) -> np.ndarray:
     """Counts of the spike-ins, few of which have most of the reads, cells x spike-ins."""
     if not share:
-        return np.empty((len(counts), 0), dtype=int)
+        return np.empty((counts.shape[0], 0), dtype=int)
     rng = named_rng(seed, "spike-ins")
     # From next to none to nearly all of a cell's reads.
-    of_reads = rng.beta(share, 1 - share, len(counts)).clip(max=0.998)
-    total = counts.sum(axis=1) * of_reads / (1 - of_reads)
+    of_reads = rng.beta(share, 1 - share, counts.shape[0]).clip(max=0.998)
+    total = np.asarray(counts.sum(axis=1)).ravel() * of_reads / (1 - of_reads)
     level = rng.lognormal(0, 2, SPIKE_INS)
     return rng.poisson(np.outer(total, level / level.sum()))
 
@@ -138,10 +139,11 @@ def _h5ad(
 ) -> dict[str, bytes]:
     """An h5ad file of the counts, or of their logarithms, and of what its cells are."""
     style = simulation.tables.get(matrix.matrix, PLAIN)
-    values = csr_matrix(part.counts, dtype=np.float32)
+    values = part.counts
     if style.normalised:
-        total = part.counts.sum(axis=1, keepdims=True)
-        values = csr_matrix(np.log1p(part.counts / total * style.normalised), dtype=np.float32)
+        total = np.asarray(values.sum(axis=1)).ravel()
+        values = (sp.diags(style.normalised / total) @ values).log1p()
+    values = sp.csr_matrix(values, dtype=np.float32)
     obs = _source_columns(matrix, style, part.cells).astype("category")
     cells = ad.AnnData(obs=obs, var=pd.DataFrame(index=part.genes["name"].to_numpy()))
     if matrix.layer:

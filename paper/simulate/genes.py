@@ -7,7 +7,7 @@ from zlib import crc32
 import numpy as np
 import pandas as pd
 
-from paper.config import SimulatedSets, Simulations, Study, named_sets
+from paper.config import SimulatedSets, Simulation, Simulations, Study, named_sets
 from paper.errors import InputError
 
 TABLE = "config/simulations.yaml"
@@ -34,6 +34,16 @@ def gene_symbols(simulations: Simulations, file: str) -> list[str]:
     if synthetic < 0:
         raise InputError(f"{TABLE}: genes.n: {len(real)} genes have real symbols, ask for as many")
     return [*real, *(f"SIM{i:04d}" for i in range(1, synthetic + 1))]
+
+
+def measured_symbols(simulations: Simulations, simulation: Simulation) -> pd.Index:
+    """Return the symbols of the genes that a study measures, those outside of all sets last."""
+    symbols = gene_symbols(simulations, simulation.gene_sets)
+    if simulation.genes:
+        synthetic = range(simulations.genes.n + 1, simulations.genes.n + simulation.genes + 1)
+        symbols = [*symbols, *(f"SIM{i}" for i in synthetic)]
+        symbols = symbols[: simulation.genes - len(simulation.outside)]
+    return pd.Index(dict.fromkeys([*symbols, *simulation.outside]))
 
 
 def simulate_gene_sets(simulations: Simulations, file: str) -> dict[str, list[str]]:

@@ -4,17 +4,25 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+import scipy.sparse as sp
 
 from paper.cells import having
 from paper.config import Simulation, Simulations, Study, named_sets
 from paper.errors import InputError
 from paper.simulate.cells import codes, simulate_cells
-from paper.simulate.genes import TABLE, gene_symbols, genes_of, named_rng, simulate_gene_sets
+from paper.simulate.genes import (
+    TABLE,
+    genes_of,
+    measured_symbols,
+    named_rng,
+    simulate_gene_sets,
+)
 from paper.simulate.truth import responders, truth
 
 # Library size relative to that of a good cell.
 LOW_QUALITY = 0.25
 EMPTY_DROPLET = 0.05
+NUMBERS_AT_A_TIME = 8_000_000  # expected counts that are held at once
 
 
 @dataclass(frozen=True)
@@ -33,14 +41,14 @@ class Simulated:
         and what the simulation names besides); what names are made of, `bases`, `plate` and
         `well`; and `cluster`, `tsne1`, `tsne2`.
     counts
-        C x G integers.
+        C x G integers, CSR.
     truth
         Which gene sets respond where, see `paper.simulate.truth.truth`.
     """
 
     genes: pd.DataFrame
     cells: pd.DataFrame
-    counts: np.ndarray
+    counts: sp.csr_matrix
     truth: pd.DataFrame
 
 
@@ -63,34 +71,50 @@ def simulate_study(name: str, study: Study, simulations: Simulations) -> Simulat
     """
     simulation = simulations.studies[name]
     rng = np.random.default_rng(simulation.seed)
-    symbols = gene_symbols(simulations, simulation.gene_sets)
-    symbols = pd.Index(dict.fromkeys([*symbols, *simulation.outside]))
+    symbols = measured_symbols(simulations, simulation)
     gene_sets = simulate_gene_sets(simulations, simulation.gene_sets)
     cells = simulate_cells(study, simulation, rng)
     kinds = cells[simulation.type_column]
 
     level = _levels(simulations, symbols)
+    shifts: list[tuple[np.ndarray, np.ndarray]] = []  # row of each cell, and rows x genes
     # Markers are in no named set, so that the truth of those is the planted one alone.
     named = {g for s in named_sets(simulations, simulation.gene_sets) for g in gene_sets[s]}
     types = _type_profiles(simulations, simulation, ~symbols.isin([*named, *simulation.outside]))
-    log2_mean = level + types[codes(kinds, simulation.types)]
+    shifts.append((codes(kinds, simulation.types), types))
     for column, entry in simulation.columns.items():
         if entry.log2_sd:
-            shifts = rng.normal(0, entry.log2_sd, (len(entry.choices), len(symbols)))
-            shifts = np.vstack([shifts, np.zeros(len(symbols))])  # of cells without a value
-            log2_mean += shifts[codes(cells[column], entry.choices)]
+            shift = rng.normal(0, entry.log2_sd, (len(entry.choices), len(symbols)))
+            shift = np.vstack([shift, np.zeros(len(symbols))])  # of cells without a value
+            shifts.append((codes(cells[column], entry.choices), shift))
     for programme in simulation.programmes:
         genes = symbols.isin(responders(programme, gene_sets))
-        log2_mean += programme.effect * np.outer(having(cells, programme.where), genes)
+        shift = programme.effect * np.array([0.0, 1.0])[:, None] * genes
+        shifts.append((having(cells, programme.where).astype(int), shift))
 
     library, poor = _libraries(simulation, kinds, rng)
     called = _further_calls(simulation, len(cells))
     library = np.where(called == "empty_droplet", EMPTY_DROPLET * library, library)
-    mean = np.exp2(log2_mean) * (library / np.exp2(level).sum())[:, None]
-    mean = _with_partners(mean, cells, rng)
-    # The negative binomial as a Poisson whose mean is Gamma distributed.
+    size = library / np.exp2(level).sum()
+    partners = _partners(cells, rng)
+
+    def mean_of(rows: np.ndarray) -> np.ndarray:
+        log2_mean = np.repeat(level[None], len(rows), axis=0)
+        for row, shift in shifts:
+            log2_mean += shift[row[rows]]
+        return np.exp2(log2_mean) * size[rows, None]
+
+    # The negative binomial as a Poisson whose mean is Gamma distributed, some cells at a time.
     dispersion = simulation.dispersion
-    counts = rng.poisson(mean * rng.gamma(1 / dispersion, dispersion, mean.shape))
+    blocks = []
+    for rows in np.array_split(
+        np.arange(len(cells)), -(-len(cells) * len(symbols) // NUMBERS_AT_A_TIME)
+    ):
+        mean = mean_of(rows)
+        doublets = partners[rows] >= 0
+        mean[doublets] += mean_of(partners[rows][doublets])
+        counts = rng.poisson(mean * rng.gamma(1 / dispersion, dispersion, mean.shape))
+        blocks.append(sp.csr_matrix(counts, dtype=np.int32))
 
     unlabelled = rng.random(len(cells)) < simulation.unlabelled
     quality = np.select(
@@ -103,7 +127,7 @@ def simulate_study(name: str, study: Study, simulations: Simulations) -> Simulat
         cells=cells.assign(
             quality=quality, **{simulation.type_column: kinds.mask(unlabelled, None)}
         ),
-        counts=counts.astype(np.int32),
+        counts=sp.vstack(blocks, format="csr"),
         truth=truth(study, simulation, gene_sets),
     )
 
@@ -161,12 +185,12 @@ def _further_calls(simulation: Simulation, n: int) -> np.ndarray:
     return rng.choice(list(shares), n, p=list(shares.values()))
 
 
-def _with_partners(mean: np.ndarray, cells: pd.DataFrame, rng: np.random.Generator) -> np.ndarray:
-    """Expected counts where each doublet holds those of a random singlet of its matrix too."""
+def _partners(cells: pd.DataFrame, rng: np.random.Generator) -> np.ndarray:
+    """Return the random singlet of its matrix that each doublet holds too; -1 of other cells."""
     doublet = (cells["multiplet"] == "doublet").to_numpy()
-    total = mean.copy()
+    partners = np.full(len(cells), -1)
     for number in cells["matrix"].unique():
         here = (cells["matrix"] == number).to_numpy()
         doublets, singlets = np.flatnonzero(here & doublet), np.flatnonzero(here & ~doublet)
-        total[doublets] += mean[rng.choice(singlets, len(doublets))]
-    return total
+        partners[doublets] = rng.choice(singlets, len(doublets))
+    return partners
