@@ -23,10 +23,11 @@ CONFIG := $(if $(MIRROR),mirror="$(MIRROR)") $(if $(STUDIES),studies="$(STUDIES)
 SNAKEMAKE = $(BIN)/snakemake --cores $(CORES) $(if $(PROFILE),--profile $(PROFILE))
 PAPER = $(SNAKEMAKE) $(ARGS) $(if $(strip $(CONFIG)),--config $(CONFIG))
 DEMO = $(BIN)/snakemake --cores $(CORES) --profile profiles/demo $(ARGS)
+REHEARSAL = $(BIN)/snakemake --cores $(CORES) --configfile config/rehearsal.yaml $(ARGS)
 # A run that is only planned has nothing to report.
 DRY := $(filter -n --dry-run,$(ARGS))
 
-.PHONY: help paper demo status new-study activities verify report bench test test-fast test-faults test-cluster test-browser docs lint format config rulegraph lock clean
+.PHONY: help paper demo status new-study activities verify report rehearsal bench test test-fast test-faults test-cluster test-browser docs lint format config rulegraph lock clean
 
 help:  ## list these targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -54,6 +55,16 @@ verify: $(READY)  ## hash raw files and results on disk again
 report: $(READY)  ## results/paper/report.html, and Snakemake's own beside it (RUN=)
 	$(PAPER) results/$(RUN)/report.html
 	$(if $(DRY),,$(PAPER) --report results/$(RUN)/snakemake.html)
+
+rehearsal: $(READY)  ## before a release: every rule on simulated raw files of the real sizes, hours
+	$(REHEARSAL)
+	@# The same raw files from a mirror, and the authors' processed data.
+	cd results/rehearsal/raw && sha256sum */* > .sums && mv .sums SHA256SUMS
+	$(REHEARSAL) --config run=rehearsal_download data=public mirror=results/rehearsal/raw -- \
+	    $$(cd results/rehearsal/raw && ls -d */* | sed 's|^|results/rehearsal_download/raw/|')
+	$(REHEARSAL) --config run=rehearsal_authors data=simulated_authors -- \
+	    $$(cd results/rehearsal/tables && ls *_qc.tsv | sed 's|\(.*\)_qc.tsv|results/rehearsal_authors/data/\1.h5ad|')
+	$(BIN)/python -m paper.rehearsal
 
 bench: $(READY)  ## speed and memory beside scvega, linear scVI and the authors' loop (SIZE=small)
 	$(BIN)/python -m bench $(if $(SIZE),--size $(SIZE)) $(ARGS)

@@ -1,4 +1,4 @@
-"""What every rule takes at the real size: `python -m paper.rehearsal`, at the end of `make rehearsal`.
+"""What every rule takes at the real size: `python -m paper.rehearsal`, part of `make rehearsal`.
 
 Reads the records of the rehearsal's runs (`paper.resources`), writes one table of all rules, prints
 it, and fails if a rule took more memory than the workflow promises to need.

@@ -516,7 +516,7 @@ def test_unknown_annotation_columns_are_named(changed):
 
 
 def test_large_studies_are_drawn_some_cells_at_a_time(config, monkeypatch):
-    """In blocks, with other numbers of genes and cells than the table's, to the same expectation."""
+    """In blocks, and with a study's own numbers of genes and cells."""
     few = {"kang": {"cells": [900, 500], "genes": 3000, "doublets": 0.3}}
     changed = load({"data": "simulated", "simulations": {"studies": few}}, CONFIG_FOLDER)
     source, table = changed.raw_source("kang"), changed.simulations

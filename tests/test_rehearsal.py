@@ -1,0 +1,79 @@
+"""The rehearsal: raw files of the real sizes, and a table that fails where memory is exceeded."""
+
+import pytest
+import yaml
+from conftest import ROOT
+
+from paper import rehearsal, resources
+from paper.config import load
+from paper.simulate.genes import measured_symbols
+
+LINES = {
+    "rehearsal": ["train\tkang\t8\t5.5\t9\t900\t7000000", "embed\tkang\t2\t2\t2\t7999\t1000000"],
+    "rehearsal_download": ["download\tkang,x\t1\t1\t1\t50\t2000000"],
+}
+
+
+@pytest.fixture(scope="module")
+def config():
+    settings = [
+        yaml.safe_load((ROOT / "config" / name).read_text())
+        for name in ("config.yaml", "rehearsal.yaml")
+    ]
+    return load(settings[0] | settings[1], ROOT / "config")
+
+
+# Genes x cells of each study's matrices: ../shared/paper/data_sources.md.
+SIZES = {
+    "kang": (35_635, [14_619, 14_446]),
+    "zheng": (32_738, 2_700),
+    "mixseq": (32_738, [6_887, 12_239, 12_000, 9_500, 10_500]),
+    "darmanis": (23_368, 3_589),
+    "field": (6_999, 4_378),
+    "shekhar": (24_904, 44_994),
+}
+SETS = {"reactomes.gmt": 674, "hallmarks.gmt": 50, "gbm_aracne.gmt": 6_056,
+        "reactomes_organoid_ct.gmt": 682}  # fmt: skip
+
+
+def test_studies_have_the_sizes_of_the_sources(config):
+    found = {name: (s.genes, s.cells) for name, s in config.simulations.studies.items()}
+    assert found == SIZES
+    for simulation in config.simulations.studies.values():
+        assert len(measured_symbols(config.simulations, simulation)) == simulation.genes
+    assert len(config.simulations.studies["mixseq"].types) == 97
+
+
+def test_gene_sets_are_as_many_as_the_real_ones(config):
+    for file, number in SETS.items():
+        table, found = config.simulations.gene_sets[file], 0
+        while table:
+            found += table.sets + len(table.named)
+            table = table.extends and config.simulations.gene_sets[table.extends]
+        assert found == number, file
+
+
+def place(folder, lines):
+    for run, rows in lines.items():
+        (folder / "logs" / run).mkdir(parents=True, exist_ok=True)
+        (folder / "logs" / run / resources.FILE).write_text("\n".join(rows) + "\n")
+    (folder / "results" / "rehearsal").mkdir(parents=True, exist_ok=True)
+
+
+def test_all_runs_are_in_one_table(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    place(tmp_path, LINES)
+    rehearsal.main()
+    assert capsys.readouterr().out.splitlines()[2:] == [
+        "| train | 1 | 6 | 6 | 900 | 7.0 |",
+        "| embed | 1 | 2 | 2 | 7,999 | 1.0 |",
+        "| download | 1 | 1 | 1 | 50 | 2.0 |",
+    ]
+    assert (tmp_path / rehearsal.TABLE).read_text().splitlines()[1].startswith("train\t1\t5.5\t")
+
+
+def test_a_rule_above_eight_gigabytes_fails(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    place(tmp_path, LINES | {"rehearsal_authors": ["embed\tx\t1\t1\t1\t8100\t1"]})
+    with pytest.raises(SystemExit, match="expected at most 8,000 MB, found embed 8,100 MB"):
+        rehearsal.main()
