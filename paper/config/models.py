@@ -77,8 +77,9 @@ class ModelConfig(Latent):
         None, description="Column of types: one model for each, which is added to `leave_out`."
     )
     variants: dict[str, dict[str, Any]] = Field(
-        {}, description="Sets of settings by name: one model for each."
-    )
+        {}, description="Sets of settings by name: one model for each; without those that read "
+        "counts where the study has none."
+    )  # fmt: skip
     sweep: dict[str, list[bool | int | float | str]] = Field(
         {}, description="Settings with several values each: one model for each combination."
     )

@@ -104,7 +104,8 @@ class Config(Model):
 
     def family(self, name: str, model: ModelConfig) -> Iterator[tuple[str, Member]]:
         """Itself, or one model for each combination of types, variants and swept values."""
-        types = self.studies[model.study].cell_types if model.each else [None]
+        study = self.studies[model.study]
+        types = study.cell_types if model.each else [None]
         alone = model.model_copy(update={"each": None, "variants": {}, "sweep": {}})
         for kind, variant, *values in product(
             types, model.variants or [None], *model.sweep.values()
@@ -121,6 +122,8 @@ class Config(Model):
             swept = dict(zip(model.sweep, values, strict=True))
             words += [f"{slug(setting)}-{slug(str(value))}" for setting, value in swept.items()]
             config = alone.with_settings({**settings, **swept}) if settings or swept else alone
+            if variant is not None and config.layer and study.processed:
+                continue  # it reads counts, and there are none
             config = config.model_copy(update={"corrected": model.corrected})
             yield "_".join(words), Member(config, {**by, **swept})
 

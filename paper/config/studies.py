@@ -250,6 +250,11 @@ class Source(Model):
         return self
 
     @property
+    def processed(self) -> bool:
+        """Whether its matrices are log-normalised, and there are no counts."""
+        return any(step.processed for step in self.steps)
+
+    @property
     def ortholog_table(self) -> str | None:
         """Raw file of the orthologs that its genes are renamed to."""
         return next((step.orthologs for step in self.steps if step.orthologs), None)

@@ -74,7 +74,7 @@ def _matrix(study: Source, matrix: Matrix, folder: Path) -> ad.AnnData:
     """One matrix of the study, checked, with its own columns."""
     file = RawFile.of(folder, matrix.archive, matrix.matrix)
     adata = READERS[study.format](matrix, folder)
-    if not any(step.processed for step in study.steps):
+    if not study.processed:
         check_counts(adata, file)
     adata.obs["barcode"] = adata.obs_names
     if matrix.cell_name:

@@ -68,7 +68,7 @@ def authors_files(
             if study.authors is None:
                 continue
             for matrix in study.authors.matrices:
-                ready = matrix.layer or any(step.processed for step in study.authors.steps)
+                ready = matrix.layer or study.authors.processed
                 published = _published((cells if ready else counts)(name), matrix)
                 # Of several archives only the last has it, so that the others are passed over.
                 archive = matrix.archives[-1] if matrix.archives else None
