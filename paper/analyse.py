@@ -127,10 +127,11 @@ def groups(obs: pd.DataFrame, questions: Questions) -> Iterator[tuple[str, str, 
     """
     for name, contrast in questions["contrasts"].items():
         group, reference = contrast["group"], contrast["reference"]
-        labels = _column(obs, name, contrast["column"]).astype(str).to_numpy()
+        labels = _column(obs, name, contrast["column"])
         side = (labels == group).astype(int) - (labels == reference)
         for column, values in contrast["within"].items():
-            side = side * _column(obs, name, column).isin(values).to_numpy()
+            side = side * _column(obs, name, column).isin(values)
+        side = side.to_numpy()
         for value, sign in ((group, 1), (reference, -1)):
             if not (side == sign).any():
                 raise InputError(f"config/models.yaml: contrast {name}: no cell is {value}")
@@ -138,20 +139,21 @@ def groups(obs: pd.DataFrame, questions: Questions) -> Iterator[tuple[str, str, 
             yield name, group, reference, side
             continue
         parts = _column(obs, name, contrast["by"])
-        for part in parts.dropna().astype("category").cat.categories:
+        for part in parts.cat.remove_unused_categories().cat.categories:
             here = side * (parts == part).to_numpy()
             if {1, -1} <= set(here):
                 yield name, part, reference, here
     if questions["one_vs_rest"]:
         labels = _column(obs, ONE_VS_REST, questions["one_vs_rest"])
-        found = labels.dropna().astype("category").cat.remove_unused_categories()
-        for value in found.cat.categories:
-            if (labels == value).all():
+        known = labels.notna().to_numpy()
+        values = labels.cat.remove_unused_categories().cat.categories
+        for value in values:
+            if len(values) == 1:
                 raise InputError(
                     f"config/models.yaml: {ONE_VS_REST}: all cells have the same "
                     f"{labels.name}, {value}; there is no rest to compare it with"
                 )
-            yield ONE_VS_REST, value, REST, np.where(labels == value, 1, -1)
+            yield ONE_VS_REST, value, REST, np.where(labels == value, 1, -1) * known
 
 
 def _column(obs: pd.DataFrame, contrast: str, column: str) -> pd.Series:
@@ -160,7 +162,13 @@ def _column(obs: pd.DataFrame, contrast: str, column: str) -> pd.Series:
             f"config/models.yaml: {contrast}: the study has no column {column}; "
             f"it has {', '.join(obs.columns) or 'none'}"
         )
-    return obs[column]
+    return _as_text(obs[column])
+
+
+def _as_text(labels: pd.Series) -> pd.Series:
+    """Integers and truth values as the configuration writes them, in their order; as categories."""
+    labels = labels.astype("category")
+    return labels.cat.rename_categories(labels.cat.categories.astype(str))
 
 
 def differential_tables(

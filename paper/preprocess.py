@@ -81,6 +81,8 @@ def preprocess(
     cells
         Log-normalised expression (CSR float32), the counts in `layers["counts"]` unless the cells
         came processed, and categorical `obs` columns in the order of the configuration.
+        `uns["normalisation"]["target_sum"]` is the total that all cells were scaled to, if there
+        is one.
     qc
         One row per step: `step`, `asked`, `cells_before`, `cells_after`, `cells_removed`, and the
         same for genes.
@@ -157,7 +159,7 @@ def _qc_row(name: str, asked: str, before: Size, after: Size) -> dict[str, Any]:
 
 
 def _finished(adata: ad.AnnData, study: Study) -> ad.AnnData:
-    """Only what the result promises, columns as categories in the configured order."""
+    """Return only what the result promises, columns as categories in the configured order."""
     orders = {"cell_type": study.cell_types, "condition": study.conditions}
     for column, order in orders.items():
         if order and column not in adata.obs:
@@ -174,7 +176,10 @@ def _finished(adata: ad.AnnData, study: Study) -> ad.AnnData:
     for matrix in (X, *counts):
         matrix.sort_indices()
     layers = dict(zip(adata.layers, counts, strict=True))
-    return ad.AnnData(X, obs=obs, var=adata.var[["gene_id"]].copy(), layers=layers)
+    # None, or empty where parts were scaled to totals of their own.
+    scaled = adata.uns.get("normalisation")
+    uns = {"normalisation": scaled} if scaled else {}
+    return ad.AnnData(X, obs=obs, var=adata.var[["gene_id"]].copy(), layers=layers, uns=uns)
 
 
 def _ordered(column: pd.Series, order: list[str], study: Study) -> pd.Categorical:

@@ -2,9 +2,10 @@
 
     python -m paper.query results/paper/models/kang/seed1 cells.h5ad --out activities.h5ad
 
-As the paper does with its second study of blood cells (Fig. 4d-f): each cell is scaled to the
-median total of the new cells and log-transformed, genes of the model that were not measured are
-zero, and the activities are the posterior means.
+Each cell is scaled to the total of the model's training cells (`target_sum` in `model.json`) and
+log-transformed, genes of the model that were not measured are zero, and the activities are the
+posterior means. Without a known total the cells are scaled to their own median, as the paper does
+with its second study of blood cells (Fig. 4d-f).
 """
 
 import argparse
@@ -13,6 +14,7 @@ import logging
 import sys
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 from anndata import AnnData
 
@@ -23,11 +25,14 @@ from paper.h5ad import write_cells
 from paper.new_study.look import Look, look
 from paper.steps import normalise, reindex
 
+SAME_TOTAL = 1e-3  # relative difference up to which totals of cells count as one
 LEAST_GENES = 0.5  # of the model; with fewer the cells are hardly those that it knows
 
 
 def query(model: vega.VEGA, found: Look) -> tuple[AnnData, float]:
-    """Cells x GMVs, and the share of the model's genes that the cells have.
+    """Return cells x GMVs, and the share of the model's genes that the cells have.
+
+    `scaling` in the result's provenance says how the cells were scaled.
 
     Parameters
     ----------
@@ -48,15 +53,45 @@ def query(model: vega.VEGA, found: Look) -> tuple[AnnData, float]:
             f"{found.files[0]}: only {share:.0%} of the model's {len(genes):,} genes are in it; "
             f"its are {', '.join(found.genes[:3])}; the model knows {', '.join(genes.index[:3])}"
         )
-    cells = found.adata
+    # Before genes are left out: a cell's total is that of all its genes.
     if found.counts:
-        cells = normalise(cells, "median")
+        cells = normalise(found.adata, model.target_sum or "median")
+        to = cells.uns["normalisation"]["target_sum"]
+        whose = "like the training cells" if model.target_sum else (
+            "their own median: the model does not know the total of its training cells"
+        )  # fmt: skip
+        scaling = f"scaled to {to:,.6g} counts per cell, {whose}"
     elif model.architecture["layer"] is not None:
         raise InputError(f"{found.files[0]}: the model reads counts, and these are none")
+    else:
+        cells, scaling = rescaled(found.adata, model.target_sum)
     cells = reindex(cells, genes)
-    source = {"origin": "query", "file": found.files[0].name}
+    source = {"origin": "query", "file": found.files[0].name, "scaling": scaling}
     cells.uns["provenance"] = json.dumps(source)
     return encoded(model, cells), share
+
+
+def rescaled(adata: AnnData, target_sum: float | None) -> tuple[AnnData, str]:
+    """Return log-normalised cells scaled to another total, and what was done.
+
+    Cells whose totals differ have lost genes since they were scaled, or were transformed in another
+    way. They are returned as they are.
+    """
+    totals = np.asarray(adata.X.expm1().sum(axis=1, dtype=float)).ravel()
+    totals = totals[totals > 0]
+    if target_sum is None or not len(totals):
+        return adata, "log-normalised, taken as they are: the model does not know its total"
+    total, goal = float(np.median(totals)), f"{target_sum:,.6g} of the training cells"
+    if np.abs(totals / total - 1).max() > SAME_TOTAL:
+        return adata, (
+            f"warning: log-normalised, but their totals differ (from {totals.min():,.6g} to "
+            f"{totals.max():,.6g}), so that they cannot be scaled to the {goal}; give the counts"
+        )
+    if abs(total / target_sum - 1) <= SAME_TOTAL:
+        return adata, f"log-normalised to the {goal}"
+    adata = adata.copy()
+    adata.X = (adata.X.expm1() * (target_sum / total)).log1p().astype(np.float32)
+    return adata, f"log-normalised to {total:,.6g}, scaled to the {goal}"
 
 
 def main() -> None:
@@ -81,6 +116,7 @@ def main() -> None:
         f"{out}: {activities.n_obs:,} cells x {activities.n_vars:,} GMVs; {share:.0%} of the "
         "model's genes were measured"
     )
+    print(f"cells {json.loads(activities.uns['provenance'])['scaling']}")
 
 
 if __name__ == "__main__":

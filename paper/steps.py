@@ -153,13 +153,21 @@ def cell_max_mito(adata: ad.AnnData, percent: float) -> ad.AnnData:
 
 @_step(lambda to: f"counts per cell to {to if to == 'median' else f'{to:g}'}, log1p")
 def normalise(adata: ad.AnnData, to: float | str) -> ad.AnnData:
-    """Scale every cell to the same total, take log1p, keep the counts as a layer."""
+    """Scale every cell to the same total, take log1p, keep the counts as a layer.
+
+    The total is kept in `uns["normalisation"]["target_sum"]`: other cells can be scaled to it. The
+    median is that of the cells which have counts.
+    """
     if is_normalised(adata):
         raise InputError("cells are normalised already; ask for it once")
     adata = adata.copy()
     adata.layers["counts"] = adata.X.copy()
-    sc.pp.normalize_total(adata, target_sum=None if to == "median" else to)
+    if to == "median":
+        totals = np.asarray(adata.X.sum(axis=1)).ravel()
+        to = float(np.median(totals[totals > 0]))
+    sc.pp.normalize_total(adata, target_sum=to)
     sc.pp.log1p(adata)
+    adata.uns["normalisation"] = {"target_sum": float(to)}
     return adata
 
 

@@ -41,6 +41,12 @@ def test_directly_is_the_mean_over_all_pairs_whatever_its_blocks(monkeypatch):
     np.testing.assert_allclose(blocks, whole, rtol=1e-6)
 
 
+@pytest.fixture(params=[all_pairs.PART_PAIRS, 500])
+def small_parts(request, monkeypatch):
+    """Pairs of parts are summed, or as good as all come on grids."""
+    monkeypatch.setattr(all_pairs, "PART_PAIRS", request.param)
+
+
 @pytest.mark.parametrize(
     "spread", [0.02, 1.0, 20.0]
 )  # of means, the standard deviation is about .6
@@ -92,14 +98,126 @@ def test_comparisons_may_overlap_and_leave_cells_out():
 
 
 def test_a_gmv_that_does_not_vary_and_one_without_width():
-    mean, variance = posterior(400, 3)
+    mean, variance = posterior(400, 4)
     mean[:, 0], variance[:, 0] = 1.5, 0.3  # as of a set without a gene
     variance[:, 1] = 1e-12  # all but certain, so that only the order of the means counts
+    variance[:, 2:] = 0
+    mean[:, 3] = mean[:, 3].round()  # ties
     first = np.arange(400) < 150
     p = through_mixtures(mean, variance, [(first, ~first)])[0]
     assert p[0] == pytest.approx(0.5, abs=1e-9)
-    wins = (mean[first, 1][:, None] > mean[~first, 1]).mean()
-    assert p[1] == pytest.approx(wins, abs=0.002)
+    difference = mean[first][:, None] - mean[~first][None]
+    wins = ((np.sign(difference) + 1) / 2).mean(axis=(0, 1))
+    np.testing.assert_allclose(p[1:], wins[1:], atol=1e-5)
+    np.testing.assert_allclose(between(mean, variance, first, ~first)[2:], wins[2:], atol=1e-12)
+
+
+def assert_precise(mean, variance, comparisons):
+    """p and 1 - p of all pairs, within 1e-5 and, down to 1e-9, within 1 %."""
+    p = through_mixtures(mean, variance, comparisons)
+    for ours, (a, b) in zip(p, comparisons, strict=True):
+        truth = between(mean, variance, a, b)
+        np.testing.assert_allclose(ours, truth, atol=1e-5)
+        for side, expected in ((ours, truth), (1 - ours, between(mean, variance, b, a))):
+            np.testing.assert_allclose(side[expected > 1e-9], expected[expected > 1e-9], rtol=0.01)
+
+
+def test_one_outlying_cell(small_parts):
+    """50 to 1,000,000 ranges of the others away, on either side of the comparison."""
+    for cell in (0, 899):
+        mean, variance = posterior(900, 6)
+        mean[cell] += np.ptp(mean, axis=0) * [50, 200, 500, 1000, 1e4, 1e6]
+        first = np.arange(900) < 400
+        assert_precise(mean, variance, [(first, ~first), (~first, first)])
+
+
+@pytest.mark.parametrize("ratio", [30, 1e3, 1e6, 1e12])
+def test_standard_deviations_of_very_different_size(small_parts, ratio):
+    """Some cells narrow or wide, a few or all of a group; and all sizes between."""
+    mean, variance = posterior(900, 5)
+    first = np.arange(900) < 400
+    variance[3, 0] /= ratio**2
+    variance[3, 1] *= ratio**2
+    variance[first, 2] /= ratio**2
+    variance[:, 3] *= np.geomspace(1, ratio**2, 900)
+    variance[:, 4] *= np.resize([1, ratio**2], 900)
+    mean[:, 4] *= np.resize([1, ratio], 900)
+    assert_precise(mean, variance, [(first, ~first), (np.arange(900) % 3 == 0, first)])
+
+
+def test_outliers_and_widths_together_with_overlapping_comparisons(small_parts):
+    rng = np.random.default_rng(3)
+    n, k = 300, 6
+    mean = rng.standard_cauchy((n, k)) * 10 ** rng.uniform(-2, 5, (n, k))
+    variance = 10 ** rng.uniform(-13, 4, (n, k))
+    variance[rng.random((n, k)) < 0.05] = 0
+    mean[rng.random((n, k)) < 0.2] = 1.0
+    comparisons = [(rng.random(n) < 0.5, rng.random(n) < 0.4) for _ in range(3)]
+    assert_precise(mean, variance, comparisons)
+
+
+def test_tails_of_parts(small_parts):
+    """p of 1e-2 to 1e-11 with one outlier in each group, and widths over four decades."""
+    mean, variance = posterior(700, 16, spread=0.2)
+    first = np.arange(700) < 300
+    mean[first] -= np.linspace(4, 16, 16).astype(np.float32)
+    mean[0] -= 3000
+    mean[-1] += 5000
+    variance[::2] *= 1e-8
+    assert_precise(mean, variance, [(first, ~first), (~first, first)])
+
+
+def test_one_cell_on_a_side(small_parts):
+    mean, variance = posterior(20_001, 3)
+    mean[7] += 3000 * np.arange(3)
+    variance[::2, 1] *= 1e-10
+    for cell in (7, 20_000):
+        one = np.arange(20_001) == cell
+        assert_precise(mean, variance, [(one, ~one), (~one, one)])
+
+
+def test_numbers_at_the_limits_of_doubles():
+    """Means from 1e-300 to the largest, standard deviations from 1e-160 to 1e150."""
+    n = 300
+    rng = np.random.default_rng(0)
+    mean = np.stack([10 ** rng.uniform(-300, 308, n) * rng.choice([-1, 1], n) for _ in range(2)], 1)
+    variance = np.stack([10 ** rng.uniform(-320, 300, n), np.zeros(n)], 1)
+    first = np.arange(n) < 100
+    with np.errstate(all="raise", under="ignore"):
+        assert_precise(mean, variance, [(first, ~first)])
+
+
+def test_a_hundred_thousand_cells_of_all_sizes():
+    """Each of 500 cells is there 200 times, so that the truth is that of 500."""
+    mean, variance = (x.astype(float) for x in posterior(500, 2))
+    variance[:, 0] *= np.geomspace(1e-6, 1, 500)
+    mean[::50, 1] += 1000
+    first = np.arange(500) < 200
+    many = np.tile(first, 200)
+    p = through_mixtures(np.tile(mean, (200, 1)), np.tile(variance, (200, 1)), [(many, ~many)])
+    np.testing.assert_allclose(p[0], between(mean, variance, first, ~first), atol=1e-5)
+
+
+def test_the_memory_of_a_grid_is_bounded(monkeypatch):
+    """Whatever the data, no grid is larger than `LARGEST`, or what a part may have."""
+    sizes = []
+    deposit = all_pairs._deposit
+
+    def measured(*arguments):
+        weights = deposit(*arguments)
+        sizes.append(weights.numel() / len(weights))
+        return weights
+
+    monkeypatch.setattr(all_pairs, "_deposit", measured)
+    monkeypatch.setattr(all_pairs, "PART_PAIRS", 1000)
+    mean, variance = posterior(600, 2)
+    variance *= np.geomspace(1e-6, 1e6, 600)[:, None].astype(np.float32)
+    mean[5] += 1e5
+    rng = np.random.default_rng(0)  # about 600 kinds of cells
+    comparisons = [(rng.random(600) < 0.5, rng.random(600) < 0.5) for _ in range(6)]
+    through_mixtures(mean, variance, comparisons)
+    assert len(sizes) > 20
+    assert max(sizes) <= 1_000_000
 
 
 def test_the_result_does_not_depend_on_which_gmvs_share_a_grid(monkeypatch):

@@ -76,6 +76,37 @@ def test_groups_are_those_asked_for(latent):
     assert (found[1][3] == np.where(latent.obs["cell_type"] == "T", 1, -1)).all()
 
 
+@pytest.mark.parametrize("kind", [int, bool, str])
+@pytest.mark.parametrize("as_category", [False, True])
+def test_labels_may_be_numbers_and_missing(kind, as_category):
+    """A cell without a label is on no side; labels are those that the configuration writes."""
+    values = [*map(kind, [1, 0, 1, 0]), None]
+    obs = pd.DataFrame({"label": pd.Series(values, dtype=object), "in": list("xxyyx")})
+    if as_category:
+        obs["label"] = obs["label"].astype("category")
+    zero, one = str(kind(0)), str(kind(1))
+    contrast = {"column": "label", "group": one, "reference": zero, "by": None}
+    asked = {
+        "contrasts": {"c": contrast | {"within": {"in": ["x"]}}, "d": contrast | {"within": {}}},
+        "one_vs_rest": "label",
+    }
+    asked["contrasts"]["e"] = asked["contrasts"]["d"] | {
+        "by": "in",
+        "within": {"label": [one, zero]},
+    }
+    found = [(name, group, list(side)) for name, group, _, side in groups(obs, asked)]
+    assert found == [
+        ("c", one, [1, -1, 0, 0, 0]),
+        ("d", one, [1, -1, 1, -1, 0]),
+        ("e", "x", [1, -1, 0, 0, 0]),
+        ("e", "y", [0, 0, 1, -1, 0]),
+        ("one_vs_rest", zero, [-1, 1, -1, 1, 0]),
+        ("one_vs_rest", one, [1, -1, 1, -1, 0]),
+    ]  # fmt: skip
+    with pytest.raises(InputError, match=f"all cells have the same label, {zero}"):
+        list(groups(obs.iloc[[1, 3, 4]], asked | {"contrasts": {}}))
+
+
 def test_contrasts_that_cannot_be_made_are_named(latent):
     obs = latent.obs.drop(columns="condition")
     with pytest.raises(

@@ -1,11 +1,13 @@
 """Where cells come from: memory, a file, the memory of a device."""
 
+import h5py
 import numpy as np
 import pandas as pd
 import pytest
 import scipy.sparse as sp
 import torch
 from anndata import AnnData, read_h5ad
+from anndata.io import sparse_dataset
 
 import vega
 from vega import cells as cells_module
@@ -142,6 +144,38 @@ def test_a_file_that_cannot_be_read_cell_by_cell_is_named(cells_with_programmes,
         ValueError, match=r"x\.h5ad: X is stored gene by gene, .* write it as a CSR"
     ):
         vega.VEGA(adata.var_names, gene_sets).fit(backed(adata, tmp_path / "x.h5ad"))
+
+
+@pytest.mark.parametrize("kind", ["csr", "dense"])
+def test_a_layer_on_disk_is_read_some_cells_at_a_time(cells_with_programmes, tmp_path, kind):
+    adata, gene_sets = cells_with_programmes(200, 50, 4, 0.2)
+    layer = adata.X if kind == "csr" else adata.X.toarray()
+    AnnData(obs=adata.obs, var=adata.var, layers={"logs": layer}).write_h5ad(tmp_path / "x.h5ad")
+    options = {"n_hidden": 16, "layer": "logs"}
+    models = [vega.VEGA(adata.var_names[::-1][:40], gene_sets, **options) for _ in range(2)]
+    with h5py.File(tmp_path / "x.h5ad") as file:
+        on_disk = file["layers/logs"]
+        stored = AnnData(
+            obs=adata.obs,
+            var=adata.var,
+            layers={"logs": sparse_dataset(on_disk) if kind == "csr" else on_disk},
+        )
+        source = models[0]._cells(stored)
+        assert isinstance(source, CellsOnDisk)
+        assert source.path == tmp_path / "x.h5ad"
+        adata.layers["logs"] = layer
+        np.testing.assert_allclose(models[0].embed(stored), models[1].embed(adata), atol=1e-5)
+        models[0].fit(stored, max_epochs=2, progress=False)
+    assert len(models[0].history) == 2
+
+
+def test_a_layer_stored_gene_by_gene_is_named(cells_with_programmes, tmp_path):
+    adata, gene_sets = cells_with_programmes(60, 50, 4, 0.2)
+    adata.layers["logs"] = adata.X.tocsc()
+    stored = backed(adata, tmp_path / "x.h5ad")
+    stored.layers["logs"] = sparse_dataset(stored.file["layers/logs"])
+    with pytest.raises(ValueError, match=r"x\.h5ad: logs is stored gene by gene"):
+        vega.VEGA(adata.var_names, gene_sets, layer="logs").embed(stored)
 
 
 def test_what_is_not_finite_is_named_from_a_file_too(cells_with_programmes, tmp_path):

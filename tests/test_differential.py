@@ -7,6 +7,7 @@ import pytest
 from scipy.stats import norm
 
 from vega.differential import (
+    METHODS,
     Posterior,
     differential_activity,
     exact,
@@ -15,6 +16,7 @@ from vega.differential import (
     monte_carlo,
     rank,
 )
+from vega.errors import InputError
 from vega.metrics import auc, r2_of_means, silhouette, top_overlap
 
 
@@ -102,6 +104,31 @@ def test_empty_groups_and_unknown_methods(pair):
         differential_activity(pair[0], pair[1][:0], list("wxyz"))
     with pytest.raises(ValueError, match="'fast' is not one of monte_carlo, rank, exact"):
         differential_activity(*pair, list("wxyz"), method="fast")
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize(
+    ("of", "value", "message"),
+    [
+        ("mean", np.nan, "the mean of cell 3 in GMV 1"),
+        ("variance", np.inf, "variance"),
+        ("variance", -1e-9, "variance"),
+    ],
+)
+def test_a_posterior_that_is_not_finite_is_refused(pair, method, of, value, message):
+    getattr(pair[0], of)[3, 1] = value
+    with pytest.raises(InputError, match=message) as error:
+        differential_activity(*pair, list("wxyz"), method=method)
+    assert "\n" not in str(error.value)
+    with pytest.raises(InputError, match=message):
+        exact(*pair)
+
+
+def test_the_upper_tail_of_few_pairs_of_single_precision():
+    """1 - p of 1e-9, which numbers of four bytes do not tell from 0."""
+    a = Posterior(np.full((3, 1), 6.0, np.float32), np.full((3, 1), 0.5, np.float32))
+    b = Posterior(np.zeros((3, 1), np.float32), np.full((3, 1), 0.5, np.float32))
+    assert 1 - exact(a, b)[0] == pytest.approx(norm.sf(6), rel=1e-3)
 
 
 def test_metrics_against_their_definitions():

@@ -12,6 +12,9 @@ import torch
 from anndata import AnnData
 
 import vega
+from vega.description import read_description, write_description
+from vega.differential import differential_activity
+from vega.errors import InputError
 from vega.train import Patience, TrainSettings, split
 
 SETS = {
@@ -292,10 +295,143 @@ def test_wrong_input_is_told_in_one_line(adata):
         model_of(adata, batches=["x", "z"]).fit(adata, batch_key="batch", progress=False)
     with pytest.raises(ValueError, match="no column 'treatment'; it has condition, batch"):
         model.differential_activity(adata, "treatment", "on")
-    with pytest.raises(ValueError, match="no cell has condition = 'up'"):
+    with pytest.raises(ValueError, match=r"no cell has condition up; there are off, on$"):
         model.differential_activity(adata, "condition", "up", "off")
     with pytest.raises(ValueError, match="the loss is not finite after"):
         model_of(adata).fit(adata, learning_rate=1e30, progress=False)
+
+
+def test_a_validation_mask_that_does_not_fit_is_refused(adata):
+    one = np.arange(120) == 3
+    for wrong, message in (
+        (one[:-1], r"expected one boolean for each of the 120 cells, found bool of shape \(119,\)"),
+        (np.arange(10), r"found int64 of shape \(10,\); of row numbers, make numpy.isin"),
+        (one[:, None], r"shape \(120, 1\)"),
+        (one.astype(int), "found int64"),
+        (np.where(one, "True", "False"), "found <U5"),
+        (pd.Series(one, dtype="boolean").mask(one), "found object"),
+        (~one & False, "120 cells are left to train on and 0 to validate on"),
+        (~one, "1 cells are left to train on and 119"),
+    ):
+        with pytest.raises(InputError, match=message):
+            model_of(adata).fit(adata, validation=wrong, progress=False)
+
+
+def test_a_validation_mask_is_taken_by_position(adata):
+    mask = np.arange(120) < 30
+    other_order = pd.Series(mask, index=adata.obs_names[::-1])
+    histories = [
+        model_of(adata).fit(adata, validation=given, max_epochs=2, progress=False)
+        for given in (mask, list(mask), other_order, other_order.astype("boolean"))
+    ]
+    assert all(history.equals(histories[0]) for history in histories)
+
+
+def test_batches_that_the_model_has_not_are_refused(adata):
+    with pytest.raises(InputError, match=r"no batches; build it with VEGA\(..., batches=adata.obs"):
+        model_of(adata).fit(adata, batch_key="batch", progress=False)
+    with pytest.raises(InputError, match="batch 'y', which is not among the model's: x"):
+        model_of(adata, batches=["x"]).fit(adata, batch_key="batch", progress=False)
+    alone = adata[adata.obs["batch"] == "x"].copy()
+    model_of(adata, batches=["x"]).fit(alone, batch_key="batch", max_epochs=1, progress=False)
+
+
+def test_scalars_of_numpy_do_not_lose_a_training(adata, tmp_path):
+    model = vega.VEGA(
+        np.array(adata.var_names, dtype=str),
+        {np.str_(name): np.array(genes) for name, genes in SETS.items()},
+        batches=pd.Categorical(adata.obs["batch"]).categories,
+        extra_nodes=np.int64(1),
+        beta=np.float32(0.5),
+        n_hidden=np.int64(16),
+        bias=np.bool_(True),
+        decoder=np.str_("masked"),
+        seed=np.int32(3),
+    )
+    settings = {
+        "max_epochs": np.int64(2),
+        "learning_rate": np.float32(1e-3),
+        "patience": np.int8(5),
+    }
+    model.fit(adata, batch_key="batch", drop_last=np.bool_(False), progress=False, **settings)
+    model.save(tmp_path / "m")
+    again = vega.load(tmp_path / "m")
+    assert np.array_equal(again.embed(adata), model.embed(adata))
+    assert again.architecture == model.architecture
+    assert again.architecture["beta"] == 0.5
+    assert {type(name) for name in (*model.genes, *model.gmvs, *model.batches)} == {str}
+
+
+def test_batches_may_be_numbers(adata):
+    adata.obs["lane"] = np.tile([1, 2], 60)
+    model = model_of(adata, batches=adata.obs["lane"].unique())
+    model.fit(adata, batch_key="lane", max_epochs=1, progress=False)
+    assert model.batches == ["1", "2"]
+
+
+@pytest.mark.parametrize("value", [np.ones(2), torch.ones(()), object(), [1]])
+def test_settings_that_cannot_be_saved_are_refused_before_training(adata, value):
+    with pytest.raises(InputError, match="beta: expected a number, a text") as error:
+        model_of(adata, beta=value)
+    assert "\n" not in str(error.value)
+    with pytest.raises(InputError, match="max_epochs: expected a number, a text"):
+        model_of(adata).fit(adata, max_epochs=value, progress=False)
+
+
+def test_groups_may_be_numbers_truth_values_and_categories(adata):
+    """And a cell without a value is on no side."""
+    model = model_of(adata)
+    number = np.repeat([0, 1, 10], 40)
+    missing = np.arange(120) < 20
+
+    def compared(values, *sides):
+        adata.obs["kind"] = pd.Series(values, index=adata.obs_names)
+        return model.differential_activity(adata, "kind", *sides, method="exact")
+
+    text = compared(number.astype(str), "0", "10")
+    for values in (number, pd.Categorical(number), number.astype(float), number.astype(str)):
+        for sides in ((0, 10), ("0", "10"), (np.int64(0), 10)):
+            pd.testing.assert_frame_equal(compared(values, *sides), text)
+    some = compared(np.where(missing, None, number.astype(str)), "0")
+    cells = model.posterior(adata)
+    sides = cells[~missing & (number == 0)], cells[number > 0]
+    expected = differential_activity(*sides, model.gmvs, method="exact")
+    pd.testing.assert_frame_equal(some, expected)
+    floats = np.where(missing, np.nan, number)  # as pandas reads integers, some of them missing
+    for values in (floats, pd.array(floats, dtype="Int64"), pd.Categorical(floats)):
+        pd.testing.assert_frame_equal(compared(values, 0), expected)
+    pd.testing.assert_frame_equal(compared(floats, "0"), expected)
+    first = compared(number == 0, True)
+    pd.testing.assert_frame_equal(first, compared((number == 0).astype(str), "True"))
+    pd.testing.assert_frame_equal(first, compared(number == 0, "True", False))
+
+
+def test_an_unknown_group_is_told_which_there_are(adata):
+    model = model_of(adata)
+    adata.obs["kind"] = np.arange(120) % 13 + 10
+    names = ", ".join(map(str, range(10, 20)))
+    with pytest.raises(InputError, match=f"no cell has kind 9; there are {names} and 3 more$"):
+        model.differential_activity(adata, "kind", 9)
+    adata.obs["kind"] = pd.Series(["b", None, "a"] * 40, index=adata.obs_names)
+    with pytest.raises(InputError, match=r"no cell has kind nan; there are a, b$"):
+        model.differential_activity(adata, "kind", "a", np.nan)
+    adata.obs["kind"] = pd.Series(["b", None] * 60, index=adata.obs_names)
+    with pytest.raises(InputError, match="all cells have kind b; there is no other"):
+        model.differential_activity(adata, "kind", "b")
+
+
+def test_the_total_of_normalisation_is_kept(adata, tmp_path):
+    model = model_of(adata)
+    model.fit(adata, max_epochs=1, progress=False)
+    assert model.target_sum is None
+    adata.uns["normalisation"] = {"target_sum": np.float32(1234.5)}
+    model.fit(adata[:100], max_epochs=1, progress=False)
+    model.save(tmp_path / "m")
+    assert vega.load(tmp_path / "m").target_sum == 1234.5
+    content = read_description(tmp_path / "m" / "model.json")
+    del content["target_sum"]  # as older versions write it
+    write_description(tmp_path / "m" / "model.json", content)
+    assert vega.load(tmp_path / "m").target_sum is None
 
 
 def test_differential_activity_finds_the_planted_programme(adata):

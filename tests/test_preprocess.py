@@ -111,6 +111,27 @@ def test_normalise_is_scanpys(raw, target):
     np.testing.assert_allclose(got.X.toarray(), expected, rtol=1e-5)
     np.testing.assert_array_equal(got.layers["counts"].toarray(), x)
     np.testing.assert_array_equal(raw.X.toarray(), x)  # what came in is as it was
+    scanpys = sc.pp.normalize_total(raw, None if target == "median" else target, inplace=False)
+    np.testing.assert_array_equal(got.X.toarray(), np.log1p(scanpys["X"].toarray()))
+    kept = got.uns["normalisation"]["target_sum"]
+    assert kept == (np.median(total[total > 0]) if target == "median" else target)
+
+
+@pytest.mark.parametrize(
+    ("steps", "expected"),
+    [
+        (["median"], "median"),
+        ([{"column": "cell_type", "steps": [{"normalise": 1e4}]}], 1e4),
+        ([{"column": "cell_type", "steps": [{"normalise": "median"}]}], None),
+    ],
+)
+def test_the_total_of_all_cells_is_kept(raw, steps, expected):
+    """If each part is scaled to its own median, there is no total of all."""
+    asked = [{"normalise": s} if s == "median" else {"each": s} for s in steps]
+    cells, _ = preprocess(raw, study(*asked, {"gene_min_cells": 2}))
+    if expected == "median":
+        expected = np.median(np.asarray(raw.X.sum(axis=1)))
+    assert cells.uns.get("normalisation") == (expected and {"target_sum": expected})
 
 
 def test_highly_variable_is_scanpys(raw):

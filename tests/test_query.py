@@ -1,10 +1,12 @@
 """New cells under a trained model."""
 
+import json
 import subprocess
 import sys
 
 import anndata as ad
 import numpy as np
+import pandas as pd
 import pytest
 import scipy.sparse as sp
 from conftest import ROOT
@@ -14,6 +16,7 @@ from paper.errors import InputError
 from paper.h5ad import read_latent
 from paper.new_study.look import look
 from paper.query import query
+from paper.steps import normalise, reindex
 
 
 @pytest.fixture
@@ -40,6 +43,73 @@ def test_counts_are_normalised_as_the_paper_does(trained):
     np.testing.assert_allclose(activities.X, model.embed(learnt), atol=1e-4)
     assert list(activities.var_names) == list(model.gmvs)
     assert list(activities.obs["kind"][:2]) == ["a", "b"]
+
+
+def saved_and_loaded(model, folder):
+    model.save(folder)
+    return vega.load(folder)
+
+
+@pytest.mark.parametrize("to", ["median", 1e4])
+def test_cells_are_scaled_to_the_total_of_the_training(trained, tmp_path, to):
+    """New cells are fewer and of other depth, and have genes that the model does not know."""
+    model, _, path = trained
+    counts = ad.read_h5ad(path)
+    learnt = normalise(counts, to)
+    known = reindex(learnt, pd.DataFrame({"gene_id": model.genes}, index=pd.Index(model.genes)))
+    model = vega.VEGA(model.genes[:40], {"A": model.genes[:9], "B": model.genes[5:30]}, n_hidden=16)
+    model.fit(known, max_epochs=3, progress=False)
+    model = saved_and_loaded(model, tmp_path / "m")
+    whole, _ = query(model, look(path, ()))
+    np.testing.assert_allclose(whole.X, model.embed(known), atol=1e-5)
+    assert "like the training cells" in json.loads(whole.uns["provenance"])["scaling"]
+
+    few = counts[::7].copy()
+    depth = np.arange(2, 2 + few.n_obs, dtype=np.float32)[:, None]
+    few.X = sp.csr_matrix(few.X.multiply(depth))
+    few.write_h5ad(path)
+    deeper, _ = query(model, look(path, ()))
+    np.testing.assert_allclose(deeper.X, model.embed(known)[::7], atol=1e-4)
+
+
+def test_log_normalised_cells_are_scaled_from_their_total(trained):
+    model, _, path = trained
+    counts = ad.read_h5ad(path)
+    model.target_sum = 5000.0
+    expected, _ = query(model, look(path, ()))
+
+    def asked(cells):
+        cells = ad.AnnData(cells.X, obs=counts.obs, var=counts.var)
+        cells.write_h5ad(path)
+        found, _ = query(model, look(path, ()))
+        return found.X, json.loads(found.uns["provenance"])["scaling"]
+
+    for to in (1e4, 5000):
+        activities, scaling = asked(normalise(counts, to))
+        np.testing.assert_allclose(activities, expected.X, atol=1e-4)
+        assert (
+            scaling
+            == {
+                1e4: "log-normalised to 10,000, scaled to the 5,000 of the training cells",
+                5000: "log-normalised to the 5,000 of the training cells",
+            }[to]
+        )
+    lost = normalise(counts, 1e4)[:, :50].copy()
+    counts = counts[:, :50].copy()
+    model = vega.VEGA(counts.var_names, {"A": list(counts.var_names[:9])}, n_hidden=16)
+    assert "as they are: the model does not know its total" in asked(lost)[1]
+    model.target_sum = 5000.0
+    activities, scaling = asked(lost)
+    assert scaling.startswith("warning: log-normalised, but their totals differ (from ")
+    np.testing.assert_allclose(activities, model.embed(lost), atol=1e-5)
+
+
+def test_without_a_known_total_counts_are_scaled_to_their_median(trained):
+    model, learnt, path = trained
+    assert model.target_sum is None
+    activities, _ = query(model, look(path, ()))
+    np.testing.assert_allclose(activities.X, model.embed(learnt), atol=1e-4)
+    assert "their own median" in json.loads(activities.uns["provenance"])["scaling"]
 
 
 def test_genes_in_another_order_and_genes_that_are_absent(trained):
@@ -84,6 +154,7 @@ def test_the_command_writes_what_it_says(trained, tmp_path):
     said = run(tmp_path / "model", path, "--out", tmp_path / "out.h5ad")
     assert said.returncode == 0, said.stderr
     assert "200 cells x 6 GMVs; 100% of the model's genes were measured" in said.stdout
+    assert "counts per cell, their own median: the model does not know" in said.stdout
     written = read_latent(tmp_path / "out.h5ad")
     np.testing.assert_allclose(written.X, model.embed(learnt), atol=1e-4)
     said = run(tmp_path / "none", path)

@@ -12,10 +12,16 @@ So that phi need not be summed cell by cell at each w, cells are first moved to 
 the mean and the logarithm of the standard deviation, each to the 4 x 4 nodes around it with the
 weights of cubic interpolation. What is interpolated by that is Phi((mu_a - mu_b) / sd) of a pair,
 so that errors stay small relative to p in the tails too.
+
+The steps of the grid follow from the smallest standard deviation, and its size from the range of
+the means and the largest standard deviation. GMVs whose grid would be large (an outlying cell, or
+standard deviations of very different size) are divided into parts, see `_in_parts`: most of them
+certain, some with so few pairs that these are summed, and the others with a small grid each.
 """
 
 from collections.abc import Iterator, Sequence
 from math import pi, sqrt
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -24,39 +30,58 @@ from torch import Tensor
 
 MEAN_STEP = sqrt(2) / 8  # between nodes, in units of the smallest standard deviation
 LOG_SD_STEP = 0.03
-NARROWEST = 1 / 500  # standard deviation, in units of the range of the means; others count as this
 CUT_OFF = 5.9  # w times the smallest standard deviation, where |phi_a phi_b| is 1e-15
 REACH = 8  # standard deviations of a difference beyond which nothing is expected: 1e-15
 AT_A_TIME = 200_000  # numbers in each of the arrays at work, to stay in the caches
 
+LARGEST = 5_000_000  # nodes of a grid for all comparisons; larger ones are divided into parts
+LONGEST = 4_000  # nodes over the means of such a grid, with what REACH adds: 500 ranges or so
+# What a part with a grid of its own may have at most. The unit is the smallest standard deviation
+# of a pair's difference, divided by sqrt(2).
+PART_RANGE = 150  # of the means
+PART_WIDTH = 6  # of a standard deviation; pairs within REACH then have half of PART_RANGE
+FAINT = 1 / 300  # smaller standard deviations count as this, which changes p by less than 1e-6
+PART_PAIRS = 2_000_000  # that are summed, as this is not slower than the grid of a part
+
+Parts = tuple[np.ndarray, np.ndarray]
 Comparison = tuple[np.ndarray, np.ndarray]  # which cells are in each of two groups, boolean
 
 
 def directly(
     mean_a: np.ndarray, var_a: np.ndarray, mean_b: np.ndarray, var_b: np.ndarray
 ) -> np.ndarray:
-    """The same by going through the pairs: for few cells. Arguments are cells x GMVs."""
+    """Return the same by going through the pairs: for few cells. Arguments are cells x GMVs."""
+    mean_a, mean_b = (np.asarray(mean, dtype=float) for mean in (mean_a, mean_b))
+    sd_a, sd_b = (np.sqrt(variance, dtype=float) for variance in (var_a, var_b))
     p = np.zeros(mean_a.shape[1])
     block = max(1, 4_000_000 // mean_b.size)  # cells of a at a time, to stay in the caches
     for start in range(0, len(mean_a), block):
         rows = slice(start, start + block)
-        distance = mean_a[rows, None] - mean_b[None]
-        distance /= np.sqrt(var_a[rows, None] + var_b[None])
-        p += ndtr(distance).sum(axis=(0, 1))
+        p += _of_pairs(mean_a[rows, None], sd_a[rows, None], mean_b[None], sd_b[None]).sum((0, 1))
     return p / (len(mean_a) * len(mean_b))
+
+
+def _of_pairs(
+    mean_a: np.ndarray, sd_a: np.ndarray, mean_b: np.ndarray, sd_b: np.ndarray
+) -> np.ndarray:
+    """P(z_a > z_b) of single pairs; without variance the order of the means, 1/2 if equal."""
+    with np.errstate(divide="ignore", over="ignore"):  # infinitely far is certain
+        distance = mean_a - mean_b
+        np.divide(distance, np.hypot(sd_a, sd_b), out=distance, where=distance != 0)
+    return ndtr(distance, out=distance)
 
 
 def through_mixtures(
     mean: np.ndarray, variance: np.ndarray, comparisons: Sequence[Comparison]
 ) -> np.ndarray:
-    """P(z_a > z_b) of each comparison.
+    """Return P(z_a > z_b) of each comparison.
 
     The error is below 1e-5, and below 1 % of p or 1 - p down to 1e-9.
 
     Parameters
     ----------
     mean, variance
-        Posterior of all cells, cells x GMVs; variances are positive.
+        Posterior of all cells, cells x GMVs: finite, variances at least 0.
     comparisons
         Pairs of groups of them, each with at least one cell.
 
@@ -71,75 +96,119 @@ def through_mixtures(
     kind = torch.from_numpy(kind.reshape(-1))
 
     mean_, sd = (torch.from_numpy(np.ascontiguousarray(x.T)) for x in (mean, np.sqrt(variance)))
+    grids = _grids(mean_, sd, sd.amin(1).double())
+    small = grids.n_positions <= LONGEST
+    small &= members.shape[1] * grids.n_sds * grids.n_means <= LARGEST
     p = np.empty((len(comparisons), mean.shape[1]))
-    for gmvs, grid in _grids(mean_, sd, members.shape[1]):
-        weights = grid.deposit(mean_[gmvs], sd[gmvs], kind, members.shape[1])
-        phi = members @ grid.characteristic_functions(weights).flatten(2)
-        # The sum of the weights is the number of cells but for rounding, which would add to p.
-        phi /= members @ weights.view(len(gmvs), members.shape[1], -1).sum(2, keepdim=True)
-        real, imaginary = phi.view(len(gmvs), len(comparisons), 2, 2, -1).unbind(3)
-        product = imaginary[:, :, 0] * real[:, :, 1] - real[:, :, 0] * imaginary[:, :, 1]
-        p[:, gmvs] = 0.5 + (product / (torch.arange(grid.n_waves) + 0.5)).sum(2).T / pi
+    for gmvs in _batches(grids, small.nonzero()[:, 0], members.shape[1], mean.shape[0]):
+        found = _on_grids(mean_[gmvs], sd[gmvs], kind, members, grids.of(gmvs))
+        p[:, gmvs.numpy()] = found.T
+    for gmv in (~small).nonzero()[:, 0].tolist():
+        order = mean_[gmv].numpy().argsort()
+        cells = np.stack([mean_[gmv].numpy(), sd[gmv].numpy()])[:, order].astype(float)
+        for number, (a, b) in enumerate(comparisons):
+            p[number, gmv] = _in_parts(cells[:, a[order]], cells[:, b[order]])
     return p.clip(0, 1)
 
 
-def _grids(mean: Tensor, sd: Tensor, n_kinds: int) -> Iterator[tuple[np.ndarray, "_Grid"]]:
-    """GMVs that need grids of about the same size, and their grids; `mean`, `sd`: GMVs x cells."""
-    low, high = mean.amin(1).double(), mean.amax(1).double()
-    narrow, wide = sd.amin(1).double(), sd.amax(1).double()
-    narrow = torch.maximum(narrow, NARROWEST * (high - low))
-    wide = torch.maximum(narrow, wide)
-    n_means = ((high - low) / (MEAN_STEP * narrow)).ceil().long() + 4
-    n_sds = ((wide / narrow).log() / LOG_SD_STEP).ceil().long() + 4
-    spacing = pi / (high - low + REACH * sqrt(2) * wide)
-    n_waves = (CUT_OFF / narrow / spacing).ceil().long()
-    cost = torch.maximum(n_kinds * n_sds, 2 * n_waves) * n_means
-    cost = cost.clamp(min=mean.shape[1])
+# ---------------------------------------------------------------- grids
 
+
+class _Grids(NamedTuple):
+    """The grid of each of some GMVs over the mean and log standard deviation: one value each."""
+
+    low: Tensor  # smallest mean
+    narrow: Tensor  # the unit of what follows
+    least: Tensor  # smallest standard deviation; smaller ones count as this
+    n_means: Tensor
+    n_sds: Tensor
+    n_positions: Tensor  # half a period of the functions of w, in steps between means
+
+    def of(self, gmvs: Tensor) -> "_Grids":
+        """Those of some of the GMVs."""
+        return _Grids(*(values[gmvs] for values in self))
+
+
+def _grids(mean: Tensor, sd: Tensor, narrow: Tensor) -> _Grids:
+    """Measure the grids of GMVs x cells; `narrow`: smallest sd of a pair's difference / sqrt(2)."""
+    low, high = mean.amin(1).double(), mean.amax(1).double()
+    least = torch.maximum(sd.amin(1).double(), FAINT * narrow)
+    wide = torch.maximum(sd.amax(1).double(), least)
+    n_means = ((high - low) / (MEAN_STEP * narrow)).ceil() + 4
+    n_sds = ((wide / least).log() / LOG_SD_STEP).ceil() + 4
+    n_positions = n_means + (REACH * sqrt(2) * wide / (MEAN_STEP * narrow)).ceil()
+    return _Grids(low, narrow, least, n_means, n_sds, n_positions)
+
+
+def _batches(grids: _Grids, gmvs: Tensor, n_kinds: int, n_cells: int) -> Iterator[Tensor]:
+    """Those of the GMVs together that need grids of about the same size."""
+    cost = grids.n_means * torch.maximum(n_kinds * grids.n_sds, 2 * _n_waves(grids.n_positions))
+    cost = cost.clamp(min=n_cells)[gmvs]
     order = cost.argsort()
     while len(order):
         fitting = torch.arange(1, len(order) + 1) * cost[order] <= AT_A_TIME
         n = max(1, int(fitting.sum()))
-        gmvs, order = order[:n], order[n:]
-        sizes = (int(size[gmvs].max()) for size in (n_means, n_sds, n_waves))
-        yield gmvs.numpy(), _Grid(low[gmvs], narrow[gmvs], spacing[gmvs], *sizes)
+        yield gmvs[order[:n]]
+        order = order[n:]
 
 
-class _Grid:
-    """Nodes of some GMVs over the mean and log standard deviation, and w where phi is wanted."""
+def _n_waves(n_positions: Tensor) -> Tensor:
+    return (CUT_OFF * MEAN_STEP / pi * n_positions).ceil()
 
-    def __init__(
-        self, low: Tensor, narrow: Tensor, spacing: Tensor, n_means: int, n_sds: int, n_waves: int
-    ):
-        self.low, self.narrow, self.spacing = low[:, None], narrow[:, None], spacing[:, None]
-        self.step = MEAN_STEP * self.narrow
-        self.n_means, self.n_sds, self.n_waves = n_means, n_sds, n_waves
 
-    def deposit(self, mean: Tensor, sd: Tensor, kind: Tensor, n_kinds: int) -> Tensor:
-        """Weights of the nodes, GMVs x (kinds and standard deviations) x means."""
-        across = ((mean.double() - self.low) / self.step).float()
-        along = (torch.maximum(sd.double(), self.narrow) / self.narrow).log_().float() / LOG_SD_STEP
-        column, row = across.floor(), along.floor()
-        first = (kind * self.n_sds + row.long()) * self.n_means + column.long()
-        weights = torch.zeros(len(mean), n_kinds * self.n_sds * self.n_means, dtype=torch.float64)
-        weight = torch.empty_like(across, dtype=torch.float64)
-        columns, rows = _cubic(across - column), _cubic(along - row)
-        for i, of_row in enumerate(rows):
-            for j, of_column in enumerate(columns):
-                torch.mul(of_row, of_column, out=weight)
-                weights[:, i * self.n_means + j :].scatter_add_(1, first, weight)
-        return weights.view(len(mean), -1, self.n_means)
+def _on_grids(mean: Tensor, sd: Tensor, kind: Tensor, members: Tensor, grids: _Grids) -> np.ndarray:
+    """P(z_a > z_b), GMVs x comparisons.
 
-    def characteristic_functions(self, weights: Tensor) -> Tensor:
-        """Of each kind of cell: GMVs x kinds x (real, imaginary) x w."""
-        means = self.step * (torch.arange(self.n_means) - 1)  # from `low`, which cancels out
-        sds = self.narrow * torch.exp(LOG_SD_STEP * (torch.arange(self.n_sds) - 1.0))
-        waves = self.spacing * (torch.arange(self.n_waves) + 0.5)
-        phase = means[:, :, None] * waves[:, None]
-        phi = weights @ torch.cat([phase.cos(), phase.sin()], dim=2)
-        phi = phi.view(len(weights), -1, self.n_sds, 2, self.n_waves)
-        damping = torch.exp(-0.5 * (sds[:, :, None] * waves[:, None]).square())
-        return torch.einsum("gksiw,gsw->gkiw", phi, damping)
+    Parameters
+    ----------
+    mean, sd
+        GMVs x cells.
+    kind
+        Number of each cell's kind.
+    members
+        Which kinds are in the groups a and b of the first comparison, of the next, and so on.
+    grids
+        Of these GMVs, all with the same `least / narrow`.
+    """
+    n_means, n_sds, n_positions = (int(size.max()) for size in grids[3:])
+    n_kinds = members.shape[1]
+    weights = _deposit(mean, sd, kind, n_kinds, grids, n_means, n_sds)
+
+    # What follows is in units of `narrow` and from `low`, which cancel out.
+    n_waves = int(_n_waves(torch.tensor(n_positions)))
+    waves = (torch.arange(n_waves, dtype=torch.float64) + 0.5) * (pi / (n_positions * MEAN_STEP))
+    means = MEAN_STEP * torch.arange(n_means, dtype=torch.float64)
+    sds = torch.exp(LOG_SD_STEP * (torch.arange(n_sds, dtype=torch.float64) - 1))
+    sds *= grids.least[0] / grids.narrow[0]
+    phase = means[:, None] * waves
+    damping = torch.exp(-0.5 * (sds[:, None] * waves).square())
+    phi = weights.view(-1, n_means) @ torch.cat([phase.cos(), phase.sin()], dim=1)
+    phi = phi.view(len(weights), n_kinds, n_sds, 2, n_waves)
+    phi = members @ torch.einsum("gksiw,sw->gkiw", phi, damping).flatten(2)
+    # The sum of the weights is the number of cells but for rounding, which would add to p.
+    phi /= members @ weights.view(len(weights), n_kinds, -1).sum(2, keepdim=True)
+    real, imaginary = phi.view(len(phi), -1, 2, 2, n_waves).unbind(3)
+    product = imaginary[:, :, 0] * real[:, :, 1] - real[:, :, 0] * imaginary[:, :, 1]
+    return (0.5 + (product / (torch.arange(n_waves) + 0.5)).sum(2) / pi).numpy()
+
+
+def _deposit(
+    mean: Tensor, sd: Tensor, kind: Tensor, n_kinds: int, grids: _Grids, n_means: int, n_sds: int
+) -> Tensor:
+    """Weights of the nodes, GMVs x (kinds and standard deviations) x means."""
+    low, step, least = grids.low[:, None], MEAN_STEP * grids.narrow[:, None], grids.least[:, None]
+    across = (mean.double() - low) / step
+    along = torch.maximum(sd.double(), least).div_(least).log_().div_(LOG_SD_STEP)
+    column, row = across.floor(), along.floor()
+    first = (kind * n_sds + row.long()) * n_means + column.long()
+    weights = torch.zeros(len(mean), n_kinds * n_sds * n_means, dtype=torch.float64)
+    weight = torch.empty_like(across)
+    columns, rows = (_cubic(x.float()) for x in (across.sub_(column), along.sub_(row)))
+    for i, of_row in enumerate(rows):
+        for j, of_column in enumerate(columns):
+            torch.mul(of_row, of_column, out=weight)
+            weights[:, i * n_means + j :].scatter_add_(1, first, weight)
+    return weights.view(len(mean), -1, n_means)
 
 
 def _cubic(x: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -151,3 +220,76 @@ def _cubic(x: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         before * x * last / -2,
         before * x * after / 6,
     )
+
+
+# ---------------------------------------------------------------- parts
+
+
+def _in_parts(a: np.ndarray, b: np.ndarray) -> float:
+    """P(z_a > z_b) of one GMV, whatever its range; `a`, `b`: (mean, sd) x cells, sorted by mean.
+
+    Pairs whose difference is beyond `REACH` are counted. The cells of the others are divided, by
+    their standard deviation and then in the middle of their range, until they fit on a small grid
+    or few pairs are left. The unit of that grid follows from the pairs: a cell may have any
+    standard deviation, however small, if those on the other side have a large one.
+    """
+    n_pairs = a.shape[1] * b.shape[1]
+    wins, parts = 0.0, [(a, b)]
+    while parts:
+        a, b = parts.pop()
+        with np.errstate(over="ignore"):
+            reach = REACH * np.hypot(a[1], b[1].max())
+            first = b[0].searchsorted(a[0] - reach, "left")
+            near = b[0].searchsorted(a[0] + reach, "right") - first
+        if near.sum() <= PART_PAIRS:
+            wins += first.sum() + _of_near_pairs(a, b, first, near)
+            continue
+
+        some = near > 0
+        begin, end = first[some].min(), (first + near)[some].max()
+        wins += first[~some].sum() + some.sum() * begin
+        a, b = a[:, some], b[:, begin:end]
+        low, high = min(a[0, 0], b[0, 0]), max(a[0, -1], b[0, -1])
+        narrow = np.hypot(a[1].min(), b[1].min()) / sqrt(2)
+        wide = max(a[1].max(), b[1].max())
+        with np.errstate(over="ignore"):
+            too_long = high - low > PART_RANGE * narrow
+        if low == high:
+            wins += 0.5 * a.shape[1] * b.shape[1]
+        elif wide > PART_WIDTH * narrow:
+            # With a cell above the limit, the smallest and largest of a part are near enough.
+            limit = wide * sqrt(2) / PART_WIDTH
+            parts += _pairs_of_parts(*((x[:, x[1] >= limit], x[:, x[1] < limit]) for x in (a, b)))
+        elif too_long:
+            middle = np.clip(low / 2 + high / 2, low, np.nextafter(high, low))
+            cuts = (x[0].searchsorted(middle, "right") for x in (a, b))
+            parts += _pairs_of_parts(
+                *((x[:, :n], x[:, n:]) for x, n in zip((a, b), cuts, strict=True))
+            )
+        else:
+            wins += a.shape[1] * b.shape[1] * _on_grid(a, b, narrow)
+    return wins / n_pairs
+
+
+def _pairs_of_parts(a: Parts, b: Parts) -> list[tuple[np.ndarray, np.ndarray]]:
+    return [(x, y) for x in a for y in b if x.size and y.size]
+
+
+def _of_near_pairs(a: np.ndarray, b: np.ndarray, first: np.ndarray, near: np.ndarray) -> float:
+    """Sum over the pairs of each cell of `a` and `near` of `b`, from `first`."""
+    total = 0.0
+    full = np.flatnonzero(np.diff(near.cumsum() // AT_A_TIME)) + 1
+    for rows in np.split(np.arange(len(near)), full):
+        n = near[rows]
+        i = rows.repeat(n)
+        j = np.arange(n.sum()) + (first[rows] - n.cumsum() + n).repeat(n)
+        total += _of_pairs(*a[:, i], *b[:, j]).sum()
+    return total
+
+
+def _on_grid(a: np.ndarray, b: np.ndarray, narrow: float) -> float:
+    """P(z_a > z_b) of one part."""
+    mean, sd = torch.from_numpy(np.concatenate([a, b], axis=1))[:, None]
+    kind = torch.cat([torch.zeros(a.shape[1]), torch.ones(b.shape[1])]).long()
+    grids = _grids(mean, sd, torch.tensor([narrow], dtype=torch.float64))
+    return float(_on_grids(mean, sd, kind, torch.eye(2, dtype=torch.float64), grids)[0, 0])

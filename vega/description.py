@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from vega.errors import InputError
+from vega.errors import InputError, one_line
 from vega.files import reading, written_whole
 
 if TYPE_CHECKING:
@@ -17,6 +17,25 @@ if TYPE_CHECKING:
 FORMAT = 4  # of model.json; raised when one package could not read what another has written
 SEAL = "sha256"  # of all else in a file
 AGAIN = "train the model again"
+
+
+def plain(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return settings as JSON keeps them: scalars of numpy become those of Python.
+
+    Raises
+    ------
+    ValueError
+        If a value is no number, text, truth value or None: naming it.
+    """
+    found = {}
+    for name, value in settings.items():
+        found[name] = value.item() if isinstance(value, np.generic) else value
+        if not isinstance(found[name], bool | int | float | str | None):
+            raise InputError(
+                f"{name}: expected a number, a text, True, False or None, found "
+                f"{one_line(repr(value))[:60]} ({type(value).__name__})"
+            )
+    return found
 
 
 def write_description(path: Path, description: Mapping[str, Any]) -> None:

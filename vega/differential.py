@@ -104,10 +104,16 @@ def exact_comparisons(
     -------
     p and MD, each comparisons x K. Up to `FEW_PAIRS` pairs are gone through one by one; for more,
     see `vega.all_pairs`: the error of p is then below 1e-5, and below 1 % of p or 1 - p down to
-    1e-9.
+    1e-9. Without variance, the order of the means counts, and equal ones 1/2.
+
+    Raises
+    ------
+    ValueError
+        If a mean is not finite, or a variance not finite or negative.
     """
     from vega import all_pairs  # late, as it starts torch, which nothing else here needs
 
+    _check(posterior)
     mean, variance = posterior.mean, posterior.variance
     means = [[mean[side].mean(axis=0, dtype=float) for side in sides] for sides in comparisons]
     difference = np.abs([a - b for a, b in means])
@@ -121,6 +127,21 @@ def exact_comparisons(
     if many:
         p[many] = all_pairs.through_mixtures(mean, variance, [comparisons[i] for i in many])
     return p, difference
+
+
+def _check(posterior: Posterior) -> None:
+    for name, values, least in (
+        ("mean", posterior.mean, -np.inf),
+        ("variance", posterior.variance, 0),
+    ):
+        wrong = np.argwhere(~(np.isfinite(values) & (values >= least)))
+        if len(wrong):
+            cell, gmv = wrong[0]
+            raise InputError(
+                f"the {name} of cell {cell} in GMV {gmv} (from 0) is {values[cell, gmv]}, as are "
+                f"{len(wrong) - 1} more: expected finite means and variances >= 0; leave out such "
+                "cells, or train the model with a lower learning rate"
+            )
 
 
 def mean_absolute_difference(
@@ -170,12 +191,14 @@ def differential_activity(
     Raises
     ------
     ValueError
-        If a group is empty or the method unknown.
+        If a group is empty, the method unknown, or a posterior not finite.
     """
     if method not in METHODS:
         raise InputError(f"method {method!r} is not one of {', '.join(METHODS)}")
     if not len(a.mean) or not len(b.mean):
         raise InputError("both groups need cells, got none in one of them")
+    for group in (a, b):
+        _check(group)
     p, difference = METHODS[method](a, b, np.random.default_rng(seed))
     log_bf = log_bayes_factor(p)
     table = pd.DataFrame(

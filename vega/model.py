@@ -7,16 +7,18 @@ from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any, Self
 
+import h5py
 import numpy as np
 import pandas as pd
 import torch
 from anndata import AnnData
-from anndata.abc import CSCDataset
+from anndata.abc import CSCDataset, CSRDataset
 
 from vega import io
 from vega.autoencoder import Autoencoder
 from vega.cells import Cells, CellsInMemory, CellsOnDisk
 from vega.decoders import LinearDecoder, build_decoder
+from vega.description import plain
 from vega.differential import Posterior, differential_activity
 from vega.encoders import Shape, build_encoder
 from vega.epochs import as_input, resolve_precision
@@ -25,6 +27,7 @@ from vega.gene_sets import EXTRA_NODE, gene_mask
 from vega.likelihoods import build_likelihood
 from vega.train import TrainSettings, train
 
+NAMED = 10  # values of a column that an error names at most
 # torch draws initial weights from its one generator, which threads share.
 _GLOBAL_GENERATOR = threading.Lock()
 
@@ -78,6 +81,9 @@ class VEGA:
         The network (`autoencoder.Autoencoder`).
     history
         Losses per cell, one row per epoch.
+    target_sum
+        The total that the counts of each training cell were scaled to before log1p, which `fit`
+        takes from `adata.uns["normalisation"]["target_sum"]`; None if it is not there.
 
     Raises
     ------
@@ -110,15 +116,15 @@ class VEGA:
         penalty_step: str = "multiplicative",
         seed: int = 1,
     ):
-        genes = list(genes)
+        genes = list(map(str, genes))  # which may be numpy's
+        gene_sets = {str(name): members for name, members in gene_sets.items()}
         annotation = np.vstack(
             [gene_mask(gene_sets, genes), np.ones((extra_nodes, len(genes)), dtype=bool)]
         )
         gmvs = [*gene_sets, *extra_node_names(extra_nodes)]
         if (encoder, decoder) == ("deep", "deep"):
             gmvs = [f"LATENT_{i + 1}" for i in range(len(gmvs))]
-        architecture = {
-            "batches": list(batches),
+        settings = {
             "encoder": encoder,
             "decoder": decoder,
             "likelihood": likelihood,
@@ -137,6 +143,7 @@ class VEGA:
             "penalty_step": penalty_step,
             "seed": seed,
         }
+        architecture = {"batches": list(map(str, batches)), **plain(settings)}
         self._build(genes, gmvs, annotation, architecture)
 
     def _build(
@@ -153,6 +160,7 @@ class VEGA:
         self.batches: list[str] = architecture["batches"]
         self.seed: int = architecture["seed"]
         self.training: dict[str, Any] = {}
+        self.target_sum: float | None = None
         self.history = pd.DataFrame(columns=["train_loss", "validation_loss"])
         names = [field.name for field in fields(Shape)]
         # Older models were saved without some of these, and have their defaults.
@@ -178,6 +186,7 @@ class VEGA:
             dict(description["architecture"]),
         )
         model.training = dict(description["training"])
+        model.target_sum = description.get("target_sum")
         return model
 
     def describe(self) -> dict[str, Any]:
@@ -187,6 +196,7 @@ class VEGA:
         return {
             "architecture": self.architecture,
             "training": self.training,
+            "target_sum": self.target_sum,
             "losses": {"epochs": len(self.history), **losses},
             "versions": io.versions(),
             "gmvs": self.gmvs,
@@ -214,11 +224,14 @@ class VEGA:
         ----------
         adata
             Cells; `X` (or `layer`) holds the genes of the model, in any order, log-normalised or as
-            counts. If the file was opened with `backed="r"`, `X` is read some cells at a time.
+            counts. If the file was opened with `backed="r"`, `X` is read some cells at a time; so
+            is a layer given as `anndata.io.sparse_dataset(file["layers/counts"])`. anndata loads
+            all other layers when it opens a file.
         batch_key
             Column of `obs` with the batch, for a model with batches.
         validation
-            Boolean, which cells are not trained on but validate; by default a random share.
+            Boolean, one per cell: which cells are not trained on but validate; by default a random
+            share.
         device
             `auto` takes a GPU where there is one.
         checkpoint
@@ -242,22 +255,25 @@ class VEGA:
         ------
         ValueError
             If `adata` lacks genes of the model, holds values that are not finite, has unknown
-            batches or too few cells, or if the loss stops being finite.
+            batches or too few cells, if a setting is not plain data, if `validation` or `batch_key`
+            does not fit, or if the loss stops being finite.
         """
         target = resolve_device(device)
-        chosen = replace(TrainSettings(seed=self.seed), **settings)
+        chosen = replace(TrainSettings(seed=self.seed), **plain(settings))
         chosen = replace(chosen, precision=resolve_precision(chosen.precision, target))
         state = train(
             self.module,
             self._cells(adata, self._batch_labels(adata, batch_key)),
             chosen,
             target,
-            None if validation is None else np.asarray(validation, dtype=bool),
+            None if validation is None else np.asarray(validation),
             Path(checkpoint) if checkpoint else None,
             checkpoint_every,
             progress,
             log,
         )
+        target_sum = adata.uns.get("normalisation", {}).get("target_sum")
+        self.target_sum = None if target_sum is None else float(target_sum)
         self.history = pd.DataFrame(
             state.losses,
             columns=["train_loss", "validation_loss"],
@@ -265,7 +281,7 @@ class VEGA:
         )
         self.training = {
             **asdict(chosen),
-            "n_cells": adata.n_obs,
+            "n_cells": int(adata.n_obs),
             "device": str(target),
             "threads": torch.get_num_threads(),
             "early_stopped": state.stopped,
@@ -346,13 +362,15 @@ class VEGA:
         self,
         adata: AnnData,
         column: str,
-        group: str,
-        reference: str | None = None,
+        group: str | float,
+        reference: str | float | None = None,
         *,
         method: str = "monte_carlo",
         seed: int | None = None,
     ) -> pd.DataFrame:
         """Compare `group` with `reference` of an `obs` column, or with all other cells.
+
+        A value of the column may also be given as text. Cells without a value are on no side.
 
         See `differential.differential_activity` for the methods and the columns of the result.
         """
@@ -360,12 +378,14 @@ class VEGA:
             raise InputError(
                 f"obs has no column {column!r}; it has {', '.join(map(str, adata.obs.columns))}"
             )
-        labels = adata.obs[column].astype(str).to_numpy()
-        chosen = labels == group
-        others = ~chosen if reference is None else labels == reference
-        for name, cells in ((group, chosen), (reference, others)):
-            if not cells.any():
-                raise InputError(f"no cell has {column} = {name!r}; there are {set(labels)}")
+        labels = adata.obs[column].convert_dtypes()  # integers stay such beside missing values
+        chosen = _having(labels, group)
+        if reference is None:
+            others = labels.notna().to_numpy() & ~chosen
+            if not others.any():
+                raise InputError(f"all cells have {column} {group}; there is no other to compare")
+        else:
+            others = _having(labels, reference)
         posterior = self.posterior(adata)
         return differential_activity(
             posterior[chosen], posterior[others], self.gmvs, method=method, seed=seed
@@ -398,19 +418,27 @@ class VEGA:
         if layer is not None and layer not in adata.layers:
             there = ", ".join(adata.layers) or "none"
             raise InputError(f"the model reads the layer {layer!r} of the data; there is {there}")
-        if layer is None and adata.isbacked and not adata.is_view:
-            if isinstance(adata.X, CSCDataset):
+        if not adata.is_view:  # of which anndata reads the cells into memory
+            stored = adata.X if layer is None else adata.layers[layer]
+            if isinstance(stored, CSCDataset):
                 raise InputError(
-                    f"{adata.filename}: X is stored gene by gene, so that its cells cannot be read "
-                    "one by one; write it as a CSR matrix"
+                    f"{stored.group.file.filename}: {layer or 'X'} is stored gene by gene, so that "
+                    "its cells cannot be read one by one; write it as a CSR matrix"
                 )
-            return CellsOnDisk(adata.X, where, labels, Path(adata.filename))
+            if isinstance(stored, CSRDataset | h5py.Dataset):
+                file = stored.file if isinstance(stored, h5py.Dataset) else stored.group.file
+                return CellsOnDisk(stored, where, labels, Path(file.filename))
         cells = adata if where is None else adata[:, where]
         return CellsInMemory(cells.X if layer is None else cells.layers[layer], labels)
 
     def _batch_labels(self, adata: AnnData, batch_key: str | None) -> np.ndarray:
-        if len(self.batches) < 2:
+        if batch_key is None and len(self.batches) < 2:
             return np.zeros(adata.n_obs, dtype=np.int64)
+        if not self.batches:
+            raise InputError(
+                f"batch_key {batch_key!r} is given, but the model has no batches; build it with "
+                f"VEGA(..., batches=adata.obs[{batch_key!r}].unique()), or leave batch_key out"
+            )
         if batch_key is None or batch_key not in adata.obs:
             raise InputError(f"the model has batches: name their column of obs, got {batch_key!r}")
         labels = pd.Index(self.batches).get_indexer(adata.obs[batch_key].astype(str))
@@ -421,6 +449,19 @@ class VEGA:
                 f"{', '.join(self.batches)}"
             )
         return labels.astype(np.int64)
+
+
+def _having(labels: pd.Series, value: str | float) -> np.ndarray:
+    """Which cells have a value, or else one that is written like it."""
+    for equal in (labels == value, labels.astype(str) == str(value)):
+        cells = equal.fillna(False).to_numpy(dtype=bool) & labels.notna().to_numpy()
+        if cells.any():
+            return cells
+    there = sorted(map(str, labels.dropna().unique()))
+    more = f" and {len(there) - NAMED} more" if len(there) > NAMED else ""
+    raise InputError(
+        f"no cell has {labels.name} {value}; there are {', '.join(there[:NAMED]) or 'none'}{more}"
+    )
 
 
 def extra_node_names(n: int) -> list[str]:

@@ -108,6 +108,34 @@ def split(n_cells: int, settings: TrainSettings) -> tuple[np.ndarray, np.ndarray
     return np.sort(order[:n_train]), np.sort(order[n_train:])
 
 
+def split_by(validation: np.ndarray, n_cells: int) -> tuple[np.ndarray, np.ndarray]:
+    """Rows to train on and rows to validate on, by a boolean that says which validate.
+
+    Raises
+    ------
+    ValueError
+        If it is not one boolean per cell, or leaves fewer than two cells to train on or none to
+        validate on.
+    """
+    # pandas' own booleans come as objects
+    kinds = {type(value) for value in validation.flat} if validation.dtype == object else set()
+    if kinds == {bool}:
+        validation = validation.astype(bool)
+    if validation.dtype != bool or validation.shape != (n_cells,):
+        raise InputError(
+            f"validation: expected one boolean for each of the {n_cells} cells, found "
+            f"{validation.dtype} of shape {validation.shape}; of row numbers, make "
+            "numpy.isin(numpy.arange(adata.n_obs), rows)"
+        )
+    train, validate = np.flatnonzero(~validation), np.flatnonzero(validation)
+    if len(train) < 2 or not len(validate):
+        raise InputError(
+            f"validation: {len(train)} cells are left to train on and {len(validate)} to validate "
+            "on, expected at least 2 and 1; to train on all cells, give train_share=1"
+        )
+    return train, validate
+
+
 def train(
     module: Autoencoder,
     cells: Cells,
@@ -132,7 +160,7 @@ def train(
     device
         Where to train.
     validation
-        Boolean, which cells validate; by default those of `split`.
+        Boolean, one per cell: which validate; by default those of `split`.
     checkpoint
         File to keep the state in every `checkpoint_every` epochs and in the end, and to resume
         from. It is only resumed from when data, network, settings and this package are those that
@@ -147,10 +175,8 @@ def train(
     -------
     Losses per cell and epoch (training, validation) and whether patience ran out.
     """
-    if validation is None:
-        rows = split(len(cells), settings)
-    else:
-        rows = np.flatnonzero(~validation), np.flatnonzero(validation)
+    n = len(cells)
+    rows = split(n, settings) if validation is None else split_by(validation, n)
     state = Progress(Patience(settings.patience), Patience(settings.patience))
     fingerprint = _fingerprint(module, cells, rows, settings) if checkpoint else ""
     bar = tqdm(total=settings.max_epochs, unit="epoch", disable=not progress, dynamic_ncols=True)
