@@ -1,5 +1,6 @@
 """The rehearsal: raw files of the real sizes, and a table that fails where memory is exceeded."""
 
+import pandas as pd
 import pytest
 import yaml
 from conftest import ROOT
@@ -7,6 +8,7 @@ from conftest import ROOT
 from paper import rehearsal, resources
 from paper.config import load
 from paper.simulate.genes import measured_symbols
+from vega.description import write_description
 
 LINES = {
     "rehearsal": ["train\tkang\t8\t5.5\t9\t900\t7000000", "embed\tkang\t2\t2\t2\t7999\t1000000"],
@@ -57,23 +59,47 @@ def place(folder, lines):
     for run, rows in lines.items():
         (folder / "logs" / run).mkdir(parents=True, exist_ok=True)
         (folder / "logs" / run / resources.FILE).write_text("\n".join(rows) + "\n")
-    (folder / "results" / "rehearsal").mkdir(parents=True, exist_ok=True)
 
 
-def test_all_runs_are_in_one_table(tmp_path, monkeypatch, capsys):
-    monkeypatch.chdir(tmp_path)
+def test_all_runs_are_in_one_table(tmp_path):
     place(tmp_path, LINES)
-    rehearsal.main()
-    assert capsys.readouterr().out.splitlines()[2:] == [
+    assert rehearsal.markdown(rehearsal.table(tmp_path / "logs")).splitlines()[2:] == [
         "| train | 1 | 6 | 6 | 900 | 7.0 |",
         "| embed | 1 | 2 | 2 | 7,999 | 1.0 |",
         "| download | 1 | 1 | 1 | 50 | 2.0 |",
     ]
-    assert (tmp_path / rehearsal.TABLE).read_text().splitlines()[1].startswith("train\t1\t5.5\t")
 
 
-def test_a_rule_above_eight_gigabytes_fails(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
+def test_models_that_stop_early_take_as_many_epochs_as_kangs(config):
+    expected = {"kang": 203, "kang_counts": 400, "retina": 203}
+    found = {name: rehearsal.expected_epochs(config.models[name]) for name in expected}
+    assert found == expected
+
+
+def test_hours_of_trainings_side_by_side():
+    """A family of 40 and two single models, 1 hour a model on one core."""
+    jobs = pd.DataFrame({"models": [40, 1, 1], "core_hours": [40.0, 1.0, 1.0]})
+    assert [rehearsal.hours(jobs, n) for n in (1, 2, 8, 32)] == [42, 22, 7, 5]
+
+
+def test_the_cost_of_a_run_is_that_of_its_epochs(config, tmp_path):
+    for entry in config.selected_entries:
+        for name in config.members(entry):
+            folder = tmp_path / "models" / name / "seed1"
+            folder.mkdir(parents=True)
+            training = {"seconds": 12.0, "threads": 2}
+            known = {"training": training, "losses": {"epochs": 2}}
+            write_description(folder / "model.json", known)
+    jobs = rehearsal.trainings(config, tmp_path).set_index("entry")
+    assert "kang_variants" not in jobs.index  # of simulated cells only
+    assert jobs.loc["kang_holdout", "models"] == 7
+    assert (jobs["seconds_per_epoch"] == 6).all()
+    assert jobs.loc["kang_holdout", "core_hours"] == pytest.approx(7 * 203 * 6 * 2 / 3600)
+    assert rehearsal.cost(jobs.reset_index()).count("\n") == len(jobs) + 3
+
+
+def test_a_rule_above_eight_gigabytes_is_named(tmp_path):
+    place(tmp_path, LINES)
+    assert rehearsal.too_large(rehearsal.table(tmp_path / "logs")) == ""
     place(tmp_path, LINES | {"rehearsal_authors": ["embed\tx\t1\t1\t1\t8100\t1"]})
-    with pytest.raises(SystemExit, match="expected at most 8,000 MB, found embed 8,100 MB"):
-        rehearsal.main()
+    assert rehearsal.too_large(rehearsal.table(tmp_path / "logs")) == "embed 8,100 MB"
