@@ -1,0 +1,55 @@
+"""The claims of several runs as one table, for docs/real-cells.md.
+
+python -m paper.claims_of_runs "2,000 cells=results/small" "14,000 cells=results/large"
+"""
+
+import argparse
+from pathlib import Path
+
+import pandas as pd
+
+from paper.tables import read_table
+
+NOT_RUN = "not run"
+FOUND = ("reproduced", "verdict")
+
+
+def side_by_side(claims: dict[str, pd.DataFrame]) -> str:
+    """Return a table in Markdown: what was published, and what each run gives.
+
+    Parameters
+    ----------
+    claims
+        The claims table (`claims.tsv`) of each run, by what the run is called.
+
+    Claims that no run has measured are left out.
+    """
+    runs = {name: table.fillna("").set_index("id") for name, table in claims.items()}
+    first = next(iter(runs.values()))
+    head = ["claim", "what", "published", *(part for name in runs for part in (name, "verdict"))]
+    lines = [_row(head), _row(["---"] * len(head))]
+    for claim, about in first.iterrows():
+        if all(table.loc[claim, "verdict"] == NOT_RUN for table in runs.values()):
+            continue
+        found = [table.loc[claim, part] for table in runs.values() for part in FOUND]
+        lines.append(_row([claim, about["statement"], about["published"], *found]))
+    return "\n".join(lines)
+
+
+def _row(cells: list[str]) -> str:
+    return "| " + " | ".join(str(cell).replace("|", "\\|") for cell in cells) + " |"
+
+
+def main() -> None:
+    """Parse the command line and print the table."""
+    parser = argparse.ArgumentParser(
+        prog="python -m paper.claims_of_runs", description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )  # fmt: skip
+    parser.add_argument("runs", nargs="+", metavar="NAME=FOLDER")
+    runs = (run.partition("=") for run in parser.parse_args().runs)
+    print(side_by_side({name: read_table(Path(folder) / "claims.tsv") for name, _, folder in runs}))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,21 @@
+"""Claims of several runs in one table."""
+
+import pandas as pd
+
+from paper.claims_of_runs import side_by_side
+
+COLUMNS = ["id", "statement", "published", "reproduced", "verdict"]
+SMALL = pd.DataFrame(
+    [["K05", "|log BF|", "3.55", "5.6", "reproduced"], ["S04", "batches", ".1", None, "not run"],
+     ["S10", "losses", "161", None, "not run"]], columns=COLUMNS,
+)  # fmt: skip
+LARGE = SMALL.assign(reproduced=["3.77", None, "158"], verdict=["reproduced", "not run", "differs"])
+
+
+def test_runs_are_side_by_side_and_what_none_has_measured_is_left_out():
+    assert side_by_side({"small": SMALL, "large": LARGE}).splitlines() == [
+        "| claim | what | published | small | verdict | large | verdict |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
+        "| K05 | \\|log BF\\| | 3.55 | 5.6 | reproduced | 3.77 | reproduced |",
+        "| S10 | losses | 161 |  | not run | 158 | differs |",
+    ]
