@@ -20,7 +20,7 @@ def on_slurm(repository, tmp_path_factory):
 
     def arguments(*more):
         return [
-            *("--slurm-status-command", "squeue", *OFTEN, "--max-threads", "2"),
+            *("--slurm-status-command", "squeue", *OFTEN, "--max-threads", "1"),
             *("--configfile", "config/demo.yaml", "--config", "require_gpu=false"),
             *more,
         ]
