@@ -82,7 +82,6 @@ rule gsea:
         mem_mb=growing(8000),
     params:
         questions=lambda wildcards: CONFIG.model(wildcards.model).questions(),
-        fidelity=SETTINGS.fidelity,
     script:
         "../scripts/analyse/gsea.py"
 

@@ -78,7 +78,8 @@ def run(tmp_path):
     gsea.loc[:14, "fdr"] = 0.01
     gsea.loc[3, "fdr"] = 0.56
     gsea["neg_log10_fdr"] = -np.log10(gsea["fdr"])
-    gsea["fdr_variable"], gsea["neg_log10_fdr_variable"] = gsea["fdr"], gsea["neg_log10_fdr"]
+    for other in ("first", "variable"):
+        gsea[f"fdr_{other}"], gsea[f"neg_log10_fdr_{other}"] = gsea["fdr"], gsea["neg_log10_fdr"]
     write_table(gsea, tmp_path / "tables" / "kang_gsea.tsv")
     return tmp_path
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from graphlib import TopologicalSorter
+from io import BytesIO
 from zlib import crc32
 
 import numpy as np
@@ -143,5 +144,8 @@ def named_rng(seed: int, name: str) -> np.random.Generator:
 
 
 def lines(lines: Iterable[str]) -> bytes:
-    """Lines of a text file."""
-    return "".join(f"{line}\n" for line in lines).encode()
+    """Return the lines of a text file, of which one at a time is held besides."""
+    content = BytesIO()
+    for line in lines:
+        content.write(f"{line}\n".encode())
+    return content.getvalue()

@@ -17,7 +17,6 @@ def main(snakemake):
         read_gmt(snakemake.input.gene_sets, questions["min_genes"], questions["max_genes"]),
         questions,
         snakemake.threads,
-        snakemake.params.fidelity,
     )
     write_table(table, snakemake.output.table)
 
