@@ -8,8 +8,10 @@ import csv
 import gzip
 import tarfile
 import zipfile
+from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from io import BytesIO
 from itertools import chain
 from pathlib import Path
@@ -42,30 +44,38 @@ def raw_files(study: Study, simulated: Simulated, simulation: Simulation) -> dic
     InputError
         If a table has a column that is not simulated.
     """
-    # Content by archive (None for a file of its own) and name.
-    contents: dict[tuple[str | None, str], bytes] = {}
-    for number, matrix in enumerate(study.matrices):
+    # What makes the contents, by archive (None for files of their own): one archive is in memory at
+    # a time before it is packed.
+    makers: dict[str | None, list[Callable[[], dict[str, bytes]]]] = defaultdict(list)
+
+    def counts(number: int, matrix: Matrix) -> dict[str, bytes]:
         here = (simulated.cells["matrix"] == number).to_numpy()
         part = Simulated(
             simulated.genes, simulated.cells[here], simulated.counts[here], simulated.truth
         )
-        for name, content in COUNTS[study.format](matrix, part, study, simulation).items():
-            contents[matrix.archive, name] = content
-    for annotation in study.all_annotations:
+        return COUNTS[study.format](matrix, part, study, simulation)
+
+    def annotated(annotation: Annotation) -> dict[str, bytes]:
         table = _annotation(annotation, study, simulated.cells, simulation)
-        content = ANNOTATIONS[_kind(annotation.file)](table, study)
-        contents[annotation.archive, annotation.file] = content
+        return {annotation.file: ANNOTATIONS[_kind(annotation.file)](table, study)}
+
+    for number, matrix in enumerate(study.matrices):
+        makers[matrix.archive].append(partial(counts, number, matrix))
+    for annotation in study.all_annotations:
+        makers[annotation.archive].append(partial(annotated, annotation))
+    files: dict[str, bytes] = {}
+    for archive, parts in makers.items():
+        members = {name: content for part in parts for name, content in part().items()}
+        if archive is None:
+            files |= members
+        else:
+            stem, zipped = Path(archive).stem, archive.endswith(".zip")
+            files[archive] = _zip(members, stem) if zipped else tar(members)
     for step in study.steps:
         if step.orthologs:
-            contents[None, step.orthologs] = orthologs(simulated.genes)
-    if study.family_file and (None, study.family_file) not in contents:
-        contents[None, study.family_file] = _soft(study, _samples(study))
-
-    files = {name: content for (archive, name), content in contents.items() if archive is None}
-    for archive in dict.fromkeys(archive for archive, _ in contents if archive):
-        members = {name: content for (a, name), content in contents.items() if a == archive}
-        stem, zipped = Path(archive).stem, archive.endswith(".zip")
-        files[archive] = _zip(members, stem) if zipped else tar(members)
+            files[step.orthologs] = orthologs(simulated.genes)
+    if study.family_file and study.family_file not in files:
+        files[study.family_file] = _soft(study, _samples(study))
     return files
 
 
