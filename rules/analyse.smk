@@ -56,16 +56,6 @@ rule differential:
         "../scripts/analyse/differential.py"
 
 
-def filtered_genes(wildcards):
-    """Cells with all filtered genes: of their own where the study keeps the most variable ones."""
-    study = CONFIG.model(wildcards.model).study
-    return (
-        f"{RUN}/data/{study}_all_genes.h5ad"
-        if CONFIG.studies[study].selects_genes
-        else f"{RUN}/data/{study}.h5ad"
-    )
-
-
 rule gsea:
     input:
         data=study_data,

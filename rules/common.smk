@@ -53,6 +53,29 @@ def study_data(wildcards):
     return f"{RUN}/data/{CONFIG.model(wildcards.model).study}.h5ad"
 
 
+def filtered_genes(wildcards):
+    """Cells with all filtered genes: of their own where the study keeps the most variable ones."""
+    study = CONFIG.model(wildcards.model).study
+    return (
+        f"{RUN}/data/{study}_all_genes.h5ad"
+        if CONFIG.studies[study].selects_genes
+        else f"{RUN}/data/{study}.h5ad"
+    )
+
+
+def preprocessing_inputs(wildcards):
+    """Raw files of a study with their records, and the study whose genes it takes."""
+    study = CONFIG.studies[wildcards.study]
+    folder = f"{RUN}/raw/{CONFIG.raw_folder(wildcards.study)}"
+    return {
+        "raw": [f"{folder}/{file}" for file in study.files],
+        "provenance": [f"{folder}/.provenance/{file}.json" for file in study.files],
+        "other": [
+            f"{RUN}/data/{other}.h5ad" for other in filter(None, [study.reindexed_to])
+        ],
+    }
+
+
 def gene_set_file(wildcards):
     return f"{RUN}/raw/gene_sets/{CONFIG.model(wildcards.model).gene_sets}"
 

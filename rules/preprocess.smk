@@ -5,19 +5,6 @@
 #      data/<study>_all_genes.h5ad
 
 
-def preprocessing_inputs(wildcards):
-    """Raw files of a study with their records, and the study whose genes it takes."""
-    study = CONFIG.studies[wildcards.study]
-    folder = f"{RUN}/raw/{CONFIG.raw_folder(wildcards.study)}"
-    return {
-        "raw": [f"{folder}/{file}" for file in study.files],
-        "provenance": [f"{folder}/.provenance/{file}.json" for file in study.files],
-        "other": [
-            f"{RUN}/data/{other}.h5ad" for other in filter(None, [study.reindexed_to])
-        ],
-    }
-
-
 rule preprocess:
     """Reads a study's counts and annotation, filters and normalises its cells."""
     input:
