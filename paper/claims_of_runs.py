@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from paper.tables import read_table
+from paper.tables import markdown_table, read_table
 
 NOT_RUN = "not run"
 FOUND = ("reproduced", "verdict")
@@ -27,17 +27,13 @@ def side_by_side(claims: dict[str, pd.DataFrame]) -> str:
     runs = {name: table.fillna("").set_index("id") for name, table in claims.items()}
     first = next(iter(runs.values()))
     head = ["claim", "what", "published", *(part for name in runs for part in (name, "verdict"))]
-    lines = [_row(head), _row(["---"] * len(head))]
+    rows = []
     for claim, about in first.iterrows():
         if all(table.loc[claim, "verdict"] == NOT_RUN for table in runs.values()):
             continue
         found = [table.loc[claim, part] for table in runs.values() for part in FOUND]
-        lines.append(_row([claim, about["statement"], about["published"], *found]))
-    return "\n".join(lines)
-
-
-def _row(cells: list[str]) -> str:
-    return "| " + " | ".join(str(cell).replace("|", "\\|") for cell in cells) + " |"
+        rows.append([claim, about["statement"], about["published"], *map(str, found)])
+    return markdown_table(head, rows)
 
 
 def main() -> None:

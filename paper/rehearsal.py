@@ -15,7 +15,7 @@ import pandas as pd
 from paper import resources
 from paper.config import Config, ModelConfig, load
 from paper.config.plain import read_yaml
-from paper.tables import write_table
+from paper.tables import markdown_table, write_table
 from vega.description import read_description
 
 RUNS = ("rehearsal", "rehearsal_download", "rehearsal_authors")
@@ -34,13 +34,15 @@ def table(logs: Path) -> pd.DataFrame:
 
 def markdown(rules: pd.DataFrame) -> str:
     """Return the table as docs/performance.md has it."""
-    rows = [
-        f"| {row.rule} | {row.jobs} | {row.seconds:,.0f} | {row.longest:,.0f} | {row.peak_mb:,} | "
-        f"{row.bytes / 1e6:,.1f} |"
+    rows = (
+        (
+            row.rule, f"{row.jobs}", f"{row.seconds:,.0f}", f"{row.longest:,.0f}",
+            f"{row.peak_mb:,}", f"{row.bytes / 1e6:,.1f}",
+        )
         for row in rules.itertuples()
-    ]
-    head = "| rule | jobs | seconds | longest job | peak memory, MB | written, MB |"
-    return "\n".join([head, "|---|---|---|---|---|---|", *rows])
+    )  # fmt: skip
+    head = ("rule", "jobs", "seconds", "longest job", "peak memory, MB", "written, MB")
+    return markdown_table(head, rows)
 
 
 def too_large(rules: pd.DataFrame) -> str:
@@ -100,14 +102,16 @@ def _makespan(hours: Iterable[float], slots: int) -> float:
 
 def cost(jobs: pd.DataFrame) -> str:
     """Return the cost of the trainings as docs/performance.md has it."""
-    rows = [
-        f"| {row.entry} | {row.models} | {row.epochs} | {row.seconds_per_epoch:.1f} | "
-        f"{row.core_hours:.1f} |"
+    rows = (
+        (
+            row.entry, f"{row.models}", f"{row.epochs}", f"{row.seconds_per_epoch:.1f}",
+            f"{row.core_hours:.1f}",
+        )
         for row in jobs.itertuples()
-    ]
-    head = "| entry | models | epochs | seconds per epoch | core hours |\n|---|---|---|---|---|"
+    )  # fmt: skip
+    head = ("entry", "models", "epochs", "seconds per epoch", "core hours")
     total = ", ".join(f"{hours(jobs, n):.1f} hours on {n} cores" for n in CORES)
-    return "\n".join([head, *rows, "", f"All trainings: {total}."])
+    return f"{markdown_table(head, rows)}\n\nAll trainings: {total}."
 
 
 def main() -> None:

@@ -1,5 +1,6 @@
 """Tables as this project writes them: whole, and the same numbers give the same bytes."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import pandas as pd
@@ -16,6 +17,15 @@ def write_table(table: pd.DataFrame, path: Path | str, index: bool = False) -> N
     with written_whole(path) as temporary:
         separator = "," if Path(path).suffix == ".csv" else "\t"
         table.to_csv(temporary, sep=separator, index=index, float_format="%.8g")
+
+
+def markdown_table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    """Return a table in Markdown, for the documentation."""
+    head = list(head)
+    cells = [head, ["---"] * len(head), *rows]
+    return "\n".join(
+        "| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in cells
+    )
 
 
 def read_table(path: Path | str) -> pd.DataFrame:

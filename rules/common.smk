@@ -54,7 +54,10 @@ def study_data(wildcards):
 
 
 def filtered_genes(wildcards):
-    """Cells with all filtered genes: of their own where the study keeps the most variable ones."""
+    """The file of a model's cells with all filtered genes.
+
+    It is a file apart where the study keeps the most variable genes only.
+    """
     study = CONFIG.model(wildcards.model).study
     return (
         f"{RUN}/data/{study}_all_genes.h5ad"
