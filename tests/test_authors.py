@@ -213,7 +213,7 @@ def test_simulated_archives_hold_the_cells_that_public_files_give(tmp_path, conf
     for group, source in sources.items():
         files = raw_files(source, drawn[group], simulations.studies[group])
         write(files, tmp_path / group, "test")
-    write(authors_files(public, sources, drawn, simulations), tmp_path / "authors", "test")
+    write(authors_files(public, sources, drawn, simulations).items(), tmp_path / "authors", "test")
     with tarfile.open(tmp_path / "authors" / NEWER) as newer:
         names = newer.getnames()
     assert "vega-data-rev1/mixseq/BRD3379_DMSO_24hr_expt3.h5ad" in names

@@ -94,7 +94,7 @@ def tumours(real, tmp_path_factory):
     frame = table[known].rename(columns=lambda name: name.replace("_", " "))
     frame["cell type"] = frame["cell type"].replace("Astrocyte", "Astocyte")
     soft = ANNOTATIONS["soft"](Table(frame, SimulatedTable(), False), STUDIES["darmanis"])
-    write({"GSE84465_family.soft.gz": soft}, folder, "test")
+    write([("GSE84465_family.soft.gz", soft)], folder, "test")
     return folder, table, genes
 
 
@@ -136,7 +136,8 @@ def test_mutations_of_the_pool(real, tmp_path, as_numbers):
     whole = pd.concat([elsewhere, elsewhere, facts])
     [annotation] = [a for a in STUDIES["mixseq_brd3379"].annotations if a.file.endswith(".rds")]
     table = Table(whole, SimulatedTable(), False, annotation.element)
-    write({annotation.file: ANNOTATIONS["rds"](table, STUDIES["mixseq_brd3379"])}, tmp_path, "test")
+    rds = ANNOTATIONS["rds"](table, STUDIES["mixseq_brd3379"])
+    write([(annotation.file, rds)], tmp_path, "test")
     names = [f"c{i}" for i in range(97)]
     adata = cells(names, cell_line=facts["CCLE_ID"].to_numpy())
     annotate(adata, [annotation], tmp_path)

@@ -57,7 +57,7 @@ def sets(config):
 def raw(config, kang, tmp_path_factory):
     """Folder of kang's raw files."""
     folder = tmp_path_factory.mktemp("raw") / "kang"
-    write(_contents(config, kang), folder, "test")
+    write(_contents(config, kang).items(), folder, "test")
     return folder
 
 
@@ -66,7 +66,7 @@ def _simulated(config):
 
 
 def _contents(config, simulated):
-    return raw_files(config.raw_source("kang"), simulated, config.simulations.studies["kang"])
+    return dict(raw_files(config.raw_source("kang"), simulated, config.simulations.studies["kang"]))
 
 
 def _lines(path):
@@ -183,7 +183,7 @@ def test_provenance_says_simulated_and_has_the_checksum(raw):
 
 
 def test_same_table_same_bytes(config, raw, tmp_path):
-    write(_contents(config, _simulated(config)), tmp_path / "kang", "test")
+    write(_contents(config, _simulated(config)).items(), tmp_path / "kang", "test")
     for path in (path for path in raw.iterdir() if path.is_file()):
         assert (tmp_path / "kang" / path.name).read_bytes() == path.read_bytes()
 

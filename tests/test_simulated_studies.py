@@ -39,7 +39,7 @@ def simulated(folder):
 @cache
 def contents(folder):
     source = CONFIG.raw_source(folder)
-    return raw_files(source, simulated(folder), CONFIG.simulations.studies[folder])
+    return dict(raw_files(source, simulated(folder), CONFIG.simulations.studies[folder]))
 
 
 @cache
@@ -52,7 +52,7 @@ def raw(tmp_path_factory):
     """Folder of all raw files."""
     folder = tmp_path_factory.mktemp("raw")
     for name in FOLDERS:
-        write(contents(name), folder / name, "test")
+        write(contents(name).items(), folder / name, "test")
     return folder
 
 
@@ -172,7 +172,7 @@ def test_studies_that_share_raw_files_are_simulated_once():
 def test_same_table_same_bytes(folder):
     source = CONFIG.raw_source(folder)
     again = simulate_study(folder, source, CONFIG.simulations)
-    assert raw_files(source, again, simulation(folder)) == contents(folder)
+    assert dict(raw_files(source, again, simulation(folder))) == contents(folder)
 
 
 def test_no_archive_holds_a_time(raw):

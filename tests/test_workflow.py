@@ -193,11 +193,11 @@ def test_a_mirror_without_the_mutations_gives_cells_whose_mutations_are_not_know
     config = load({"data": "simulated"}, repository / "config")
     source = config.raw_source("mixseq")
     drawn = simulate_study("mixseq", source, config.simulations)
-    files = raw_files(source, drawn, config.simulations.studies["mixseq"])
+    files = dict(raw_files(source, drawn, config.simulations.studies["mixseq"]))
     mutations = {name: files.pop(name) for name in ["all_CL_features.rds"]}
-    write(files, mirror / "mixseq", "test")
+    write(files.items(), mirror / "mixseq", "test")
     sets = simulate_gene_sets(config.simulations, "hallmarks.gmt")
-    write({"hallmarks.gmt": gmt(sets)}, mirror / "gene_sets", "test")
+    write([("hallmarks.gmt", gmt(sets))], mirror / "gene_sets", "test")
 
     def run(*options):
         sums = [
@@ -220,7 +220,7 @@ def test_a_mirror_without_the_mutations_gives_cells_whose_mutations_are_not_know
     assert "braf_mutant, kras_mutant stay empty" in log
 
     # As the message says.
-    write(mutations, mirror / "mixseq", "test")
+    write(mutations.items(), mirror / "mixseq", "test")
     empty = "results/paper/raw/mixseq/all_CL_features.rds"
     assert f'ARGS="--forcerun {empty}"' in log
     cells = run("--forcerun", empty)

@@ -9,7 +9,7 @@ import gzip
 import tarfile
 import zipfile
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from io import BytesIO
@@ -36,16 +36,19 @@ SPIKE_INS = 92  # of the ERCC mix
 PLAIN = SimulatedTable()  # of files that the simulation says nothing of
 
 
-def raw_files(study: Study, simulated: Simulated, simulation: Simulation) -> dict[str, bytes]:
-    """Content of the study's raw files by name, archives packed but nothing compressed.
+def raw_files(
+    study: Study, simulated: Simulated, simulation: Simulation
+) -> Iterator[tuple[str, bytes]]:
+    """Yield name and content of each raw file of the study; archives are packed.
+
+    One archive is in memory at a time: at the real size, all of a study would need 8 GB.
 
     Raises
     ------
     InputError
         If a table has a column that is not simulated.
     """
-    # What makes the contents, by archive (None for files of their own): one archive is in memory at
-    # a time before it is packed.
+    # What makes the contents, by archive (None for files of their own).
     makers: dict[str | None, list[Callable[[], dict[str, bytes]]]] = defaultdict(list)
 
     def counts(number: int, matrix: Matrix) -> dict[str, bytes]:
@@ -63,28 +66,27 @@ def raw_files(study: Study, simulated: Simulated, simulation: Simulation) -> dic
         makers[matrix.archive].append(partial(counts, number, matrix))
     for annotation in study.all_annotations:
         makers[annotation.archive].append(partial(annotated, annotation))
-    files: dict[str, bytes] = {}
     for archive, parts in makers.items():
         members = {name: content for part in parts for name, content in part().items()}
         if archive is None:
-            files |= members
+            yield from members.items()
         else:
             stem, zipped = Path(archive).stem, archive.endswith(".zip")
-            files[archive] = _zip(members, stem) if zipped else tar(members)
+            yield archive, _zip(members, stem) if zipped else tar(members)
     for step in study.steps:
         if step.orthologs:
-            files[step.orthologs] = orthologs(simulated.genes)
-    if study.family_file and study.family_file not in files:
-        files[study.family_file] = _soft(study, _samples(study))
-    return files
+            yield step.orthologs, orthologs(simulated.genes)
+    annotations = [a.file for a in study.all_annotations if a.archive is None]
+    if study.family_file and study.family_file not in annotations:
+        yield study.family_file, _soft(study, _samples(study))
 
 
-def write(files: Mapping[str, bytes], folder: Path | str, source: str) -> None:
+def write(files: Iterable[tuple[str, bytes]], folder: Path | str, source: str) -> None:
     """Write each file whole, compressed where its name says so, and record where it is from.
 
     The bytes depend on the content alone: no time of writing is in them.
     """
-    for name, content in files.items():
+    for name, content in files:
         path = Path(folder) / name
         with written_whole(path) as temporary:
             packed = path.suffix in (".gz", ".rds")

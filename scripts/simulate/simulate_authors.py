@@ -19,7 +19,7 @@ def main(snakemake):
     simulations = Simulations(**params.simulations)
     drawn = {name: simulate_study(name, source, simulations) for name, source in sources.items()}
     write(
-        authors_files(studies, sources, drawn, simulations),
+        authors_files(studies, sources, drawn, simulations).items(),
         Path(snakemake.output.raw[0]).parent,
         f"config/simulations.yaml: studies {', '.join(sources)}, preprocessed",
     )

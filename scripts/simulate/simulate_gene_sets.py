@@ -13,7 +13,7 @@ def main(snakemake):
     simulations = Simulations(**snakemake.params.simulations)
     for path in map(Path, snakemake.output.raw):
         write(
-            {path.name: gmt(simulate_gene_sets(simulations, path.name))},
+            [(path.name, gmt(simulate_gene_sets(simulations, path.name)))],
             path.parent,
             f"config/simulations.yaml: gene_sets.{path.name}, seed {simulations.genes.seed}",
         )
