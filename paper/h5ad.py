@@ -15,6 +15,7 @@ from anndata.io import write_elem
 from paper import hdf5_check
 from paper.errors import InputError
 from vega.files import reading, written_whole
+from vega.values import layers_of
 
 AGAIN = "remove it and run again"
 SECONDS = 120  # of the processor, to look through a file; a million cells take two
@@ -64,7 +65,7 @@ def _checked(path: Path | str, backed: bool, least: float) -> ad.AnnData:
         if not names.is_unique:
             twice = names[names.duplicated()][0]
             raise InputError(f"{path}: the {what} {twice} stands twice; {AGAIN}")
-    for name, matrix in {} if backed else {"X": cells.X, **cells.layers}.items():
+    for name, matrix in {} if backed else {"X": cells.X, **layers_of(cells)}.items():
         values = matrix.data if sp.issparse(matrix) else np.asarray(matrix)
         if values.dtype.kind not in "iuf" or not (np.isfinite(values) & (values >= least)).all():
             few = " from 0 up" if least == 0 else ""
@@ -79,7 +80,7 @@ def sound(path: Path | str, backed: bool = False) -> ad.AnnData:
     """
     check_sound(path, backed)
     cells = ad.read_h5ad(path, backed="r" if backed else None)
-    for matrix in () if backed else (cells.X, *cells.layers.values()):
+    for matrix in () if backed else (cells.X, *layers_of(cells).values()):
         if sp.issparse(matrix):
             matrix.check_format()  # an index that is too large would lead elsewhere in memory
     return cells

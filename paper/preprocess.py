@@ -21,6 +21,7 @@ from paper.config import Step, StepsOfEach, Study
 from paper.errors import InputError
 from paper.provenance import Provenance, provenance
 from paper.steps import STEPS, column_of, describe, is_normalised
+from vega.values import layers_of
 
 log = logging.getLogger("paper")
 
@@ -172,10 +173,10 @@ def _finished(adata: ad.AnnData, study: Study) -> ad.AnnData:
         {c: _ordered(adata.obs[c], orders.get(c, []), study) for c in adata.obs},
         index=adata.obs_names,
     )
-    X, *counts = (sp.csr_matrix(m, dtype=np.float32) for m in (adata.X, *adata.layers.values()))
-    for matrix in (X, *counts):
+    X, *others = (sp.csr_matrix(m, dtype=np.float32) for m in (adata.X, *layers_of(adata).values()))
+    for matrix in (X, *others):
         matrix.sort_indices()
-    layers = dict(zip(adata.layers, counts, strict=True))
+    layers = dict(zip(layers_of(adata), others, strict=True))
     # None, or empty where parts were scaled to totals of their own.
     scaled = adata.uns.get("normalisation")
     uns = {"normalisation": scaled} if scaled else {}

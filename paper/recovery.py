@@ -39,6 +39,7 @@ from paper.cells import having
 from paper.errors import InputError
 from vega.differential import Posterior, exact_comparisons, log_bayes_factor, rank
 from vega.metrics import auc
+from vega.values import values_of
 
 log = logging.getLogger("paper")
 
@@ -144,7 +145,7 @@ def recovery(
         for name, values in found.items():
             rows.append({**comparison, "method": name, **judged(values, shift)})
     activity = [
-        {"study": study, "method": name, "gene_set": s, **spearman(x.obs_vector(s), planted)}
+        {"study": study, "method": name, "gene_set": s, **spearman(values_of(x, s), planted)}
         for s, planted in planted_activity(truth, cells.obs, sets).items()
         for name, x in latents.items()
     ]

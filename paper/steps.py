@@ -19,6 +19,7 @@ from scipy.stats import rankdata
 from paper.cells import having
 from paper.config import Relabel, Step
 from paper.errors import InputError
+from vega.values import layers_of
 
 log = logging.getLogger("paper")
 
@@ -255,7 +256,7 @@ def reindex(adata: ad.AnnData, genes: pd.DataFrame) -> ad.AnnData:
         adata.X @ moves,
         obs=adata.obs.copy(),
         var=genes[["gene_id"]].copy(),
-        layers={name: layer @ moves for name, layer in adata.layers.items()},
+        layers={name: layer @ moves for name, layer in layers_of(adata).items()},
         uns=adata.uns,
     )
 

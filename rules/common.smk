@@ -37,7 +37,7 @@ VEGA_SOURCES = [
 PREPROCESSING_SOURCES = [
     *sorted(map(str, Path("paper/formats").glob("*.py"))),
     *("paper/cells.py", "paper/h5ad.py", "paper/orthologs.py"),
-    *("paper/preprocess.py", "paper/provenance.py", "paper/steps.py"),
+    *("paper/preprocess.py", "paper/provenance.py", "paper/steps.py", "vega/values.py"),
 ]
 
 

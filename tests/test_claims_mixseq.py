@@ -18,6 +18,7 @@ from paper.config import load
 from paper.mixseq import DRUGS
 from paper.tables import write_table
 from vega.plot import clustered
+from vega.values import values_of
 
 IDS = ["D04", "D05", "D06", "D07", "M01", "M02", "M03", "M04", "M05", "G01", "G02"]
 IFN = [f"HALLMARK_INTERFERON_{which}_RESPONSE" for which in ("ALPHA", "GAMMA")]
@@ -89,7 +90,7 @@ def test_measured_values_are_those_of_the_tables(run, config, models):
     kept = [f"HALLMARK_{n}" for n in ("G2M_CHECKPOINT",)]
     trametinib = models[DRUGS["Trametinib"]]
     activity, treated = (
-        trametinib.latent.obs_vector(kept[0]),
+        values_of(trametinib.latent, kept[0]),
         (trametinib.latent.obs["condition"] == "Trametinib").to_numpy(),
     )
     expected = np.median(activity[treated]) - np.median(activity[~treated])
@@ -114,7 +115,7 @@ def test_measured_values_are_those_of_the_tables(run, config, models):
 
     gbm = models["gbm"].latent
     tumour = gbm[gbm.obs["cell_type"] == "Neoplastic"]
-    r = pearsonr(tumour.obs_vector("STAT3"), tumour.obs_vector("OLIG2")).statistic
+    r = pearsonr(values_of(tumour, "STAT3"), values_of(tumour, "OLIG2")).statistic
     assert values(table, "G01")["r"] == pytest.approx(r, rel=1e-2)
     assert values(table, "G02")["rank of OPC"] == 1
 

@@ -26,6 +26,7 @@ from vega.errors import InputError
 from vega.gene_sets import EXTRA_NODE, gene_mask
 from vega.likelihoods import build_likelihood
 from vega.train import TrainSettings, train
+from vega.values import layers_of
 
 NAMED = 10  # values of a column that an error names at most
 # torch draws initial weights from its one generator, which threads share.
@@ -416,7 +417,7 @@ class VEGA:
         labels = np.zeros(adata.n_obs, dtype=np.int64) if batch is None else batch
         layer = self.architecture["layer"]
         if layer is not None and layer not in adata.layers:
-            there = ", ".join(adata.layers) or "none"
+            there = ", ".join(layers_of(adata)) or "none"
             raise InputError(f"the model reads the layer {layer!r} of the data; there is {there}")
         if not adata.is_view:  # of which anndata reads the cells into memory
             stored = adata.X if layer is None else adata.layers[layer]

@@ -13,6 +13,7 @@ from paper.h5ad import read_cells, read_latent
 from paper.tables import read_table
 from vega.description import read_description
 from vega.gene_sets import read_gmt
+from vega.values import values_of
 
 
 class Missing(Exception):
@@ -118,4 +119,4 @@ def require(table: pd.DataFrame | AnnData, gmv: str):
     names = table.var_names if isinstance(table, AnnData) else table.index
     if gmv not in names:
         raise Missing(f"the gene sets have no {gmv}")
-    return table[:, gmv].X[:, 0] if isinstance(table, AnnData) else table.loc[gmv]
+    return values_of(table, gmv) if isinstance(table, AnnData) else table.loc[gmv]

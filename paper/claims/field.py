@@ -7,6 +7,7 @@ from paper.analyse import ONE_VS_REST
 from paper.claims.core import claim, count, near
 from paper.claims.evidence import Evidence, Missing, require
 from paper.figures.fig3 import CELL_CYCLE, MARKER_SETS, PROLIFERATION, SIGNIFICANT
+from vega.values import values_of
 
 
 @count("D08", {"cells": 4378, "genes": 6999})
@@ -63,7 +64,7 @@ def proliferation(evidence: Evidence, seed: int):
     if PROLIFERATION not in data.var_names:
         raise Missing(f"{PROLIFERATION} is not among the genes of field")
     column = data[:, PROLIFERATION].to_memory()[latent.obs_names]
-    expression, activity = column.obs_vector(PROLIFERATION), require(latent, CELL_CYCLE)
+    expression, activity = values_of(column, PROLIFERATION), require(latent, CELL_CYCLE)
     if not np.ptp(expression):
         raise Missing(f"no cell of field differs in {PROLIFERATION}")
     r = pearsonr(expression, activity).statistic

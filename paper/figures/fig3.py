@@ -7,6 +7,7 @@ from paper.figures.data import FigureData
 from paper.figures.page import Layout, axes, lacks, message
 from vega.gene_sets import readable
 from vega.plot import activities, bayes_factors, embedding, regression, wrapped
+from vega.values import values_of
 
 LAYOUT = Layout(("abccd", "effgg"), widths=(2.75, 1.45, 1.3, 0.15, 1.95), heights=(2.0, 2.5))
 
@@ -82,6 +83,6 @@ def g(figure: FigureBase, data: FigureData) -> None:
     if PROLIFERATION not in cells.var_names:
         message(figure, f"{PROLIFERATION} is not among\nthe genes of these data")
         return
-    expression = cells[latent.obs_names].obs_vector(PROLIFERATION)
-    ax = regression(expression, latent.obs_vector(CELL_CYCLE), ax=axes(figure, 0.45, 0.1))
+    expression = values_of(cells[latent.obs_names], PROLIFERATION)
+    ax = regression(expression, values_of(latent, CELL_CYCLE), ax=axes(figure, 0.45, 0.1))
     ax.set(xlabel=f"{PROLIFERATION}, log(TP10K + 1)", ylabel=readable(CELL_CYCLE))

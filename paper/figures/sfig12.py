@@ -9,6 +9,7 @@ from paper.figures.methods import first_seed
 from paper.figures.page import Layout, axes, lacks, message
 from paper.gmvs import INTERFERON, INTERFERON_AB
 from vega.plot import correlation, regression, wrapped
+from vega.values import values_of
 
 LAYOUT = Layout(("ab", "cd"), widths=(3.6, 3.6), heights=(2.7, 2.7))
 
@@ -63,7 +64,7 @@ def _activities(figure: FigureBase, data: FigureData, latent_dropout: float) -> 
     results = data[MODELS[latent_dropout]]
     if lacks(figure, results, INTERFERON, INTERFERON_AB):
         return
-    x, y = (results.latent.obs_vector(gmv) for gmv in (INTERFERON, INTERFERON_AB))
+    x, y = (values_of(results.latent, gmv) for gmv in (INTERFERON, INTERFERON_AB))
     ax = regression(x, y, ax=axes(figure, 0.62, 0.1, top=0.45))
     ax.set(xlabel=_of("activity", INTERFERON), ylabel=_of("activity", INTERFERON_AB))
     ax.set_title(f"{_title(latent_dropout)}\n{ax.get_title()}")

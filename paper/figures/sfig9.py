@@ -10,6 +10,7 @@ from paper.gmvs import INTERFERON_RELATED
 from vega.metrics import accuracy
 from vega.plot import bars, horizontal_bars, wrapped
 from vega.plot.colours import GUIDE
+from vega.values import values_of
 
 LAYOUT = Layout(("ab",), widths=(4.5, 2.7), heights=(3.1,))
 
@@ -27,7 +28,7 @@ def a(figure: FigureBase, data: FigureData) -> None:
     for method, model in MODELS.items():
         latent = data[model].latent
         for gmv in INTERFERON_RELATED:
-            activity = latent.obs_vector(gmv)
+            activity = values_of(latent, gmv)
             shares.loc[gmv, method] = accuracy(activity, latent.obs["condition"])
             notes.loc[gmv, method] = "inactive" if inactive(activity) else ""
     shares.loc[MEAN], notes.loc[MEAN] = shares.mean(), ""

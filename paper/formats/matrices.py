@@ -21,6 +21,7 @@ from paper.formats.checks import check_unique
 from paper.formats.files import ANEW, RawFile
 from paper.h5ad import check_sound, sound
 from vega.files import reading
+from vega.values import layers_of
 
 log = logging.getLogger("paper")
 
@@ -103,7 +104,7 @@ def read_h5ad(matrix: Matrix, folder: Path) -> ad.AnnData:
     whole = h5ad(file)
     if matrix.layer and matrix.layer not in whole.layers:
         raise InputError(
-            f"{file}: no layer {matrix.layer} (it has {', '.join(whole.layers) or 'none'}); "
+            f"{file}: no layer {matrix.layer} (it has {', '.join(layers_of(whole)) or 'none'}); "
             "correct layer in studies.yaml"
         )
     counts = whole.layers[matrix.layer] if matrix.layer else whole.X

@@ -7,6 +7,7 @@ from anndata import AnnData
 
 from paper.errors import InputError
 from vega.model import resolve_device
+from vega.values import layers_of
 
 
 def cells_alone(adata: AnnData, layer: str | None = None, columns: Sequence[str] = ()) -> AnnData:
@@ -19,7 +20,7 @@ def cells_alone(adata: AnnData, layer: str | None = None, columns: Sequence[str]
     """
     if layer is not None and layer not in adata.layers:
         raise InputError(
-            f"the study has no layer {layer} (it has {', '.join(adata.layers) or 'none'}); "
+            f"the study has no layer {layer} (it has {', '.join(layers_of(adata)) or 'none'}); "
             "preprocess it from its counts"
         )
     for column in columns:

@@ -42,7 +42,7 @@ def bars(
     unknown = []
     for i, (name, column) in enumerate(heights.items()):
         places = np.arange(n_rows) + (i - (n_columns - 1) / 2) * width
-        known = column.notna().to_numpy()
+        known = column.notna().to_numpy(copy=True)
         unknown.extend(places[~known])
         if not known.any():
             known[:1] = True  # a bar without a height is not seen, but in the legend its colour is

@@ -12,6 +12,7 @@ from matplotlib.lines import Line2D
 from vega.gene_sets import readable
 from vega.plot.colourbar import EXTEND, vector_colorbar
 from vega.plot.colours import GREY, MARKERS, MISSING, palette
+from vega.values import values_of
 
 LEGEND_ROWS = 16  # more categories than this need another column
 MANY = 20_000  # more dots than this are an image inside the vector file
@@ -99,7 +100,7 @@ def activities(
 def _activity(adata: AnnData, gmv: str) -> np.ndarray:
     if gmv not in adata.var_names:
         raise KeyError(f"{gmv} is neither a column of obs nor a GMV")
-    return np.asarray(adata.obs_vector(gmv))
+    return values_of(adata, gmv)
 
 
 def dots(n: int) -> dict:

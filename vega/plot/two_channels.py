@@ -7,6 +7,7 @@ from matplotlib.axes import Axes
 
 from vega.gene_sets import readable
 from vega.plot.scatter import embedding
+from vega.values import values_of
 
 
 def two_channel_colours(red: np.ndarray, blue: np.ndarray, limit: float) -> np.ndarray:
@@ -49,7 +50,7 @@ def two_channels(
             raise KeyError(f"{gmv} is not a GMV")
     embedding(adata, basis=basis, ax=ax)
     (dots,) = ax.collections
-    dots.set_facecolor(two_channel_colours(adata.obs_vector(red), adata.obs_vector(blue), limit))
+    dots.set_facecolor(two_channel_colours(values_of(adata, red), values_of(adata, blue), limit))
     dots.set_alpha(0.7)
     _key(ax, readable(red), readable(blue), limit)
     return ax
