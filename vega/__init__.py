@@ -9,9 +9,16 @@ Seninge, Anastopoulos, Ding and Stuart, Nature Communications 12, 5684 (2021).
 >>> adata.obsm["X_vega"] = model.embed(adata)                   # doctest: +SKIP
 """
 
+import os
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
+
+# Threads of OpenMP wait for each other in a busy loop, of 300,000 turns by default. If another
+# process needs the core, the thread that the others wait for cannot run, and training slows down
+# up to 25 times. Read by the library when torch is loaded (docs/performance.md, Under load).
+if "OMP_WAIT_POLICY" not in os.environ:
+    os.environ.setdefault("GOMP_SPINCOUNT", "3000")
 
 try:
     __version__ = version("vega")
