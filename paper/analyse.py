@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from anndata import AnnData
 
+from paper.embedding import embed
 from paper.errors import InputError
 from paper.progress import told
 from vega.differential import (
@@ -29,7 +30,6 @@ ONE_VS_REST = "one_vs_rest"
 REST = "rest"
 FEW_CELLS = 10  # a smaller group says little of its type, and figures say so
 PUBLISHED_RANKING = 8096  # genes, as many as there are innate cells, by mistake (erratum 11)
-EXACT_NEIGHBOURS = 50_000  # cells, up to which all pairs are compared for a UMAP
 FDR_FLOOR = 1e-5  # an FDR of 0 is shown as this one (experiments, GSEA)
 
 
@@ -68,25 +68,6 @@ def encoded(model: "VEGA", adata: AnnData) -> AnnData:
     latent = model.latent(adata)
     latent.uns["provenance"] = adata.uns["provenance"]
     return latent
-
-
-def embed(latent: AnnData, embedding: str, tsne_learning_rate: float | None = None) -> None:
-    """Add `obsm["X_umap"]` or `obsm["X_tsne"]`, or with `none` neither."""
-    import scanpy as sc
-    from sklearn.manifold import TSNE
-
-    if embedding == "umap":
-        embedded = AnnData(latent.X)
-        # The same neighbours on every machine, and for the paper's studies found sooner.
-        transformer = "sklearn" if latent.n_obs <= EXACT_NEIGHBOURS else None
-        sc.pp.neighbors(
-            embedded, n_neighbors=15, use_rep="X", random_state=42, transformer=transformer
-        )
-        sc.tl.umap(embedded, min_dist=0.5, random_state=42)
-        latent.obsm["X_umap"] = embedded.obsm["X_umap"]
-    elif embedding == "tsne":
-        tsne = TSNE(learning_rate=tsne_learning_rate or "auto", random_state=42)
-        latent.obsm["X_tsne"] = tsne.fit_transform(latent.X)
 
 
 def top_genes(model: "VEGA", n: int = 10) -> pd.DataFrame:

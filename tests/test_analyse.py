@@ -7,13 +7,11 @@ import pandas as pd
 import pytest
 from anndata import AnnData
 from conftest import ROOT
-from sklearn.metrics import silhouette_score
 
 import vega
 from paper import analyse
 from paper.analyse import (
     differential_tables,
-    embed,
     groups,
     gsea_tables,
     prerank,
@@ -224,19 +222,6 @@ def _innate(data):
     """The cells of the contrast, and which of them are stimulated."""
     innate = data[data.obs["cell_type"].isin(["Mono", "DC"])]
     return innate, (innate.obs["condition"] == "stim").to_numpy()
-
-
-@pytest.mark.parametrize(
-    "exact_up_to", [analyse.EXACT_NEIGHBOURS, pytest.param(0, marks=pytest.mark.slow)]
-)
-def test_more_than_8192_cells_have_a_umap(monkeypatch, exact_up_to):
-    """From there on scanpy asks another package for approximate neighbours, unless told how."""
-    monkeypatch.setattr(analyse, "EXACT_NEIGHBOURS", exact_up_to)
-    kind = np.arange(9000) % 3
-    cells = np.random.default_rng(0).normal(size=(9000, 4)) + 30 * np.eye(4)[kind]
-    latent = AnnData(cells.astype(np.float32))
-    embed(latent, "umap")
-    assert silhouette_score(latent.obsm["X_umap"], kind, sample_size=1000, random_state=0) > 0.5
 
 
 def test_tables_keep_names_that_look_like_missing_values(tmp_path):

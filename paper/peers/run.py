@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 from anndata import AnnData
 
-from paper.analyse import embed
+from paper.embedding import embed
 from paper.errors import InputError
 from paper.peers import METHODS
 from vega import read_gmt

@@ -1,0 +1,39 @@
+"""UMAPs at the size of real studies, and numba's compiled functions kept on disk."""
+
+import numba
+import numpy as np
+import pytest
+from anndata import AnnData
+from sklearn.metrics import silhouette_score
+
+from paper import embedding
+from paper.embedding import compiled_once, embed
+
+
+@pytest.mark.parametrize(
+    "exact_up_to", [embedding.EXACT_NEIGHBOURS, pytest.param(0, marks=pytest.mark.slow)]
+)
+def test_more_than_8192_cells_have_a_umap(monkeypatch, exact_up_to):
+    """From there on scanpy asks another package for approximate neighbours, unless told how."""
+    monkeypatch.setattr(embedding, "EXACT_NEIGHBOURS", exact_up_to)
+    kind = np.arange(9000) % 3
+    cells = np.random.default_rng(0).normal(size=(9000, 4)) + 30 * np.eye(4)[kind]
+    latent = AnnData(cells.astype(np.float32))
+    embed(latent, "umap")
+    assert silhouette_score(latent.obsm["X_umap"], kind, sample_size=1000, random_state=0) > 0.5
+
+
+def test_functions_compiled_for_a_umap_are_read_from_disk_by_the_next_process(
+    tmp_path, monkeypatch
+):
+    """umap's own decorators ask for no cache, or say nothing of one."""
+    module = tmp_path / "twice.py"
+    module.write_text("import numba\n@numba.njit\ndef twice(x):\n    return 2 * x\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(numba.config, "CACHE_DIR", str(tmp_path / "cache"))
+    plain = numba.njit
+    with compiled_once():
+        from twice import twice
+    assert numba.njit is plain
+    assert twice(21) == 42
+    assert list((tmp_path / "cache").rglob("twice*.nbc"))
