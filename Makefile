@@ -1,6 +1,7 @@
 # What one does with this project; `make` alone lists it.
 #   make paper MIRROR=../mirror STUDIES="kang zheng" CORES=8 PROFILE=profiles/slurm
 # SET= takes any other setting of config/config.yaml: make paper SET="fidelity=corrected device=cpu"
+# TORCH_INDEX= takes the address of PyTorch's CPU builds, without gigabytes of GPU libraries.
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -16,14 +17,18 @@ FILE ?=
 MODEL ?=
 RUN ?= paper
 ARGS ?=
+TORCH_INDEX ?=
 
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+READY_DEV := $(VENV)/.ready-dev
+PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
 CONFIG := $(if $(MIRROR),mirror="$(MIRROR)") $(if $(STUDIES),studies="$(STUDIES)") $(if $(SEEDS),seeds="[$(SEEDS)]") $(if $(DATA),data=$(DATA)) $(if $(filter-out paper,$(RUN)),run=$(RUN)) $(SET)
 SNAKEMAKE = $(BIN)/snakemake --cores $(CORES) $(if $(PROFILE),--profile $(PROFILE))
 PAPER = $(SNAKEMAKE) $(ARGS) $(if $(strip $(CONFIG)),--config $(CONFIG))
 DEMO = $(BIN)/snakemake --cores $(CORES) --profile profiles/demo $(ARGS)
 REHEARSAL = $(BIN)/snakemake --cores $(CORES) --configfile config/rehearsal.yaml $(ARGS)
+COMPILE = uv pip compile --quiet --universal --python-version 3.11 --no-annotate --no-header --no-emit-index-url
 # A run that is only planned has nothing to report.
 DRY := $(filter -n --dry-run,$(ARGS))
 
@@ -69,31 +74,31 @@ rehearsal: $(READY)  ## before a release: every rule on simulated raw files of t
 bench: $(READY)  ## speed and memory beside scvega, linear scVI and the authors' loop (SIZE=small)
 	$(BIN)/python -m bench $(if $(SIZE),--size $(SIZE)) $(ARGS)
 
-test: $(READY)  ## the tests, but for those of faults, cluster and browser
+test: $(READY_DEV)  ## the tests, but for those of faults, cluster and browser
 	$(BIN)/python -m pytest -m "not fault" $(ARGS)
 
-test-fast: $(READY)  ## those of them that take seconds
+test-fast: $(READY_DEV)  ## those of them that take seconds
 	$(BIN)/python -m pytest -m "not slow and not fault" $(ARGS)
 
-test-faults: $(READY)  ## faults of downloads, crashes and bad input: injected, survived, lost
+test-faults: $(READY_DEV)  ## faults of downloads, crashes and bad input: injected, survived, lost
 	FUZZ=$${FUZZ:-60} $(BIN)/python -m pytest -m fault tests/test_*.py tests/kills $(ARGS)
 
-test-cluster: $(READY)  ## the demo through a Slurm of its own on this machine (root, slurm-wlm, munge)
+test-cluster: $(READY_DEV)  ## the demo through a Slurm of its own on this machine (root, slurm-wlm, munge)
 	$(BIN)/python -m pytest -s tests/cluster $(ARGS)
 
-test-browser: $(READY)  ## the report in a browser (chromium, chromium-driver)
+test-browser: $(READY_DEV)  ## the report in a browser (chromium, chromium-driver)
 	$(BIN)/python -m pytest tests/browser $(ARGS)
 
-docs: $(READY)  ## the documentation as a site: site/index.html
+docs: $(READY_DEV)  ## the documentation as a site: site/index.html
 	NO_MKDOCS_2_WARNING=1 OMP_NUM_THREADS=1 $(BIN)/python -m mkdocs build --strict --quiet
 
-lint: $(READY)  ## style of Python and Snakemake code, and Snakemake's own advice
+lint: $(READY_DEV)  ## style of Python and Snakemake code, and Snakemake's own advice
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/snakefmt --check Snakefile rules
 	$(BIN)/snakemake --lint
 
-format: $(READY)  ## mend the style
+format: $(READY_DEV)  ## mend the style
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 	$(BIN)/snakefmt Snakefile rules
@@ -104,19 +109,25 @@ config: $(READY)  ## write config/README.md, config/schemas/ and envs/ anew from
 rulegraph: $(READY)  ## draw docs/rulegraph.svg (needs graphviz)
 	$(BIN)/snakemake --rulegraph --quiet all | tred | dot -Grankdir=LR -Tsvg > docs/rulegraph.svg
 
-lock: $(READY)  ## resolve requirements.in into requirements.lock (needs pip-tools)
-	$(BIN)/python -m piptools compile --strip-extras --no-annotate --no-header \
-	    --no-emit-index-url --no-emit-find-links --output-file requirements.lock requirements.in
-	sed -i 's/^\(torch==[0-9.]*\)+.*/\1/' requirements.lock
+lock:  ## resolve requirements*.in into locks for each Python from 3.11 on (needs uv)
+	$(COMPILE) requirements.in --output-file requirements.lock
+	$(COMPILE) requirements-dev.in --output-file requirements-dev.lock
+	@# torch names its own GPU libraries, and its CPU builds need none.
+	sed -i -E '/^(nvidia|cuda|triton)/d' requirements.lock requirements-dev.lock
 
 clean:  ## forget the demo run
 	rm -rf results/demo logs/demo
 
-# The environment: made anew whenever the lock changes.
+# The environment: installed again whenever the lock changes.
 $(READY): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 	    || { echo "error: $(PYTHON) is older than Python 3.11; name a newer one: make PYTHON=python3.12"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	$(PIP) -r requirements.lock
+	$(PIP) --no-deps --editable .
+	@touch $@
+
+# What only tests, checks and documentation need.
+$(READY_DEV): $(READY) requirements-dev.lock
+	$(PIP) -r requirements-dev.lock
 	@touch $@

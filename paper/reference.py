@@ -133,7 +133,7 @@ def schemas() -> dict[str, str]:
 
 def environment(lock: str) -> str:
     """`envs/vega.yaml`: the lock as a conda environment."""
-    pins = re.findall(r"^[A-Za-z0-9_.-]+==\S+", lock, flags=re.MULTILINE)
+    pins = re.findall(r"^[A-Za-z0-9_.-]+==.+", lock, flags=re.MULTILINE)
     return ENVIRONMENT + "".join(f"      - {pin}\n" for pin in pins)
 
 
