@@ -1,4 +1,4 @@
-"""Run the benchmarks; write training.json, bayes_factor.json, memory.json and a picture."""
+"""Run the benchmarks; write one JSON file for each and a picture."""
 
 import argparse
 import json
@@ -18,12 +18,14 @@ import torch
 
 from bench.cells import SIZES, Size, simulated, write_gene_sets
 from bench.race import Runner, RunnerError, race, summary
+from bench.workflow import FEW, beside_busy_processes, busy, demo
 from vega.files import written_whole
 
 HERE = Path(__file__).resolve().parent
 RUNNERS = HERE / "runners"
 TESTS = HERE.parent / "tests"
 TRAINING, BAYES_FACTOR = "training", "bayes_factor"
+BENCHMARKS = [TRAINING, BAYES_FACTOR, "memory", "demo", "load"]
 # Other packages, each with the file of packages of its environment; None is the project's own.
 PEERS = {"scvega": RUNNERS / "scvega.txt", "linear_scvi": None}
 
@@ -45,6 +47,9 @@ def main() -> None:
         "--peers", type=lambda text: text.split(), default=list(PEERS),
         help="other packages; scvega is installed from PyPI in an environment of its own",
     )  # fmt: skip
+    parser.add_argument(
+        "--only", nargs="+", choices=BENCHMARKS, default=BENCHMARKS, help="what to measure"
+    )
     parser.add_argument("--environments", type=Path, default=Path(".venv-bench"))
     parser.add_argument("--out", type=Path, default=Path("results/bench"))
     options = parser.parse_args()
@@ -92,37 +97,45 @@ def run(options: argparse.Namespace, size: Size, folder: Path, log: IO) -> None:
 
     found = {}
     for event in (TRAINING, BAYES_FACTOR):
-        print(event, flush=True)
-        runners = [r for r in entrants(size, folder, options.rounds, pythons) if event in r.events]
-        turns = race(runners, (event,), options.rounds, log, folder)
-        result = {
-            **about,
-            "entrants": {
-                r.name: {**r.about, **r.found, "not_comparable": NOT_COMPARABLE.get(r.name)}
-                for r in runners
-            },
-            **summary(turns[event], "vega"),
-        }
-        found[event] = result
-        write(options.out / f"{event}.json", result)
+        if event in options.only:
+            print(event, flush=True)
+            found[event] = {**about, **races(event, options.rounds, size, pythons, log, folder)}
+            write(options.out / f"{event}.json", found[event])
+    if "memory" in options.only:
+        print("memory, disk and scale", flush=True)
+        found["memory"] = {**about, **resources(size, folder, log)}
+        write(options.out / "memory.json", found["memory"])
+    targets = [FEW] if options.size == "small" else []
+    if "demo" in options.only:
+        print("demo", flush=True)
+        whole = {"date": about["date"], "machine": about["machine"], "targets": targets}
+        write(options.out / "demo.json", {**whole, **demo(targets, log)})
+    if "load" in options.only:
+        print("load", flush=True)
+        load = under_load(size, folder, options.rounds, about["machine"]["cores"], targets, log)
+        write(options.out / "load.json", {**about, **load})
 
-    print("memory, disk and scale", flush=True)
-    found["memory"] = {
-        **about,
-        "peak_mb_training": {
-            name: entrant["peak_mb"] for name, entrant in found[TRAINING]["entrants"].items()
-        },
-        **resources(size, folder, log),
-    }
-    write(options.out / "memory.json", found["memory"])
+    if {TRAINING, BAYES_FACTOR, "memory"} <= set(found):
+        from bench.picture import draw
 
-    from bench.picture import draw
-
-    draw(found, options.out)
+        draw(found, options.out)
     for event in (TRAINING, BAYES_FACTOR):
-        for name, ratio in found[event]["speedup"].items():
+        for name, ratio in found.get(event, {"speedup": {}})["speedup"].items():
             print(f"{event}: vega is {ratio:.1f} times as fast as {name}")
     print(f"written to {options.out}")
+
+
+def races(
+    event: str, rounds: int, size: Size, pythons: dict[str, Path], log: IO, folder: Path
+) -> dict[str, Any]:
+    """Everybody's turns in an event, and what is known of who takes part."""
+    runners = [r for r in entrants(size, folder, rounds, pythons) if event in r.events]
+    turns = race(runners, (event,), rounds, log, folder)
+    about = {
+        r.name: {**r.about, **r.found, "not_comparable": NOT_COMPARABLE.get(r.name)}
+        for r in runners
+    }
+    return {"entrants": about, **summary(turns[event], "vega")}
 
 
 def entrants(size: Size, folder: Path, rounds: int, pythons: dict[str, Path]) -> list[Runner]:
@@ -145,6 +158,33 @@ def entrants(size: Size, folder: Path, rounds: int, pythons: dict[str, Path]) ->
         script = "linear_scvi_runner.py"
         found.append(runner("linear scVI", TRAINING, script, size.n_hidden, python=python))
     return found
+
+
+def under_load(
+    size: Size, folder: Path, rounds: int, cores: int, targets: list[str], log: IO
+) -> dict[str, Any]:
+    """Return times of training, with one thread and one per core, and of the demo.
+
+    Each on idle cores and beside a busy process per core, and the ratio of the two.
+    """
+    command = [RUNNERS / "vega_runner.py", folder, 2 * rounds, "auto", size.n_hidden, "none"]
+    runners = [
+        Runner(
+            f"{threads} threads",
+            ["env", f"OMP_NUM_THREADS={threads}", sys.executable, *map(str, command)],
+            (TRAINING,),
+        )
+        for threads in dict.fromkeys((1, cores))
+    ]
+    training = beside_busy_processes(runners, rounds, cores, log, folder)
+    idle = demo(targets, log)["seconds"]
+    with busy(cores):
+        beside = demo(targets, log)["seconds"]
+    return {
+        "busy_processes": cores,
+        "training": training,
+        "demo": {"idle": idle, "busy": beside, "ratio": beside / idle, "targets": targets},
+    }
 
 
 def task(name: str, folder: Path, log: IO, *arguments: Any) -> dict[str, Any]:

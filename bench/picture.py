@@ -19,7 +19,8 @@ def draw(found: dict[str, Any], folder: Path) -> None:
     training, bayes_factor, memory = (found[k] for k in ("training", "bayes_factor", "memory"))
     _race(axes[0, 0], training, "Training: seconds per epoch")
     _race(axes[0, 1], bayes_factor, "Bayes factors: seconds for seven contrasts")
-    _bars(axes[0, 2], memory["peak_mb_training"], "Peak memory of that training, MB", "{:,.0f}")
+    peaks = {name: entrant["peak_mb"] for name, entrant in training["entrants"].items()}
+    _bars(axes[0, 2], peaks, "Peak memory of that training, MB", "{:,.0f}")
     _scale(axes[1, 0], memory["repeats_seconds_per_cell"])
     _bars(axes[1, 1], memory["speed_from_disk"], "Speed from disk, relative to memory", "{:.2f}")
     _profile(axes[1, 2], memory["profile"]["seconds"])

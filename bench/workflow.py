@@ -1,0 +1,101 @@
+"""The demo as a whole, and both demo and training beside busy processes."""
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from statistics import median
+from typing import IO, Any
+
+from bench.race import DROPPED, Runner, RunnerError
+from paper import resources
+
+RUN = "bench_demo"  # below results/ and logs/, removed before each run
+ROOT = Path(__file__).resolve().parents[1]
+FEW = f"results/{RUN}/figures/fig3.png"  # all that the small benchmark asks for: one model
+BUSY = "while True: pass"
+
+
+@contextmanager
+def busy(processes: int) -> Iterator[None]:
+    """Keep so many other processes computing."""
+    others = [subprocess.Popen([sys.executable, "-c", BUSY]) for _ in range(processes)]
+    try:
+        yield
+    finally:
+        for other in others:
+            other.kill()
+            other.wait()
+
+
+def demo(targets: list[str], log: IO) -> dict[str, Any]:
+    """Run the demo from its start and return what it took.
+
+    Returns
+    -------
+    `seconds` (wall clock) and `cpu_seconds` of the whole, `cpu_seconds_snakemake` of that outside
+    the jobs, `jobs`, and `rules`: one entry per rule with the columns of `resources.by_rule`.
+    """
+    for folder in ("results", "logs"):
+        shutil.rmtree(ROOT / folder / RUN, ignore_errors=True)
+    command = [
+        sys.executable, "-m", "snakemake", "--cores", "all", "--profile", "profiles/demo",
+        "--config", f"run={RUN}", "--", *targets,
+    ]  # fmt: skip
+    started, before = time.perf_counter(), os.times()
+    result = subprocess.run(command, cwd=ROOT, stdout=log, stderr=log, check=False)
+    seconds, after = time.perf_counter() - started, os.times()
+    if result.returncode:
+        raise RunnerError("the demo did not finish")
+    used = sum(after[2:4]) - sum(before[2:4])
+    jobs = resources.read(ROOT / "logs" / RUN)
+    return {
+        "seconds": seconds,
+        "cpu_seconds": used,
+        "cpu_seconds_snakemake": used - jobs["cpu_seconds"].sum(),
+        "jobs": len(jobs),
+        "rules": resources.by_rule(jobs).to_dict("records"),
+    }
+
+
+def beside_busy_processes(
+    runners: list[Runner], rounds: int, cores: int, log: IO, folder: Path
+) -> dict[str, Any]:
+    """Give each runner a turn on idle cores and one beside a busy process per core, each round.
+
+    Returns
+    -------
+    By runner: `idle` and `busy`, seconds of all turns, and `ratio`, the median over the rounds but
+    the first of busy / idle.
+    """
+    turns: dict[str, dict[str, list[float]]] = {r.name: {"idle": [], "busy": []} for r in runners}
+    try:
+        for runner in runners:
+            runner.start(log, folder)
+        for number in range(rounds):
+            for runner in runners:
+                found = turns[runner.name]
+                found["idle"].append(runner.turn()["seconds"])
+                with busy(cores):
+                    found["busy"].append(runner.turn()["seconds"])
+                idle, beside = found["idle"][-1], found["busy"][-1]
+                print(f"  load {number + 1}/{rounds} {runner.name}: "
+                      f"{idle:.2f} s, {beside:.2f} s", flush=True)  # fmt: skip
+        for runner in runners:
+            runner.stop()
+    finally:
+        for runner in runners:
+            if runner.process and runner.process.poll() is None:
+                runner.process.kill()
+    return {
+        name: {**found, "ratio": _ratio(found["idle"], found["busy"])}
+        for name, found in turns.items()
+    }
+
+
+def _ratio(idle: list[float], beside: list[float]) -> float:
+    return median(b / a for a, b in list(zip(idle, beside, strict=True))[DROPPED:])
