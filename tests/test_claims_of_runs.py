@@ -4,10 +4,11 @@ import pandas as pd
 
 from paper.claims_of_runs import side_by_side
 
-COLUMNS = ["id", "statement", "published", "reproduced", "verdict"]
+COLUMNS = ["id", "panel", "statement", "published", "reproduced", "verdict"]
 SMALL = pd.DataFrame(
-    [["K05", "|log BF|", "3.55", "5.6", "reproduced"], ["S04", "batches", ".1", None, "not run"],
-     ["S10", "losses", "161", None, "not run"]], columns=COLUMNS,
+    [["K05", "1e", "|log BF|", "3.55", "5.6", "reproduced"],
+     ["S04", "S2", "batches", ".1", None, "not run"],
+     ["S10", "S11", "losses", "161", None, "not run"]], columns=COLUMNS,
 )  # fmt: skip
 LARGE = SMALL.assign(reproduced=["3.77", None, "158"], verdict=["reproduced", "not run", "differs"])
 
@@ -19,3 +20,8 @@ def test_runs_are_side_by_side_and_what_none_has_measured_is_left_out():
         "| K05 | \\|log BF\\| | 3.55 | 5.6 | reproduced | 3.77 | reproduced |",
         "| S10 | losses | 161 |  | not run | 158 | differs |",
     ]
+
+
+def test_claims_of_some_figures_are_chosen():
+    lines = side_by_side({"small": SMALL, "large": LARGE}, ["S11"]).splitlines()
+    assert [line.split(" | ")[0] for line in lines[2:]] == ["| S10"]
