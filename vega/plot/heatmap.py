@@ -12,8 +12,6 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import FigureBase
 from matplotlib.legend import Legend
 from matplotlib.patches import Patch
-from scipy.cluster.hierarchy import dendrogram, leaves_list, linkage
-from scipy.spatial.distance import pdist
 
 from vega.gene_sets import readable
 from vega.plot.colours import MISSING
@@ -49,12 +47,17 @@ def column_linkage(values: pd.DataFrame) -> np.ndarray:
     """
     if values.shape[1] < 2:
         return np.empty((0, 4))
+    from scipy.cluster.hierarchy import linkage  # late, as it takes long to load
+    from scipy.spatial.distance import pdist
+
     distance = pdist(values.to_numpy(dtype=float).T, "correlation")
     return linkage(np.nan_to_num(distance, nan=1.0).clip(min=0), "complete")
 
 
 def clustered(values: pd.DataFrame) -> list:
     """Names of the columns in the order of their clustering."""
+    from scipy.cluster.hierarchy import leaves_list
+
     tree = column_linkage(values)
     return list(values.columns[leaves_list(tree)] if len(tree) else values.columns)
 
@@ -134,6 +137,8 @@ def _draw_strip(
 
 def _draw_tree(ax: Axes, tree: np.ndarray, n_columns: int, bottom: float, height: float) -> None:
     box = ax.inset_axes((0, bottom, 1, height))
+    from scipy.cluster.hierarchy import dendrogram
+
     drawn = dendrogram(tree, no_plot=True)
     for x, y in zip(drawn["icoord"], drawn["dcoord"], strict=True):
         # SciPy's leaves are 10 apart, the first one at 5.

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.text import Annotation, Text
-from scipy.optimize import isotonic_regression
 
 from vega.gene_sets import readable
 
@@ -66,6 +65,8 @@ def spread(centres: np.ndarray, sizes: np.ndarray) -> np.ndarray:
     Centres of intervals that do not overlap, inside 0..1 if they all fit there; else they stand
     out equally at both ends.
     """
+    from scipy.optimize import isotonic_regression  # late, as it takes long to load
+
     order = np.argsort(centres, kind="stable")
     # How far each centre is from the start if all intervals touch. What is left of the centres
     # must then not decrease, and least squares under that is an isotonic regression.

@@ -3,7 +3,6 @@
 import numpy as np
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
-from scipy.stats import linregress
 
 from vega.plot.colours import BLUE
 from vega.plot.scatter import dots
@@ -15,6 +14,8 @@ def regression(x: np.ndarray, y: np.ndarray, *, ax: Axes | None = None) -> Axes:
     R² in the title is the squared Pearson correlation. Where all `x` or all `y` are the same,
     there is no line, and the title says so.
     """
+    from scipy.stats import linregress  # late, as it takes long to load
+
     ax = ax or plt.gca()
     ax.scatter(x, y, c=BLUE, **dots(len(x)))
     if np.ptp(x) == 0 or np.ptp(y) == 0:
