@@ -26,9 +26,9 @@ PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check $(if $(TO
 CONFIG := $(if $(MIRROR),mirror="$(MIRROR)") $(if $(STUDIES),studies="$(STUDIES)") $(if $(SEEDS),seeds="[$(SEEDS)]") $(if $(DATA),data=$(DATA)) $(if $(filter-out paper,$(RUN)),run=$(RUN)) $(SET)
 SNAKEMAKE = $(BIN)/snakemake --cores $(CORES) $(if $(PROFILE),--profile $(PROFILE))
 PAPER = $(SNAKEMAKE) $(ARGS) $(if $(strip $(CONFIG)),--config $(CONFIG))
-DEMO = $(BIN)/snakemake --cores $(CORES) --profile profiles/demo $(ARGS)
+DEMO = $(BIN)/snakemake --cores $(CORES) --profile profiles/demo $(ARGS) $(if $(strip $(CONFIG)),--config $(CONFIG))
 REHEARSAL = $(BIN)/snakemake --cores $(CORES) --configfile config/rehearsal.yaml $(ARGS)
-COMPILE = uv pip compile --quiet --universal --python-version 3.11 --no-annotate --no-header --no-emit-index-url
+COMPILE = uv pip compile --quiet --upgrade --universal --python-version 3.11 --no-annotate --no-header --no-emit-index-url
 # A run that is only planned has nothing to report.
 DRY := $(filter -n --dry-run,$(ARGS))
 

@@ -26,6 +26,7 @@ from vega.gene_sets import readable
 from vega.plot.colours import COLOURS, MISSING
 from vega.plot.heatmap import column_linkage
 from vega.plot.two_channels import two_channel_colours
+from vega.values import values_of
 
 FIGURES = {
     name: FigureConfig.model_validate(entry)
@@ -298,7 +299,7 @@ def test_2e_gives_each_cell_the_colour_of_its_regulons(models):
     latent = models["gbm"].latent
     ax = panel("fig2", "e", models).axes[0]
     (dots,) = ax.collections
-    stat3, olig2 = (np.clip(latent.obs_vector(g) / 5, 0, 1) for g in ("STAT3", "OLIG2"))
+    stat3, olig2 = (np.clip(values_of(latent, g) / 5, 0, 1) for g in ("STAT3", "OLIG2"))
     drawn = dots.get_facecolors()
     np.testing.assert_allclose(drawn[:, 0], stat3, atol=1e-6)
     np.testing.assert_allclose(drawn[:, 2], olig2, atol=1e-6)

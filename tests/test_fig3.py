@@ -24,6 +24,7 @@ from paper.figures.fig3 import CELL_CYCLE, MARKER_SETS
 from paper.tables import write_table
 from vega import plot
 from vega.plot.colours import COLOURS, RED, palette
+from vega.values import values_of
 
 FIGURES = {
     name: FigureConfig.model_validate(entry)
@@ -65,7 +66,7 @@ def test_marker_sets_are_shown_on_one_scale_with_one_bar(data):
     for letter, gmv in shown.items():
         ax = axes_of("fig3", letter, data)
         (dots,) = ax.collections
-        activity = data["organoid"].latent.obs_vector(gmv)
+        activity = values_of(data["organoid"].latent, gmv)
         np.testing.assert_array_equal(dots.get_array(), activity)
         assert dots.get_clim() == (0, 10)
         assert ax.get_title(loc="left") == gmv
@@ -118,9 +119,9 @@ def test_a_type_that_is_not_there_has_no_row(data):
 
 def test_3f_and_3g_draw_each_cell_where_it_belongs(data):
     latent = data["organoid"].latent
-    cycle = latent.obs_vector(CELL_CYCLE)
+    cycle = values_of(latent, CELL_CYCLE)
     f, g = (axes_of("fig3", letter, data) for letter in "fg")
-    neuroepithelium = latent.obs_vector("Neuroepithelium")
+    neuroepithelium = values_of(latent, "Neuroepithelium")
     np.testing.assert_allclose(f.collections[0].get_offsets(), np.c_[neuroepithelium, cycle])
     mki67 = data.expression["field"].to_df()["MKI67"].loc[latent.obs_names].to_numpy()
     np.testing.assert_allclose(g.collections[0].get_offsets(), np.c_[mki67, cycle])
@@ -224,7 +225,7 @@ def test_claims_on_organoids_come_out_as_planted(run, data):
     assert list(table["verdict"]) == ["differs", "reproduced", "reproduced", "direction only"]
     latent = data["organoid"].latent
     mki67 = data.expression["field"].to_df()["MKI67"].loc[latent.obs_names]
-    cycle = latent.obs_vector(CELL_CYCLE)
+    cycle = values_of(latent, CELL_CYCLE)
     r2 = np.corrcoef(mki67, cycle)[0, 1] ** 2
     slope = np.polyfit(mki67, cycle, 1)[0]
     assert table.loc["O03", "reproduced"] == f"R2 {r2:#.3g}; slope {slope:#.3g}"

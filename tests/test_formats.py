@@ -342,5 +342,5 @@ def test_real_cells_have_their_own_rows(mirror):
     assert (table.index != [n[:-2] for n in adata.obs_names]).sum() == 2  # doubled barcodes
     meant = table["cell"].map(kang.annotations[0].values["cell_type"])
     assert adata.obs["cell_type"].fillna("-").tolist() == meant.fillna("-").tolist()
-    sums = [scipy.io.mmread(mirror / "kang" / m.matrix).sum() for m in kang.matrices]
+    sums = [scipy.io.mmread(mirror / "kang" / m.matrix, spmatrix=True).sum() for m in kang.matrices]
     assert adata.X.sum(dtype=float) == sum(sums)

@@ -315,6 +315,8 @@ def change(run, table, where, column, value):
     found = read_table(path)
     rows = np.logical_and.reduce([found[key] == v for key, v in where.items()])
     assert rows.any()
+    if isinstance(value, str):
+        found[column] = found[column].astype(object)
     found.loc[rows, column] = value(found.loc[rows, column]) if callable(value) else value
     write_table(found, path)
 

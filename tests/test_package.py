@@ -62,7 +62,7 @@ import importlib.abc, sys
 
 class Without(importlib.abc.MetaPathFinder):
     def find_spec(self, name, path, target=None):
-        if name.split(".")[0] in ("paper", "snakemake", "scanpy", "gseapy", "GEOparse", "pydantic"):
+        if name.split(".")[0] in ("paper", "snakemake", "scanpy", "gseapy", "GEOparse", "rdata"):
             raise ImportError(f"{name} is not part of this")
 
 sys.meta_path.insert(0, Without())

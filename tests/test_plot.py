@@ -17,6 +17,7 @@ from vega import plot
 from vega.plot.colours import BLUE, COLOURS, GREY, MISSING, PURPLE, RED
 from vega.plot.gsea import dot_area
 from vega.plot.names import spread
+from vega.values import values_of
 
 
 def test_every_plot_takes_axes_and_gives_them_back():
@@ -113,7 +114,7 @@ def test_embedding_gives_each_cell_the_colour_and_marker_of_its_categories(ax, c
 
 def test_embedding_shows_an_activity_in_viridis_on_one_scale(ax, cells):
     plot.embedding(cells, "C", "condition", ax=ax)
-    values = cells.obs_vector("C")
+    values = values_of(cells, "C")
     assert sorted(np.concatenate([c.get_array() for c in ax.collections])) == sorted(values)
     for drawn in ax.collections:
         assert drawn.cmap.name == "viridis"
@@ -134,7 +135,7 @@ def test_many_cells_become_an_image_and_few_do_not(cells):
 
 def test_activities_draws_one_gmv_against_another(ax, cells):
     drawn = dots(plot.activities(cells, "REACTOME_A_B", "D", "cell_type", ax=ax))
-    expected = pd.DataFrame({"x": cells.obs_vector("REACTOME_A_B"), "y": cells.obs_vector("D")})
+    expected = pd.DataFrame({"x": values_of(cells, "REACTOME_A_B"), "y": values_of(cells, "D")})
     np.testing.assert_allclose(positions(drawn), positions(expected), atol=1e-6)
     assert ax.get_xlabel() == "A B"
 

@@ -20,6 +20,7 @@ from paper.orthologs import one_to_one
 from paper.preprocess import about, preprocess
 from paper.provenance import Provenance
 from paper.steps import STEPS, _spearman, describe
+from vega.values import layers_of
 
 STUDIES = Path(__file__).parents[1] / "config" / "studies.yaml"
 
@@ -111,7 +112,8 @@ def test_normalise_is_scanpys(raw, target):
     np.testing.assert_allclose(got.X.toarray(), expected, rtol=1e-5)
     np.testing.assert_array_equal(got.layers["counts"].toarray(), x)
     np.testing.assert_array_equal(raw.X.toarray(), x)  # what came in is as it was
-    scanpys = sc.pp.normalize_total(raw, None if target == "median" else target, inplace=False)
+    to = None if target == "median" else target
+    scanpys = sc.pp.normalize_total(raw, target_sum=to, inplace=False)
     np.testing.assert_array_equal(got.X.toarray(), np.log1p(scanpys["X"].toarray()))
     kept = got.uns["normalisation"]["target_sum"]
     assert kept == (np.median(total[total > 0]) if target == "median" else target)
@@ -301,13 +303,13 @@ def test_reindex(raw, caplog, normalised):
     genes = pd.DataFrame({"gene_id": list("abcde"), "more": 1}, index=names)
     adata = apply(raw, normalise="median") if normalised else raw
     got = apply(adata, given=genes, reindex="other")
-    layers = zip(got.layers.values(), adata.layers.values(), strict=True)
+    layers = zip(layers_of(got).values(), layers_of(adata).values(), strict=True)
     for matrix, whole in ((got.X, adata.X), *layers):
         expected = np.zeros((60, 5))
         expected[:, 1:4] = whole.toarray()[:, [5, 0, 79]]
         np.testing.assert_array_equal(matrix.toarray(), expected)
     assert list(got.var_names) == names and list(got.var["gene_id"]) == list("abcde")
-    assert list(got.layers) == list(adata.layers)
+    assert list(layers_of(got)) == list(layers_of(adata))
     pd.testing.assert_frame_equal(got.obs, raw.obs)
     assert "2 of 5 genes are absent" in caplog.text
     with pytest.raises(InputError, match="none of its genes"):

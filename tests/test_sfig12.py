@@ -12,6 +12,7 @@ from planted_variants import IN_SET, planted_variants, results
 from paper.figures import page, sfig12
 from paper.gmvs import INTERFERON, INTERFERON_AB
 from vega import plot
+from vega.values import values_of
 
 DROPOUT = {"a": 0.0, "b": 0.5, "c": 0.0, "d": 0.5}
 
@@ -34,7 +35,7 @@ def number(value):
 def test_activities_of_each_cell_with_their_line(data, letter):
     (ax,) = panel(letter, data).axes
     latent = data[sfig12.MODELS[DROPOUT[letter]]].latent
-    x, y = (latent.obs_vector(gmv) for gmv in (INTERFERON, INTERFERON_AB))
+    x, y = (values_of(latent, gmv) for gmv in (INTERFERON, INTERFERON_AB))
     np.testing.assert_allclose(ax.collections[0].get_offsets(), np.c_[x, y])
     slope, intercept = np.polyfit(x, y, 1)
     ends, line = ax.lines[0].get_data()

@@ -23,6 +23,7 @@ from paper.figures.schematic import FREE, SETS
 from paper.figures.sfig1_architectures import ARCHITECTURES, KEY
 from paper.gmvs import INTERFERON
 from vega.plot.colours import COLOURS, palette
+from vega.values import values_of
 
 ENTRIES = {
     name: FigureConfig.model_validate(entry)
@@ -352,7 +353,7 @@ def test_s8_shows_conditions_and_interferon_signaling(latents, tables):
     )
     ax = panel("sfig8", "b", latents, tables).axes[0]
     (dots,) = ax.collections
-    np.testing.assert_allclose(dots.get_array(), cells.obs_vector(INTERFERON))
+    np.testing.assert_allclose(dots.get_array(), values_of(cells, INTERFERON))
     assert ax.get_title() == "INTERFERON SIGNALING"
 
 

@@ -109,7 +109,7 @@ def test_matrices_are_genes_by_cells_and_fit_their_side_files(config, kang, raw)
         assert lines[2] == f"{len(genes)} {len(barcodes)} {entries}"
         assert all(re.fullmatch(r"[ACGT]{14}-1", barcode) for barcode in barcodes)
         assert all(re.fullmatch(r"ENSG\d{11}\t\S+", gene) for gene in genes)
-        counts = mmread(raw / names.matrix)
+        counts = mmread(raw / names.matrix, spmatrix=True)
         np.testing.assert_array_equal(
             counts.toarray().T, kang.counts.toarray()[(kang.cells["matrix"] == number).to_numpy()]
         )

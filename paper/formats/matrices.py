@@ -289,7 +289,7 @@ def _matrix_market(file: RawFile) -> sp.coo_matrix:
         # The parser cuts fractions off where the banner says integer: as real they are seen.
         head = b"%%MatrixMarket matrix coordinate real general\n"
         try:
-            counts = scipy.io.mmread(_Lines(head, stream))
+            counts = scipy.io.mmread(_Lines(head, stream), spmatrix=True)
         except InputError:
             raise
         except (ValueError, OverflowError, MemoryError) as error:

@@ -283,7 +283,8 @@ def _typed(column: pd.Series) -> pd.Series:
     if set(column.dropna()) <= {"TRUE", "FALSE"}:
         return column.map({"TRUE": True, "FALSE": False}).astype("boolean")
     numbers = pd.to_numeric(column, errors="coerce")
-    return numbers.astype("Float64") if numbers.notna().equals(column.notna()) else column
+    known = numbers.notna().equals(column.notna())
+    return numbers.astype("Float64") if known else column.astype(object)
 
 
 ANNOTATIONS: dict[str, Callable[[Table, Study], bytes]] = {
