@@ -50,6 +50,22 @@ def test_a_recorded_step_is_the_step(cells_with_programmes, monkeypatch, parts):
     np.testing.assert_allclose(recorded, one_by_one, rtol=0.02)
 
 
+def test_a_step_that_cannot_be_recorded_is_run_each_time_and_that_is_said_once(monkeypatch, caplog):
+    def refuse():
+        raise RuntimeError("operation not permitted when stream is capturing\nmore on that")
+
+    monkeypatch.setattr(torch.cuda, "CUDAGraph", refuse)
+    taken = []
+    step = RecordedStep(lambda x, batch: taken.append(len(batch)), torch.Generator())
+    for size in (4, 4, 4, 4, 4, 2, 4):
+        step(torch.zeros(size, 3), torch.zeros(size))
+    assert taken == [4, 4, 4, 4, 4, 2, 4]
+    [said] = caplog.messages
+    assert (
+        "cannot record a training step (operation not permitted when stream is capturing)" in said
+    )
+
+
 @needs_gpu
 def test_nothing_waits_for_the_gpu_within_an_epoch(cells_with_programmes):
     cells, gene_sets = cells_with_programmes(700, 200, 20, 0.05)
@@ -97,8 +113,9 @@ def test_a_step_is_recorded_once_for_the_common_size(monkeypatch):
             done.append(("replay", len(step.x), step.x[0, 0].item()))
 
     def record(x, batch):
-        step.x, step.batch, step.graph = x.clone(), batch.clone(), Graph()
+        step.x, step.batch = x.clone(), batch.clone()
         done.append(("record", len(x)))
+        return Graph()
 
     monkeypatch.setattr(step, "_record", record)
     for number, size in enumerate([4, 4, 4, 2, 4, 4, 2, 4]):

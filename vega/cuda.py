@@ -4,6 +4,7 @@ The network is small for a GPU, which would spend its time waiting for the next 
 therefore stay in its memory, and a training step is recorded once and replayed as a whole.
 """
 
+import logging
 from collections.abc import Callable, Iterator
 
 import numpy as np
@@ -11,6 +12,8 @@ import torch
 from torch import Tensor
 
 from vega.cells import CellsInMemory
+
+log = logging.getLogger(__name__)
 
 WARM_UP = 3  # steps that run one operation at a time before one is recorded, as torch asks for
 SHARE = 0.5  # of the free memory that cells may take
@@ -68,6 +71,8 @@ def _sent(array: np.ndarray, device: torch.device) -> Tensor:
 class RecordedStep:
     """A training step that is replayed instead of run, for minibatches of one size.
 
+    Where the step cannot be recorded, it is run each time, and a warning says so once.
+
     Parameters
     ----------
     step
@@ -81,6 +86,7 @@ class RecordedStep:
         self.step = step
         self.generator = generator
         self.seen = 0
+        self.recordable = True
         self.graph: torch.cuda.CUDAGraph | None = None
 
     def __call__(self, x: Tensor, batch: Tensor) -> None:
@@ -89,21 +95,29 @@ class RecordedStep:
             self.shape = x.shape
         self.seen += 1
         # The last minibatch of an epoch is smaller; others are all alike.
-        if self.seen <= WARM_UP or x.shape != self.shape:
+        recorded = self.seen > WARM_UP and x.shape == self.shape and self.recordable
+        if recorded and self.graph is None:
+            try:
+                self.graph = self._record(x, batch)
+            except RuntimeError as error:
+                recorded = self.recordable = False
+                reason = str(error).partition("\n")[0]
+                log.warning("this GPU cannot record a training step (%s); steps are run one by "
+                            "one, which takes longer", reason)  # fmt: skip
+        if not recorded:
             self.step(x, batch)
             return
-        if self.graph is None:
-            self._record(x, batch)
         self.x.copy_(x)
         self.batch.copy_(batch)
         self.graph.replay()
 
-    def _record(self, x: Tensor, batch: Tensor) -> None:
+    def _record(self, x: Tensor, batch: Tensor) -> torch.cuda.CUDAGraph:
         self.x, self.batch = x.clone(), batch.clone()
-        self.graph = torch.cuda.CUDAGraph()
-        self.graph.register_generator_state(self.generator)
+        graph = torch.cuda.CUDAGraph()
+        graph.register_generator_state(self.generator)
         # Other threads may train models of their own on the same GPU.
         with torch.cuda.graph(
-            self.graph, stream=torch.cuda.current_stream(), capture_error_mode="thread_local"
+            graph, stream=torch.cuda.current_stream(), capture_error_mode="thread_local"
         ):
             self.step(self.x, self.batch)
+        return graph
