@@ -28,6 +28,8 @@ SNAKEMAKE = $(BIN)/snakemake --cores $(CORES) $(if $(PROFILE),--profile $(PROFIL
 PAPER = $(SNAKEMAKE) $(ARGS) $(if $(strip $(CONFIG)),--config $(CONFIG))
 DEMO = $(BIN)/snakemake --cores $(CORES) --profile profiles/demo $(ARGS) $(if $(strip $(CONFIG)),--config $(CONFIG))
 REHEARSAL = $(BIN)/snakemake --cores $(CORES) --configfile config/rehearsal.yaml $(ARGS)
+# Files of tests side by side, each on one core.
+PYTEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile
 COMPILE = uv pip compile --quiet --upgrade --universal --python-version 3.11 --no-annotate --no-header --no-emit-index-url
 # A run that is only planned has nothing to report.
 DRY := $(filter -n --dry-run,$(ARGS))
@@ -75,10 +77,10 @@ bench: $(READY)  ## speed and memory beside scvega, linear scVI and the authors'
 	$(BIN)/python -m bench $(if $(SIZE),--size $(SIZE)) $(ARGS)
 
 test: $(READY_DEV)  ## the tests, but for those of faults, cluster and browser
-	$(BIN)/python -m pytest -m "not fault" $(ARGS)
+	$(PYTEST) -m "not fault" $(ARGS)
 
 test-fast: $(READY_DEV)  ## those of them that take seconds
-	$(BIN)/python -m pytest -m "not slow and not fault" $(ARGS)
+	$(PYTEST) -m "not slow and not fault" $(ARGS)
 
 test-faults: $(READY_DEV)  ## faults of downloads, crashes and bad input: injected, survived, lost
 	FUZZ=$${FUZZ:-60} $(BIN)/python -m pytest -m fault tests/test_*.py tests/kills $(ARGS)

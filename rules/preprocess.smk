@@ -29,7 +29,7 @@ rule preprocess:
     conda:
         "../envs/vega.yaml"
     resources:
-        mem_mb=growing(8000),
+        mem_mb=growing(10000),
     params:
         # What the entry says, so that a changed entry runs again.
         study=lambda w: CONFIG.studies[w.study].model_dump(exclude_unset=True),
