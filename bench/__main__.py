@@ -73,7 +73,7 @@ def run(options: argparse.Namespace, size: Size, folder: Path, log: IO) -> None:
         if requirements
         else Path(sys.executable)
         for peer, requirements in PEERS.items()
-        if peer in options.peers
+        if peer in options.peers and {TRAINING, BAYES_FACTOR} & set(options.only)
     }
     print("simulating cells", flush=True)
     adata = simulated(size)

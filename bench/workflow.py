@@ -14,7 +14,7 @@ from typing import IO, Any
 from bench.race import DROPPED, Runner, RunnerError
 from paper import resources
 
-RUN = "bench_demo"  # below results/ and logs/, removed before each run
+RUN = "bench_demo"  # below results/ and logs/, removed before and after each run
 ROOT = Path(__file__).resolve().parents[1]
 FEW = f"results/{RUN}/figures/fig3.png"  # all that the small benchmark asks for: one model
 BUSY = "while True: pass"
@@ -40,8 +40,7 @@ def demo(targets: list[str], log: IO) -> dict[str, Any]:
     `seconds` (wall clock) and `cpu_seconds` of the whole, `cpu_seconds_snakemake` of that outside
     the jobs, `jobs`, and `rules`: one entry per rule with the columns of `resources.by_rule`.
     """
-    for folder in ("results", "logs"):
-        shutil.rmtree(ROOT / folder / RUN, ignore_errors=True)
+    _remove()
     command = [
         sys.executable, "-m", "snakemake", "--cores", "all", "--profile", "profiles/demo",
         "--config", f"run={RUN}", "--", *targets,
@@ -53,6 +52,7 @@ def demo(targets: list[str], log: IO) -> dict[str, Any]:
         raise RunnerError("the demo did not finish")
     used = sum(after[2:4]) - sum(before[2:4])
     jobs = resources.read(ROOT / "logs" / RUN)
+    _remove()
     return {
         "seconds": seconds,
         "cpu_seconds": used,
@@ -60,6 +60,11 @@ def demo(targets: list[str], log: IO) -> dict[str, Any]:
         "jobs": len(jobs),
         "rules": resources.by_rule(jobs).to_dict("records"),
     }
+
+
+def _remove() -> None:
+    for folder in ("results", "logs"):
+        shutil.rmtree(ROOT / folder / RUN, ignore_errors=True)
 
 
 def beside_busy_processes(
