@@ -17,16 +17,16 @@ def test_every_step_is_that_of_the_plain_implementation(cells_with_programmes, s
     model = vega.VEGA(adata.var_names, gene_sets, **options)
     assert model.module.decoder.weights.sparse == (share < 0.1)
     plain = PlainVEGA(model)
-    training = {"learning_rate": 1e-3, "batch_size": 32, "seed": 5}
+    # A bias before a batch norm has no gradient but rounding. With a small epsilon, Adam makes
+    # full steps of it, and the running means, which only validation uses, lag behind them.
+    training = {"learning_rate": 1e-3, "batch_size": 32, "seed": 5, "adam_epsilon": 1e-3}
     losses = train_plainly(plain, adata.X.toarray(), 12, **training)
     history = model.fit(
         adata, max_epochs=12, patience=99, progress=False, precision="float32", **training
     )
     assert losses[-1, 1] < 0.97 * losses[0, 1]  # there was something to learn
     np.testing.assert_allclose(history["train_loss"], losses[:, 0], rtol=1e-5)
-    # A bias before a batch norm has no gradient but rounding, which Adam makes steps of full size.
-    # The running means, which only validation uses, lag behind them.
-    np.testing.assert_allclose(history["validation_loss"], losses[:, 1], rtol=0.005)
+    np.testing.assert_allclose(history["validation_loss"], losses[:, 1], rtol=1e-3)
     expected = (plain.decoder.weight * plain.mask).detach().numpy()
     np.testing.assert_allclose(model.weights().to_numpy(), expected, atol=1e-4)
 
