@@ -45,7 +45,7 @@ paper: $(READY)  ## the whole run, from the public sources or MIRROR=, for all o
 
 demo: $(READY)  ## every rule on simulated studies whose truth is known, without a network
 	$(DEMO)
-	$(if $(DRY),,$(DEMO) --report results/demo/snakemake.html)
+	$(if $(DRY),,$(DEMO) --report results/$(if $(filter-out paper,$(RUN)),$(RUN),demo)/snakemake.html)
 
 status: $(READY)  ## how far a run is, figure by figure (RUN=demo)
 	$(BIN)/python -m paper.status $(RUN)

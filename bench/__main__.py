@@ -106,21 +106,23 @@ def run(options: argparse.Namespace, size: Size, folder: Path, log: IO) -> None:
         found["memory"] = {**about, **resources(size, folder, log)}
         write(options.out / "memory.json", found["memory"])
     targets = [FEW] if options.size == "small" else []
-    if "demo" in options.only:
+    if {"demo", "load"} & set(options.only):
         print("demo", flush=True)
+        idle = demo(targets, log)
         whole = {"date": about["date"], "machine": about["machine"], "targets": targets}
-        write(options.out / "demo.json", {**whole, **demo(targets, log)})
+        write(options.out / "demo.json", {**whole, **idle})
     if "load" in options.only:
         print("load", flush=True)
-        load = under_load(size, folder, options.rounds, about["machine"]["cores"], targets, log)
+        cores = about["machine"]["cores"]
+        load = under_load(size, folder, options.rounds, cores, targets, idle["seconds"], log)
         write(options.out / "load.json", {**about, **load})
 
     if {TRAINING, BAYES_FACTOR, "memory"} <= set(found):
         from bench.picture import draw
 
         draw(found, options.out)
-    for event in (TRAINING, BAYES_FACTOR):
-        for name, ratio in found.get(event, {"speedup": {}})["speedup"].items():
+    for event in (e for e in (TRAINING, BAYES_FACTOR) if e in found):
+        for name, ratio in found[event]["speedup"].items():
             print(f"{event}: vega is {ratio:.1f} times as fast as {name}")
     print(f"written to {options.out}")
 
@@ -161,11 +163,12 @@ def entrants(size: Size, folder: Path, rounds: int, pythons: dict[str, Path]) ->
 
 
 def under_load(
-    size: Size, folder: Path, rounds: int, cores: int, targets: list[str], log: IO
+    size: Size, folder: Path, rounds: int, cores: int, targets: list[str], idle: float, log: IO
 ) -> dict[str, Any]:
     """Return times of training, with one thread and one per core, and of the demo.
 
-    Each on idle cores and beside a busy process per core, and the ratio of the two.
+    Each on idle cores and beside a busy process per core, and the ratio of the two. `idle` is the
+    time of the demo on idle cores.
     """
     command = [RUNNERS / "vega_runner.py", folder, 2 * rounds, "auto", size.n_hidden, "none"]
     runners = [
@@ -177,7 +180,6 @@ def under_load(
         for threads in dict.fromkeys((1, cores))
     ]
     training = beside_busy_processes(runners, rounds, cores, log, folder)
-    idle = demo(targets, log)["seconds"]
     with busy(cores):
         beside = demo(targets, log)["seconds"]
     return {

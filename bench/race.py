@@ -6,6 +6,8 @@ what is compared are turns of the same round.
 
 import json
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
@@ -64,15 +66,28 @@ class Runner:
 Turn = dict[str, Any]
 
 
+@contextmanager
+def started(runners: list[Runner], log: IO, folder: Path) -> Iterator[None]:
+    """Start the runners, stop them after their turns, and leave no process behind."""
+    try:
+        for runner in runners:
+            print(f"  starting {runner.name}", flush=True)
+            runner.start(log, folder)
+        yield
+        for runner in runners:
+            runner.stop()
+    finally:
+        for runner in runners:
+            if runner.process and runner.process.poll() is None:
+                runner.process.kill()
+
+
 def race(
     runners: list[Runner], events: tuple[str, ...], rounds: int, log: IO, folder: Path
 ) -> dict[str, dict[str, list[Turn]]]:
     """Run all rounds of all events; the turns of each event by the runner's name."""
     turns = {e: {r.name: [] for r in runners if e in r.events} for e in events}
-    try:
-        for runner in runners:
-            print(f"  starting {runner.name}", flush=True)
-            runner.start(log, folder)
+    with started(runners, log, folder):
         for event in events:
             for number in range(rounds):
                 for runner in runners:
@@ -81,12 +96,6 @@ def race(
                         turns[event][runner.name].append(turn)
                         print(f"  {event} {number + 1}/{rounds} {runner.name}: "
                               f"{turn['seconds']:.2f} s", flush=True)  # fmt: skip
-        for runner in runners:
-            runner.stop()
-    finally:
-        for runner in runners:
-            if runner.process and runner.process.poll() is None:
-                runner.process.kill()
     return turns
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from statistics import median
 from typing import IO, Any
 
-from bench.race import DROPPED, Runner, RunnerError
+from bench.race import DROPPED, Runner, RunnerError, started
 from paper import resources
 
 RUN = "bench_demo"  # below results/ and logs/, removed before and after each run
@@ -33,7 +33,7 @@ def busy(processes: int) -> Iterator[None]:
 
 
 def demo(targets: list[str], log: IO) -> dict[str, Any]:
-    """Run the demo from its start and return what it took.
+    """Run the demo from its start and return its times.
 
     Returns
     -------
@@ -78,9 +78,7 @@ def beside_busy_processes(
     the first of busy / idle.
     """
     turns: dict[str, dict[str, list[float]]] = {r.name: {"idle": [], "busy": []} for r in runners}
-    try:
-        for runner in runners:
-            runner.start(log, folder)
+    with started(runners, log, folder):
         for number in range(rounds):
             for runner in runners:
                 found = turns[runner.name]
@@ -90,12 +88,6 @@ def beside_busy_processes(
                 idle, beside = found["idle"][-1], found["busy"][-1]
                 print(f"  load {number + 1}/{rounds} {runner.name}: "
                       f"{idle:.2f} s, {beside:.2f} s", flush=True)  # fmt: skip
-        for runner in runners:
-            runner.stop()
-    finally:
-        for runner in runners:
-            if runner.process and runner.process.poll() is None:
-                runner.process.kill()
     return {
         name: {**found, "ratio": _ratio(found["idle"], found["busy"])}
         for name, found in turns.items()

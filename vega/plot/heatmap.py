@@ -136,9 +136,9 @@ def _draw_strip(
 
 
 def _draw_tree(ax: Axes, tree: np.ndarray, n_columns: int, bottom: float, height: float) -> None:
-    box = ax.inset_axes((0, bottom, 1, height))
     from scipy.cluster.hierarchy import dendrogram
 
+    box = ax.inset_axes((0, bottom, 1, height))
     drawn = dendrogram(tree, no_plot=True)
     for x, y in zip(drawn["icoord"], drawn["dcoord"], strict=True):
         # SciPy's leaves are 10 apart, the first one at 5.
