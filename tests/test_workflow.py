@@ -181,7 +181,8 @@ def test_model_json_tells_how_it_was_made(repository):
     described = json.loads((repository / MODEL.replace("seed1", "seed7")).read_text())
     assert described["training"]["seed"] == 7
     assert described["training"]["device"] == "cpu"
-    assert described["training"]["learning_rate"] == 1e-3
+    demo = yaml.safe_load((repository / "config" / "demo.yaml").read_text())
+    assert described["training"]["learning_rate"] == demo["training"]["learning_rate"]
     assert set(described["versions"]) >= {"python", "torch", "vega"}
 
 

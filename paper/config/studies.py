@@ -190,6 +190,9 @@ class StepsOfEach(Model):
     steps: list[Step] = Field(min_length=1, description="The steps.")
 
 
+Step.model_rebuild()  # now that the class exists which `each` names
+
+
 def _without_gene_selection(steps: list[Step]) -> list[Step]:
     kept = [
         step for step in steps if step.name not in ("highly_variable", "highly_variable_counts")
