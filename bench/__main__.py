@@ -27,12 +27,17 @@ TESTS = HERE.parent / "tests"
 TRAINING, BAYES_FACTOR = "training", "bayes_factor"
 BENCHMARKS = [TRAINING, BAYES_FACTOR, "memory", "demo", "load"]
 # Other packages, each with the file of packages of its environment; None is the project's own.
-PEERS = {"scvega": RUNNERS / "scvega.txt", "linear_scvi": None}
+PEERS = {
+    "scvega": RUNNERS / "scvega.txt", "expimap": RUNNERS / "expimap.txt", "linear_scvi": None,
+}  # fmt: skip
 
 NOT_COMPARABLE = {
     "authors' loop": "A plain loop of the same arithmetic: the published code is in no registry.",
     "scvega": "Another version of the same model, by the authors; its Adam starts anew each epoch "
     "here, so that its losses are not compared. Its Bayes factors take 5,000 pairs.",
+    "expiMap": "Another model: counts under a negative binomial, weights of any sign, and a "
+    "penalty that silences whole gene sets. Same widths, genes and gene sets; its tutorial would "
+    "first drop all genes that are in no set.",
     "linear scVI": "Another model: counts under a negative binomial, and a dense decoder without "
     "gene sets. Same widths and number of latent variables.",
 }
@@ -45,7 +50,8 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=6, help="the first is dropped")
     parser.add_argument(
         "--peers", type=lambda text: text.split(), default=list(PEERS),
-        help="other packages; scvega is installed from PyPI in an environment of its own",
+        help="other packages; scvega and scArches are installed from PyPI in environments of "
+        "their own",
     )  # fmt: skip
     parser.add_argument(
         "--only", nargs="+", choices=BENCHMARKS, default=BENCHMARKS, help="what to measure"
@@ -156,6 +162,9 @@ def entrants(size: Size, folder: Path, rounds: int, pythons: dict[str, Path]) ->
         found.append(runner("authors' loop", event, "authors_loop.py", size.n_hidden, event, TESTS))
         if python := pythons.get("scvega"):
             found.append(runner("scvega", event, "scvega_runner.py", event, python=python))
+    if python := pythons.get("expimap"):
+        script = "expimap_runner.py"
+        found.append(runner("expiMap", TRAINING, script, size.n_hidden, python=python))
     if python := pythons.get("linear_scvi"):
         script = "linear_scvi_runner.py"
         found.append(runner("linear scVI", TRAINING, script, size.n_hidden, python=python))

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from vega.files import written_whole
 
 OURS, THEIRS, GUIDE = "#2166ac", "#bbbbbb", "#555555"
-OTHERS = {"authors' loop", "scvega", "linear scVI"}
+OTHERS = {"authors' loop", "scvega", "expiMap", "linear scVI"}
 
 
 def draw(found: dict[str, Any], folder: Path) -> None:

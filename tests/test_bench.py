@@ -169,10 +169,10 @@ def test_a_run_in_small_finds_the_same_everywhere(tmp_path):
 
 
 def test_wrong_calls_are_told_in_one_line(tmp_path):
-    result = bench("--peers", "scvega expimap")
+    result = bench("--peers", "scvega totalvi")
     assert result.returncode == 2
     assert result.stderr.splitlines()[-1].endswith(
-        "--peers: expimap is not one of scvega, linear_scvi"
+        "--peers: totalvi is not one of scvega, expimap, linear_scvi"
     )
     assert "at least 2" in bench("--rounds", "1").stderr
 

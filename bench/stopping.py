@@ -1,0 +1,50 @@
+"""How long vega and expiMap train on a study until each stops early by its own rule.
+
+    python -m bench.stopping results/paper/data/kang.h5ad results/paper/raw/gene_sets/reactomes.gmt
+
+One training each, one after the other: a round would take an hour. Epochs do not depend on the
+machine's speed, and `python -m bench` compares the time of one.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from bench.__main__ import PEERS, RUNNERS, environment
+from bench.race import Runner, started
+
+N_HIDDEN = 800  # as published
+
+
+def main() -> None:
+    """Parse the command line, measure, and print a table."""
+    parser = argparse.ArgumentParser(prog="python -m bench.stopping", description=__doc__)
+    parser.add_argument("data", type=Path, help="a preprocessed study with counts")
+    parser.add_argument("gene_sets", type=Path, help="a GMT file")
+    parser.add_argument("--environments", type=Path, default=Path(".venv-bench"))
+    options = parser.parse_args()
+    with TemporaryDirectory() as place:
+        folder = Path(place)
+        (folder / "cells.h5ad").symlink_to(options.data.absolute())
+        (folder / "sets.gmt").symlink_to(options.gene_sets.absolute())
+        with (folder / "log").open("w") as log:
+            other = environment(options.environments.absolute() / "expimap", PEERS["expimap"], log)
+            commands = {
+                "vega": [sys.executable, "vega_runner.py", "auto"],
+                "vega in float32": [sys.executable, "vega_runner.py", "float32"],
+                "expiMap": [other, "expimap_runner.py"],
+            }
+            print(f"{'':<18}{'epochs':>7}{'seconds':>9}{'peak MB':>9}")
+            for name, (python, script, *precision) in commands.items():
+                end = ["none"] if precision else []
+                words = [python, RUNNERS / script, folder, 0, *precision, N_HIDDEN, *end]
+                runner = Runner(name, list(map(str, words)), ())
+                with started([runner], log, folder):
+                    turn = runner.turn()
+                peak = runner.found["peak_mb"]
+                print(f"{name:<18}{turn['epochs']:>7}{turn['seconds']:>9.0f}{peak:>9,.0f}")
+
+
+if __name__ == "__main__":
+    main()
