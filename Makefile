@@ -16,6 +16,7 @@ SIZE ?=
 FILE ?=
 MODEL ?=
 RUN ?= paper
+WITH ?=
 ARGS ?=
 TORCH_INDEX ?=
 
@@ -34,7 +35,7 @@ COMPILE = uv pip compile --quiet --upgrade --universal --python-version 3.11 --n
 # A run that is only planned has nothing to report.
 DRY := $(filter -n --dry-run,$(ARGS))
 
-.PHONY: help paper demo status new-study activities verify report rehearsal bench test test-fast test-faults test-cluster test-browser docs lint format config rulegraph lock clean
+.PHONY: help paper demo status new-study activities verify compare report rehearsal bench test test-fast test-faults test-cluster test-browser docs lint format config rulegraph lock clean
 
 help:  ## list these targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -58,6 +59,9 @@ activities: $(READY)  ## of new cells under a trained model: MODEL=results/paper
 
 verify: $(READY)  ## hash raw files and results on disk again
 	$(SNAKEMAKE) verify $(ARGS) $(if $(strip $(CONFIG)),--config $(CONFIG))
+
+compare: $(READY)  ## two runs: which claims, tables and figures moved, by how much (RUN=a WITH=b)
+	$(BIN)/python -m tools.compare $(RUN) $(WITH)
 
 report: $(READY)  ## results/paper/report.html, and Snakemake's own beside it (RUN=)
 	$(PAPER) results/$(RUN)/report.html
