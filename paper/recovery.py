@@ -56,6 +56,7 @@ GSEA = "GSEA"
 PERMUTATIONS = 200
 
 GeneSets = Mapping[str, Sequence[str]]
+Method = tuple[str, int | None]  # name and seed, None for what draws nothing
 
 
 class Recovery(NamedTuple):
@@ -64,17 +65,18 @@ class Recovery(NamedTuple):
     Attributes
     ----------
     comparisons
-        One row per method and comparison with a positive and a negative set: `study`, `method`,
-        `contrast` and `group` as in the tables of differential activity, `kind` (condition or
-        type), `n_positive`, `n_negative`; `auroc` and `auprc` (average precision) of the size of
-        the evidence, `base_rate`, which is the expected auprc of chance, and `sign`, the share of
-        positive sets whose evidence has the sign of the shift; `note`, which sets are left out.
+        One row per method, seed and comparison with a positive and a negative set: `study`,
+        `method`, `seed` (missing for methods that draw nothing), `contrast` and `group` as in the
+        tables of differential activity, `kind` (condition or type), `n_positive`, `n_negative`;
+        `auroc` and `auprc` (average precision) of the size of the evidence, `base_rate`, which is
+        the expected auprc of chance, and `sign`, the share of positive sets whose evidence has the
+        sign of the shift; `note`, which sets are left out.
     activity
-        One row per method of scores and planted set that is not equally active in all cells:
-        `study`, `method`, `gene_set`, `spearman` over all cells of its activity and the planted
-        one, and `in_order`, that of an activity which orders all cells correctly and gives no two
-        the same. As most cells are planted alike, that is below 1; only ties can exceed it. With
-        decoder weights of both signs, the sign of an activity is the model's choice.
+        One row per method of scores, seed and planted set that is not equally active in all cells:
+        `study`, `method`, `seed`, `gene_set`, `spearman` over all cells of its activity and the
+        planted one, and `in_order`, that of an activity which orders all cells correctly and gives
+        no two the same. As most cells are planted alike, that is below 1; only ties can exceed it.
+        With decoder weights of both signs, the sign of an activity is the model's choice.
     """
 
     comparisons: pd.DataFrame
@@ -82,14 +84,14 @@ class Recovery(NamedTuple):
 
 
 COMPARISONS = [
-    "study", "method", "contrast", "group", "kind", "n_positive", "n_negative", "auroc", "auprc",
-    "base_rate", "sign", "note",
+    "study", "method", "seed", "contrast", "group", "kind", "n_positive", "n_negative", "auroc",
+    "auprc", "base_rate", "sign", "note",
 ]  # fmt: skip
-ACTIVITY = ["study", "method", "gene_set", "spearman", "in_order"]
+ACTIVITY = ["study", "method", "seed", "gene_set", "spearman", "in_order"]
 
 
 def recovery(
-    latents: Mapping[str, AnnData],
+    latents: Mapping[Method, AnnData],
     truth: pd.DataFrame,
     questions: Questions,
     cells: AnnData,
@@ -102,7 +104,7 @@ def recovery(
     Parameters
     ----------
     latents
-        By method, cells x GMVs or sets: `X` the activity, `layers["variance"]` that of the
+        By method and seed, cells x GMVs or sets: `X` the activity, `layers["variance"]` that of the
         posterior if there is one. Only sets of the collection that all methods have are judged.
     truth
         What was planted (`paper.simulate.truth.truth`).
@@ -128,7 +130,7 @@ def recovery(
     asked = list(groups(cells.obs, questions))
     sides = [side for *_, side in asked]
     shifts = expected_shifts(truth, cells.obs, sides, sets)
-    evidence = {name: log_bayes_factors(x[:, sets], sides) for name, x in latents.items()}
+    evidence = {method: log_bayes_factors(x[:, sets], sides) for method, x in latents.items()}
     note, rows = _note(truth, cells.obs, sets, gene_sets), []
     for number, ((contrast, group, _, side), shift) in enumerate(zip(asked, shifts, strict=True)):
         positive, negative = told_apart(shift)
@@ -140,23 +142,31 @@ def recovery(
             "kind": TYPE if contrast == ONE_VS_REST else CONDITION,
             "n_positive": positive.sum(), "n_negative": negative.sum(), "note": note,
         }  # fmt: skip
-        found = {name: values[number] for name, values in evidence.items()}
-        found[GSEA] = _enrichment(cells, side, {s: gene_sets[s] for s in sets}, threads, seed)
-        for name, values in found.items():
-            rows.append({**comparison, "method": name, **judged(values, shift)})
+        found = {method: values[number] for method, values in evidence.items()}
+        of_gsea = _enrichment(cells, side, {s: gene_sets[s] for s in sets}, threads, seed)
+        for method, values in {**found, (GSEA, None): of_gsea}.items():
+            rows.append({**comparison, **_named(method), **judged(values, shift)})
     activity = [
-        {"study": study, "method": name, "gene_set": s, **spearman(values_of(x, s), planted)}
+        {"study": study, **_named(method), "gene_set": s, **spearman(values_of(x, s), planted)}
         for s, planted in planted_activity(truth, cells.obs, sets).items()
-        for name, x in latents.items()
+        for method, x in latents.items()
     ]
-    return Recovery(
-        pd.DataFrame(rows, columns=COMPARISONS), pd.DataFrame(activity, columns=ACTIVITY)
-    )
+    return Recovery(_table(rows, COMPARISONS), _table(activity, ACTIVITY))
 
 
-def _sets_of_all(latents: Mapping[str, AnnData], cells: AnnData, gene_sets: GeneSets) -> list[str]:
+def _named(method: Method) -> dict[str, str | int | None]:
+    return dict(zip(("method", "seed"), method, strict=True))
+
+
+def _table(rows: list[dict], columns: list[str]) -> pd.DataFrame:
+    return pd.DataFrame(rows, columns=columns).astype({"seed": "Int64"})
+
+
+def _sets_of_all(
+    latents: Mapping[Method, AnnData], cells: AnnData, gene_sets: GeneSets
+) -> list[str]:
     """Gene sets that all methods have an activity of, which must be a number for every cell."""
-    for method, latent in latents.items():
+    for (method, _), latent in latents.items():
         if not latent.obs_names.equals(cells.obs_names):
             raise InputError(
                 f"recovery: the cells of {method} are not those of the preprocessed study, in "
@@ -165,10 +175,10 @@ def _sets_of_all(latents: Mapping[str, AnnData], cells: AnnData, gene_sets: Gene
     sets = [s for s in gene_sets if all(s in latent.var_names for latent in latents.values())]
     if not sets:
         raise InputError(
-            f"recovery: {', '.join(latents)} have no gene set of the collection in common; give "
-            "all the same collection"
+            f"recovery: {', '.join(dict.fromkeys(name for name, _ in latents))} have no gene set "
+            "of the collection in common; give all the same collection"
         )
-    for method, latent in latents.items():
+    for (method, _), latent in latents.items():
         wrong = ~np.isfinite(np.asarray(latent[:, sets].X)).all(axis=0)
         if wrong.any():
             raise InputError(

@@ -211,9 +211,10 @@ rule planted_truth:
             for models in CONFIG.judged.values()
         ],
         models=[
-            f"{RUN}/models/{model}/seed{SEED}/{file}"
+            f"{RUN}/models/{model}/seed{seed}/{file}"
             for models in CONFIG.judged.values()
             for model in models.values()
+            for seed in SETTINGS.seeds
             for file in ("weights.safetensors", "model.json")
         ],
         sources=[
@@ -236,14 +237,13 @@ rule planted_truth:
         studies={
             study: {
                 "models": {
-                    name: f"{RUN}/models/{model}/seed{SEED}"
-                    for name, model in models.items()
+                    name: f"{RUN}/models/{model}" for name, model in models.items()
                 },
                 "questions": CONFIG.model(next(iter(models.values()))).questions(),
             }
             for study, models in CONFIG.judged.items()
         },
-        seed=SEED,
+        seeds=SETTINGS.seeds,
     script:
         "../scripts/analyse/planted_truth.py"
 

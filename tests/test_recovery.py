@@ -177,6 +177,10 @@ def right():
     return noise(1) | {name: 10 * values + noise(2)[name] for name, values in found.items()}
 
 
+def unseeded(latents):
+    return {(name, None): latent for name, latent in latents.items()}
+
+
 @pytest.fixture(scope="module")
 def toy():
     latents = {
@@ -185,7 +189,7 @@ def toy():
         "inverted": score({name: -values for name, values in right().items()}),
         "constant": score({}),
     }
-    return recovery(latents, TRUTH, QUESTIONS, cells(), SETS)
+    return recovery(unseeded(latents), TRUTH, QUESTIONS, cells(), SETS)
 
 
 def test_comparisons_know_what_was_planted(toy):
@@ -257,7 +261,7 @@ def test_sets_of_programmes_by_unknown_columns_are_left_out():
         (4, "CYCLE", "overlap", DRUG, "drug", "A;B", 1.0, 0.2),
     ).assign(phase="cycling")
     truth = pd.concat([TRUTH.assign(phase="cycling;resting"), phase], ignore_index=True)
-    found = recovery({"right": score(right())}, truth, QUESTIONS, cells(), SETS)
+    found = recovery(unseeded({"right": score(right())}), truth, QUESTIONS, cells(), SETS)
     drug = found.comparisons.iloc[0]
     assert (drug["n_positive"], drug["n_negative"]) == (3, 7)  # CYCLE and NULL0 are neither
     assert drug["note"] == ("sets left out: of programmes by phase, which the cells do not tell: 2")
@@ -266,9 +270,23 @@ def test_sets_of_programmes_by_unknown_columns_are_left_out():
     assert np.isnan(shifts[0]).sum() == 2
 
 
+def test_each_seed_of_a_method_is_judged_apart_and_drawn_as_their_mean(toy):
+    latents = {("VEGA", 1): score(right()), ("VEGA", 2): score({}), ("right", None): score(right())}
+    found = recovery(latents, TRUTH, QUESTIONS, cells(), SETS)
+    by_seed = found.comparisons.groupby(["method", "seed"])["auroc"].agg(["min", "max"])
+    assert by_seed.loc["VEGA"].to_numpy().tolist() == [[1, 1], [0.5, 0.5]]
+    mean = figure_module.over_seeds(found.comparisons).set_index("method")["auroc"]
+    assert (mean["VEGA"] == 0.75).all() and (mean["right"] == 1).all()
+    assert len(mean) == 3 * len(set(found.comparisons["method"]))
+    activity = found.activity.set_index(["method", "seed", "gene_set"])["spearman"]
+    drawn = figure_module.over_seeds(found.activity).set_index(["method", "gene_set"])
+    assert drawn.loc[("VEGA", "UP"), "spearman"] == pytest.approx(activity["VEGA", 1, "UP"] / 2)
+
+
 def test_only_sets_that_all_methods_have_are_judged():
     some = score(right())[:, [s for s in SETS if s not in ("UP", "NULL1")]]
-    found = recovery({"all": score(right()), "some": some}, TRUTH, QUESTIONS, cells(), SETS)
+    latents = unseeded({"all": score(right()), "some": some})
+    found = recovery(latents, TRUTH, QUESTIONS, cells(), SETS)
     drug = found.comparisons.iloc[0]
     assert (drug["n_positive"], drug["n_negative"]) == (2, 8)
     assert drug["note"] == "sets left out: that not all methods have: 2"
@@ -276,7 +294,7 @@ def test_only_sets_that_all_methods_have_are_judged():
 
 
 def test_a_study_without_programmes_has_no_rows():
-    found = recovery({"right": score(right())}, TRUTH.tail(1), QUESTIONS, cells(), SETS)
+    found = recovery(unseeded({"right": score(right())}), TRUTH.tail(1), QUESTIONS, cells(), SETS)
     assert found.comparisons.empty and found.activity.empty
     assert {"auroc", "auprc"} <= set(found.comparisons) and "spearman" in found.activity
 
@@ -284,12 +302,12 @@ def test_a_study_without_programmes_has_no_rows():
 def test_wrong_activities_are_named():
     good = score(right())
     with pytest.raises(InputError, match="cells of b are not those of the preprocessed study"):
-        recovery({"a": good, "b": good[::-1].copy()}, TRUTH, QUESTIONS, cells(), SETS)
+        recovery(unseeded({"a": good, "b": good[::-1].copy()}), TRUTH, QUESTIONS, cells(), SETS)
     with pytest.raises(InputError, match="a, b have no gene set of the collection in common"):
-        recovery({"a": good[:, :1], "b": good[:, 1:]}, TRUTH, QUESTIONS, cells(), SETS)
+        recovery(unseeded({"a": good[:, :1], "b": good[:, 1:]}), TRUTH, QUESTIONS, cells(), SETS)
     bad = score(right() | {"DOWN": np.nan})
     with pytest.raises(InputError, match="b: the activity of DOWN is not a number"):
-        recovery({"a": good, "b": bad}, TRUTH, QUESTIONS, cells(), SETS)
+        recovery(unseeded({"a": good, "b": bad}), TRUTH, QUESTIONS, cells(), SETS)
 
 
 # ---------------------------------------------------------------- measures

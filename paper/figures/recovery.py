@@ -23,6 +23,7 @@ EDGE = 0.04  # of the scale, so that dots at its ends are whole
 
 KINDS = {CONDITION: "conditions", TYPE: "types of cells"}
 VEGA = "VEGA"
+MEASURES = ("auroc", "auprc", "sign", "spearman")
 IN_ORDER = "all cells in order"
 NOTHING = "nothing is planted\nthat could be recovered"
 
@@ -41,7 +42,7 @@ def b(figure: FigureBase, data: FigureData) -> None:
 
 def c(figure: FigureBase, data: FigureData) -> None:
     """Activity of each planted set over cells, against the planted one, and cells in order."""
-    table = data.tables["recovery_activity"]
+    table = over_seeds(data.tables["recovery_activity"])
     blocks = {}
     for title, rows in comparable(table):
         sets = rows.drop_duplicates(["study", "gene_set"])
@@ -63,7 +64,7 @@ def _comparisons(
 
     `chance` is the column whose mean the guides show; by default there is one at 0.5.
     """
-    tables = dict(comparable(data.tables["recovery_comparisons"]))
+    tables = dict(comparable(over_seeds(data.tables["recovery_comparisons"])))
     parts = {
         title: {words: rows[rows["kind"] == kind] for kind, words in KINDS.items()}
         for title, rows in tables.items()
@@ -91,6 +92,13 @@ def _comparisons(
                 bbox_to_anchor=(1 - RIGHT / width, 1 - 0.06 / height), handletextpad=0.2,
                 columnspacing=0.8, borderaxespad=0, borderpad=0,
             )  # fmt: skip
+
+
+def over_seeds(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the means of the measures over the seeds of each method."""
+    measures = [column for column in MEASURES if column in table]
+    same = [column for column in table if column not in {"seed", *measures}]
+    return table.groupby(same, sort=False, dropna=False, as_index=False)[measures].mean()
 
 
 def comparable(table: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:

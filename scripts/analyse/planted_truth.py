@@ -1,4 +1,4 @@
-"""How well what was planted in simulated cells comes back, study by study."""
+"""How well what was planted in simulated cells comes back, study by study, for all seeds."""
 
 from paper.script import run
 
@@ -7,6 +7,8 @@ SCORES = {"ULM": "ulm", "score_genes": "score_genes"}  # beside the models: acti
 
 def main(snakemake):
     """Judge the models of each study, GSEA and two scores of gene sets by the same cells."""
+    from pathlib import Path
+
     import pandas as pd
     import torch
     from anndata import AnnData
@@ -29,14 +31,18 @@ def main(snakemake):
         log.info("%s: %d cells, %s", study, cells.n_obs, ", ".join(about["models"]))
         gene_sets = vega.read_gmt(gmt, questions["min_genes"], questions["max_genes"])
         latents = {
-            name: encoded(vega.load(folder), cells) for name, folder in about["models"].items()
+            (name, seed): encoded(vega.load(Path(folder, f"seed{seed}")), cells)
+            for name, folder in about["models"].items()
+            for seed in params.seeds
         }
         for name, method in SCORES.items():
-            found = METHODS[method](cells, gene_sets, seed=params.seed, threads=threads)
+            found = METHODS[method](cells, gene_sets, seed=params.seeds[0], threads=threads)
             var = pd.DataFrame(index=pd.Index(found.names, name="gmv"))
-            latents[name] = AnnData(found.activity, obs=cells.obs, var=var)
+            latents[name, None] = AnnData(found.activity, obs=cells.obs, var=var)
         parts.append(
-            recovery(latents, read_table(truth), questions, cells, gene_sets, threads, params.seed)
+            recovery(
+                latents, read_table(truth), questions, cells, gene_sets, threads, params.seeds[0]
+            )
         )
     for name, tables in zip(("comparisons", "activity"), zip(*parts, strict=True), strict=True):
         write_table(pd.concat(tables, ignore_index=True), snakemake.output[name])
