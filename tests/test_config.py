@@ -175,6 +175,10 @@ def test_models_for_simulated_cells_are_in_no_other_run():
     assert set(simulated.selected_entries) - set(public.selected_entries) == {"kang_variants"}
     assert set(simulated.judged) >= {"kang", "field", "darmanis", "mixseq_trametinib"}
     assert len(simulated.judged["kang"]) == 7
+    some = load({"data": "simulated", "recovery_models": ["VEGA"]}, ROOT / "config")
+    assert some.judged["kang"] == {"VEGA": "kang"}
+    with pytest.raises(InputError, match=r"config.yaml: recovery_models .Vega. is not among VEGA"):
+        load({"recovery_models": ["Vega"]}, ROOT / "config")
 
 
 def test_fidelity_chooses_between_code_and_text():

@@ -119,6 +119,10 @@ def _cross_check(config: Config, folder: Path) -> None:
         for field, settings in (("training", config.settings.training), ("training_of", own)):
             _checked(ModelConfig, {**plain, **settings}, folder / "config.yaml", field)
     _check_families(config, folder / "models.yaml")
+    members = (member.config for family in config.families.values() for member in family.values())
+    scored = list(filter(None, dict.fromkeys(member.recovery for member in members)))
+    for name in config.settings.recovery_models:
+        _known(name, scored, f"{folder / 'config.yaml'}: recovery_models")
     for name, figure in config.figures.items():
         for study in figure.studies:
             if study not in config.studies:

@@ -171,9 +171,10 @@ class Config(Model):
     def judged(self) -> dict[str, dict[str, str]]:
         """Who is held against planted truth: by study, models by the name they have there."""
         found: dict[str, dict[str, str]] = {}
+        asked = self.settings.recovery_models
         for name in self.selected_models:
             model = self.model(name)
-            if model.recovery:
+            if model.recovery in asked or (model.recovery and not asked):
                 found.setdefault(model.study, {})[model.recovery] = name
         return found
 

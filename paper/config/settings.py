@@ -49,6 +49,10 @@ class Settings(Model):
         {}, description="Entries that simulated studies have in place of those of "
         "`simulations.yaml`, nested as there."
     )  # fmt: skip
+    recovery_models: list[str] = Field(
+        [], description="Models that are scored against the truth of simulated studies, by their "
+        "`recovery`; all of them by default."
+    )  # fmt: skip
     training: dict[str, bool | int | float | str] = Field(
         {}, description="Settings that all models take instead of their own, for trials."
     )
