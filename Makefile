@@ -49,13 +49,13 @@ demo: $(READY)  ## every rule on simulated studies whose truth is known, without
 	$(if $(DRY),,$(DEMO) --report results/$(if $(filter-out paper,$(RUN)),$(RUN),demo)/snakemake.html)
 
 status: $(READY)  ## how far a run is, figure by figure (RUN=demo)
-	$(BIN)/python -m paper.status $(RUN)
+	$(BIN)/python -m tools.status $(RUN)
 
 new-study: $(READY)  ## rows for a study of your own: FILE=cells.h5ad or FILE=GSE123456, ARGS="--condition treatment"
-	$(BIN)/python -m paper.new_study $(FILE) $(ARGS)
+	$(BIN)/python -m tools.new_study $(FILE) $(ARGS)
 
 activities: $(READY)  ## of new cells under a trained model: MODEL=results/paper/models/kang/seed1 FILE=cells.h5ad
-	$(BIN)/python -m paper.query $(MODEL) $(FILE) $(ARGS)
+	$(BIN)/python -m tools.activities $(MODEL) $(FILE) $(ARGS)
 
 verify: $(READY)  ## hash raw files and results on disk again
 	$(SNAKEMAKE) verify $(ARGS) $(if $(strip $(CONFIG)),--config $(CONFIG))
@@ -63,7 +63,7 @@ verify: $(READY)  ## hash raw files and results on disk again
 compare: $(READY)  ## two runs: which claims, tables and figures moved, by how much (RUN=a WITH=b)
 	$(BIN)/python -m tools.compare $(RUN) $(WITH)
 
-report: $(READY)  ## results/paper/report.html, and Snakemake's own beside it (RUN=)
+report: $(READY)  ## results/scripts/report.html, and Snakemake's own beside it (RUN=)
 	$(PAPER) results/$(RUN)/report.html
 	$(if $(DRY),,$(PAPER) --report results/$(RUN)/snakemake.html)
 
@@ -75,7 +75,7 @@ rehearsal: $(READY)  ## before a release: every rule on simulated raw files of t
 	    $$(cd results/rehearsal/raw && ls -d */* | sed 's|^|results/rehearsal_download/raw/|')
 	$(REHEARSAL) --config run=rehearsal_authors data=simulated_authors -- \
 	    $$(cd results/rehearsal/tables && ls *_qc.tsv | sed 's|\(.*\)_qc.tsv|results/rehearsal_authors/data/\1.h5ad|')
-	$(BIN)/python -m paper.rehearsal
+	$(BIN)/python -m tools.rehearsal
 
 bench: $(READY)  ## speed and memory beside scvega, linear scVI and the authors' loop (SIZE=small)
 	$(BIN)/python -m bench $(if $(SIZE),--size $(SIZE)) $(ARGS)
@@ -110,7 +110,7 @@ format: $(READY_DEV)  ## mend the style
 	$(BIN)/snakefmt Snakefile rules
 
 config: $(READY)  ## write config/README.md, config/schemas/ and envs/ anew from their sources
-	$(BIN)/python -m paper.reference
+	$(BIN)/python -m tools.reference
 
 rulegraph: $(READY)  ## draw docs/rulegraph.svg (needs graphviz)
 	$(BIN)/snakemake --rulegraph --quiet all | tred | dot -Grankdir=LR -Tsvg > docs/rulegraph.svg

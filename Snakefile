@@ -6,9 +6,9 @@ from pathlib import Path
 
 from snakemake.utils import min_version
 
-from paper.config.plain import read_yaml
-from paper.errors import InputError
-from paper.provenance import forget_absences
+from scripts.common.config.plain import read_yaml
+from vega.errors import InputError
+from scripts.common.provenance import forget_absences
 
 min_version("9.0")
 

@@ -14,8 +14,8 @@ from tempfile import TemporaryDirectory
 
 from anndata import AnnData, read_h5ad
 
-from paper.config import ModelConfig
-from paper.train import train_models
+from scripts.common.config import ModelConfig
+from scripts.train.train_ import train_models
 
 EPOCHS, MODELS, THREADS = 6, 2, 2
 # As in config/models.yaml: the four architectures of Fig. S1, and the soft mask of Fig. S10.

@@ -12,7 +12,7 @@ from statistics import median
 from typing import IO, Any
 
 from bench.race import DROPPED, Runner, RunnerError, started
-from paper import resources
+from scripts.common import resources
 
 RUN = "bench_demo"  # below results/ and logs/, removed before and after each run
 ROOT = Path(__file__).resolve().parents[1]

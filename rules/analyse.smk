@@ -82,7 +82,7 @@ rule silhouettes:
         latents=expand(
             f"{RUN}/models/{{{{name}}}}/seed{{seed}}/latent.h5ad", seed=SETTINGS.seeds
         ),
-        sources=["paper/families.py"],
+        sources=["scripts/analyse/families.py"],
     output:
         table=f"{RUN}/tables/{{name}}_silhouettes.tsv",
     log:
@@ -104,7 +104,7 @@ rule family:
     input:
         data=lambda w: f"{RUN}/data/{CONFIG.models[w.family].study}.h5ad",
         models=family_files,
-        sources=["paper/families.py", "vega/metrics.py"],
+        sources=["scripts/analyse/families.py", "vega/metrics.py"],
     output:
         table=f"{RUN}/tables/{{family}}_members.tsv",
     log:
@@ -126,7 +126,7 @@ rule family:
 rule weights:
     input:
         models=family_files,
-        sources=["paper/families.py"],
+        sources=["scripts/analyse/families.py"],
     output:
         table=f"{RUN}/tables/{{family}}_weights.tsv",
     log:
@@ -175,7 +175,7 @@ if TIMED:
         input:
             data=f"{RUN}/data/{TIMED.study}.h5ad",
             gene_sets=f"{RUN}/raw/gene_sets/{TIMED.gene_sets}",
-            sources=[*VEGA_SOURCES, "paper/peers/timing.py"],
+            sources=[*VEGA_SOURCES, "scripts/train/baselines/timing.py"],
         output:
             table=f"{RUN}/tables/time_per_epoch.tsv",
         log:
@@ -218,10 +218,10 @@ rule planted_truth:
             for file in ("weights.safetensors", "model.json")
         ],
         sources=[
-            "paper/recovery.py",
+            "scripts/analyse/recovery.py",
             "vega/all_pairs.py",
             "vega/differential.py",
-            *sorted(map(str, Path("paper/peers").glob("*.py"))),
+            *sorted(map(str, Path("scripts/train/baselines").glob("*.py"))),
         ],
     output:
         comparisons=f"{RUN}/tables/recovery_comparisons.tsv",
@@ -302,7 +302,7 @@ if OUT_OF_SAMPLE:
                 file=["weights.safetensors", "model.json"],
             ),
             sources=[
-                "paper/out_of_sample.py",
+                "scripts/analyse/out_of_sample_.py",
                 "vega/differential.py",
                 "vega/metrics.py",
             ],

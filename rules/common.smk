@@ -11,9 +11,9 @@ from pathlib import Path
 
 from snakemake_interface_executor_plugins.settings import ExecMode
 
-from paper.config import load
-from paper.errors import InputError
-from paper.failures import failures
+from scripts.common.config import load
+from vega.errors import InputError
+from scripts.common.log_errors import failures
 
 try:
     CONFIG = load(config, Path(os.path.relpath(workflow.basedir)) / "config")
@@ -35,9 +35,9 @@ VEGA_SOURCES = [
 ]
 
 PREPROCESSING_SOURCES = [
-    *sorted(map(str, Path("paper/formats").glob("*.py"))),
-    *("paper/cells.py", "paper/h5ad.py", "paper/orthologs.py"),
-    *("paper/preprocess.py", "paper/provenance.py", "paper/steps.py", "vega/values.py"),
+    *sorted(map(str, Path("scripts/preprocess/readers").glob("*.py"))),
+    *("scripts/common/obs_mask.py", "scripts/common/h5ad.py", "scripts/preprocess/orthologs_.py"),
+    *("scripts/preprocess/preprocess_.py", "scripts/common/provenance.py", "scripts/preprocess/steps.py", "vega/values.py"),
 ]
 
 
@@ -116,7 +116,7 @@ def family_files(wildcards):
 
 
 def family_models(wildcards):
-    """The models of a family as `paper.families.Trained` takes them, but for the seed."""
+    """The models of a family as `scripts.analyse.families.Trained` takes them, but for the seed."""
     return {
         name: {
             "by": member.by,

@@ -20,10 +20,10 @@ STANDARD_PAGES = [
 FIGURE_SOURCES = [
     *(
         str(path)
-        for path in sorted(Path("paper/figures").glob("*.py"))
+        for path in sorted(Path("scripts/figures").glob("*.py"))
         if path.stem not in {*CONFIG.figures, "qc", "standard"}
     ),
-    "paper/gmvs.py",
+    "scripts/common/gmvs.py",
     *sorted(map(str, Path("vega/plot").glob("*.py"))),
 ]
 
@@ -45,7 +45,7 @@ for figure, entry in CONFIG.figures.items():
                 for study in entry.studies
                 if not entry.models
             ],
-            sources=[f"paper/figures/{figure}.py", *FIGURE_SOURCES],
+            sources=[f"scripts/figures/{figure}.py", *FIGURE_SOURCES],
         output:
             panels=expand(
                 "{run}/figures/{figure}/{panel}.{suffix}",
@@ -85,7 +85,7 @@ rule standard:
     input:
         unpack(lambda w: results_of([w.model])),
         genes=f"{RUN}/tables/{{model}}_seed{SEED}_top_genes.tsv",
-        sources=["paper/figures/standard.py", *FIGURE_SOURCES],
+        sources=["scripts/figures/summary_page.py", *FIGURE_SOURCES],
     output:
         panels=directory(f"{RUN}/figures/standard/{{model}}"),
         pdf=f"{RUN}/figures/standard/{{model}}.pdf",

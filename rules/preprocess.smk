@@ -16,7 +16,7 @@ rule preprocess:
                 if CONFIG.model(m).study == w.study
             }
         ),
-        code=[*PREPROCESSING_SOURCES, "paper/figures/qc.py"],
+        code=[*PREPROCESSING_SOURCES, "scripts/figures/qc.py"],
     output:
         cells=f"{RUN}/data/{{study}}.h5ad",
         table=f"{RUN}/tables/{{study}}_qc.tsv",

@@ -48,9 +48,9 @@ rule claims:
         tables=[*SILHOUETTES, *FAMILIES, *WEIGHTS, *TIMES],
         # Figures whose panels and claims compute the same.
         sources=[
-            *sorted(map(str, Path("paper/claims").glob("*.py"))),
+            *sorted(map(str, Path("scripts/claims").glob("*.py"))),
             *(
-                f"paper/figures/{figure}.py"
+                f"scripts/figures/{figure}.py"
                 for figure in ("fig3", "sfig9", "sfig10", "sfig12")
             ),
             "vega/metrics.py",
@@ -101,7 +101,7 @@ rule report_page:
         captions=sorted(map(str, Path("report").glob("*.rst"))),
         templates=sorted(map(str, Path("report").glob("report.*"))),
         errata="docs/errata.md",
-        sources=sorted(map(str, Path("paper/report").glob("*.py"))),
+        sources=sorted(map(str, Path("scripts/report").glob("*.py"))),
     output:
         page=report(
             f"{RUN}/report.html",

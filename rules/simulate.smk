@@ -9,8 +9,8 @@ if SETTINGS.simulated:
 
     GMT_FILES = [file for folder, file in CONFIG.raw_files if folder == "gene_sets"]
     SIMULATION_SOURCES = [
-        "paper/cells.py",
-        *sorted(map(str, Path("paper/simulate").glob("*.py"))),
+        "scripts/common/obs_mask.py",
+        *sorted(map(str, Path("scripts/simulate").glob("*.py"))),
     ]
 
     rule simulate_gene_sets:

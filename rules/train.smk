@@ -54,7 +54,7 @@ rule peer:
             f"{RUN}/models/{model}/seed{w.seed}/model.json"
             for model in filter(None, [CONFIG.peers[w.peer].epochs_of])
         ],
-        sources=sorted(map(str, Path("paper/peers").glob("*.py"))),
+        sources=sorted(map(str, Path("scripts/train/baselines").glob("*.py"))),
     output:
         latent=f"{RUN}/models/{{peer}}/seed{{seed}}/latent.h5ad",
         facts=f"{RUN}/models/{{peer}}/seed{{seed}}/method.json",

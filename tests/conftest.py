@@ -15,8 +15,8 @@ import scipy.sparse as sp
 import yaml
 from anndata import AnnData, read_h5ad
 
-from paper.download import fetch
-from paper.errors import InputError
+from scripts.download.download_ import fetch
+from vega.errors import InputError
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -27,18 +27,20 @@ from test_formats import CONTROL, COUNTS, GENES, STIMULATED, TABLE, market, stud
 from test_geo import soft_text
 
 import vega
-from paper import crate, download, provenance
-from paper.analyse import encoded
-from paper.claims.core import read_claims
-from paper.config import File, Source, load
-from paper.errors import InputError
-from paper.formats import read
-from paper.formats.files import RawFile
-from paper.formats.r_files import read_r
-from paper.geo import read_series
-from paper.h5ad import read_cells, read_latent, write_cells
-from paper.orthologs import one_to_one
-from paper.tables import read_table
+from scripts.analyse.analyse import encoded
+from scripts.claims.core import read_claims
+from scripts.common import provenance
+from scripts.common.config import File, Source, load
+from scripts.common.h5ad import read_cells, read_latent, write_cells
+from scripts.common.tables import read_table
+from scripts.download import download_ as download
+from scripts.download.geo import read_series
+from scripts.preprocess.orthologs_ import one_to_one
+from scripts.preprocess.readers import read
+from scripts.preprocess.readers.files import RawFile
+from scripts.preprocess.readers.r_files import read_r
+from scripts.report import crate_ as crate
+from vega.errors import InputError
 
 CONFIG = Path(__file__).resolve().parent.parent / "config"
 TABLES = ("one", "two")  # of an R file

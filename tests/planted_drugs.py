@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 from anndata import AnnData
 
-from paper.config import Study
-from paper.figures.data import Results, in_order
-from paper.mixseq import DRUGS
+from scripts.common.config import Study
+from scripts.common.mixseq import DRUGS
+from scripts.figures.data import Results, in_order
 from vega.differential import Posterior, differential_activity
 
 HALLMARKS = [

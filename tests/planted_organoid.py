@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 from anndata import AnnData
 
-from paper.analyse import differential_tables
-from paper.config import Study
-from paper.figures.data import FigureData, Results, in_order
-from paper.figures.fig3 import CELL_CYCLE, MARKER_SETS
+from scripts.analyse.analyse import differential_tables
+from scripts.common.config import Study
+from scripts.figures.data import FigureData, Results, in_order
+from scripts.figures.fig3 import CELL_CYCLE, MARKER_SETS
 
 TYPES = list(MARKER_SETS)
 OTHERS = [f"REACTOME_SYNTHESIS_SECRETION_AND_DEACYLATION_OF_GHRELIN_{i}" for i in range(40)]

@@ -4,11 +4,11 @@ import numpy as np
 import pandas as pd
 from anndata import AnnData
 
-from paper.config import Study
-from paper.figures.data import FigureData, Results
-from paper.figures.sfig10 import PENALTIES, PUBLISHED, SOFT
-from paper.figures.sfig12 import MODELS as DROPOUT_MODELS
-from paper.gmvs import INTERFERON, INTERFERON_AB, INTERFERON_RELATED, REMOVED
+from scripts.common.config import Study
+from scripts.common.gmvs import INTERFERON, INTERFERON_AB, INTERFERON_RELATED, REMOVED
+from scripts.figures.data import FigureData, Results
+from scripts.figures.sfig10 import PENALTIES, PUBLISHED, SOFT
+from scripts.figures.sfig12 import MODELS as DROPOUT_MODELS
 
 N_CONTROL, N_STIMULATED = 120, 80
 N_CELLS = N_CONTROL + N_STIMULATED

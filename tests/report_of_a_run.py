@@ -5,12 +5,12 @@ import pandas as pd
 from conftest import ROOT
 from PIL import Image
 
-from paper.claims.core import VALUES, load_measures, read_claims
-from paper.config import load
-from paper.report import page
-from paper.report.facts import Step, Training
-from paper.report.forest import estimates
-from paper.report.texts import document
+from scripts.claims.core import VALUES, load_measures, read_claims
+from scripts.common.config import load
+from scripts.report import page
+from scripts.report.facts import Step, Training
+from scripts.report.forest import estimates
+from scripts.report.texts import document
 
 VERDICTS = ["reproduced", "direction only", "differs", "not run"]
 TEMPLATES = ROOT / "report"

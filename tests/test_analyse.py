@@ -9,8 +9,8 @@ from anndata import AnnData
 from conftest import ROOT
 
 import vega
-from paper import analyse
-from paper.analyse import (
+from scripts.analyse import analyse
+from scripts.analyse.analyse import (
     differential_tables,
     groups,
     gsea_tables,
@@ -19,9 +19,9 @@ from paper.analyse import (
     top_gmvs,
     wilcoxon_scores,
 )
-from paper.errors import InputError
-from paper.tables import read_table, write_table
-from paper.train import choose_device, train_model
+from scripts.common.tables import read_table, write_table
+from scripts.train.train_ import choose_device, train_model
+from vega.errors import InputError
 
 QUESTIONS = {
     "contrasts": {
@@ -253,7 +253,7 @@ def test_device_follows_what_the_job_was_given(monkeypatch, caplog):
 
 
 def test_train_model_follows_its_entry_and_leaves_a_whole_folder(tmp_path):
-    from paper.config import ModelConfig
+    from scripts.common.config import ModelConfig
 
     rng = np.random.default_rng(0)
     data = AnnData(
@@ -319,8 +319,8 @@ def test_top_genes_are_the_largest_weights_of_each_gmv():
 
 def test_every_trained_setting_of_the_configuration_reaches_the_model():
     """A new setting that nobody passes on would be silently ignored."""
-    from paper.config import ModelConfig
-    from paper.train import ARCHITECTURE, TRAINING
+    from scripts.common.config import ModelConfig
+    from scripts.train.train_ import ARCHITECTURE, TRAINING
 
     cells = {"batch_key", "cells", "leave_out", "folds", "fold", "run"}
     known = {*ARCHITECTURE, *TRAINING, *cells, "min_genes", "max_genes", "remove_genes"}

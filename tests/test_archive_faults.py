@@ -12,8 +12,8 @@ import pytest
 from test_formats import COUNTS, market
 from test_readers import ARCHIVES, MEMBERS, SIDES, pack, says, source
 
-from paper.formats import read
-from paper.formats.files import RawFile
+from scripts.preprocess.readers import read
+from scripts.preprocess.readers.files import RawFile
 
 NULLS = bytes(3 * 10**6)
 HUGE = 2**43
@@ -48,8 +48,8 @@ def harmless(folder, fault):
 @pytest.fixture
 def bounds(monkeypatch):
     """Bounds of a megabyte."""
-    monkeypatch.setattr("paper.formats.bounded.MOST_BYTES", 10**6)
-    monkeypatch.setattr("paper.formats.bounded.MOST_AT_ONCE", 10**5)
+    monkeypatch.setattr("scripts.preprocess.readers.bounded.MOST_BYTES", 10**6)
+    monkeypatch.setattr("scripts.preprocess.readers.bounded.MOST_AT_ONCE", 10**5)
 
 
 def entry(archive):
@@ -257,7 +257,7 @@ def test_a_file_that_is_a_bomb(folder, harmless, bounds, bomb, content, most):
 )
 def test_a_table_that_is_a_bomb(folder, harmless, bounds, monkeypatch, content, said):
     """Lines are read one by one: what has no end of line fails on its own bound."""
-    monkeypatch.setattr("paper.formats.matrices.LONGEST_LINE", 2 * 10**5)
+    monkeypatch.setattr("scripts.preprocess.readers.matrices.LONGEST_LINE", 2 * 10**5)
     (folder / "t.txt.gz").write_bytes(gzip.compress(content))
     with harmless("bomb of a file"):
         says(source("table", {"matrix": "t.txt.gz"}), folder, "t.txt.gz", said)
@@ -270,7 +270,9 @@ def test_what_is_just_not_too_much(folder, monkeypatch):
     sizes = {name: len(content) for name, content in MEMBERS.items()}
     files = {key: f"{name}.gz" for key, name in SIDES.items()}
     for less in (0, 1):
-        monkeypatch.setattr("paper.formats.bounded.MOST_BYTES", sizes["matrix.mtx"] - less)
+        monkeypatch.setattr(
+            "scripts.preprocess.readers.bounded.MOST_BYTES", sizes["matrix.mtx"] - less
+        )
         if less:
             says(source("mtx", files), folder, "matrix.mtx.gz: it unpacks to more than")
         else:
@@ -323,7 +325,7 @@ def test_headers_that_claim_what_cannot_be(folder, harmless, archive, claim):
 
 
 def test_members_without_end(folder, harmless, monkeypatch):
-    monkeypatch.setattr("paper.formats.archives.MOST_MEMBERS", 50)
+    monkeypatch.setattr("scripts.preprocess.readers.archives.MOST_MEMBERS", 50)
     (folder / "a.tar.gz").write_bytes(gzip.compress(header("x", 0) * 51))
     with harmless("members without end"):
         says(entry("a.tar.gz"), folder, "a.tar.gz: damaged archive", "members without end")

@@ -14,15 +14,15 @@ import pytest
 import scipy.sparse as sp
 from conftest import ROOT, copy_parts, planned, snakemake
 
-from paper.claims.evidence import Evidence
-from paper.config import load
-from paper.errors import InputError
-from paper.formats import read
-from paper.formats.files import RawFile
-from paper.h5ad import read_cells
-from paper.orthologs import one_to_one
-from paper.preprocess import preprocess
-from paper.simulate import authors_files, raw_files, simulate_study, write
+from scripts.claims.evidence import Evidence
+from scripts.common.config import load
+from scripts.common.h5ad import read_cells
+from scripts.preprocess.orthologs_ import one_to_one
+from scripts.preprocess.preprocess_ import preprocess
+from scripts.preprocess.readers import read
+from scripts.preprocess.readers.files import RawFile
+from scripts.simulate import authors_files, raw_files, simulate_study, write
+from vega.errors import InputError
 
 NEWER, OLDER = "vega-data-rev1.tar.gz", "vega-data.tar.gz"
 MUTATIONS = "mixseq/Trametinib_24hr_expt3_CL_features.csv"

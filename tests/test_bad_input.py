@@ -28,11 +28,11 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
 import vega
-from paper.config import load
-from paper.config.base import Name, Template
-from paper.config.plain import read_yaml
-from paper.errors import InputError
-from paper.h5ad import read_cells
+from scripts.common.config import load
+from scripts.common.config.base import Name, Template
+from scripts.common.config.plain import read_yaml
+from scripts.common.h5ad import read_cells
+from vega.errors import InputError
 
 WAYS = int(os.environ.get("FUZZ", "12"))
 
@@ -293,7 +293,7 @@ def test_a_template_in_the_configuration_is_not_obeyed(tmp_path, fault):
 
 def test_a_file_that_makes_its_library_loop_is_left(tmp_path, monkeypatch, fault):
     """Where a heap of texts is all zeros, HDF5 looks for its end for ever."""
-    monkeypatch.setattr("paper.h5ad.SECONDS", 2)
+    monkeypatch.setattr("scripts.common.h5ad.SECONDS", 2)
     path = tmp_path / "cells.h5ad"
     content = (whole() / "toy.h5ad").read_bytes()
     heap = content.index(b"GCOL")

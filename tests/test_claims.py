@@ -9,7 +9,7 @@ import pytest
 from anndata import AnnData
 from conftest import ROOT
 
-from paper.claims.core import (
+from scripts.claims.core import (
     COLUMNS,
     MEASURES,
     Measure,
@@ -19,12 +19,12 @@ from paper.claims.core import (
     read_claims,
     shown,
 )
-from paper.claims.evidence import Evidence, Missing
-from paper.config import load
-from paper.errors import InputError
-from paper.report.forest import estimates
-from paper.tables import write_table
+from scripts.claims.evidence import Evidence, Missing
+from scripts.common.config import load
+from scripts.common.tables import write_table
+from scripts.report.forest import estimates
 from vega.description import write_description
+from vega.errors import InputError
 
 AB = "REACTOME_INTERFERON_ALPHA_BETA_SIGNALING"
 TRP = "REACTOME_TRYPTOPHAN_CATABOLISM"

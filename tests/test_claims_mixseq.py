@@ -11,12 +11,12 @@ from planted_drugs import planted_results
 from scipy.sparse import csr_matrix
 from scipy.stats import pearsonr
 
-from paper.claims.core import evaluate, read_claims
-from paper.claims.evidence import Evidence
-from paper.claims.mixseq import longest_run
-from paper.config import load
-from paper.mixseq import DRUGS
-from paper.tables import write_table
+from scripts.claims.core import evaluate, read_claims
+from scripts.claims.evidence import Evidence
+from scripts.claims.mixseq import longest_run
+from scripts.common.config import load
+from scripts.common.mixseq import DRUGS
+from scripts.common.tables import write_table
 from vega.plot import clustered
 from vega.values import values_of
 

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from paper.claims_of_runs import side_by_side
+from tools.claims_of_runs import side_by_side
 
 COLUMNS = ["id", "panel", "statement", "published", "reproduced", "verdict"]
 SMALL = pd.DataFrame(

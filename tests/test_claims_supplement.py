@@ -10,12 +10,12 @@ from anndata import AnnData, read_h5ad
 from conftest import ROOT
 from planted_variants import cells, planted_variants, with_second_seed
 
-from paper.claims.architectures import ARCHITECTURES
-from paper.claims.core import evaluate, read_claims
-from paper.claims.evidence import Evidence
-from paper.config import load
-from paper.gmvs import ANTIVIRAL, INTERFERON, INTERFERON_AB
-from paper.tables import read_table, write_table
+from scripts.claims.architectures import ARCHITECTURES
+from scripts.claims.core import evaluate, read_claims
+from scripts.claims.evidence import Evidence
+from scripts.common.config import load
+from scripts.common.gmvs import ANTIVIRAL, INTERFERON, INTERFERON_AB
+from scripts.common.tables import read_table, write_table
 
 IDS = ["D11", *(f"S{i:02d}" for i in range(1, 14))]
 

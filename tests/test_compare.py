@@ -5,8 +5,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from paper.errors import InputError
 from tools.compare import Difference, compare, report
+from vega.errors import InputError
 
 
 @pytest.fixture

@@ -6,9 +6,9 @@ import pytest
 import yaml
 from conftest import ROOT
 
-from paper.config import ModelConfig, load
-from paper.errors import InputError
-from paper.reference import derived_files
+from scripts.common.config import ModelConfig, load
+from tools.reference import derived_files
+from vega.errors import InputError
 
 
 @pytest.fixture

@@ -67,7 +67,7 @@ def test_a_model_half_written_is_never_taken_for_one(tmp_path, fault, over, fata
 def test_a_job_ends_with_its_snakemake(tmp_path, fault):
     """The job holds one end of a pipe: when nobody does any more, it is gone."""
     job = (
-        "import os, signal; from types import SimpleNamespace; from paper.script import run\n"
+        "import os, signal; from types import SimpleNamespace; from scripts.common.run import run\n"
         "def main(snakemake): os.write({pipe}, b'at work'); signal.pause()\n"
         "run(main, SimpleNamespace(log=[], rule='r'))"
     )

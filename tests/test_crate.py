@@ -7,11 +7,11 @@ from types import SimpleNamespace
 import pytest
 from rocrate.rocrate import ROCrate
 
-from paper import crate
-from paper.errors import InputError
-from paper.jobs import Job, jobs_of, leading_to
-from paper.provenance import record
+from scripts.common.provenance import record
+from scripts.report import crate_ as crate
+from scripts.report.jobs import Job, jobs_of, leading_to
 from vega.description import write_description
+from vega.errors import InputError
 
 FIGURE, TABLE, MODEL = "figures/fig 1.png", "tables/a.tsv", "models/m/seed1/model.json"
 STATE = "0123abcd", ["vega/io.py"]

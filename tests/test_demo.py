@@ -6,8 +6,8 @@ import pytest
 import yaml
 from conftest import ROOT
 
-from paper.claims.core import load_measures
-from paper.tables import read_table
+from scripts.claims.core import load_measures
+from scripts.common.tables import read_table
 
 DEMO = ROOT / "results" / "demo"
 pytestmark = pytest.mark.skipif(

@@ -11,7 +11,7 @@ import pytest
 import yaml
 from conftest import ROOT
 
-from paper.config import load
+from scripts.common.config import load
 
 PAGES = [
     ROOT / "README.md",
@@ -19,7 +19,7 @@ PAGES = [
     *sorted(ROOT.glob("docs/*.md")),
     ROOT / "results" / "README.md",
 ]
-WRITTEN_FOR_THE_SITE = {"figures.md", "claims.md"}  # paper/site/pages.py
+WRITTEN_FOR_THE_SITE = {"figures.md", "claims.md"}  # tools/site/pages.py
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)

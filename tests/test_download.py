@@ -13,11 +13,9 @@ import pooch
 import pytest
 from file_server import DATA, OTHER, make_mirror, row, serving, sha256
 
-from paper import config as paper_config
-from paper.config import File
-from paper.download import fetch, fetch_if_available
-from paper.errors import InputError
-from paper.provenance import (
+from scripts.common import config as paper_config
+from scripts.common.config import File
+from scripts.common.provenance import (
     absence,
     forget_absences,
     known,
@@ -28,7 +26,9 @@ from paper.provenance import (
     record_absence,
     verify,
 )
-from paper.transfer import ATTEMPTS, LEAST, Failure, _downloader, meaning, watched
+from scripts.download.download_ import fetch, fetch_if_available
+from scripts.download.transfer import ATTEMPTS, LEAST, Failure, _downloader, meaning, watched
+from vega.errors import InputError
 
 # ---------------------------------------------------------------- public sources
 

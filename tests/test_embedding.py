@@ -6,8 +6,8 @@ import pytest
 from anndata import AnnData
 from sklearn.metrics import silhouette_score
 
-from paper import embedding
-from paper.embedding import compiled_once, embed
+from scripts.common import embedding
+from scripts.common.embedding import compiled_once, embed
 
 
 @pytest.mark.parametrize(

@@ -12,10 +12,10 @@ from anndata import AnnData
 from sklearn.metrics import silhouette_score
 
 import vega
-from paper.config import ModelConfig
-from paper.errors import InputError
-from paper.families import LARGEST, silhouettes, summary, trained, weights
-from paper.train import CHECKPOINT, fold_of, train_models, without_genes
+from scripts.analyse.families import LARGEST, silhouettes, summary, trained, weights
+from scripts.common.config import ModelConfig
+from scripts.train.train_ import CHECKPOINT, fold_of, train_models, without_genes
+from vega.errors import InputError
 
 SMALL = {"n_hidden": 8, "max_epochs": 3, "batch_size": 32}
 

@@ -17,10 +17,10 @@ from matplotlib.text import Text
 from planted_drugs import HALLMARKS, planted_results
 from scipy.spatial.distance import correlation
 
-from paper.config import FigureConfig
-from paper.figures import page
-from paper.figures.data import FigureData
-from paper.mixseq import DRUGS, cell_lines, few_cells, line_bayes_factors
+from scripts.common.config import FigureConfig
+from scripts.common.mixseq import DRUGS, cell_lines, few_cells, line_bayes_factors
+from scripts.figures import page
+from scripts.figures.data import FigureData
 from vega import plot
 from vega.gene_sets import readable
 from vega.plot.colours import COLOURS, MISSING
@@ -43,7 +43,7 @@ def models():
 
 
 def panel(name, letter, models):
-    module = import_module(f"paper.figures.{name}")
+    module = import_module(f"scripts.figures.{name}")
     draw = getattr(module, letter)
     return page.panel_figure(draw, module.LAYOUT.size(letter), FigureData(models)).subfigs[1]
 
@@ -194,7 +194,7 @@ def test_2c_shows_every_drug_and_line_and_the_trametinib_block(models):
     # Each column is the one of its drug and line; the drugs' colours say which drug it is.
     strips = {s.get_yticklabels()[0].get_text(): s for s in ax.child_axes if s.get_yticklabels()}
     colours = strips["drug"].collections[0].get_array().reshape(-1, 3)
-    colour_of = import_module("paper.figures.fig2").DRUG_COLOURS
+    colour_of = import_module("scripts.figures.fig2").DRUG_COLOURS
     trametinib = np.isclose(colours, to_rgb(colour_of["Trametinib"])).all(axis=1)
     assert trametinib.sum() == 28
     block = np.flatnonzero(trametinib)
@@ -384,7 +384,7 @@ def test_mutations_that_are_not_known(models, monkeypatch):
 def test_every_panel_of_simulated_cells_says_so(models, name, letter):
     simulated = {n: replace(r, origin="simulated") for n, r in models.items()}
     shown = {n: simulated[n] for n in FIGURES[name].models}
-    module = import_module(f"paper.figures.{name}")
+    module = import_module(f"scripts.figures.{name}")
     figure = page.panel_figure(
         getattr(module, letter), module.LAYOUT.size(letter), FigureData(shown)
     )
@@ -393,7 +393,7 @@ def test_every_panel_of_simulated_cells_says_so(models, name, letter):
 
 @pytest.mark.parametrize("name", FIGURES)
 def test_no_text_of_a_page_covers_another_or_leaves_it(models, name, monkeypatch):
-    module, entry = import_module(f"paper.figures.{name}"), FIGURES[name]
+    module, entry = import_module(f"scripts.figures.{name}"), FIGURES[name]
     panels = {letter: getattr(module, letter) for letter in entry.panels}
     simulated = {n: replace(models[n], origin="simulated") for n in entry.models}
     figure = page.page_figure(panels, module.LAYOUT, entry.title, FigureData(simulated))
@@ -401,7 +401,7 @@ def test_no_text_of_a_page_covers_another_or_leaves_it(models, name, monkeypatch
 
 
 def test_the_heatmap_is_an_image_and_its_names_are_text(models, tmp_path):
-    module = import_module("paper.figures.fig2")
+    module = import_module("scripts.figures.fig2")
     figure = page.panel_figure(module.c, module.LAYOUT.size("c"), FigureData(models))
     page.save(figure, tmp_path / "c.pdf")
     pdf = (tmp_path / "c.pdf").read_bytes()

@@ -15,13 +15,13 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 from planted_organoid import GMVS, TYPES, planted_organoid
 
-from paper.claims.core import evaluate, read_claims
-from paper.claims.evidence import Evidence
-from paper.config import FigureConfig, load
-from paper.figures import page
-from paper.figures.data import FigureData
-from paper.figures.fig3 import CELL_CYCLE, MARKER_SETS
-from paper.tables import write_table
+from scripts.claims.core import evaluate, read_claims
+from scripts.claims.evidence import Evidence
+from scripts.common.config import FigureConfig, load
+from scripts.common.tables import write_table
+from scripts.figures import page
+from scripts.figures.data import FigureData
+from scripts.figures.fig3 import CELL_CYCLE, MARKER_SETS
 from vega import plot
 from vega.plot.colours import COLOURS, RED, palette
 from vega.values import values_of
@@ -45,7 +45,7 @@ def changed(data: FigureData, **changes) -> FigureData:
 
 
 def whole(name, letter, data):
-    module = import_module(f"paper.figures.{name}")
+    module = import_module(f"scripts.figures.{name}")
     return page.panel_figure(getattr(module, letter), module.LAYOUT.size(letter), data)
 
 
@@ -183,7 +183,7 @@ def test_every_panel_of_simulated_cells_says_so(data, name, letter):
 
 @pytest.mark.parametrize("name", FIGURES)
 def test_no_text_of_a_page_covers_another_or_leaves_it(data, name, monkeypatch):
-    module = import_module(f"paper.figures.{name}")
+    module = import_module(f"scripts.figures.{name}")
     panels = {letter: getattr(module, letter) for letter in FIGURES[name].panels}
     simulated = changed(data, origin="simulated")
     figure = page.page_figure(panels, module.LAYOUT, FIGURES[name].title, simulated)

@@ -14,10 +14,10 @@ from matplotlib.colors import to_hex
 from matplotlib.container import BarContainer
 from matplotlib.figure import Figure
 
-from paper import out_of_sample as oos
-from paper.config import FigureConfig, Study
-from paper.figures import fig4, page
-from paper.figures.data import FigureData, Results
+from scripts.analyse import out_of_sample_ as oos
+from scripts.common.config import FigureConfig, Study
+from scripts.figures import fig4, page
+from scripts.figures.data import FigureData, Results
 from vega import plot
 
 ENTRY = FigureConfig.model_validate(

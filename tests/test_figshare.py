@@ -6,10 +6,10 @@ import json
 import pytest
 from file_server import DATA, HTML, OTHER, drip, row, serving
 
-from paper import figshare
-from paper.config import load
-from paper.provenance import known, measure
-from paper.transfer import ATTEMPTS
+from scripts.common.config import load
+from scripts.common.provenance import known, measure
+from scripts.download import figshare
+from scripts.download.transfer import ATTEMPTS
 
 DOI = "doi:10.6084/m9.figshare.7/cells.gz"
 FIRST, SECOND = "/files/3", "/v2/file/download/3"
@@ -85,7 +85,7 @@ def test_an_answer_that_is_no_listing(place, site, fault, body):
 
 
 def test_a_listing_that_drips(place, site, fault, monkeypatch):
-    monkeypatch.setattr("paper.transfer.WINDOW", 0.1)
+    monkeypatch.setattr("scripts.download.transfer.WINDOW", 0.1)
     site.listing(drip(b"200 OK\r\nContent-Length: 9000\r\n\r\n"))
     with fault("drip of a listing"):
         assert "bytes came in 0.1 s" in place.fails(row(DOI))

@@ -14,11 +14,11 @@ from legible import assert_legible
 from matplotlib.colors import to_rgba
 from matplotlib.text import Text
 
-from paper.config import FigureConfig, Study
-from paper.errors import InputError
-from paper.figures import fig1, page
-from paper.figures.comparisons import NAMED
-from paper.figures.data import FigureData, Results, in_order, load, read_figure_data
+from scripts.common.config import FigureConfig, Study
+from scripts.figures import fig1, page
+from scripts.figures.comparisons import NAMED
+from scripts.figures.data import FigureData, Results, in_order, load, read_figure_data
+from vega.errors import InputError
 from vega.plot.colours import RED
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -80,13 +80,13 @@ def results() -> Results:
 
 
 def whole_page(name: str, results: Results):
-    module, table = import_module(f"paper.figures.{name}"), FIGURES[name]
+    module, table = import_module(f"scripts.figures.{name}"), FIGURES[name]
     panels = {panel: getattr(module, panel) for panel in table.panels}
     return page.page_figure(panels, module.LAYOUT, table.title, FigureData({"kang": results}))
 
 
 def panel(name: str, letter: str, results: Results):
-    module = import_module(f"paper.figures.{name}")
+    module = import_module(f"scripts.figures.{name}")
     data = FigureData({"kang": results})
     return page.panel_figure(getattr(module, letter), module.LAYOUT.size(letter), data)
 
@@ -283,7 +283,7 @@ def test_the_same_results_give_the_same_bytes(results, tmp_path):
 
 
 def test_a_panel_file_has_the_size_it_has_on_the_page(results):
-    module = import_module("paper.figures.fig1")
+    module = import_module("scripts.figures.fig1")
     whole = whole_page("fig1", results)
     for letter, part in zip(FIGURES["fig1"].panels, whole.subfigs[1].subfigs, strict=True):
         alone = panel("fig1", letter, results).subfigs[1]
@@ -293,7 +293,7 @@ def test_a_panel_file_has_the_size_it_has_on_the_page(results):
 
 @pytest.mark.parametrize(("name", "letter"), PANELS)
 def test_every_panel_of_the_configuration_has_a_function_and_a_place(name, letter):
-    module = import_module(f"paper.figures.{name}")
+    module = import_module(f"scripts.figures.{name}")
     assert callable(getattr(module, letter))
     assert letter in "".join(module.LAYOUT.mosaic)
     assert (ROOT / "report" / f"{name}.rst").exists()

@@ -7,11 +7,11 @@ import pytest
 import scipy.io
 import yaml
 
-from paper.config import Study
-from paper.errors import InputError
-from paper.formats import check_namespace, read
-from paper.formats.annotations import read_table
-from paper.formats.files import RawFile
+from scripts.common.config import Study
+from scripts.preprocess.readers import check_namespace, read
+from scripts.preprocess.readers.annotations import read_table
+from scripts.preprocess.readers.files import RawFile
+from vega.errors import InputError
 
 GENES = [("ENSG00000000001", "CD3D"), ("ENSG00000000002", "LYZ"), ("ENSG00000000003", "LYZ")]
 CONTROL, STIMULATED = ["AAAC-1", "AAAG-1"], ["AAAC-1", "AAAT-1"]

@@ -6,8 +6,8 @@ import logging
 import pandas as pd
 import pytest
 
-from paper.errors import InputError
-from paper.geo import read_series
+from scripts.download.geo import read_series
+from vega.errors import InputError
 
 SUPPLEMENT = "ftp://ftp.example.org/GSE1_data.csv.gz"
 COUNTS = "ftp://ftp.example.org/GSM1_matrix.mtx.gz"

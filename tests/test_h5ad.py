@@ -8,8 +8,8 @@ import pytest
 import scipy.sparse as sp
 from anndata import AnnData
 
-from paper.errors import InputError
-from paper.h5ad import read_cells, read_latent, write_cells
+from scripts.common.h5ad import read_cells, read_latent, write_cells
+from vega.errors import InputError
 
 
 @pytest.fixture

@@ -450,7 +450,13 @@ def test_a_gpu_asked_for_by_name_must_be_there():
 
 
 @pytest.mark.parametrize(
-    "what", ["vega; vega.read_gmt", "paper.analyse", "paper.figures.standard", "paper.claims.core"]
+    "what",
+    [
+        "vega; vega.read_gmt",
+        "scripts.analyse.analyse",
+        "scripts.figures.summary_page",
+        "scripts.claims.core",
+    ],
 )
 def test_what_trains_nothing_does_not_start_torch(what):
     code = f"import sys, {what}; print('torch' in sys.modules)"

@@ -15,14 +15,14 @@ from anndata import AnnData, read_h5ad
 from cell_ranger import cell_ranger
 from conftest import edit, environment, planned, snakemake
 
-from paper.config import Source, load
-from paper.errors import InputError
-from paper.formats import check_namespace, read
-from paper.new_study.given import of_file
-from paper.new_study.look import columns_of, look
-from paper.new_study.propose import guessed, propose, reference
-from paper.tables import read_table
+from scripts.common.config import Source, load
+from scripts.common.tables import read_table
+from scripts.preprocess.readers import check_namespace, read
+from tools.new_study.given import of_file
+from tools.new_study.look import columns_of, look
+from tools.new_study.propose import guessed, propose, reference
 from vega import VEGA, read_gmt
+from vega.errors import InputError
 
 GENES = [f"GENE{i}" for i in range(240)]
 SETS = {f"TOY_SET_{i}": GENES[20 * i : 20 * i + 20] for i in range(12)}
@@ -198,7 +198,7 @@ def own(tmp_path):
 
 def new_study(repository, *words):
     """Run the command in a repository; what it says."""
-    command = [sys.executable, "-m", "paper.new_study", *map(str, words)]
+    command = [sys.executable, "-m", "tools.new_study", *map(str, words)]
     return subprocess.run(
         command, cwd=repository, env=environment(repository), stdin=subprocess.DEVNULL,
         capture_output=True, text=True, check=False,

@@ -21,10 +21,10 @@ from conftest import snakemake
 from file_server import serving
 from test_new_study import GENES, SETS, write_gmt
 
-from paper.config import load
-from paper.download import bring
-from paper.formats import read
-from paper.new_study.__main__ import main
+from scripts.common.config import load
+from scripts.download.download_ import bring
+from scripts.preprocess.readers import read
+from tools.new_study.__main__ import main
 
 SUPPLEMENT = "/series/GSE1nnn/GSE1234/suppl"
 FAMILY = "/series/GSE1nnn/GSE1234/soft/GSE1234_family.soft.gz"
@@ -104,7 +104,7 @@ def truth() -> dict[str, np.ndarray]:
 def geo(repository, monkeypatch, capsys):
     """A mirror of GEO on this machine, and `make new-study` with it in a repository."""
     monkeypatch.chdir(repository)
-    monkeypatch.setattr("paper.new_study.geo.bring", partial(bring, sleep=lambda seconds: None))
+    monkeypatch.setattr("tools.new_study.geo.bring", partial(bring, sleep=lambda seconds: None))
     write_gmt(repository / "own.gmt", SETS)
     answers = {}
 

@@ -11,15 +11,15 @@ import scipy.sparse as sp
 from anndata import AnnData
 from conftest import ROOT
 
-from paper import out_of_sample as oos
-from paper.claims import out_of_sample as claims
-from paper.claims.core import evaluate, read_claims
-from paper.claims.evidence import Evidence
-from paper.config import load
-from paper.errors import InputError
-from paper.tables import read_table, write_table
+from scripts.analyse import out_of_sample_ as oos
+from scripts.claims import out_of_sample as claims
+from scripts.claims.core import evaluate, read_claims
+from scripts.claims.evidence import Evidence
+from scripts.common.config import load
+from scripts.common.tables import read_table, write_table
 from vega import VEGA
 from vega.differential import Posterior, exact, monte_carlo
+from vega.errors import InputError
 from vega.metrics import r2_of_means
 
 TYPES = claims.TYPES

@@ -19,10 +19,10 @@ from anndata import AnnData
 from conftest import ROOT
 from sklearn.metrics import roc_auc_score
 
-from paper.errors import InputError
-from paper.peers import METHODS, timing
-from paper.peers.run import run_peer
+from scripts.train.baselines import METHODS, timing
+from scripts.train.baselines.run import run_peer
 from vega.description import write_description
+from vega.errors import InputError
 
 CELLS, GENES, MEMBERS, SETS = 240, 150, 12, 4
 SMALL = {  # settings with which each learns small cells in seconds
@@ -289,7 +289,7 @@ def test_linear_scvi_is_silent_and_leaves_no_file(study, tmp_path):
     adata, sets, _ = study
     adata.write_h5ad(tmp_path / "cells.h5ad")
     code = (
-        "import anndata, paper.peers; paper.peers.METHODS['linear_scvi']("
+        "import anndata, scripts.train.baselines; scripts.train.baselines.METHODS['linear_scvi']("
         f"anndata.read_h5ad('cells.h5ad'), {sets}, seed=1, threads=1, "
         "n_hidden=8, max_epochs=3, patience=1, learning_rate=1.0, device='cpu')"
     )
@@ -319,7 +319,7 @@ def test_settings_can_be_read_from_the_signature(study):
 
 def test_packages_are_only_imported_when_they_are_called():
     late = {"scvi", "lightning", "intercode", "decoupler", "scanpy"}
-    code = f"import sys, paper.peers; print({late} & set(sys.modules))"
+    code = f"import sys, scripts.train.baselines; print({late} & set(sys.modules))"
     output = subprocess.check_output([sys.executable, "-c", code], cwd=ROOT, text=True)
     assert output.strip() == "set()"
 

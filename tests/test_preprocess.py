@@ -11,15 +11,15 @@ import scipy.sparse as sp
 import yaml
 from scipy.stats import spearmanr
 
-from paper.config import Relabel, Step, Study
-from paper.errors import InputError
-from paper.figures.qc import qc_figure
-from paper.formats import read
-from paper.formats.files import RawFile
-from paper.orthologs import one_to_one
-from paper.preprocess import about, preprocess
-from paper.provenance import Provenance
-from paper.steps import STEPS, _spearman, describe
+from scripts.common.config import Relabel, Step, Study
+from scripts.common.provenance import Provenance
+from scripts.figures.qc import qc_figure
+from scripts.preprocess.orthologs_ import one_to_one
+from scripts.preprocess.preprocess_ import about, preprocess
+from scripts.preprocess.readers import read
+from scripts.preprocess.readers.files import RawFile
+from scripts.preprocess.steps import STEPS, _spearman, describe
+from vega.errors import InputError
 from vega.values import layers_of
 
 STUDIES = Path(__file__).parents[1] / "config" / "studies.yaml"

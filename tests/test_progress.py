@@ -4,8 +4,8 @@ import logging
 
 import pytest
 
-from paper.progress import Left, Pace, told
-from paper.transfer import _Bounded
+from scripts.common.progress import Left, Pace, told
+from scripts.download.transfer import _Bounded
 
 
 class Clock:

@@ -12,11 +12,11 @@ import scipy.sparse as sp
 from conftest import ROOT
 
 import vega
-from paper.errors import InputError
-from paper.h5ad import read_latent
-from paper.new_study.look import look
-from paper.query import query
-from paper.steps import normalise, reindex
+from scripts.common.h5ad import read_latent
+from scripts.preprocess.steps import normalise, reindex
+from tools.activities import query
+from tools.new_study.look import look
+from vega.errors import InputError
 
 
 @pytest.fixture
@@ -147,7 +147,7 @@ def test_the_command_writes_what_it_says(trained, tmp_path):
 
     def run(*words):
         return subprocess.run(
-            [sys.executable, "-m", "paper.query", *map(str, words)],
+            [sys.executable, "-m", "tools.activities", *map(str, words)],
             cwd=ROOT, capture_output=True, text=True, check=False,
         )  # fmt: skip
 

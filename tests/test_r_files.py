@@ -11,9 +11,9 @@ from rdata.conversion import ConverterFromPythonToR
 from rdata.parser import RObjectType
 from rdata.unparser import unparse_data
 
-from paper.errors import InputError
-from paper.formats.files import RawFile
-from paper.formats.r_files import LONGEST, read_r
+from scripts.preprocess.readers.files import RawFile
+from scripts.preprocess.readers.r_files import LONGEST, read_r
+from vega.errors import InputError
 
 BY_R = Path(rdata.__file__).parent / "tests" / "data" / "generated"  # rdata's own test files
 FORMS = [f"{kind}__version_{v}" for kind in ("xdr", "ascii", "binary") for v in (2, 3)]

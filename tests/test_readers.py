@@ -15,12 +15,12 @@ import scipy.sparse as sp
 from cell_ranger import cell_ranger
 from test_formats import COUNTS, GENES, market
 
-from paper.config import Source, Study
-from paper.errors import InputError
-from paper.formats import read
-from paper.formats.matrices import _numbers, _whole_numbers
-from paper.new_study.look import look
-from paper.preprocess import preprocess
+from scripts.common.config import Source, Study
+from scripts.preprocess.preprocess_ import preprocess
+from scripts.preprocess.readers import read
+from scripts.preprocess.readers.matrices import _numbers, _whole_numbers
+from tools.new_study.look import look
+from vega.errors import InputError
 
 CELLS = ["AAAC-1", "AAAG-1"]
 MEMBERS = {

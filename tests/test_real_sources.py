@@ -9,13 +9,13 @@ import pandas as pd
 import pytest
 from conftest import ROOT
 
-from paper.config import SimulatedTable, load
-from paper.errors import InputError
-from paper.formats import read
-from paper.formats.annotations import annotate
-from paper.preprocess import preprocess
-from paper.simulate import write
-from paper.simulate.formats import ANNOTATIONS, Table
+from scripts.common.config import SimulatedTable, load
+from scripts.preprocess.preprocess_ import preprocess
+from scripts.preprocess.readers import read
+from scripts.preprocess.readers.annotations import annotate
+from scripts.simulate import write
+from scripts.simulate.formats import ANNOTATIONS, Table
+from vega.errors import InputError
 
 STUDIES = load({}, ROOT / "config").studies
 

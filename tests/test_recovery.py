@@ -16,12 +16,8 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 from scipy.stats import spearmanr
 
-import paper.figures.recovery as figure_module
-from paper.config import load
-from paper.errors import InputError
-from paper.figures import page
-from paper.figures.data import FigureData
-from paper.recovery import (
+import scripts.figures.recovery as figure_module
+from scripts.analyse.recovery import (
     GSEA,
     NEGATIVE,
     POSITIVE,
@@ -32,9 +28,13 @@ from paper.recovery import (
     recovery,
     spearman,
 )
-from paper.simulate import simulate_gene_sets, simulate_study
+from scripts.common.config import load
+from scripts.figures import page
+from scripts.figures.data import FigureData
+from scripts.simulate import simulate_gene_sets, simulate_study
 from vega import plot
 from vega.differential import log_bayes_factor
+from vega.errors import InputError
 from vega.plot.colours import COLOURS
 
 # ---------------------------------------------------------------- truth

@@ -5,9 +5,10 @@ import pytest
 import yaml
 from conftest import ROOT
 
-from paper import rehearsal, resources
-from paper.config import load
-from paper.simulate.genes import measured_symbols
+from scripts.common import resources
+from scripts.common.config import load
+from scripts.simulate.genes import measured_symbols
+from tools import rehearsal
 from vega.description import write_description
 
 LINES = {

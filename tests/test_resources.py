@@ -6,12 +6,12 @@ import sys
 import pandas as pd
 from conftest import ROOT
 
-from paper import resources
+from scripts.common import resources
 
 JOB = """
 from pathlib import Path
 from types import SimpleNamespace
-from paper.script import run
+from scripts.common.run import run
 
 def main(snakemake):
     held = bytearray({megabytes} * 10**6)

@@ -7,14 +7,14 @@ from types import SimpleNamespace
 import pytest
 from conftest import ROOT
 
-from paper.failures import failures
-from paper.script import run
+from scripts.common.log_errors import failures
+from scripts.common.run import run
 from vega.files import written_whole
 
 SCRIPT = """
 from types import SimpleNamespace
-from paper.errors import InputError
-from paper.script import run
+from vega.errors import InputError
+from scripts.common.run import run
 def main(snakemake):
     raise {error}
 run(main, SimpleNamespace(log=[{log!r}], rule="download"))

@@ -9,8 +9,8 @@ from legible import assert_legible
 from matplotlib.figure import Figure
 from planted_variants import IN_SET, planted_variants, results
 
-from paper.figures import page, sfig12
-from paper.gmvs import INTERFERON, INTERFERON_AB
+from scripts.common.gmvs import INTERFERON, INTERFERON_AB
+from scripts.figures import page, sfig12
 from vega import plot
 from vega.values import values_of
 

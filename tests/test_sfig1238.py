@@ -16,12 +16,12 @@ from matplotlib.container import BarContainer
 from matplotlib.legend import Legend
 from matplotlib.patches import PathPatch
 
-from paper.config import FigureConfig, Study
-from paper.figures import page
-from paper.figures.data import FigureData, Results, in_order
-from paper.figures.schematic import FREE, SETS
-from paper.figures.sfig1_architectures import ARCHITECTURES, KEY
-from paper.gmvs import INTERFERON
+from scripts.common.config import FigureConfig, Study
+from scripts.common.gmvs import INTERFERON
+from scripts.figures import page
+from scripts.figures.data import FigureData, Results, in_order
+from scripts.figures.schematic import FREE, SETS
+from scripts.figures.sfig1_architectures import ARCHITECTURES, KEY
 from vega.plot.colours import COLOURS, palette
 from vega.values import values_of
 
@@ -120,13 +120,13 @@ def panel(name, letter, latents, tables):
 
 
 def whole_panel(name, letter, latents, tables, origin="public"):
-    module = import_module(f"paper.figures.{name}")
+    module = import_module(f"scripts.figures.{name}")
     data = shown(latents, tables, origin)
     return page.panel_figure(getattr(module, letter), module.LAYOUT.size(letter), data)
 
 
 def whole_page(name, latents, tables, origin="public"):
-    module, entry = import_module(f"paper.figures.{name}"), ENTRIES[name]
+    module, entry = import_module(f"scripts.figures.{name}"), ENTRIES[name]
     panels = {letter: getattr(module, letter) for letter in entry.panels}
     return page.page_figure(panels, module.LAYOUT, entry.title, shown(latents, tables, origin))
 
@@ -485,5 +485,5 @@ def test_no_text_of_a_panel_covers_another_or_leaves_it(name, letter, latents, t
 
 def test_all_panels_of_the_layouts_are_in_the_configuration():
     for name, entry in ENTRIES.items():
-        module = import_module(f"paper.figures.{name}")
+        module = import_module(f"scripts.figures.{name}")
         assert set("".join(module.LAYOUT.mosaic)) - {"."} == set(entry.panels)

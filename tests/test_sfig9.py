@@ -11,8 +11,8 @@ from planted_variants import FLIPS, N_CELLS, N_CONTROL, planted_variants, result
 from scipy.optimize import minimize
 from sklearn.linear_model import LogisticRegression
 
-from paper.figures import page, sfig9
-from paper.gmvs import ANTIVIRAL, INTERFERON_RELATED
+from scripts.common.gmvs import ANTIVIRAL, INTERFERON_RELATED
+from scripts.figures import page, sfig9
 from vega import plot
 from vega.metrics import accuracy
 

@@ -17,9 +17,8 @@ import pytest
 import yaml
 from scipy.io import mmread
 
-from paper.config import load
-from paper.errors import InputError
-from paper.simulate import (
+from scripts.common.config import load
+from scripts.simulate import (
     gmt,
     raw_files,
     responders,
@@ -28,7 +27,8 @@ from paper.simulate import (
     study,
     write,
 )
-from paper.simulate.study import LOW_QUALITY
+from scripts.simulate.study import LOW_QUALITY
+from vega.errors import InputError
 from vega.gene_sets import read_gmt
 
 CONFIG_FOLDER = Path(__file__).parent.parent / "config"

@@ -17,13 +17,13 @@ import rdata
 import yaml
 from rdata import read_rds
 
-from paper.config import load
-from paper.formats import read
-from paper.formats.files import RawFile
-from paper.orthologs import one_to_one
-from paper.preprocess import preprocess
-from paper.simulate import gmt, raw_files, responders, simulate_gene_sets, simulate_study, write
-from paper.simulate.study import LOW_QUALITY
+from scripts.common.config import load
+from scripts.preprocess.orthologs_ import one_to_one
+from scripts.preprocess.preprocess_ import preprocess
+from scripts.preprocess.readers import read
+from scripts.preprocess.readers.files import RawFile
+from scripts.simulate import gmt, raw_files, responders, simulate_gene_sets, simulate_study, write
+from scripts.simulate.study import LOW_QUALITY
 from vega.gene_sets import read_gmt
 
 CONFIG_FOLDER = Path(__file__).parent.parent / "config"

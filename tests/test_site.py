@@ -7,9 +7,9 @@ from conftest import ROOT
 
 import vega
 import vega.plot
-from paper.claims.core import load_measures, read_claims
-from paper.config import load
-from paper.site.pages import ELSEWHERE, claims_page, figures_page, relinked
+from scripts.claims.core import load_measures, read_claims
+from scripts.common.config import load
+from tools.site.pages import ELSEWHERE, claims_page, figures_page, relinked
 
 
 @pytest.fixture(scope="module")

@@ -10,12 +10,12 @@ from legible import assert_legible
 from matplotlib.text import Text
 from planted_organoid import TYPES, planted_organoid
 
-from paper.analyse import differential_tables
-from paper.config import load
-from paper.errors import InputError
-from paper.figures import standard
-from paper.figures.data import FigureData, in_order
-from paper.figures.page import Layout, page_figure, shortened
+from scripts.analyse.analyse import differential_tables
+from scripts.common.config import load
+from scripts.figures import standard
+from scripts.figures.data import FigureData, in_order
+from scripts.figures.page import Layout, page_figure, shortened
+from vega.errors import InputError
 from vega.gene_sets import readable
 
 TREATMENT = {

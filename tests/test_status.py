@@ -9,8 +9,8 @@ import pytest
 import yaml
 from conftest import ROOT
 
-from paper.config import load
-from paper.status import figures_of, in_progress, is_alive, last_words
+from scripts.common.config import load
+from tools.status import figures_of, in_progress, is_alive, last_words
 
 
 @pytest.fixture
@@ -101,7 +101,7 @@ def test_the_last_log_is_quoted(tmp_path):
 
 def status(folder, *words):
     return subprocess.run(
-        [sys.executable, "-m", "paper.status", *words],
+        [sys.executable, "-m", "tools.status", *words],
         cwd=folder, env={"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=False,
     )  # fmt: skip
 

@@ -16,9 +16,9 @@ from file_server import sha256
 from rocrate.rocrate import ROCrate
 
 import vega
-from paper.config import load
-from paper.jobs import files_below
-from paper.simulate import gmt, raw_files, simulate_gene_sets, simulate_study, write
+from scripts.common.config import load
+from scripts.report.jobs import files_below
+from scripts.simulate import gmt, raw_files, simulate_gene_sets, simulate_study, write
 
 pytestmark = pytest.mark.slow
 

@@ -15,8 +15,8 @@ import matplotlib.image
 import numpy as np
 import pandas as pd
 
-from paper.errors import InputError
-from paper.tables import markdown_table
+from scripts.common.tables import markdown_table
+from vega.errors import InputError
 
 CLAIMS = "claims.tsv"
 KINDS = ("claims", "tables", "figures")

@@ -1,13 +1,13 @@
 """Bayes factors of every contrast asked of a model."""
 
-from paper.script import run
+from scripts.common.run import run
 
 
 def main(snakemake):
 
-    from paper.analyse import differential_tables
-    from paper.h5ad import read_latent
-    from paper.tables import write_table
+    from scripts.analyse.analyse import differential_tables
+    from scripts.common.h5ad import read_latent
+    from scripts.common.tables import write_table
 
     table = differential_tables(
         read_latent(snakemake.input.latent),

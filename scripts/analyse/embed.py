@@ -1,15 +1,15 @@
 """The cells of a study in the latent space of a model, their UMAP, and the genes of its GMVs."""
 
-from paper.script import run
+from scripts.common.run import run
 
 
 def main(snakemake):
     from pathlib import Path
 
     import vega
-    from paper.analyse import latent_space, top_genes
-    from paper.h5ad import read_cells, write_cells
-    from paper.tables import write_table
+    from scripts.analyse.analyse import latent_space, top_genes
+    from scripts.common.h5ad import read_cells, write_cells
+    from scripts.common.tables import write_table
 
     model = vega.load(Path(snakemake.input.model).parent)
     latent = latent_space(

@@ -1,14 +1,14 @@
 """Losses and silhouettes of the models of a family, for all seeds."""
 
-from paper.script import run
+from scripts.common.run import run
 
 
 def main(snakemake):
     import torch
 
-    from paper.families import summary, trained
-    from paper.h5ad import read_cells
-    from paper.tables import write_table
+    from scripts.analyse.families import summary, trained
+    from scripts.common.h5ad import read_cells
+    from scripts.common.tables import write_table
 
     torch.set_num_threads(snakemake.threads)
     params = snakemake.params

@@ -1,13 +1,13 @@
 """Gene set enrichment analysis of the contrasts that ask for it."""
 
-from paper.script import run
+from scripts.common.run import run
 
 
 def main(snakemake):
 
-    from paper.analyse import gsea_tables
-    from paper.h5ad import read_cells
-    from paper.tables import write_table
+    from scripts.analyse.analyse import gsea_tables
+    from scripts.common.h5ad import read_cells
+    from scripts.common.tables import write_table
     from vega import read_gmt
 
     questions = snakemake.params.questions

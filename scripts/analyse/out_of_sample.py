@@ -1,6 +1,6 @@
 """Overlaps, R2 and activities of cells that a model has not learnt from (Figure 4)."""
 
-from paper.script import run
+from scripts.common.run import run
 
 
 def main(snakemake):
@@ -10,10 +10,10 @@ def main(snakemake):
     import torch
 
     import vega
-    from paper.h5ad import read_cells
-    from paper.out_of_sample import encode, held_out, joined, other_study
-    from paper.script import log
-    from paper.tables import write_table
+    from scripts.analyse.out_of_sample_ import encode, held_out, joined, other_study
+    from scripts.common.h5ad import read_cells
+    from scripts.common.run import log
+    from scripts.common.tables import write_table
 
     torch.set_num_threads(snakemake.threads)
     params, inputs = snakemake.params, snakemake.input

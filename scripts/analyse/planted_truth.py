@@ -1,6 +1,6 @@
 """How well what was planted in simulated cells comes back, study by study, for all seeds."""
 
-from paper.script import run
+from scripts.common.run import run
 
 SCORES = {"ULM": "ulm", "score_genes": "score_genes"}  # beside the models: activities by gene set
 
@@ -14,12 +14,12 @@ def main(snakemake):
     from anndata import AnnData
 
     import vega
-    from paper.analyse import encoded
-    from paper.h5ad import read_cells
-    from paper.peers import METHODS
-    from paper.recovery import recovery
-    from paper.script import log
-    from paper.tables import read_table, write_table
+    from scripts.analyse.analyse import encoded
+    from scripts.analyse.recovery import recovery
+    from scripts.common.h5ad import read_cells
+    from scripts.common.run import log
+    from scripts.common.tables import read_table, write_table
+    from scripts.train.baselines import METHODS
 
     params, inputs, threads = snakemake.params, snakemake.input, snakemake.threads
     torch.set_num_threads(threads)

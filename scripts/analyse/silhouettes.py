@@ -1,14 +1,14 @@
 """Silhouettes of labels in a latent space, for all seeds."""
 
-from paper.script import run
+from scripts.common.run import run
 
 
 def main(snakemake):
     import pandas as pd
 
-    from paper.families import silhouettes
-    from paper.h5ad import read_latent
-    from paper.tables import write_table
+    from scripts.analyse.families import silhouettes
+    from scripts.common.h5ad import read_latent
+    from scripts.common.tables import write_table
 
     params, name = snakemake.params, snakemake.wildcards.name
     rows = [

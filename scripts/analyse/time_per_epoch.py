@@ -1,16 +1,16 @@
 """Time per epoch of VEGA and the regularised autoencoder, turn by turn."""
 
-from paper.script import run
+from scripts.common.run import run
 
 ROUNDS = 5
 
 
 def main(snakemake):
 
-    from paper.h5ad import read_cells
-    from paper.peers.timing import time_per_epoch
-    from paper.tables import write_table
-    from paper.train import choose_device
+    from scripts.common.h5ad import read_cells
+    from scripts.common.tables import write_table
+    from scripts.train.baselines.timing import time_per_epoch
+    from scripts.train.train_ import choose_device
     from vega import read_gmt
 
     table = time_per_epoch(

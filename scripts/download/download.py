@@ -1,14 +1,14 @@
 """Fetch one raw file from its public source or a mirror, and verify it."""
 
-from paper.script import log, run
+from scripts.common.run import log, run
 
 
 def main(snakemake):
     """Rule `download`."""
     from pathlib import Path
 
-    from paper.config import File
-    from paper.download import fetch, fetch_if_available
+    from scripts.common.config import File
+    from scripts.download.download_ import fetch, fetch_if_available
 
     params = snakemake.params
     get = fetch_if_available if params.optional else fetch

@@ -1,13 +1,13 @@
 """Tabulate the sample annotations of a GEO series."""
 
-from paper.script import log, run
+from scripts.common.run import log, run
 
 
 def main(snakemake):
     """Rule `sample_annotations`."""
     from pathlib import Path
 
-    from paper.geo import read_series
+    from scripts.download.geo import read_series
     from vega.files import written_whole
 
     soft = Path(snakemake.input[0])

@@ -1,15 +1,16 @@
 """Hash what is on disk: raw files against what they must be, results against the run's crate."""
 
-from paper.script import log, run
+from scripts.common.run import log, run
 
 
 def main(snakemake):
     """Rule `verify`."""
     from pathlib import Path
 
-    from paper import crate, provenance
-    from paper.config import File
-    from paper.errors import InputError
+    from scripts.common import provenance
+    from scripts.common.config import File
+    from scripts.report import crate_ as crate
+    from vega.errors import InputError
 
     folder = Path(snakemake.params.run)
     rows = [File(**row) for row in snakemake.params.rows]

@@ -1,15 +1,15 @@
 """All panels of a figure, and its page."""
 
-from paper.script import run
+from scripts.common.run import run
 
 
 def main(snakemake):
     """Read what the figure shows, draw each panel on its own and all on one page."""
     from pathlib import Path
 
-    from paper.config import FigureConfig, Study
-    from paper.figures.data import read_figure_data
-    from paper.figures.page import write_figure
+    from scripts.common.config import FigureConfig, Study
+    from scripts.figures.data import read_figure_data
+    from scripts.figures.page import write_figure
 
     params, inputs = snakemake.params, snakemake.input
     entry = FigureConfig.model_validate(params.entry)

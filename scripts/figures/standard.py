@@ -1,15 +1,15 @@
 """The standard page of a model, and its panels."""
 
-from paper.script import run
+from scripts.common.run import run
 
 
 def main(snakemake):
     """Read the model's results, draw what there is to show of them."""
     from pathlib import Path
 
-    from paper.config import Study
-    from paper.figures.data import read_figure_data
-    from paper.figures.standard import write_standard_page
+    from scripts.common.config import Study
+    from scripts.figures.data import read_figure_data
+    from scripts.figures.summary_page import write_standard_page
 
     inputs, model = snakemake.input, snakemake.wildcards.model
     data = read_figure_data(

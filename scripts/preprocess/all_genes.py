@@ -1,16 +1,16 @@
 """Raw files of a study -> its preprocessed cells with all filtered genes, which GSEA ranks."""
 
-from paper.script import run
+from scripts.common.run import run
 
 
 def main(snakemake):
     """Read and preprocess as rule `preprocess` does, but keep genes that vary little."""
     from pathlib import Path
 
-    from paper.config import Study
-    from paper.errors import InputError
-    from paper.h5ad import read_cells, write_cells
-    from paper.preprocess import read_and_preprocess
+    from scripts.common.config import Study
+    from scripts.common.h5ad import read_cells, write_cells
+    from scripts.preprocess.preprocess_ import read_and_preprocess
+    from vega.errors import InputError
 
     study = Study.model_validate(snakemake.params.study).without_gene_selection()
     cells, _ = read_and_preprocess(

@@ -1,18 +1,18 @@
 """Raw files of a study -> its preprocessed cells, the table of what was removed, and its figure."""
 
-from paper.script import run
+from scripts.common.run import run
 
 
 def main(snakemake):
     """Read, check, preprocess, write."""
     from pathlib import Path
 
-    from paper.config import Study
-    from paper.figures.page import save
-    from paper.figures.qc import qc_figure
-    from paper.formats import check_namespace
-    from paper.h5ad import write_cells
-    from paper.preprocess import read_and_preprocess
+    from scripts.common.config import Study
+    from scripts.common.h5ad import write_cells
+    from scripts.figures.page import save
+    from scripts.figures.qc import qc_figure
+    from scripts.preprocess.preprocess_ import read_and_preprocess
+    from scripts.preprocess.readers import check_namespace
     from vega.files import written_whole
     from vega.gene_sets import read_gmt
 

@@ -1,16 +1,16 @@
 """Measure and judge every claim of the paper in the results of this run."""
 
-from paper.script import run
+from scripts.common.run import run
 
 
 def main(snakemake):
     from pathlib import Path
 
-    from paper.claims.core import evaluate, read_claims
-    from paper.claims.evidence import Evidence
-    from paper.config import load
-    from paper.script import log
-    from paper.tables import write_table
+    from scripts.claims.core import evaluate, read_claims
+    from scripts.claims.evidence import Evidence
+    from scripts.common.config import load
+    from scripts.common.run import log
+    from scripts.common.tables import write_table
 
     config = load(snakemake.params.settings)
     table, values = evaluate(

@@ -1,13 +1,13 @@
 """Keep the workflow in the run, and describe both as an RO-Crate."""
 
-from paper.script import log, run
+from scripts.common.run import log, run
 
 
 def main(snakemake):
     from pathlib import Path
 
-    from paper.crate import keep_workflow, state_of_code, write_crate
-    from paper.jobs import jobs_behind
+    from scripts.report.crate_ import keep_workflow, state_of_code, write_crate
+    from scripts.report.jobs import jobs_behind
 
     folder, targets = Path(snakemake.output.crate).parent, list(snakemake.input.results)
     keep_workflow(snakemake.input.workflow, folder)

@@ -1,12 +1,12 @@
 """Write down the configuration that the run used, defaults and command line included."""
 
-from paper.script import run
+from scripts.common.run import run
 
 
 def main(snakemake):
     import yaml
 
-    from paper.config import load
+    from scripts.common.config import load
     from vega.files import written_whole
 
     config = load(snakemake.params.settings).model_dump(mode="json", exclude={"files", "public"})

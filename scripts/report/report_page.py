@@ -1,17 +1,17 @@
 """The report of the run, as one page."""
 
-from paper.script import run
+from scripts.common.run import run
 
 
 def main(snakemake):
     from pathlib import Path
 
-    from paper.jobs import jobs_behind
-    from paper.report import page
-    from paper.report.facts import run_facts, steps_of, trainings
-    from paper.report.forest import estimates
-    from paper.report.texts import document
-    from paper.tables import read_table
+    from scripts.common.tables import read_table
+    from scripts.report import page
+    from scripts.report.facts import run_facts, steps_of, trainings
+    from scripts.report.forest import estimates
+    from scripts.report.jobs import jobs_behind
+    from scripts.report.texts import document
     from vega.files import written_whole
 
     params, inputs = snakemake.params, snakemake.input

@@ -1,14 +1,14 @@
 """Simulate the authors' processed data, and write down what was planted in each study."""
 
-from paper.script import run
+from scripts.common.run import run
 
 
 def main(snakemake):
     """Draw the studies, write the authors' files with their provenance, and the truth tables."""
     from pathlib import Path
 
-    from paper.config import Simulations, Study
-    from paper.simulate import authors_files, simulate_study, write
+    from scripts.common.config import Simulations, Study
+    from scripts.simulate import authors_files, simulate_study, write
     from vega.files import written_whole
 
     params = snakemake.params

@@ -1,14 +1,14 @@
 """Simulate the gene sets of the run's models."""
 
-from paper.script import run
+from scripts.common.run import run
 
 
 def main(snakemake):
     """Write each GMT file with its provenance."""
     from pathlib import Path
 
-    from paper.config import Simulations
-    from paper.simulate import gmt, simulate_gene_sets, write
+    from scripts.common.config import Simulations
+    from scripts.simulate import gmt, simulate_gene_sets, write
 
     simulations = Simulations(**snakemake.params.simulations)
     for path in map(Path, snakemake.output.raw):

@@ -1,14 +1,14 @@
 """Simulate one folder of raw files in the source's formats, and write down its planted truth."""
 
-from paper.script import run
+from scripts.common.run import run
 
 
 def main(snakemake):
     """Draw the study, write its raw files with their provenance, and the table of the truth."""
     from pathlib import Path
 
-    from paper.config import Simulations, Study
-    from paper.simulate import raw_files, simulate_study, write
+    from scripts.common.config import Simulations, Study
+    from scripts.simulate import raw_files, simulate_study, write
     from vega.files import written_whole
 
     name, study = snakemake.params.name, Study(**snakemake.params.study)

@@ -1,15 +1,15 @@
 """The latent space of another method, with its embedding."""
 
-from paper.script import run
+from scripts.common.run import run
 
 
 def main(snakemake):
     import json
     from pathlib import Path
 
-    from paper.h5ad import read_cells, write_cells
-    from paper.peers.run import run_peer
-    from paper.train import choose_device
+    from scripts.common.h5ad import read_cells, write_cells
+    from scripts.train.baselines.run import run_peer
+    from scripts.train.train_ import choose_device
     from vega.files import written_whole
 
     inputs, outputs, params = snakemake.input, snakemake.output, snakemake.params

@@ -1,13 +1,13 @@
 """Train the models of one entry with all seeds, going on from checkpoints if a run broke off."""
 
-from paper.script import run
+from scripts.common.run import run
 
 
 def main(snakemake):
     from pathlib import Path
 
-    from paper.h5ad import read_cells
-    from paper.train import train_models
+    from scripts.common.h5ad import read_cells
+    from scripts.train.train_ import train_models
 
     params = snakemake.params
     train_models(

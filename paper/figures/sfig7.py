@@ -1,8 +1,0 @@
-"""Supplementary Figure 7: each type of organoid cell against the others."""
-
-from paper.figures.comparisons import one_vs_rest_panels
-from paper.figures.page import Layout
-
-LAYOUT = Layout(("aabb", ".cc."), widths=(1.8,) * 4, heights=(2.35,) * 2)
-
-a, b, c = one_vs_rest_panels("organoid", 3)

@@ -1,5 +1,0 @@
-"""The report of a run: one page that needs nothing beside it."""
-
-from paper.report.page import report_page
-
-__all__ = ["report_page"]

@@ -1,0 +1,359 @@
+"""How well methods recover what was planted in a simulated study. Beyond the paper.
+
+None of the paper's comparisons has a known answer; in a simulated study the truth is known. A
+method is asked two things:
+
+- Which gene sets shift between two groups of cells? Its evidence for a shift, a number per set with
+  a sign, is judged as a classifier of the sets that were made to shift against those that were not.
+- How active is a set in each cell? The activity is correlated with the planted one.
+
+The expected shift of a set between a group and its reference is that of the mean log2 expression of
+its genes: over the programmes that reach it, the sum of share x effect x (fraction of the group's
+cells that have the programme - fraction of the reference's cells). A set is positive if this is at
+least `POSITIVE` in size, negative if it is at most `NEGATIVE`, and left out in between.
+
+The evidence of a score of cells is the log Bayes factor of p = P(activity in the group > activity
+in the reference) over all pairs of cells. VEGA's p is over the whole posterior; a score without a
+posterior has the area of its Mann-Whitney test, so that sets rank by |AUC - 0.5|: the same question
+to a posterior without width. That of GSEA is the normalised enrichment score, 0 for sets that it
+passes over.
+
+Not everything that shifts is planted: the random sets hold marker genes of the cell types, and do
+shift between types, yet they count as negative. This is the same for all methods, but it bounds
+what can be reached where types are compared; conditions do not have this flaw. The two kinds of
+comparisons are therefore told apart.
+"""
+
+import json
+import logging
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from anndata import AnnData
+from scipy.stats import rankdata
+
+from scripts.analyse.analyse import ONE_VS_REST, Questions, groups, prerank, wilcoxon_scores
+from scripts.common.obs_mask import having
+from vega.differential import Posterior, exact_comparisons, log_bayes_factor, rank
+from vega.errors import InputError
+from vega.metrics import auc
+from vega.values import values_of
+
+log = logging.getLogger("workflow")
+
+# Mean log2 fold changes of a set's genes. The weakest programmes of whole sets shift it by 0.5, and
+# random sets that share genes with strong programmes shift by up to 0.5 too: those with 0.3 (a fold
+# change of 1.23) have been made to shift, those with 0.1 (1.07) hardly. Untouched sets alone would
+# not do as negatives: where a drug has many programmes, and among regulons, each shares some gene.
+POSITIVE, NEGATIVE = 0.3, 0.1
+
+CONDITION, TYPE = "condition", "type"  # what a comparison tells apart
+GSEA = "GSEA"
+# With 200 sets rank as with the usual 1,000 (correlation of |NES| at least .99), and AUROC moves by
+# no more than it does with another seed (.01).
+PERMUTATIONS = 200
+
+GeneSets = Mapping[str, Sequence[str]]
+Method = tuple[str, int | None]  # name and seed, None for what draws nothing
+
+
+class Recovery(NamedTuple):
+    """How well each method recovers what was planted.
+
+    Attributes
+    ----------
+    comparisons
+        One row per method, seed and comparison with a positive and a negative set: `study`,
+        `method`, `seed` (missing for methods that draw nothing), `contrast` and `group` as in the
+        tables of differential activity, `kind` (condition or type), `n_positive`, `n_negative`;
+        `auroc` and `auprc` (average precision) of the size of the evidence, `base_rate`, which is
+        the expected auprc of chance, and `sign`, the share of positive sets whose evidence has the
+        sign of the shift; `note`, which sets are left out.
+    activity
+        One row per method of scores, seed and planted set that is not equally active in all cells:
+        `study`, `method`, `seed`, `gene_set`, `spearman` over all cells of its activity and the
+        planted one, and `in_order`, that of an activity which orders all cells correctly and gives
+        no two the same. As most cells are planted alike, that is below 1; only ties can exceed it.
+        With decoder weights of both signs, the sign of an activity is the model's choice.
+    """
+
+    comparisons: pd.DataFrame
+    activity: pd.DataFrame
+
+
+COMPARISONS = [
+    "study", "method", "seed", "contrast", "group", "kind", "n_positive", "n_negative", "auroc",
+    "auprc", "base_rate", "sign", "note",
+]  # fmt: skip
+ACTIVITY = ["study", "method", "seed", "gene_set", "spearman", "in_order"]
+
+
+def recovery(
+    latents: Mapping[Method, AnnData],
+    truth: pd.DataFrame,
+    questions: Questions,
+    cells: AnnData,
+    gene_sets: GeneSets,
+    threads: int = 1,
+    seed: int = 1,
+) -> Recovery:
+    """Judge methods by the planted truth of a simulated study, and GSEA beside them.
+
+    Parameters
+    ----------
+    latents
+        By method and seed, cells x GMVs or sets: `X` the activity, `layers["variance"]` that of the
+        posterior if there is one. Only sets of the collection that all methods have are judged.
+    truth
+        What was planted (`scripts.simulate.truth.truth`).
+    questions
+        What is asked of the study's model (`ModelConfig.questions`).
+    cells
+        The preprocessed study, the same cells in the same order.
+    gene_sets
+        The collection, as the model takes it.
+    threads, seed
+        Of GSEA; nothing else is drawn.
+
+    Raises
+    ------
+    InputError
+        If the cells of a method are others, an activity is not a number, or the methods have no
+        gene set in common.
+    """
+    study = json.loads(cells.uns["provenance"])["study"]
+    sets = _sets_of_all(latents, cells, gene_sets)
+    # Names as reading a GMT file leaves them.
+    truth = truth.assign(gene_set=truth["gene_set"].str.strip())
+    asked = list(groups(cells.obs, questions))
+    sides = [side for *_, side in asked]
+    shifts = expected_shifts(truth, cells.obs, sides, sets)
+    evidence = {method: log_bayes_factors(x[:, sets], sides) for method, x in latents.items()}
+    note, rows = _note(truth, cells.obs, sets, gene_sets), []
+    for number, ((contrast, group, _, side), shift) in enumerate(zip(asked, shifts, strict=True)):
+        positive, negative = told_apart(shift)
+        if not (positive.any() and negative.any()):
+            log.info("%s: %s: nothing planted to tell apart", contrast, group)
+            continue
+        comparison = {
+            "study": study, "contrast": contrast, "group": group,
+            "kind": TYPE if contrast == ONE_VS_REST else CONDITION,
+            "n_positive": positive.sum(), "n_negative": negative.sum(), "note": note,
+        }  # fmt: skip
+        found = {method: values[number] for method, values in evidence.items()}
+        of_gsea = _enrichment(cells, side, {s: gene_sets[s] for s in sets}, threads, seed)
+        for method, values in {**found, (GSEA, None): of_gsea}.items():
+            rows.append({**comparison, **_named(method), **judged(values, shift)})
+    activity = [
+        {"study": study, **_named(method), "gene_set": s, **spearman(values_of(x, s), planted)}
+        for s, planted in planted_activity(truth, cells.obs, sets).items()
+        for method, x in latents.items()
+    ]
+    return Recovery(_table(rows, COMPARISONS), _table(activity, ACTIVITY))
+
+
+def _named(method: Method) -> dict[str, str | int | None]:
+    return dict(zip(("method", "seed"), method, strict=True))
+
+
+def _table(rows: list[dict], columns: list[str]) -> pd.DataFrame:
+    return pd.DataFrame(rows, columns=columns).astype({"seed": "Int64"})
+
+
+def _sets_of_all(
+    latents: Mapping[Method, AnnData], cells: AnnData, gene_sets: GeneSets
+) -> list[str]:
+    """Gene sets that all methods have an activity of, which must be a number for every cell."""
+    for (method, _), latent in latents.items():
+        if not latent.obs_names.equals(cells.obs_names):
+            raise InputError(
+                f"recovery: the cells of {method} are not those of the preprocessed study, in "
+                "their order; make its activities from that file"
+            )
+    sets = [s for s in gene_sets if all(s in latent.var_names for latent in latents.values())]
+    if not sets:
+        raise InputError(
+            f"recovery: {', '.join(dict.fromkeys(name for name, _ in latents))} have no gene set "
+            "of the collection in common; give all the same collection"
+        )
+    for (method, _), latent in latents.items():
+        wrong = ~np.isfinite(np.asarray(latent[:, sets].X)).all(axis=0)
+        if wrong.any():
+            raise InputError(
+                f"recovery: {method}: the activity of {sets[wrong.argmax()]} is not a number in "
+                "some cells; give each cell one, or leave the set out"
+            )
+    return sets
+
+
+def _note(truth: pd.DataFrame, obs: pd.DataFrame, sets: list[str], gene_sets: GeneSets) -> str:
+    """Which sets of the collection are not judged, in words."""
+    unknown = _unknown(truth, obs)
+    reached = truth.loc[truth["programme"].isin(unknown), "gene_set"].dropna()
+    columns = dict.fromkeys(column for lacking in unknown.values() for column in lacking)
+    notes = {
+        f"that not all methods have: {len(gene_sets) - len(sets)}": len(sets) < len(gene_sets),
+        f"of programmes by {' and '.join(columns)}, which the cells do not tell: "
+        f"{len(set(reached).intersection(sets))}": bool(unknown),
+    }
+    words = [note for note, holds in notes.items() if holds]
+    return f"sets left out: {'; '.join(words)}" if words else ""
+
+
+# ---------------------------------------------------------------- judgement
+
+
+def judged(evidence: np.ndarray, shift: np.ndarray) -> dict[str, float]:
+    """How well the evidence tells shifted sets from others, and which way they went.
+
+    Parameters
+    ----------
+    evidence
+        Of each set, with the sign of the shift that it speaks for.
+    shift
+        Expected shift of each set.
+
+    Returns
+    -------
+    `auroc` and `auprc` of the size of the evidence, in which tied sets count as one step, their
+    `base_rate`, and `sign`: the share of positive sets whose evidence has the sign of the shift.
+    """
+    from sklearn.metrics import average_precision_score
+
+    positive, negative = told_apart(shift)
+    taken = positive | negative
+    size, truth = np.abs(evidence[taken]), positive[taken]
+    return {
+        "auroc": auc(size, truth),
+        "auprc": float(average_precision_score(truth, size)),
+        "base_rate": truth.mean(),
+        "sign": (np.sign(evidence) == np.sign(shift))[positive].mean(),
+    }
+
+
+def told_apart(shift: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Which sets are positive and which negative, by their expected shift; unknown ones neither."""
+    return np.abs(shift) >= POSITIVE, np.abs(shift) <= NEGATIVE
+
+
+def spearman(activity: np.ndarray, planted: np.ndarray) -> dict[str, float]:
+    """Spearman correlation over cells, 0 for a constant activity; and that of cells in order.
+
+    Tied cells have their mean rank. `in_order` is the correlation of the planted activity with one
+    that orders all cells correctly and none equally.
+    """
+    ranks, truth = (rankdata(x) - (len(x) + 1) / 2 for x in (activity, planted))
+    untied = np.square(np.arange(len(truth)) - (len(truth) - 1) / 2).sum()
+    size = np.sqrt(np.square(ranks).sum() * np.square(truth).sum())
+    return {
+        "spearman": float(ranks @ truth / size) if size else 0.0,
+        "in_order": float(np.sqrt(np.square(truth).sum() / untied)),
+    }
+
+
+# ---------------------------------------------------------------- evidence
+
+
+def log_bayes_factors(latent: AnnData, sides: Sequence[np.ndarray]) -> np.ndarray:
+    """Of P(activity in the group > in the reference) over all pairs of cells: comparisons x K."""
+    mean = np.asarray(latent.X)
+    pairs = [(side == 1, side == -1) for side in sides]
+    if "variance" in latent.layers:
+        posterior = Posterior(mean, np.asarray(latent.layers["variance"]))
+        return log_bayes_factor(exact_comparisons(posterior, pairs)[0])
+    scores = Posterior(mean, np.zeros_like(mean))
+    rng = np.random.default_rng(0)  # without variance, a draw is the score itself
+    return log_bayes_factor(np.array([rank(scores[a], scores[b], rng)[0] for a, b in pairs]))
+
+
+def _enrichment(
+    cells: AnnData, side: np.ndarray, gene_sets: GeneSets, threads: int, seed: int
+) -> np.ndarray:
+    """Normalised enrichment score of each set, 0 for those that GSEA passes over."""
+    scores = wilcoxon_scores(cells[side != 0], side[side != 0] == 1)
+    return prerank(scores, gene_sets, threads, seed, PERMUTATIONS)["nes"].fillna(0).to_numpy()
+
+
+# ---------------------------------------------------------------- truth
+
+
+def expected_shifts(
+    truth: pd.DataFrame, obs: pd.DataFrame, sides: Sequence[np.ndarray], sets: Sequence[str]
+) -> np.ndarray:
+    """Expected difference of the sets' mean log2 expression, group minus reference.
+
+    Parameters
+    ----------
+    truth
+        What was planted.
+    obs
+        The cells' columns.
+    sides
+        Per comparison, 1 for cells of the group, -1 for those of the reference, 0 for others.
+    sets
+        Names of K gene sets.
+
+    Returns
+    -------
+    Comparisons x K; not a number for sets that a programme reaches whose cells are unknown.
+    """
+    rows = truth.dropna(subset="gene_set")
+    known = ~rows["programme"].isin(_unknown(truth, obs))
+    has = _having(rows[known], obs)
+    shares = [has[side == 1].mean() - has[side == -1].mean() for side in sides]
+    reach = (
+        (rows["share"] * rows["effect"])
+        .groupby([rows["programme"], rows["gene_set"]])
+        .sum()
+        .unstack(fill_value=0)
+        .reindex(columns=sets, fill_value=0)
+    )
+    shifts = np.array(shares) @ reach.loc[has.columns].to_numpy()
+    shifts[:, np.isin(sets, rows.loc[~known, "gene_set"])] = np.nan
+    return shifts
+
+
+def planted_activity(
+    truth: pd.DataFrame, obs: pd.DataFrame, sets: Sequence[str]
+) -> dict[str, np.ndarray]:
+    """Activity of each planted set in each cell: the effects of its programmes there, summed.
+
+    Sets whose activity is the same in all cells, or unknown in some, are left out.
+    """
+    rows = truth[(truth["kind"] == "planted") & truth["gene_set"].isin(sets)]
+    unknown = rows["programme"].isin(_unknown(truth, obs))
+    rows = rows[~rows["gene_set"].isin(rows.loc[unknown, "gene_set"])]
+    has = _having(rows, obs)
+    activity = {
+        name: has[planted["programme"]].to_numpy() @ planted["effect"].to_numpy()
+        for name, planted in rows.groupby("gene_set", sort=False)
+    }
+    return {name: values for name, values in activity.items() if np.ptp(values) > 0}
+
+
+def _having(rows: pd.DataFrame, obs: pd.DataFrame) -> pd.DataFrame:
+    """Which cells each programme acts in: cells x programmes, 0 or 1."""
+    programmes = rows.drop_duplicates("programme").set_index("programme")
+    return pd.DataFrame(
+        {number: having(obs, _where(words)) for number, words in programmes["where"].items()},
+        index=obs.index,
+        dtype=float,
+    )
+
+
+def _unknown(truth: pd.DataFrame, obs: pd.DataFrame) -> dict[int, list[str]]:
+    """Columns that the cells lack and a programme names, by its number, where there are any."""
+    programmes = truth.dropna(subset="programme").drop_duplicates("programme")
+    lacking = {
+        number: [column for column in _where(words) if column not in obs]
+        for number, words in zip(programmes["programme"], programmes["where"], strict=True)
+    }
+    return {number: columns for number, columns in lacking.items() if columns}
+
+
+def _where(words: str) -> dict[str, list[str]]:
+    """The cells of a programme, from the truth's `column: value, value; column: value`."""
+    parts = (part.partition(": ") for part in words.split("; "))
+    return {column: values.split(", ") for column, _, values in parts if values}

@@ -1,0 +1,40 @@
+"""Claims on glioblastoma: D07, G01 and G02 (Figures 2d-e)."""
+
+import numpy as np
+
+from scripts.claims.core import claim, count
+from scripts.claims.evidence import Evidence, Missing, require
+
+STAT3, OLIG2 = "STAT3", "OLIG2"
+NEOPLASTIC, OPC = "Neoplastic", "OPC"
+
+
+@count("D07", {"cells": 3566, "genes": 6999})
+def darmanis_dimensions(evidence: Evidence, seed: int):
+    """Cells and genes of Darmanis after preprocessing."""
+    return evidence.dimensions("darmanis")
+
+
+@claim("G01", lambda v: v["r"] < 0)
+def anticorrelated_regulons(evidence: Evidence, seed: int):
+    """Pearson correlation of STAT3 and OLIG2 activity over neoplastic cells."""
+    latent = evidence.latent("gbm", seed)
+    cells = latent[(latent.obs["cell_type"] == NEOPLASTIC).to_numpy()]
+    if cells.n_obs < 3:
+        raise Missing(f"there are no {NEOPLASTIC} cells")
+    return {"r": np.corrcoef(require(cells, STAT3), require(cells, OLIG2))[0, 1]}
+
+
+@claim("G02", lambda v: v["rank of OPC"] == 1)
+def olig2_in_opc(evidence: Evidence, seed: int):
+    """Rank of OPC among the cell types by their mean OLIG2 activity."""
+    latent = evidence.latent("gbm", seed)
+    activity = require(latent, OLIG2)
+    labels = latent.obs["cell_type"]
+    means = {t: activity[(labels == t).to_numpy()].mean() for t in labels.dropna().unique()}
+    if OPC not in means:
+        raise Missing(f"there are no {OPC} cells")
+    highest = max((t for t in means if t != OPC), key=means.__getitem__)
+    evidence.note(f"highest of the others: {highest}, {means[highest]:.2f}")
+    rank = 1 + sum(mean > means[OPC] for mean in means.values())
+    return {"rank of OPC": rank, "mean in OPC": means[OPC]}

@@ -1,0 +1,122 @@
+"""The results of a run, read when a claim asks for them."""
+
+import json
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from anndata import AnnData
+
+from scripts.common.config import Config
+from scripts.common.h5ad import read_cells, read_latent
+from scripts.common.tables import read_table
+from vega.description import read_description
+from vega.gene_sets import read_gmt
+from vega.values import values_of
+
+
+class Missing(Exception):
+    """What a claim needs is not among the results; the message is the reason in the table."""
+
+
+class Evidence:
+    """Read access to `results/<run>/`.
+
+    Attributes
+    ----------
+    notes
+        What the function of a claim wants said beside its numbers.
+    """
+
+    def __init__(self, folder: Path | str, config: Config):
+        self.folder = Path(folder)
+        self.config = config
+        self.notes: list[str] = []
+        # One reading each, however many claims ask.
+        self.data = cache(self._data)
+        self.latent = cache(self._latent)
+        self.differential = cache(self._differential)
+        self.gsea = cache(self._gsea)
+
+    def _data(self, study: str) -> AnnData:
+        return read_cells(self._path("data", f"{study}.h5ad"), backed=True)
+
+    def _latent(self, model: str, seed: int) -> AnnData:
+        return read_latent(self._path("models", model, f"seed{seed}", "latent.h5ad"))
+
+    def _differential(self, model: str, seed: int) -> pd.DataFrame:
+        return read_table(self._path("tables", f"{model}_seed{seed}_differential.tsv"))
+
+    def _gsea(self, model: str) -> pd.DataFrame:
+        return read_table(self._path("tables", f"{model}_gsea.tsv"))
+
+    def table(self, name: str) -> pd.DataFrame:
+        """A table of the run, by its name."""
+        return read_table(self._path("tables", f"{name}.tsv"))
+
+    def model(self, model: str, seed: int) -> dict[str, Any]:
+        """The description of a trained model."""
+        return read_description(self._path("models", model, f"seed{seed}", "model.json"))
+
+    def gene_sets(
+        self, file: str, min_genes: int = 0, max_genes: int | None = None
+    ) -> dict[str, list[str]]:
+        """A gene set collection of the run."""
+        return read_gmt(self._path("raw", "gene_sets", file), min_genes, max_genes)
+
+    def contrast(self, model: str, seed: int, contrast: str, group: str) -> pd.DataFrame:
+        """The differential activities of one comparison, by GMV."""
+        table = self.differential(model, seed)
+        chosen = table[(table["contrast"] == contrast) & (table["group"] == group)]
+        if chosen.empty:
+            raise Missing(f"{model} has no contrast {contrast} for {group}")
+        return chosen.set_index("gmv")
+
+    def dimensions(self, study: str) -> dict[str, int]:
+        """Cells and genes of a study after preprocessing."""
+        cells, genes = self.data(study).shape
+        return {"cells": cells, "genes": genes}
+
+    def origin(self, study: str) -> dict[str, Any]:
+        """Where a study's cells come from."""
+        return json.loads(self.data(study).uns["provenance"])
+
+    def members(self, study: str) -> list[str]:
+        """Studies of the run that a claim means: the study, or all that share its raw files."""
+        chosen = self.config.selected_studies
+        if study in self.config.studies:
+            return [study] if study in chosen else []
+        return [s for s in chosen if study == self.config.group(s)]
+
+    @property
+    def simulated(self) -> bool:
+        """Whether the data are simulated."""
+        return self.config.settings.simulated
+
+    def partial(self, studies: list[str]) -> str:
+        """Why the data are not the whole public ones; empty if they are."""
+        if self.simulated:
+            return "simulated data"
+        for study in (member for name in studies for member in self.members(name)):
+            if self.origin(study)["origin"] != "public":
+                return f"subset of {study} from a mirror ({self.data(study).n_obs} cells)"
+        return ""
+
+    def note(self, text: str) -> None:
+        """Say something beside the numbers of the claim being measured."""
+        self.notes.append(text)
+
+    def _path(self, *parts: str) -> Path:
+        path = self.folder.joinpath(*parts)
+        if not path.exists():
+            raise Missing(f"{'/'.join(parts)} is not part of this run")
+        return path
+
+
+def require(table: pd.DataFrame | AnnData, gmv: str):
+    """The row of a GMV (of a table by GMV), or its activity in every cell (of a latent space)."""
+    names = table.var_names if isinstance(table, AnnData) else table.index
+    if gmv not in names:
+        raise Missing(f"the gene sets have no {gmv}")
+    return values_of(table, gmv) if isinstance(table, AnnData) else table.loc[gmv]

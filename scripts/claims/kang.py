@@ -1,0 +1,209 @@
+"""Claims on interferon-stimulated blood cells: K01 to K12 and T01 (Figures 1, S4, S5)."""
+
+import numpy as np
+from scipy.stats import spearmanr
+
+from scripts.analyse.analyse import ONE_VS_REST
+from scripts.claims.core import claim, count, near, shown
+from scripts.claims.evidence import Evidence, require
+from scripts.common.gmvs import (
+    APOPTOSIS,
+    B_CELL_RECEPTOR,
+    CYTOKINE,
+    INTERFERON,
+    INTERFERON_AB,
+    TRYPTOPHAN,
+)
+from vega.metrics import auc, silhouette
+
+INNATE = ["CD14+Mono", "FCGR3A+Mono", "Dendritic"]
+
+
+def stimulated(latent):
+    """Which cells are stimulated."""
+    return (latent.obs["condition"] == "stimulated").to_numpy()
+
+
+@claim("K01", lambda v: v["silhouette"] > 0)
+def conditions_separate(evidence: Evidence, seed: int):
+    """Silhouette of the condition in latent space."""
+    latent = evidence.latent("kang", seed)
+    return {"silhouette": silhouette(latent.X, latent.obs["condition"])}
+
+
+@claim("K02", lambda v: v["AUC"] > 0.95, lambda v: v["AUC"] > 0.5)
+def interferon_separates(evidence: Evidence, seed: int):
+    """How well interferon alpha/beta activity tells stimulated from control cells."""
+    latent = evidence.latent("kang", seed)
+    activity, treated = require(latent, INTERFERON_AB), stimulated(latent)
+    return {
+        "AUC": auc(activity, treated),
+        "median stimulated": np.median(activity[treated]),
+        "median control": np.median(activity[~treated]),
+    }
+
+
+@claim("K03", lambda v: v["difference"] > 3, lambda v: v["difference"] > 0)
+def tryptophan_separates(evidence: Evidence, seed: int):
+    """Tryptophan catabolism of stimulated innate and adaptive cells: medians."""
+    latent = evidence.latent("kang", seed)
+    activity, treated = require(latent, TRYPTOPHAN), stimulated(latent)
+    innate = latent.obs["cell_type"].isin(INNATE).to_numpy()
+    medians = [np.median(activity[treated & side]) for side in (innate, ~innate)]
+    return {
+        "difference": medians[0] - medians[1],
+        "median innate": medians[0],
+        "median adaptive": medians[1],
+    }
+
+
+@claim(
+    "K04",
+    lambda v: min(v.values()) > 6,
+    lambda v: min(v.values()) > 0,
+    published={"IFN alpha/beta": 8.51, "IFN": 8.51, "cytokine": 8.51},
+)
+def interferon_bayes_factors(evidence: Evidence, seed: int):
+    """Log Bayes factors of the interferon sets, innate cells, stimulated against control."""
+    table = evidence.contrast("kang", seed, "innate", "stimulated")
+    names = {"IFN alpha/beta": INTERFERON_AB, "IFN": INTERFERON, "cytokine": CYTOKINE}
+    return {name: require(table, gmv)["log_bf"] for name, gmv in names.items()}
+
+
+@claim(
+    "K05",
+    lambda v: v["log BF"] > 3 and v["MD"] > 5,
+    lambda v: v["log BF"] > 0,
+    published={"log BF": 3.55, "MD": 8.45},
+)
+def tryptophan_bayes_factor(evidence: Evidence, seed: int):
+    """Log Bayes factor and mean difference of tryptophan catabolism."""
+    row = require(evidence.contrast("kang", seed, "innate", "stimulated"), TRYPTOPHAN)
+    evidence.note(f"mean absolute difference, as the text defines MD: {row['md_text']:.2f}")
+    return {"log BF": row["log_bf"], "MD": row["md"]}
+
+
+@claim(
+    "K06",
+    lambda v: 8 <= v["significant"] <= 30 and v["negative"] <= 3,
+    published={"significant": 16},
+)
+def significant_gmvs(evidence: Evidence, seed: int):
+    """GMVs with |log Bayes factor| > 3 and MD > 5."""
+    table = evidence.contrast("kang", seed, "innate", "stimulated")
+    passed = table[table["significant"] & (table["md"] > 5)]
+    return {"significant": len(passed), "negative": int((passed["log_bf"] < 0).sum())}
+
+
+def innate_gsea(evidence: Evidence):
+    """GSEA of the innate contrast, by gene set."""
+    table = evidence.gsea("kang")
+    return table[table["contrast"] == "innate"].set_index("gmv")
+
+
+RANKINGS = ("first", "variable")
+OTHER_RANKINGS = "over the first 8,096 genes of the ranking: {}; over the most variable genes: {}"
+
+
+def gsea_significance(evidence: Evidence, gmv: str) -> dict[str, float]:
+    """Return the significance of a set in GSEA, and note that over the other rankings."""
+    row = require(innate_gsea(evidence), gmv)
+    if np.isnan(row["fdr"]):
+        evidence.note(f"{gmv} has too few genes in the data for GSEA (min. 5): FDR taken as 1")
+    others = (shown(row[f"neg_log10_fdr_{ranking}"]) for ranking in RANKINGS)
+    evidence.note(OTHER_RANKINGS.format(*others))
+    return {"-log10 FDR": row["neg_log10_fdr"]}
+
+
+@claim(
+    "K07",
+    lambda v: v["-log10 FDR"] >= -np.log10(0.05),
+    seeded=False,
+    published={"-log10 FDR": 2.5},
+)
+def gsea_finds_interferon(evidence: Evidence, seed: int):
+    """GSEA of interferon alpha/beta signaling."""
+    return gsea_significance(evidence, INTERFERON_AB)
+
+
+@claim(
+    "K08",
+    lambda v: v["-log10 FDR"] < -np.log10(0.05),
+    seeded=False,
+    published={"-log10 FDR": 0.25},
+)
+def gsea_misses_tryptophan(evidence: Evidence, seed: int):
+    """GSEA of tryptophan catabolism."""
+    return gsea_significance(evidence, TRYPTOPHAN)
+
+
+@count("K09", {"significant sets": 23}, within=10)
+def gsea_significant(evidence: Evidence, seed: int):
+    """Gene sets with an FDR of at most 0.05 in GSEA."""
+    gsea = innate_gsea(evidence)
+    others = (int((gsea[f"fdr_{ranking}"] <= 0.05).sum()) for ranking in RANKINGS)
+    evidence.note(OTHER_RANKINGS.format(*others))
+    return {"significant sets": int((gsea["fdr"] <= 0.05).sum())}
+
+
+@claim("K10", lambda v: abs(v["rho GSEA"]) > abs(v["rho VEGA"]))
+def size_dependence(evidence: Evidence, seed: int):
+    """Spearman correlation of significance with gene set size, over all sets, as in Figure S4.
+
+    Sets that GSEA passes over have an FDR of 1 there, which is part of what the claim is about.
+    """
+    gsea = innate_gsea(evidence)
+    table = evidence.contrast("kang", seed, "innate", "stimulated").loc[gsea.index]
+    rho = {
+        "rho GSEA": spearmanr(table["n_genes"], gsea["neg_log10_fdr"]).statistic,
+        "rho VEGA": spearmanr(table["n_genes"], table["log_bf"].abs()).statistic,
+    }
+    return {name: float(value) for name, value in rho.items()}
+
+
+def one_vs_rest_rank(evidence: Evidence, seed: int, cell_type: str, gmv: str):
+    """Rank of a GMV by signed log Bayes factor, one type against the rest, and its value."""
+    log_bf = evidence.contrast("kang", seed, ONE_VS_REST, cell_type)["log_bf"]
+    value = require(log_bf.to_frame(), gmv)["log_bf"]
+    return {"rank": int((log_bf > value).sum()) + 1, "log BF": value}
+
+
+@claim(
+    "K11",
+    lambda v: v["rank"] <= 3 and v["log BF"] > 3,
+    lambda v: v["log BF"] > 0,
+    published={"log BF": 4.68},
+)
+def b_cell_receptor(evidence: Evidence, seed: int):
+    """B cell receptor signaling in B cells."""
+    return one_vs_rest_rank(evidence, seed, "B", B_CELL_RECEPTOR)
+
+
+@claim(
+    "K12",
+    lambda v: v["rank"] <= 3,
+    lambda v: v["log BF"] > 0,
+    published={"log BF": 3.63},
+)
+def nk_apoptosis(evidence: Evidence, seed: int):
+    """Intrinsic pathway for apoptosis in NK cells."""
+    return one_vs_rest_rank(evidence, seed, "NK", APOPTOSIS)
+
+
+LOSSES = {"training": 180, "validation": 167}
+
+
+@claim(
+    "T01",
+    near(LOSSES, share=0.05),
+    exact=True,
+    published={**LOSSES, "epochs": 271},
+)
+def final_losses(evidence: Evidence, seed: int):
+    """Losses per cell of the last epoch, and the number of epochs."""
+    losses = evidence.model("kang", seed)["losses"]
+    return {
+        "training": losses["train_loss"],
+        "validation": losses["validation_loss"],
+        "epochs": losses["epochs"],
+    }

@@ -1,0 +1,255 @@
+"""Reading the configuration, and checking it before anything runs."""
+
+import csv
+import io
+import re
+from collections import Counter
+from collections.abc import Iterable
+from graphlib import CycleError, TopologicalSorter
+from math import prod
+from pathlib import Path
+from string import Formatter
+from typing import Any
+
+from pydantic import ValidationError
+
+from scripts.common.config.base import NAME, NO_NAME, Model
+from scripts.common.config.figures import FigureConfig, File
+from scripts.common.config.models import ModelConfig, Peer
+from scripts.common.config.plain import RESTORE, read_yaml
+from scripts.common.config.run import Config
+from scripts.common.config.settings import Settings
+from scripts.common.config.simulations import (
+    PARTS_OF_NAMES,
+    Simulations,
+    named_sets,
+    simulated_groups,
+)
+from scripts.common.config.studies import Study
+from vega.errors import InputError
+from vega.files import reading
+
+MOST_MODELS = 10**4  # of one entry
+FILES = {
+    "studies": (Path("studies.yaml"), Study),
+    "models": (Path("models.yaml"), ModelConfig),
+    "peers": (Path("peers.yaml"), Peer),
+    "figures": (Path("figures.yaml"), FigureConfig),
+}
+
+
+def load(settings: dict[str, Any], folder: Path | str = "config") -> Config:
+    """Check the settings of a run and read the tables beside them.
+
+    Parameters
+    ----------
+    settings
+        What `config.yaml` and the command line say, as Snakemake's `config`.
+    folder
+        Folder of the configuration files.
+
+    Raises
+    ------
+    InputError
+        With one line that names the file, the entry and what is wrong with it.
+    """
+    folder = Path(folder)
+    tables = {key: _entries(kind, folder / file) for key, (file, kind) in FILES.items()}
+    simulations = folder / "simulations.yaml"
+    parts = {
+        "settings": _checked(Settings, settings, folder / "config.yaml"),
+        "simulations": _checked(
+            Simulations,
+            _merged(read_yaml(simulations), settings.get("simulations") or {}),
+            simulations,
+        ),
+        "files": _files(folder / "files.tsv"),
+        "public": tables["studies"],
+        **tables,
+    }
+    config = _checked(Config, parts, folder)
+    _cross_check(config, folder)
+    _check_simulations(config, simulations)
+    if config.settings.from_authors:
+        studies = {name: study.from_authors() for name, study in config.studies.items()}
+        config = config.model_copy(update={"studies": studies})
+    return config
+
+
+def _merged(table: Any, changes: Any) -> Any:
+    """Return a nested table in which some entries are others."""
+    if not (isinstance(table, dict) and isinstance(changes, dict)):
+        return changes
+    return {**table, **{key: _merged(table.get(key), value) for key, value in changes.items()}}
+
+
+def _cross_check(config: Config, folder: Path) -> None:
+    """Everything that one table says of another must be there."""
+    config.selected_studies  # noqa: B018  (names an unknown study of the settings)
+    for name, study in config.studies.items():
+        for source in (study, study.from_authors()):
+            for file in source.files:
+                config.file(source.raw or name, file)
+    genes_of = {name: study.reindexed_to for name, study in config.studies.items()}
+    _leads_on(genes_of, f"{folder / 'studies.yaml'}: ", "reindex")
+    for table, entries in (("models", config.models), ("peers", config.peers)):
+        for name, entry in entries.items():
+            if entry.study not in config.studies:
+                raise InputError(
+                    f"{folder / table}.yaml: {name}.study: {entry.study} is not in studies.yaml"
+                )
+            config.file("gene_sets", entry.gene_sets)
+    for name, peer in config.peers.items():
+        if name in config.models:
+            raise InputError(f"{folder / 'peers.yaml'}: {name} is the name of a model too")
+        if peer.epochs_of:
+            _known(peer.epochs_of, config.models, f"{folder / 'peers.yaml'}: {name}.epochs_of")
+    for name in config.settings.training_of:
+        _known(name, config.models, f"{folder / 'config.yaml'}: training_of: entry")
+    for name, model in config.models.items():
+        where = folder / "models.yaml"
+        plain = model.model_dump(exclude={"corrected"})
+        _checked(ModelConfig, {**plain, **model.corrected}, where, f"{name}.corrected")
+        for variant, settings in model.variants.items():
+            _checked(ModelConfig, {**plain, **settings}, where, f"{name}.variants.{variant}")
+        for setting, values in model.sweep.items():
+            for value in values:
+                _checked(ModelConfig, {**plain, setting: value}, where, f"{name}.sweep")
+        own = config.settings.training_of.get(name, {})
+        for field, settings in (("training", config.settings.training), ("training_of", own)):
+            _checked(ModelConfig, {**plain, **settings}, folder / "config.yaml", field)
+    _check_families(config, folder / "models.yaml")
+    members = (member.config for family in config.families.values() for member in family.values())
+    scored = list(filter(None, dict.fromkeys(member.recovery for member in members)))
+    for name in config.settings.recovery_models:
+        _known(name, scored, f"{folder / 'config.yaml'}: recovery_models")
+    for name, figure in config.figures.items():
+        for study in figure.studies:
+            if study not in config.studies:
+                raise InputError(
+                    f"{folder / 'figures.yaml'}: {name}.studies: {study} is not in studies.yaml"
+                )
+        for model in figure.models:
+            known = (*config.families, *config.peers)
+            _known(model, known, f"{folder / 'figures.yaml'}: {name}.models")
+
+
+def _check_families(config: Config, path: Path) -> None:
+    """An entry stands for models of one study and one collection, each with a name of its own."""
+    members = [*config.peers]
+    for name, model in config.models.items():
+        for settings in (model.sweep, *model.variants.values()):
+            for shared in {"study", "gene_sets"}.intersection(settings):
+                raise InputError(f"{path}: {name}: {shared} is one for all models of an entry")
+        if prod(map(len, model.sweep.values())) > MOST_MODELS:
+            raise InputError(f"{path}: {name}.sweep: more than {MOST_MODELS:,} models; sweep less")
+        family = [member for member, _ in config.family(name, model)]
+        if not family:
+            raise InputError(
+                f"{path}: {name}: it stands for no model; each needs the cell_types of its study, "
+                "sweep a value of each setting"
+            )
+        members += family
+    _once(members, path)
+
+
+def _check_simulations(config: Config, path: Path) -> None:
+    """Everything that the simulations say of sets, studies and cells must be there."""
+    table = config.simulations
+    extended = {file: sets.extends for file, sets in table.gene_sets.items()}
+    _leads_on(extended, f"{path}: gene_sets.", "extends")
+    for file, sets in table.gene_sets.items():
+        larger = {name: named.subset_of for name, named in sets.named.items()}
+        _leads_on(larger, f"{path}: gene_sets.{file}.named.", "subset_of")
+    folders = [config.group(study) for study in config.studies]
+    for folder, simulation in table.studies.items():
+        where = f"{path}: studies.{folder}"
+        _known(folder, folders, f"{path}: studies")
+        _known(simulation.gene_sets, table.gene_sets, f"{where}.gene_sets")
+        source = config.raw_source(folder)
+        groups = simulated_groups(source, simulation)
+        for _, column, *_ in Formatter().parse(simulation.name):
+            if column is not None:
+                _known(column, [*groups, *PARTS_OF_NAMES], f"{where}.name: column")
+        for column, entry in simulation.columns.items():
+            before = dict(list(groups.items())[: list(groups).index(column)])
+            for other in filter(None, [entry.of, *entry.within]):
+                _known(other, before, f"{where}.columns.{column}: column")
+        for i, programme in enumerate(simulation.programmes):
+            if programme.gene_set is not None:
+                names = named_sets(table, simulation.gene_sets)
+                _known(programme.gene_set, names, f"{where}.programmes.{i}.gene_set")
+            for column, values in programme.where.items():
+                _known(column, groups, f"{where}.programmes.{i}.where")
+                for value in values:
+                    _known(value, groups[column], f"{where}.programmes.{i}.where.{column}")
+        described = {entry.file: entry.columns for entry in source.all_annotations}
+        described |= {matrix.matrix: matrix.columns for matrix in source.matrices if matrix.columns}
+        for file, columns in described.items():
+            _known(file, simulation.tables, f"{where}.tables: file")
+            for column in columns:
+                there = simulation.tables[file].columns
+                _known(column, there, f"{where}.tables.{file}.columns: column")
+    if config.settings.simulated:
+        asked = f"data: {config.settings.data}"
+        for study in config.needed_studies:
+            folder = config.group(study)
+            _known(folder, table.studies, f"{path}: studies: {asked}, but study")
+        for name in (*config.selected_models, *config.selected_peers):
+            gmt = config.latent(name).gene_sets
+            _known(gmt, table.gene_sets, f"{path}: gene_sets: {asked}, but file")
+
+
+def _entries(kind: type[Model], path: Path) -> dict[str, Any]:
+    """The entries of a table by name, which will be a part of paths."""
+    entries = read_yaml(path)
+    for name in entries:
+        if not (isinstance(name, str) and re.fullmatch(NAME, name)):
+            raise InputError(f"{path}: {name!r:.60} {NO_NAME}")
+    return {name: _checked(kind, entry, path, name) for name, entry in entries.items()}
+
+
+def _once(names: Iterable[str], where: Path) -> None:
+    twice = [name for name, n in Counter(names).items() if n > 1]
+    if twice:
+        raise InputError(f"{where}: {twice[0]} stands twice; rename or remove one")
+
+
+def _leads_on(following: dict[str, str | None], where: str, field: str) -> None:
+    """What the entries of `where` refer to must be one of them, and not lead back."""
+    links = {name: [other] for name, other in following.items() if other is not None}
+    for name, (other,) in links.items():
+        _known(other, following, f"{where}{name}.{field}")
+    try:
+        TopologicalSorter(links).prepare()
+    except CycleError as error:
+        raise InputError(f"{where}{field} goes in a circle: {', '.join(error.args[1])}") from None
+
+
+def _known(value: str, choices: Iterable[str], where: str) -> None:
+    if value not in choices:
+        raise InputError(f"{where} {value!r} is not among {', '.join(choices) or 'nothing'}")
+
+
+def _files(path: Path) -> list[File]:
+    with reading(path, "a table", RESTORE):
+        lines = io.StringIO(path.read_text(encoding="utf-8-sig"))
+        rows = list(csv.DictReader(lines, delimiter="\t"))
+    files = [
+        _checked(File, {k: v for k, v in row.items() if v}, path, f"line {i}")
+        for i, row in enumerate(rows, start=2)
+    ]
+    _once([f"{file.study}/{file.file}" for file in files], path)
+    return files
+
+
+def _checked(kind: type[Model], entry: Any, path: Path, name: str = "") -> Any:
+    """`entry` as `kind`, or one line saying where it is wrong."""
+    try:
+        return kind.model_validate(entry)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        where = ".".join(str(part) for part in (name, *first["loc"]) if part != "")
+        more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
+        got = "" if first["type"] in ("missing", "value_error") else f", got {first['input']!r:.60}"
+        raise InputError(f"{path}: {where}: {first['msg']}{got}{more}") from None

@@ -1,0 +1,297 @@
+"""All of the configuration, and what a run selects from it."""
+
+import hashlib
+import re
+from collections.abc import Iterator
+from functools import cached_property
+from itertools import product
+from typing import Any, NamedTuple, Self
+
+from scripts.common.config.base import Model, Name
+from scripts.common.config.figures import FigureConfig, File
+from scripts.common.config.models import ModelConfig, Peer
+from scripts.common.config.settings import Settings
+from scripts.common.config.simulations import Simulations
+from scripts.common.config.studies import Study
+from vega.errors import InputError
+
+
+class Member(NamedTuple):
+    """One model of an entry of `models.yaml`.
+
+    Attributes
+    ----------
+    config
+        Its own settings.
+    by
+        What tells it from the other members of its family: value by setting.
+    """
+
+    config: ModelConfig
+    by: dict[str, Any]
+
+
+def slug(name: str) -> str:
+    """A name as part of a path: letters and digits, the rest a dash."""
+    return re.sub(r"[^A-Za-z0-9]+", "-", name)
+
+
+class Config(Model):
+    """All of the configuration, and what a run selects from it."""
+
+    settings: Settings
+    public: dict[Name, Study]  # as `studies.yaml` has them
+    studies: dict[Name, Study]  # the same, or from the authors' processed data
+    models: dict[Name, ModelConfig]
+    peers: dict[Name, Peer]
+    figures: dict[Name, FigureConfig]
+    simulations: Simulations
+    files: list[File]
+
+    def model_copy(self, **changes: Any) -> Self:
+        """A copy, which works out anew what follows from its fields."""
+        copy = super().model_copy(**changes)
+        for name in ("families", "_on_figures"):
+            copy.__dict__.pop(name, None)
+        return copy
+
+    def digest(self) -> str:
+        """The same for the same configuration."""
+        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:16]
+
+    @property
+    def selected_studies(self) -> list[str]:
+        """Studies of this run, in the order of `studies.yaml`."""
+        asked = self.settings.studies
+        if asked == "all":
+            if not self.settings.simulated:
+                return list(self.studies)
+            # Nobody simulates a study of one's own.
+            return [s for s in self.studies if self.group(s) in self.simulations.studies]
+        asked = asked.replace(",", " ").split() if isinstance(asked, str) else asked
+        unknown = [s for s in asked if s not in {*self.studies, *map(self.group, self.studies)}]
+        if unknown or not asked:
+            raise InputError(
+                f"config: studies: {', '.join(unknown) or 'none'} is not in config/studies.yaml; "
+                f"choose from {', '.join(self.studies)} or all"
+            )
+        return [s for s in self.studies if {s, self.group(s)}.intersection(asked)]
+
+    @property
+    def selected_entries(self) -> list[str]:
+        """Entries of `models.yaml` that are part of this run."""
+        simulated = self.settings.simulated
+        return [
+            name
+            for name, model in self.models.items()
+            if model.study in self.selected_studies and (simulated or not model.simulated)
+        ]
+
+    @property
+    def selected_models(self) -> list[str]:
+        """Models that are part of this run, the members of a family one by one."""
+        return [member for name in self.selected_entries for member in self.members(name)]
+
+    @property
+    def selected_peers(self) -> list[str]:
+        """Other methods that are part of this run."""
+        return [name for name, peer in self.peers.items() if peer.study in self.selected_studies]
+
+    @cached_property
+    def families(self) -> dict[str, dict[str, Member]]:
+        """The models of each entry of `models.yaml`, by name."""
+        return {name: dict(self.family(name, model)) for name, model in self.models.items()}
+
+    def family(self, name: str, model: ModelConfig) -> Iterator[tuple[str, Member]]:
+        """Itself, or one model for each combination of types, variants and swept values."""
+        study = self.studies[model.study]
+        types = study.cell_types if model.each else [None]
+        alone = model.model_copy(update={"each": None, "variants": {}, "sweep": {}})
+        for kind, variant, *values in product(
+            types, model.variants or [None], *model.sweep.values()
+        ):
+            words, by, settings = [name], {}, {}
+            if kind is not None:
+                words.append(slug(kind))
+                by[model.each] = kind
+                settings["leave_out"] = {**model.leave_out, model.each: [kind]}
+            if variant is not None:
+                words.append(slug(variant))
+                by["variant"] = variant
+                settings |= model.variants[variant]
+            swept = dict(zip(model.sweep, values, strict=True))
+            words += [f"{slug(setting)}-{slug(str(value))}" for setting, value in swept.items()]
+            config = alone.with_settings({**settings, **swept}) if settings or swept else alone
+            if variant is not None and config.layer and study.processed:
+                continue  # it reads counts, and there are none
+            config = config.model_copy(update={"corrected": model.corrected})
+            yield "_".join(words), Member(config, {**by, **swept})
+
+    def training_settings(self, name: str) -> dict[str, dict[str, Any]]:
+        """What the models of an entry of `models.yaml` depend on in this run, by member."""
+        settings = self.settings
+        instead = settings.training | settings.training_of.get(name, {})
+        return {
+            member: entry.config.training_settings(settings.fidelity, instead)
+            for member, entry in self.families[name].items()
+        }
+
+    def members(self, name: str) -> list[str]:
+        """What an entry of `models.yaml` or `peers.yaml` stands for: itself, or its family."""
+        return [name] if name in self.peers else list(self.families[name])
+
+    def member(self, name: str) -> Member:
+        """A model, or a member of a family, by its name."""
+        for family in self.families.values():
+            if name in family:
+                return family[name]
+        raise InputError(f"config/models.yaml: there is no model {name}")
+
+    def model(self, name: str) -> ModelConfig:
+        """The settings of a model, or of a member of a family."""
+        return self.member(name).config
+
+    def entry(self, name: str) -> ModelConfig | Peer:
+        """An entry of `models.yaml` or `peers.yaml`."""
+        return self.peers[name] if name in self.peers else self.models[name]
+
+    def is_family(self, name: str) -> bool:
+        """Whether an entry stands for several models."""
+        return self.members(name) != [name]
+
+    def latent(self, name: str) -> ModelConfig | Peer:
+        """The entry of what has a latent space: a model, or another method."""
+        return self.peers[name] if name in self.peers else self.model(name)
+
+    def entries_asking(self, question: str) -> list[str]:
+        """Entries of `models.yaml` in this run to which a question is put, by its field."""
+        return [name for name in self.selected_entries if getattr(self.models[name], question)]
+
+    @property
+    def judged(self) -> dict[str, dict[str, str]]:
+        """Who is held against planted truth: by study, models by the name they have there."""
+        found: dict[str, dict[str, str]] = {}
+        asked = self.settings.recovery_models
+        for name in self.selected_models:
+            model = self.model(name)
+            if model.recovery in asked or (model.recovery and not asked):
+                found.setdefault(model.study, {})[model.recovery] = name
+        return found
+
+    def is_shown(self, name: str) -> bool:
+        """Whether a latent space is of interest, beyond what the model says of unseen cells."""
+        entry = self.latent(name)
+        on_a_figure = name in self._on_figures
+        return entry.embedding != "none" or on_a_figure or self.asks_contrasts(name)
+
+    @cached_property
+    def _on_figures(self) -> set[str]:
+        named = {name for figure in self.figures.values() for name in figure.models}
+        return {member for name in named for member in self.members(name)}
+
+    def asks_gsea(self, member: str) -> bool:
+        """Whether GSEA is run beside a model's contrasts."""
+        return member not in self.peers and any(
+            contrast.gsea for contrast in self.model(member).contrasts.values()
+        )
+
+    def asks_contrasts(self, member: str) -> bool:
+        """Whether a model is asked for differential activity."""
+        if member in self.peers:
+            return False
+        model = self.model(member)
+        return bool(model.contrasts or model.one_vs_rest)
+
+    def raw_folder(self, study: str) -> str:
+        """Folder of a study's raw files, below `raw/`."""
+        return self.studies[study].raw or study
+
+    def group(self, study: str) -> str:
+        """Name by which studies that share public raw files are meant together: their folder."""
+        return self.public[study].raw or study
+
+    def raw_source(self, group: str) -> Study:
+        """All studies that share public raw files as one: each matrix and annotation once."""
+        members = [study for name, study in self.public.items() if self.group(name) == group]
+        parts = {
+            part: [entry for i, entry in enumerate(entries) if entry not in entries[:i]]
+            for part in ("matrices", "annotations")
+            if (entries := [entry for study in members for entry in getattr(study, part)])
+        }
+        return members[0].model_copy(update={**parts, "authors": None})
+
+    @property
+    def standard_models(self) -> list[str]:
+        """Models of this run that no figure names, and that have something to show.
+
+        Each has a standard page instead.
+        """
+        return [
+            member
+            for member in self.selected_models
+            if member not in self._on_figures and self.is_shown(member)
+        ]
+
+    @property
+    def selected_figures(self) -> list[str]:
+        """Figures whose studies are all part of this run."""
+        chosen = set(self.selected_studies)
+        simulated = self.settings.simulated
+        return [
+            name
+            for name, figure in self.figures.items()
+            if chosen.issuperset(figure.studies) and (simulated or not figure.simulated)
+        ]
+
+    @property
+    def needed_studies(self) -> list[str]:
+        """Studies of this run, and those whose genes they take."""
+        needed = set(self.selected_studies)
+        while more := {self.studies[s].reindexed_to for s in needed} - {None} - needed:
+            needed |= more
+        return [s for s in self.studies if s in needed]
+
+    @property
+    def left_out(self) -> dict[str, list[str]]:
+        """Figures that are not part of this run, with the studies they lack."""
+        chosen = set(self.selected_studies)
+        return {
+            name: [study for study in figure.studies if study not in chosen]
+            for name, figure in self.figures.items()
+            if not (figure.simulated or chosen.issuperset(figure.studies))
+        }
+
+    @property
+    def raw_files(self) -> list[tuple[str, str]]:
+        """Study and name of every raw file of this run: its studies' files and the gene sets.
+
+        Public data come with all gene sets of `files.tsv`; only those that models use are
+        simulated.
+        """
+        files = [
+            (self.raw_folder(study), file)
+            for study in self.needed_studies
+            for file in self.studies[study].files
+        ]
+        files = list(dict.fromkeys(files))
+        if self.settings.simulated:
+            named = (*self.selected_models, *self.selected_peers)
+            used = dict.fromkeys(self.latent(name).gene_sets for name in named)
+            return files + [("gene_sets", gene_sets) for gene_sets in used]
+        return files + [(row.study, row.file) for row in self.files if row.study == "gene_sets"]
+
+    def is_optional(self, folder: str, name: str) -> bool:
+        """Whether a run can do without a raw file: all studies that read it can."""
+        readers = [
+            study
+            for entry, study in self.studies.items()
+            if self.raw_folder(entry) == folder and name in study.files
+        ]
+        return bool(readers) and all(name in study.optional_files for study in readers)
+
+    def file(self, study: str, name: str) -> File:
+        """The row of a raw file."""
+        for row in self.files:
+            if (row.study, row.file) == (study, name):
+                return row
+        raise InputError(f"config/files.tsv: no row for {study}/{name}; add its URL and checksum")

@@ -1,0 +1,88 @@
+"""Supplementary Figure 10: genes taken out of a gene set come back to its latent variable.
+
+A soft mask lets a latent variable reach genes outside its set, at a price. The published penalty
+shrinks their weights in proportion (erratum 9); an L1 penalty would be paid by soft thresholding.
+"""
+
+from functools import partial
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import FigureBase
+
+from scripts.common.gmvs import INTERFERON_AB, REMOVED
+from scripts.figures.data import FigureData
+from scripts.figures.methods import first_seed
+from scripts.figures.page import Layout, inches, message, shortened
+from vega.gene_sets import readable
+from vega.plot import top_weights
+from vega.plot.top_weights import IN_SET, OUTSIDE, STAR
+
+LAYOUT = Layout(("a", "b"), widths=(7.4,), heights=(3.4, 3.4))
+
+TOP = 20
+PENALTIES = (0.1, 1, 10, 100, 1000)
+PUBLISHED, SOFT = "multiplicative", "soft_threshold"
+STEPS = {PUBLISHED: "penalty step as published", SOFT: "soft threshold instead"}
+
+# Inches: above the axes, of the axis below them, of a line of small text, of names of genes.
+ABOVE, AXIS, LINE, NAMES = 0.48, 0.32, 0.11, 0.84
+BELOW = AXIS + LINE * (len(REMOVED) + 0.7)
+LETTERS = 13  # of a gene's name at most
+
+
+def _weights(figure: FigureBase, data: FigureData, step: str) -> None:
+    """The largest weights of interferon alpha/beta signaling, at each penalty."""
+    table = first_seed(data.tables["kang_soft_weights"])
+    table = table[(table["penalty_step"] == step) & (table["gmv"] == INTERFERON_AB)]
+    if table.empty:
+        message(figure, f"no GMV {readable(INTERFERON_AB)}\nwith the {STEPS[step]}")
+        return
+    width, height = inches(figure)
+    high = 1 - 0.08 / height
+    figure.text(0.3 / width, high, f"{readable(INTERFERON_AB)}, {STEPS[step]}", va="top")
+    words = {"■ in the set": IN_SET, "■ not in it": OUTSIDE, f"{STAR} taken out of it": OUTSIDE}
+    for left, (word, colour) in zip((2.65, 1.85, 1.1), words.items(), strict=True):
+        style = {"color": colour, "fontsize": "small", "va": "top"}
+        figure.text(1 - left / width, high, word, **style)
+    each = width / len(PENALTIES)
+    for i, penalty in enumerate(PENALTIES):
+        rows = table[np.isclose(table["penalty"], penalty)].set_index("gene")
+        _at_penalty(figure, rows, f"λ = {penalty:g}", i * each, each)
+
+
+def _at_penalty(
+    figure: FigureBase, rows: pd.DataFrame, title: str, left: float, each: float
+) -> None:
+    """Those of one model, `each` inches wide and `left` of them from the left."""
+    width, height = inches(figure)
+    if rows.empty:
+        figure.text((left + each / 2) / width, 0.5, f"no model\nwith {title}", ha="center")
+        return
+    ax = figure.add_axes(
+        (
+            (left + NAMES) / width, BELOW / height,
+            (each - NAMES - 0.08) / width, 1 - (ABOVE + BELOW) / height,
+        )
+    )  # fmt: skip
+    top_weights(rows.rename(index=lambda gene: shortened(gene, LETTERS)), TOP, REMOVED, ax=ax)
+    ax.set_title(title)
+    for line, words in enumerate(_beyond(rows), start=1):
+        y = (BELOW - AXIS - LINE * line) / height
+        figure.text((left + 0.3) / width, y, words, color=OUTSIDE, fontsize="small")
+
+
+def _beyond(rows: pd.DataFrame) -> list[str]:
+    """Where the genes taken out are, if not among the top."""
+    words = []
+    for gene in REMOVED:
+        if gene not in rows.index:
+            words.append(f"{STAR} {gene}: no such gene")
+        elif rows.loc[gene, "weight"] <= 0:
+            words.append(f"{STAR} {gene}: weight 0")
+        elif rows.loc[gene, "rank"] > TOP:
+            words.append(f"{STAR} {gene}: rank {rows.loc[gene, 'rank']:,}")
+    return words
+
+
+a, b = (partial(_weights, step=step) for step in STEPS)

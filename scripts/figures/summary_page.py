@@ -1,0 +1,268 @@
+"""The standard page of a model: all that can be shown of any study, whatever it holds.
+
+Embeddings by what is known of the cells, a volcano of every comparison, the strongest GMVs of all
+comparisons in one heatmap, the genes of some of them, and GSEA beside VEGA where it was asked for.
+"""
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from string import ascii_lowercase
+from textwrap import wrap
+from typing import NamedTuple
+
+import pandas as pd
+from matplotlib.figure import FigureBase
+
+from scripts.analyse.analyse import ONE_VS_REST
+from scripts.figures.comparisons import comparison_title, draw_comparison
+from scripts.figures.data import FigureData, Results
+from scripts.figures.page import (
+    Layout,
+    Panel,
+    axes,
+    inches,
+    message,
+    note,
+    shortened,
+    write_panels,
+)
+from vega.gene_sets import EXTRA_NODE, readable
+from vega.plot import bayes_factors, embedding, gsea_comparison, top_weights
+from vega.plot.scatter import LEGEND_ROWS
+
+COLUMNS = ("cell_type", "condition", "batch")  # what the cells may be coloured by
+MOST_CATEGORIES = 48  # more cannot be told apart, nor listed
+MOST_VOLCANOES, MOST_GSEA, MOST_COLUMNS, MOST_ROWS = 8, 4, 24, 32
+GMVS, GENES = 8, 10  # whose genes are shown, and how many of each
+COLUMN_NAME = 24  # letters at most
+NAMED = 2  # sets that each of GSEA and VEGA finds most significant
+
+HALF, HEIGHT = 3.6, 2.5  # inches: half the width of the page, and the height of most panels
+LEGEND = 1.05  # inches right of the axes that a legend gets at least
+ACROSS, ROW_OF_GENES = 4, 2.05  # GMVs beside each other, and inches for each row of them
+GENE_NAMES, AXIS, TITLE = 0.72, 0.36, 0.34  # inches beside, below and above the bars
+CHARACTER, ROW = 0.062, 0.13  # inches that names of small letters need, at most
+
+
+class Part(NamedTuple):
+    """A panel, its height in inches, and whether it is as wide as the page."""
+
+    draw: Panel
+    height: float = HEIGHT
+    wide: bool = False
+
+
+def write_standard_page(model: str, data: FigureData, folder: Path) -> None:
+    """Draw the standard page of a model into `folder`, and each panel into a folder of its own."""
+    results = data[model]
+    parts = [*_embeddings(results), *_comparisons(results), *_genes(results)]
+    panels = dict(zip(ascii_lowercase, (part.draw for part in parts), strict=False))
+    about = results.study.title
+    title = shortened(model if about == model else f"{model}: {about}", 72)
+    write_panels(model, panels, layout(parts), title, data, folder)
+
+
+def layout(parts: Sequence[Part]) -> Layout:
+    """Panels one after the other, two in a row unless they are wide or of another height."""
+    rows: list[str] = []
+    heights: list[float] = []
+    for letter, part in zip(ascii_lowercase, parts, strict=False):
+        if part.wide:
+            rows.append(2 * letter)
+        elif rows and rows[-1].endswith(".") and heights[-1] == part.height:
+            rows[-1] = rows[-1][0] + letter
+            continue
+        else:
+            rows.append(f"{letter}.")
+        heights.append(part.height)
+    return Layout(tuple(rows), (HALF, HALF), tuple(heights))
+
+
+# ---------------------------------------------------------------- embeddings
+
+
+def _embeddings(results: Results) -> list[Part]:
+    """The cells by each column that tells some of them apart; without any, as they are."""
+    obs = results.latent.obs
+    categories = {column: obs[column].nunique() for column in COLUMNS if column in obs}
+    shown = [c for c, n in categories.items() if 2 <= n <= MOST_CATEGORIES]
+    crowded = [f"{n} values of {_words(c)}" for c, n in categories.items() if n > MOST_CATEGORIES]
+    words = f"not shown: {', '.join(crowded)}" if crowded else ""
+    if not shown:
+        words = words or "these cells have neither types nor conditions that tell them apart"
+        return [Part(partial(_embedding, column=None, words=words))]
+    parts = []
+    for column in shown:
+        margin = _legend_width(obs[column])
+        wide = margin > HALF / 2
+        parts.append(
+            Part(partial(_embedding, column=column, words=words, margin=margin), wide=wide)
+        )
+        words = ""
+    return parts
+
+
+def _legend_width(labels: pd.Series) -> float:
+    """Inches that the legend of these labels needs, right of the axes."""
+    names = labels.dropna().astype(str).unique()
+    columns = -(-len(names) // LEGEND_ROWS)
+    return max(LEGEND, columns * (0.3 + CHARACTER * max(map(len, names))))
+
+
+def _embedding(
+    figure: FigureBase, data: FigureData, column: str | None, words: str, margin: float = LEGEND
+) -> None:
+    (results,) = data.models.values()
+    if not results.latent.obsm:
+        message(figure, "the model’s entry asks for no embedding")
+        return
+    (basis,) = results.latent.obsm
+    width, _ = inches(figure)
+    right = max(margin, width - HALF + LEGEND)
+    ax = axes(figure, 0.3, right, top=0.36)
+    embedding(results.latent, column, basis=basis, ax=ax)
+    ax.set_title(f"{results.latent.n_obs:,} cells" + (f" by {_words(column)}" if column else ""))
+    if words:
+        note(figure, words)
+
+
+def _words(column: str) -> str:
+    return column.replace("_", " ")
+
+
+# ---------------------------------------------------------------- comparisons
+
+
+def _comparisons(results: Results) -> list[Part]:
+    """Volcanoes, heatmap and GSEA; a panel that says why where there is nothing to compare."""
+    table = results.differential
+    if table is None:
+        return [Part(_nothing_to_compare, height=0.8, wide=True)]
+    pairs = list(table[["contrast", "group"]].drop_duplicates().itertuples(index=False, name=None))
+    parts = [
+        Part(partial(_volcano, contrast=contrast, group=group))
+        for contrast, group in pairs[:MOST_VOLCANOES]
+    ]
+    strongest = strongest_gmvs(table)
+    height = 0.4 + max(1.0, ROW * len(strongest)) + _below(strongest)
+    parts.append(Part(partial(_heatmap, strongest=strongest, n=len(pairs)), height, wide=True))
+    if results.gsea is not None:
+        asked = results.gsea[["contrast", "group"]].drop_duplicates()
+        parts += [
+            Part(partial(_gsea, contrast=contrast, group=group), height=2.8)
+            for contrast, group in asked.head(MOST_GSEA).itertuples(index=False, name=None)
+        ]
+    return parts
+
+
+def _nothing_to_compare(figure: FigureBase, data: FigureData) -> None:
+    (results,) = data.models.values()
+    if {"cell_type", "condition"}.isdisjoint(results.latent.obs):
+        why = "the study has neither a column cell_type nor a column condition"
+    else:
+        why = "the model’s entry in config/models.yaml has neither contrasts nor one_vs_rest"
+    message(figure, f"No volcano and no heatmap: {why}.")
+
+
+def _volcano(figure: FigureBase, data: FigureData, contrast: str, group: str) -> None:
+    (results,) = data.models.values()
+    draw_comparison(figure, results, contrast, group)
+
+
+def strongest_gmvs(table: pd.DataFrame) -> pd.DataFrame:
+    """Log Bayes factors of the GMVs that differ most in each comparison.
+
+    Returns
+    -------
+    One row per GMV, one column per comparison, of both only as many as a page has room for.
+    """
+    names = table["contrast"] + ": " + table["group"]
+    names = names.where(table["contrast"] != ONE_VS_REST, table["group"])
+    wide = table.assign(name=names).pivot(index="gmv", columns="name", values="log_bf")
+    wide = wide[list(names.unique()[:MOST_COLUMNS])]
+    each = max(1, min(5, MOST_ROWS // wide.shape[1]))
+    rows = [gmv for name in wide for gmv in wide[name].abs().nlargest(each).index]
+    return wide.loc[list(dict.fromkeys(rows))]
+
+
+def _heatmap(figure: FigureBase, data: FigureData, strongest: pd.DataFrame, n: int) -> None:
+    shown = strongest.rename(
+        index=lambda gmv: shortened(readable(gmv), 58),
+        columns=lambda name: shortened(name, COLUMN_NAME),
+    )
+    left = 0.3 + CHARACTER * max(map(len, shown.index))
+    right = max(0.8, 2 * HALF - left - 0.45 * shown.shape[1])
+    bayes_factors(shown, ax=axes(figure, left, right, _below(strongest), top=0.36))
+    words = "the GMVs that differ most"
+    if n > MOST_VOLCANOES:
+        words += (
+            f"; of {n} comparisons {MOST_VOLCANOES} have a volcano and "
+            f"{shown.shape[1]} a column, all are in the run’s tables"
+        )
+    note(figure, words)
+
+
+def _below(table: pd.DataFrame) -> float:
+    """Inches that the names of the columns need below the heatmap."""
+    return 0.2 + CHARACTER * min(COLUMN_NAME, max(map(len, table.columns)))
+
+
+def _gsea(figure: FigureBase, data: FigureData, contrast: str, group: str) -> None:
+    (results,) = data.models.values()
+    table = results.with_gsea(contrast, group)
+    first = {
+        *table["log_bf"].abs().nlargest(NAMED).index,
+        *table["neg_log10_fdr"].nlargest(NAMED).index,
+    }
+    gsea_comparison(table, sorted(first), ax=axes(figure, 0.45, 1.08, top=0.75))
+    words = comparison_title(results.contrast(contrast, group), contrast, group)
+    note(figure, shortened(words, 56))
+
+
+# ---------------------------------------------------------------- genes
+
+
+def _genes(results: Results) -> list[Part]:
+    """The genes that carry the GMVs which differ most; nothing of a decoder that is not linear."""
+    if results.genes is None or results.genes.empty:
+        return []
+    gmvs = most_telling(results)
+    rows = -(-len(gmvs) // ACROSS)
+    return [Part(partial(_top_genes, gmvs=gmvs), 0.3 + ROW_OF_GENES * rows, wide=True)]
+
+
+def most_telling(results: Results) -> list[str]:
+    """GMVs of sets that differ most in any comparison or, without one, from cell to cell."""
+    if results.differential is None:
+        activity = results.latent.to_df()
+        strength = activity.std()
+    else:
+        strength = results.differential["log_bf"].abs().groupby(results.differential["gmv"]).max()
+    named = strength[~strength.index.str.startswith(EXTRA_NODE)]
+    return list(named.nlargest(GMVS).index)
+
+
+def _top_genes(figure: FigureBase, data: FigureData, gmvs: list[str]) -> None:
+    (results,) = data.models.values()
+    width, height = inches(figure)
+    each = width / ACROSS
+    for number, gmv in enumerate(gmvs):
+        row, column = divmod(number, ACROSS)
+        bottom = height - 0.3 - ROW_OF_GENES * (row + 1) + AXIS
+        ax = figure.add_axes(
+            (
+                (column * each + GENE_NAMES) / width, bottom / height,
+                (each - GENE_NAMES - 0.1) / width, (ROW_OF_GENES - AXIS - TITLE) / height,
+            )
+        )  # fmt: skip
+        genes = results.genes[results.genes["gmv"] == gmv].set_index("gene")
+        top_weights(genes.assign(weight=genes["weight"].abs()), GENES, ax=ax)
+        title = "\n".join(wrap(shortened(readable(gmv), 48), 26))
+        # As far left as the names of the genes.
+        left = (0.06 - GENE_NAMES) / (each - GENE_NAMES - 0.1)
+        ax.set_title(title, loc="left", x=left, fontsize="small")
+    differ = "from cell to cell" if results.differential is None else "in a comparison"
+    words = f"the largest decoder weights of the GMVs that differ most {differ}"
+    outside = not results.genes["in_set"].all()
+    note(figure, words + ("; red: genes that are not in the set" if outside else ""))

@@ -1,0 +1,237 @@
+"""Annotations: tables that say what the cells are, joined with the cells."""
+
+import io
+import logging
+from collections.abc import Callable
+from itertools import islice
+from pathlib import Path
+from string import Formatter
+
+import anndata as ad
+import numpy as np
+import pandas as pd
+
+from scripts.common.config import Annotation
+from scripts.common.obs_mask import having
+from scripts.common.provenance import absence, again
+from scripts.preprocess.readers.checks import check_unique
+from scripts.preprocess.readers.files import ANEW, RawFile
+from scripts.preprocess.readers.matrices import h5ad, meant, renamed
+from scripts.preprocess.readers.r_files import read_r
+from vega.errors import InputError
+from vega.files import reading
+
+log = logging.getLogger("workflow")
+
+LEAST_KNOWN_CELLS = 0.5  # of a matrix; fewer mean that the names do not fit
+
+
+def annotate(adata: ad.AnnData, annotations: list[Annotation], folder: Path) -> None:
+    """Add the annotations' columns to `adata.obs`, and which cells they know.
+
+    `annotated` is true of cells that every annotation of single cells knows (those matched by
+    barcode, of the cell's own matrix); it is left out where there is none. What an annotation
+    says of a column that is there already counts for the cells it knows. Of one whose file cannot
+    be had, and that is optional, the columns are there but empty.
+    """
+    known, by_barcode = np.ones(adata.n_obs, dtype=bool), False
+    for asked in annotations:
+        annotation = _available(asked, folder)
+        if annotation is None:
+            for column in asked.columns.values():
+                if column not in adata.obs:
+                    adata.obs[column] = pd.Series(index=adata.obs_names, dtype=object)
+            continue
+        file = RawFile.of(folder, annotation.archive, annotation.file)
+        table = _annotation_table(annotation, file)
+        mine = annotation.matrix is None or adata.obs["matrix"].eq(annotation.matrix)
+        cells = np.flatnonzero(np.broadcast_to(mine, adata.n_obs))
+        obs = adata.obs.iloc[cells]
+        rows = _rows(table, obs, annotation.match, file)
+        _check_known(rows >= 0, obs, table, annotation.match, file)
+        if "barcode" in annotation.match:
+            known[cells] &= rows >= 0
+            by_barcode = True
+        for column in table.columns.difference(annotation.match, sort=False):
+            whole = adata.obs.get(column, pd.Series(index=adata.obs_names, dtype=object)).copy()
+            whole.iloc[cells[rows >= 0]] = table[column].iloc[rows[rows >= 0]]
+            adata.obs[column] = whole
+    if by_barcode:
+        adata.obs["annotated"] = known
+
+
+def _available(asked: Annotation, folder: Path) -> Annotation | None:
+    """The first of the annotation's sources whose file is there; None if it may be without one."""
+    reasons = []
+    for source in asked.sources:
+        if not (asked.optional or asked.otherwise):
+            return source  # the reader says what is wrong
+        [file] = source.files
+        reason = absence(folder / file)
+        if not (reason or source.archive is None or RawFile(folder / file).has(source.file)):
+            reason = f"no member {source.file}"
+        if not reason:
+            if reasons:
+                log.info("%s instead of %s", file, "; ".join(reasons))
+            return source
+        reasons.append(f"{folder / file}: {reason}")
+    if not asked.optional:
+        raise InputError(
+            f"none of the files that say what the cells are can be had: {'; '.join(reasons)}; "
+            "put one of them into a mirror and run again with it"
+        )
+    columns = ", ".join(asked.columns.values())
+    log.warning("%s; %s stay empty: %s", "; ".join(reasons), columns, again(folder / file))
+    return None
+
+
+def _check_known(
+    known: np.ndarray, obs: pd.DataFrame, table: pd.DataFrame, match: list[str], file: RawFile
+) -> None:
+    """Most cells of each matrix are known by name; of other things a match is enough."""
+    if "barcode" not in match:
+        log.info("%s: of %d of %d cells it says something", file.name, known.sum(), len(known))
+        if not known.any():
+            raise InputError(
+                f"{file}: it has none of the cells' {', '.join(match)}; check match and columns of "
+                "the annotation in studies.yaml"
+            )
+        return
+    for matrix, here in pd.Series(known, obs.index).groupby(obs["matrix"], sort=False):
+        log.info("%s: %d of %d cells are in %s", matrix, here.sum(), len(here), file.name)
+        if here.mean() < LEAST_KNOWN_CELLS:
+            raise InputError(
+                f"{file}: only {here.sum()} of the {len(here)} barcodes of {matrix} are in it "
+                f"(such as {obs.loc[here.index[0], 'barcode']}; its own: "
+                f"{next(iter(table.index), 'none')}); check annotations and obs in studies.yaml"
+            )
+
+
+def _annotation_table(annotation: Annotation, file: RawFile) -> pd.DataFrame:
+    """The kept rows and columns under our names and values, the cells' names as index."""
+    read = next((f for end, f in KINDS.items() if annotation.file.endswith(end)), _delimited)
+    table = _with_rows(read(file, annotation), annotation.rows, file)
+    if annotation.barcode:
+        table = table.set_axis(_filled(annotation.barcode, table, file))
+    table = renamed(table, annotation.columns, file)
+    table = table.apply(meant, values=annotation.values, file=file)
+    groups = [c for c in annotation.match if c in table]
+    return table.dropna(subset=groups)
+
+
+def _with_rows(table: pd.DataFrame, asked: dict[str, list[str]], file: RawFile) -> pd.DataFrame:
+    """The rows that have these values."""
+    told = renamed(table, {column: column for column in asked}, file)
+    chosen = having(told, asked)
+    if not chosen.any():
+        words = (f"{c} {' or '.join(v)} (it has {_some(told[c])})" for c, v in asked.items())
+        raise InputError(f"{file}: no row with {' and '.join(words)}; correct rows in studies.yaml")
+    return table[chosen]
+
+
+def _some(column: pd.Series) -> str:
+    """A few of its values."""
+    return ", ".join(sorted(column.dropna().unique())[:10]) or "nothing"
+
+
+def _filled(template: str, table: pd.DataFrame, file: RawFile) -> pd.Index:
+    """`template` for each row, with the values of its columns."""
+    names = pd.Series("", index=table.index)
+    for text, column, _, _ in Formatter().parse(template):
+        names += text
+        if column is not None:
+            names += renamed(table, {column: column}, file)[column].fillna("")
+    return pd.Index(names)
+
+
+def _rows(table: pd.DataFrame, obs: pd.DataFrame, match: list[str], file: RawFile) -> np.ndarray:
+    """Row of `table` for each cell, -1 where it has none.
+
+    Row names had to be unique when the table was made. Where cells are matched by more than their
+    barcode, a barcode seen twice may therefore carry one more "1": it is tried for cells without
+    a row of their own, among the rows that are no other cell's.
+    """
+    absent = [c for c in match if c != "barcode" and (c not in table or c not in obs)]
+    if absent:
+        raise InputError(
+            f"{file}: cells cannot be matched by {', '.join(absent)}; match in studies.yaml takes "
+            "columns that both the annotation and the cells have before it"
+        )
+
+    def keys(frame: pd.DataFrame, barcodes: pd.Index | pd.Series) -> pd.MultiIndex:
+        parts = (barcodes if c == "barcode" else frame[c].astype(str) for c in match)
+        return pd.MultiIndex.from_arrays(list(parts))
+
+    index = keys(table, table.index)
+    check_unique(index, file, "row of")
+    rows = index.get_indexer(keys(obs, obs["barcode"]))
+    if len(match) > 1 and "barcode" in match:
+        again = index.get_indexer(keys(obs, obs["barcode"] + "1"))
+        rows = np.where((rows < 0) & ~np.isin(again, rows), again, rows)
+    return rows
+
+
+# ---------------------------------------------------------------- kinds of tables
+
+
+def read_table(file: RawFile, skip_rows: int = 0) -> pd.DataFrame:
+    """A delimited table as strings, row names as index; `NA` and empty fields are missing.
+
+    Fields are separated by tabs, commas or blanks, whichever the header has. The first column
+    holds the row names; it is a column too if the header has a name for it. `skip_rows` lines
+    below the header are left out.
+    """
+    with file.opened(at_once=True) as stream:
+        header = stream.readline()
+        separator = next((s for s in ("\t", ",") if s.encode() in header), r"\s+")
+        lines = list(islice(stream, skip_rows, None))
+        if not lines:
+            raise InputError(f"{file}: no row below the header; {ANEW}")
+        with reading(file, "a delimited table", ANEW):
+            table = pd.read_csv(
+                io.BytesIO(header + b"".join(lines)),
+                sep=separator,
+                dtype=str,
+                keep_default_na=False,
+                na_values=["NA", ""],
+            )
+    if table.index.nlevels > 1:
+        raise InputError(
+            f"{file}: rows have {table.index.nlevels} fields more than the header; {ANEW}"
+        )
+    if isinstance(table.index, pd.RangeIndex):
+        first = table.columns[0]
+        table = table.set_index(first, drop=first.startswith("Unnamed:"))
+    return table.set_axis(table.index.astype(str))
+
+
+def _delimited(file: RawFile, annotation: Annotation) -> pd.DataFrame:
+    return read_table(file, annotation.skip_rows)
+
+
+def _observations(file: RawFile, _: Annotation) -> pd.DataFrame:
+    """The cells' table of an h5ad file."""
+    return h5ad(file).obs
+
+
+def _of_r(file: RawFile, annotation: Annotation) -> pd.DataFrame:
+    """A data frame or a named vector of R."""
+    return read_r(file, annotation.element)
+
+
+def _samples(file: RawFile, _: Annotation) -> pd.DataFrame:
+    """The samples of a GEO series, by accession, with their characteristics."""
+    from scripts.download.geo import read_series
+
+    with file.on_disk() as path:
+        return read_series(path).samples.set_index("accession", drop=False)
+
+
+# By the end of the name; everything else is a delimited table.
+KINDS: dict[str, Callable[[RawFile, Annotation], pd.DataFrame]] = {
+    ".h5ad": _observations,
+    ".h5ad.gz": _observations,
+    ".rds": _of_r,
+    "_family.soft.gz": _samples,
+    "_family.soft": _samples,
+}

@@ -1,0 +1,91 @@
+"""What raw data must be: names that stand once, counts that are counts, genes named alike."""
+
+import re
+from collections.abc import Mapping, Sequence
+from itertools import chain
+
+import anndata as ad
+import numpy as np
+import pandas as pd
+
+from scripts.preprocess.readers.files import RawFile
+from vega.errors import InputError
+
+# A wrong namespace gives no hit, or a handful by chance; the right one most of the smaller list.
+LEAST_KNOWN_GENES = 0.05
+
+
+def check_unique(names: Sequence | pd.Index | pd.Series, file: RawFile, what: str) -> None:
+    """No name may stand twice."""
+    twice = pd.Index(names)[pd.Index(names).duplicated()]
+    if len(twice):
+        name = " ".join(twice[0]) if isinstance(twice[0], tuple) else twice[0]
+        raise InputError(
+            f"{file}: {what} {name} stands twice ({len(twice)} duplicates in all); each must "
+            "stand once: check that this is the source's own file"
+        )
+
+
+def are_counts(values: np.ndarray) -> np.ndarray:
+    """Which values are whole numbers from zero up."""
+    return np.isfinite(values) & (values >= 0) & (values == np.floor(values))
+
+
+def check_counts(adata: ad.AnnData, file: RawFile) -> None:
+    """Counts are whole numbers from zero up."""
+    values = adata.X.data
+    wrong = np.flatnonzero(~are_counts(values))
+    if len(wrong):
+        cell = np.searchsorted(adata.X.indptr, wrong[0], side="right") - 1
+        gene = adata.X.indices[wrong[0]]
+        raise InputError(
+            f"{file}: gene {adata.var_names[gene]}, cell {adata.obs_names[cell]}: "
+            f"{values[wrong[0]]:g} is no count ({len(wrong)} such values); raw counts are whole "
+            "numbers from 0 up: take the source's unprocessed matrix"
+        )
+
+
+NAMESPACES = {
+    "Ensembl ids": (
+        re.compile(r"ENS[A-Z]*G\d{11}"),
+        "put symbols into the second column of the file of genes",
+    ),
+    "mouse symbols": (
+        re.compile(r"[A-Z][a-z0-9-]*[a-z][A-Za-z0-9-]*"),
+        "map them to human orthologs, or give the model gene sets with mouse symbols",
+    ),
+    "numbers such as Entrez ids": (re.compile(r"\d+"), "map them to symbols"),
+}
+
+
+def check_namespace(
+    genes: Sequence[str], gene_sets: Mapping[str, Sequence[str]], where: str
+) -> None:
+    """Check that the genes of the data and of the gene sets are named alike.
+
+    Parameters
+    ----------
+    genes
+        Gene names of the data.
+    gene_sets
+        Genes by set name.
+    where
+        What the data and the gene sets are called in the message.
+
+    Raises
+    ------
+    InputError
+        If less than a twentieth of the shorter list is in the other.
+    """
+    members = set(chain.from_iterable(gene_sets.values()))
+    known = len(members.intersection(genes))
+    if known >= LEAST_KNOWN_GENES * min(len(members), len(set(genes))) and known:
+        return
+    looks, remedy = "an unknown kind of name", "use the symbols of the gene sets"
+    for name, (pattern, advice) in NAMESPACES.items():
+        if sum(pattern.fullmatch(gene) is not None for gene in genes) > len(genes) / 2:
+            looks, remedy = name, advice
+    raise InputError(
+        f"{where}: only {known} of {len(genes)} genes are in the gene sets; the data have {looks} "
+        f"({', '.join(genes[:3])}), the gene sets {', '.join(sorted(members)[:3])}: {remedy}"
+    )

@@ -1,0 +1,155 @@
+"""Raw files as streams of bytes: plain, gzipped, or members of an archive."""
+
+import gzip
+import lzma
+import shutil
+import tarfile
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from scripts.preprocess.readers.archives import is_meant, member, members_of
+from scripts.preprocess.readers.bounded import bounded
+from vega.errors import InputError
+
+ANEW = "delete it and run again to get it anew"
+GZIP_MAGIC = b"\x1f\x8b"
+
+
+@dataclass(frozen=True)
+class RawFile:
+    """A raw file, or a member of an archive (tar, compressed or not, or zip).
+
+    Nothing of an archive is unpacked below its own name: members are read as streams.
+    """
+
+    path: Path
+    member: str | None = None
+
+    @classmethod
+    def of(cls, folder: Path, archive: str | None, name: str) -> "RawFile":
+        """`name` in a folder, or in an archive there."""
+        return cls(folder / archive, name) if archive else cls(folder / name)
+
+    def __str__(self) -> str:
+        """Its path, and which member of it."""
+        return f"{self.path}: {self.member}" if self.member else str(self.path)
+
+    @property
+    def name(self) -> str:
+        """Its last name."""
+        return Path(self.member or self.path).name
+
+    @contextmanager
+    def opened(self, at_once: bool = False) -> Iterator[BinaryIO]:
+        """Its bytes, unpacked where they are gzipped; what it cannot be ends in `InputError`.
+
+        `at_once` says that they will all be held in memory, where fewer are allowed.
+        """
+        with self._told(), self._raw(at_once) as raw:
+            packed = raw.peek(2)[:2] == GZIP_MAGIC
+            with bounded(gzip.open(raw), str(self), at_once) if packed else raw as stream:
+                _check_start(stream, self)
+                if self.name.endswith(".gz") and not packed:
+                    raise InputError(f"{self}: not a gzip file in spite of its name; {ANEW}")
+                yield stream
+
+    @contextmanager
+    def on_disk(self, unpacked: bool = False) -> Iterator[Path]:
+        """Its path, for readers that take nothing else; a member is there only meanwhile.
+
+        So is what a gzipped file unpacks to, for readers that want it `unpacked`.
+        """
+        with self.opened() as stream:
+            if self.member is None and not (unpacked and self.name.endswith(".gz")):
+                yield self.path
+                return
+            with tempfile.TemporaryDirectory() as folder:
+                path = Path(folder) / "member"
+                with path.open("wb") as copy:
+                    while piece := stream.read(2**20):
+                        self._check_room(folder, max(len(piece), stream.raw.size - copy.tell()))
+                        copy.write(piece)
+                yield path
+
+    def lines(self) -> list[str]:
+        """Lines of a text, without empty ones at its end."""
+        with self.opened(at_once=True) as stream:
+            try:
+                return stream.read().decode().rstrip().splitlines()
+            except UnicodeDecodeError:
+                raise InputError(f"{self}: not a text file; {ANEW}") from None
+
+    def members(self) -> list[str]:
+        """Names of the members of an archive."""
+        with self._names() as names:
+            return list(names)
+
+    def has(self, name: str) -> bool:
+        """Whether an archive has the member; what comes after it is not unpacked."""
+        with self._names() as names:
+            return any(is_meant(member, name) for member in names)
+
+    @contextmanager
+    def _names(self) -> Iterator[Iterator[str]]:
+        """Names of the members of an archive, one after the other."""
+        with self._told(), self.path.open("rb") as file:
+            _check_start(file, self)
+            yield (entry.name for entry in members_of(file, str(self.path)))
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """Turn whatever is wrong with a file into one line."""
+        try:
+            yield
+        except EOFError:
+            raise InputError(f"{self}: the gzip file breaks off before its end; {ANEW}") from None
+        except (gzip.BadGzipFile, zlib.error) as error:
+            raise InputError(f"{self}: damaged gzip file ({error}); {ANEW}") from None
+        except (tarfile.TarError, zipfile.BadZipFile, lzma.LZMAError) as error:
+            reason = " ".join(str(error).split())
+            raise InputError(f"{self.path}: damaged archive ({reason}); {ANEW}") from None
+        except OSError as error:
+            raise InputError(
+                f"{self.path}: cannot be read ({error.strerror or error}); check that it is there, "
+                "or run again to get it"
+            ) from None
+
+    @contextmanager
+    def _raw(self, at_once: bool) -> Iterator[BinaryIO]:
+        """Its bytes as they are stored."""
+        with self.path.open("rb") as file:
+            if self.member is None:
+                yield file
+                return
+            _check_start(file, self)
+            with member(file, str(self.path), self.member) as entry:
+                try:
+                    stream = entry.open()
+                except (NotImplementedError, RuntimeError) as error:  # packing, password
+                    raise InputError(f"{self}: cannot be unpacked ({error})") from None
+                with bounded(stream, str(self), at_once, entry.size) as unpacked:
+                    yield unpacked
+
+    def _check_room(self, folder: str, size: int) -> None:
+        """Check that `size` more bytes can be unpacked into a folder."""
+        room = shutil.disk_usage(folder).free
+        if room < size:
+            raise InputError(
+                f"{self}: unpacking it into {folder} needs {size:,} bytes, and its disk has "
+                f"{room:,}; free some, or name a roomier folder in TMPDIR"
+            )
+
+
+def _check_start(stream: BinaryIO, file: RawFile) -> None:
+    """A file that is there but is none of ours: empty, or the page of a server's error."""
+    start = stream.peek(512)[:512].lstrip().lower()
+    if not start:
+        raise InputError(f"{file}: empty file; {ANEW}")
+    if start.startswith((b"<!doctype", b"<html", b"<?xml")):
+        raise InputError(f"{file}: a web page instead of data, as servers send for errors; {ANEW}")

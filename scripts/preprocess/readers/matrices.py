@@ -1,0 +1,321 @@
+"""Readers of count matrices, by format: each gives cells x genes."""
+
+import csv
+import logging
+import re
+import warnings
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any, BinaryIO, NamedTuple
+
+import anndata as ad
+import numpy as np
+import pandas as pd
+import scipy.io
+import scipy.sparse as sp
+
+from scripts.common.config import Matrix
+from scripts.common.h5ad import check_sound, sound
+from scripts.preprocess.readers.checks import check_unique
+from scripts.preprocess.readers.files import ANEW, RawFile
+from vega.errors import InputError
+from vega.files import reading
+from vega.values import layers_of
+
+log = logging.getLogger("workflow")
+
+LONGEST_LINE = 2**28  # bytes of a table, of which one line at a time is in memory
+
+
+def read_mtx(matrix: Matrix, folder: Path) -> ad.AnnData:
+    """Matrix Market, genes down and cells across, with files of barcodes and of genes."""
+    file, barcodes, genes = (
+        RawFile.of(folder, matrix.archive, name)
+        for name in (matrix.matrix, matrix.barcodes, matrix.genes)
+    )
+    counts = _matrix_market(file)
+    names = barcodes.lines()
+    fields = [line.split("\t") for line in genes.lines()]
+    for number, line in enumerate(fields, start=1):
+        if len(line) < 2:
+            raise InputError(
+                f"{genes}: line {number}: expected Ensembl id, tab, symbol, found {line[0]!r:.60}; "
+                "check that this is the file of genes"
+            )
+    for axis, what, found, side in ((0, "genes", fields, genes), (1, "cells", names, barcodes)):
+        if counts.shape[axis] != len(found):
+            raise InputError(
+                f"{file}: {counts.shape[axis]} {what}, but {side.name} has {len(found)}; the files "
+                "are not of the same sample, or one is damaged: check the names in studies.yaml, "
+                "or delete both and run again"
+            )
+    ids, symbols = [f[0] for f in fields], [f[1] for f in fields]
+    check_unique(names, barcodes, "barcode")
+    check_unique(ids, genes, "gene")
+    return _cells(counts.T, names, symbols, ids, genes)
+
+
+def read_delimited(matrix: Matrix, folder: Path) -> ad.AnnData:
+    """Delimited table, genes down and cells across or the other way, names in quotes or not.
+
+    The header may or may not count the column of names. Rows whose names are no genes, as
+    `no_genes` says, are left out. One row at a time is held densely: the whole does not fit into
+    memory.
+    """
+    file = RawFile.of(folder, matrix.archive, matrix.matrix)
+    genes, rows, width = [], [], None
+    with file.opened() as stream:
+        lines = iter(partial(stream.readline, LONGEST_LINE), b"")
+        header = next(lines).decode(errors="replace").rstrip("\r\n")
+        separator = next((s for s in "\t, " if s in header), "\t")
+        try:
+            names = next(csv.reader([header], delimiter=separator))
+        except csv.Error as error:
+            raise InputError(f"{file}: line 1: not names of cells ({error}); {ANEW}") from None
+        for number, line in enumerate(lines, start=2):
+            gene, row = _row(line, separator)
+            fits = [len(names), len(names) - 1] if width is None else [width]
+            if not row.width or row.width not in fits:
+                raise InputError(
+                    f"{file}: line {number}: expected a name and {fits[0]} counts, but not all of "
+                    f"{line[:60].decode(errors='replace').strip()!r} is that; {ANEW}"
+                )
+            if not (matrix.no_genes and re.fullmatch(matrix.no_genes, gene)):
+                width = row.width
+                genes.append(gene)
+                rows.append(row)
+    if not genes:
+        raise InputError(f"{file}: no row below the header; {ANEW}")
+    starts = np.cumsum([0, *(len(row.values) for row in rows)])
+    parts = (np.concatenate([getattr(row, part) for row in rows]) for part in ("values", "places"))
+    whole = sp.csr_matrix((*parts, starts), shape=(len(genes), width))
+    del rows  # as large as the whole
+    names = names[-width:]
+    if matrix.cells_down:
+        whole, names, genes = whole.T, genes, names
+    check_unique(names, file, "cell")
+    return _cells(whole.T, names, genes, genes, file)
+
+
+def read_h5ad(matrix: Matrix, folder: Path) -> ad.AnnData:
+    """An h5ad file; `columns` of its cells are kept, names of cells that repeat are numbered."""
+    file = RawFile.of(folder, matrix.archive, matrix.matrix)
+    whole = h5ad(file)
+    if matrix.layer and matrix.layer not in whole.layers:
+        raise InputError(
+            f"{file}: no layer {matrix.layer} (it has {', '.join(layers_of(whole)) or 'none'}); "
+            "correct layer in studies.yaml"
+        )
+    counts = whole.layers[matrix.layer] if matrix.layer else whole.X
+    if counts is None:
+        raise InputError(f"{file}: no matrix X in it; name a layer in studies.yaml")
+    genes = whole.var_names.astype(str)
+    ids = whole.var.get("gene_ids", genes)
+    with reading(file, "an h5ad file of counts", ANEW):
+        adata = _cells(counts, whole.obs_names.astype(str), genes, ids, file)
+    table = renamed(whole.obs, matrix.columns, file)
+    for column in table:
+        adata.obs[column] = meant(table[column], matrix.values, file).to_numpy()
+    return adata
+
+
+def read_cell_ranger(matrix: Matrix, folder: Path) -> ad.AnnData:
+    """HDF5 of 10x's Cell Ranger; of what it counted, the genes."""
+    import scanpy as sc
+
+    file = RawFile.of(folder, matrix.archive, matrix.matrix)
+    with file.on_disk(unpacked=True) as path, reading(file, "Cell Ranger's HDF5 of counts", ANEW):
+        check_sound(path)
+        whole = sc.read_10x_h5(path, gex_only=False)
+        whole.X.check_format()  # an index that is too large would lead elsewhere in memory
+        if "feature_types" in whole.var:
+            whole = whole[:, whole.var["feature_types"] == "Gene Expression"]
+    check_unique(whole.obs_names, file, "barcode")
+    check_unique(whole.var["gene_ids"], file, "gene")
+    return _cells(whole.X, whole.obs_names, whole.var_names, whole.var["gene_ids"], file)
+
+
+READERS: dict[str, Callable[[Matrix, Path], ad.AnnData]] = {
+    "mtx": read_mtx,
+    "table": read_delimited,
+    "h5ad": read_h5ad,
+    "10x_h5": read_cell_ranger,
+}
+
+
+def h5ad(file: RawFile) -> ad.AnnData:
+    """The whole of an h5ad file."""
+    with (
+        file.on_disk(unpacked=True) as path,
+        reading(file, "an h5ad file", ANEW),
+        warnings.catch_warnings(),
+    ):
+        # Names that repeat are numbered later.
+        warnings.filterwarnings("ignore", ".* names are not unique", UserWarning)
+        return sound(path)
+
+
+def renamed(table: pd.DataFrame, columns: dict[str, str], file: RawFile) -> pd.DataFrame:
+    """The kept columns under our names, as texts."""
+    absent = [c for c in columns if c not in table]
+    if absent:
+        raise InputError(
+            f"{file}: no column {', '.join(absent)} (it has {', '.join(map(str, table))}); correct "
+            "columns in studies.yaml"
+        )
+    return table[list(columns)].rename(columns=columns).apply(_texts)
+
+
+def meant(column: pd.Series, values: dict[str, dict[str, str]], file: RawFile | str) -> pd.Series:
+    """A column of texts in our words, if `values` has words for it."""
+    words = values.get(column.name)
+    if words is None:
+        return column
+    meanings = {said: _meaning(said, words) for said in column.dropna().unique()}
+    unknown = sorted(said for said, word in meanings.items() if word is None)
+    if unknown:
+        raise InputError(
+            f"{file}: {column.name}: no meaning is given for {', '.join(map(repr, unknown))}; add "
+            f"it to values.{column.name} in studies.yaml"
+        )
+    return column.map(meanings)
+
+
+def _meaning(said: str, words: dict[str, str]) -> str | None:
+    """Our word for what is said: that of the same key, or of the longest `key*` it begins with."""
+    if said in words:
+        return words[said]
+    beginnings = [key for key in words if key.endswith("*") and said.startswith(key[:-1])]
+    return words[max(beginnings, key=len)] if beginnings else None
+
+
+def _texts(column: pd.Series) -> pd.Series:
+    """The values as texts, whole numbers without a fraction; what is missing stays missing."""
+    here = column.notna().to_numpy()
+    known = column[here]
+    if pd.api.types.is_float_dtype(known) and (known == known.round()).all():
+        known = known.astype(int)
+    texts = pd.Series(None, column.index, dtype=object)
+    texts[here] = known.astype(str).to_numpy()
+    return texts
+
+
+def _cells(counts: Any, names: Any, symbols: Any, ids: Any, file: RawFile) -> ad.AnnData:
+    """Cells x genes as CSR float32 with unique names."""
+    obs = pd.DataFrame(index=ad.utils.make_index_unique(pd.Index(names)))
+    # Several ids have one symbol, or several genes one ortholog; scanpy's habit of numbering them
+    # makes names unique, and the first keeps its own.
+    symbols = pd.Index(symbols)
+    if again := symbols.duplicated().sum():
+        first = symbols[symbols.duplicated()][0]
+        log.info("%s: %d names of genes repeat, as %s: these are numbered", file, again, first)
+    var = pd.DataFrame({"gene_id": list(ids)}, ad.utils.make_index_unique(symbols))
+    return ad.AnnData(sp.csr_matrix(counts, dtype=np.float32), obs=obs, var=var)
+
+
+# ---------------------------------------------------------------- parsing
+
+
+class Row(NamedTuple):
+    """The counts of a line of a delimited table; `width` is 0 if one of them is no number."""
+
+    width: int
+    places: np.ndarray  # of those that are not zero
+    values: np.ndarray
+
+
+def _row(line: bytes, separator: str) -> tuple[str, Row]:
+    """Name and counts of a line of a delimited table."""
+    mark, quote = separator.encode(), b'"'
+    if line.startswith(quote):
+        name, _, rest = line[1:].rstrip(b"\r\n").partition(quote + mark)
+    else:
+        name, _, rest = line.rstrip(b"\r\n").partition(mark)
+    return name.decode(errors="replace"), (
+        _whole_numbers(rest, mark) or _numbers(rest.decode(errors="replace"), separator)
+    )
+
+
+MOST_DIGITS = 9  # of a whole number of 32 bits, whatever the digits
+
+
+def _whole_numbers(text: bytes, separator: bytes) -> Row | None:
+    """Counts of a text of digits and single separators alone, None of any other text.
+
+    Nearly all of a table of counts is zeros of one digit: only the other fields are parsed.
+    """
+    letters = np.frombuffer(text, np.uint8)
+    ends = np.flatnonzero(letters == separator[0])
+    digits = letters - np.uint8(ord("0"))  # what is below has gone round to above 9
+    if np.count_nonzero(digits < 10) != len(letters) - len(ends):
+        return None
+    starts, ends = np.append(0, ends + 1), np.append(ends, len(letters))
+    lengths = ends - starts
+    if not 0 < lengths.min() <= lengths.max() <= MOST_DIGITS:
+        return None
+    places = np.flatnonzero((lengths > 1) | (digits[ends - 1] > 0))
+    starts, lengths = starts[places], lengths[places]
+    values = np.zeros(len(places), np.int32)
+    for digit in range(lengths.max(initial=0)):
+        longer = np.flatnonzero(lengths > digit)
+        values[longer] = 10 * values[longer] + digits[starts[longer] + digit]
+    return Row(len(ends), places.astype(np.int32), values.astype(np.float32))
+
+
+def _numbers(text: str, separator: str) -> Row:
+    """Counts of a text of numbers of any kind."""
+    try:
+        row = np.fromstring(text, dtype=np.float32, sep=separator)
+    except ValueError:
+        row = np.empty(0, np.float32)
+    places = np.flatnonzero(row)
+    return Row(len(row), places.astype(np.int32), row[places])
+
+
+NUMBERS = ("integer", "real")
+
+
+def _matrix_market(file: RawFile) -> sp.coo_matrix:
+    """Counts of a Matrix Market file as float32."""
+    with file.opened() as stream:
+        banner = stream.readline(200).decode("utf-8", "replace").split()
+        kind = [word.lower() for word in banner]
+        if kind not in [["%%matrixmarket", "matrix", "coordinate", k, "general"] for k in NUMBERS]:
+            raise InputError(
+                f"{file}: expected a first line '%%MatrixMarket matrix coordinate integer general',"
+                f" found {' '.join(banner)!r:.60}; if the source has no other file, {ANEW}"
+            )
+        # The parser cuts fractions off where the banner says integer: as real they are seen.
+        head = b"%%MatrixMarket matrix coordinate real general\n"
+        try:
+            counts = scipy.io.mmread(_Lines(head, stream), spmatrix=True)
+        except InputError:
+            raise
+        except (ValueError, OverflowError, MemoryError) as error:
+            reason = str(error).rstrip(".")
+            raise InputError(f"{file}: damaged Matrix Market file ({reason}); {ANEW}") from None
+    return counts.astype(np.float32)
+
+
+class _Lines:
+    """A stream of bytes after another line, which it ends with.
+
+    The parser looks for the end of a line wherever it is, beyond a null byte or the end of the
+    file in memory that is not its own.
+    """
+
+    def __init__(self, head: bytes, rest: BinaryIO):
+        self.head, self.rest, self.end = head, rest, b"\n"
+
+    def read(self, size: int = -1) -> bytes:
+        """At most `size` bytes, or as many as there are at once."""
+        if self.head:
+            size = len(self.head) if size < 0 else size
+            piece, self.head = self.head[:size], self.head[size:]
+        elif piece := self.rest.read(size):
+            if b"\0" in piece:
+                raise ValueError("a null byte")
+        else:
+            piece, self.end = self.end, b""
+        return piece

@@ -1,0 +1,145 @@
+"""Tables in files of R's saveRDS.
+
+`rdata` parses a file into a tree of vectors and their attributes. Only that tree is read, by type:
+no class, function or expression in it is ever called. Its conversion to Python's types is not used,
+since that drops the names of vectors.
+"""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from scripts.preprocess.readers.files import ANEW, RawFile
+from vega.errors import InputError
+from vega.files import reading
+
+if TYPE_CHECKING:
+    from rdata.parser import RObject
+
+KIND = "a table or a named vector in a file of R's saveRDS, gzipped or not"
+XDR, ASCII, NATIVE = b"X\n", b"A\n", b"B\n"  # how such files begin
+LATIN1 = 4  # the bit of a text that says so
+LONGEST = 10**7  # of a sequence that is stored as its first number, its step and its length
+
+
+def read_r(file: RawFile, element: str | None = None) -> pd.DataFrame:
+    """A data frame or a named vector of an R file, as texts with the row names as index.
+
+    A vector gives one column, `value`. Logicals are `TRUE` and `FALSE`, whole numbers have no
+    fraction, what is NA is missing.
+
+    Parameters
+    ----------
+    file
+        The file.
+    element
+        Name of the table, if the file holds a list of tables.
+
+    Raises
+    ------
+    InputError
+        If the file is damaged or holds something else.
+    """
+    with file.opened(at_once=True) as stream:
+        content = stream.read()
+    with reading(file, KIND, ANEW):
+        whole = _parsed(content)
+        named = _attributes(whole)
+        lists = _is_list(whole) and "row.names" not in named
+        names = _texts(named["names"]) if "names" in named else []
+    if lists != (element is not None):
+        raise InputError(
+            f"{file}: "
+            + (f"a list of {_told(names)}; name one of them" if lists else "no list of tables")
+            + " by element of the annotation in studies.yaml"
+            + ("" if lists else "; take element out")
+        )
+    if lists and element not in names:
+        raise InputError(
+            f"{file}: no element {element} (it has {_told(names)}); correct element in studies.yaml"
+        )
+    with reading(file, KIND, ANEW):
+        return _table(whole.value[names.index(element)] if lists else whole)
+
+
+def _told(names: list[str]) -> str:
+    return ", ".join(map(str, names[:10])) or "nothing that has a name"
+
+
+def _parsed(content: bytes) -> "RObject":
+    from rdata.parser import DEFAULT_ALTREP_MAP, parse_data
+
+    if not content.startswith((XDR, ASCII, NATIVE)):
+        raise ValueError(f"it begins with {content[:8]!r}")
+    compact = {
+        name: _short(DEFAULT_ALTREP_MAP[name]) for name in (b"compact_intseq", b"compact_realseq")
+    }
+    known = {**DEFAULT_ALTREP_MAP, **compact}
+    return parse_data(content, extension=".rds", altrep_constructor_dict=known).object
+
+
+def _short(expand: Any) -> Any:
+    """The function that expands a sequence, but none that fills the memory."""
+
+    def checked(state: "RObject") -> Any:
+        if not 0 <= state.value[0] <= LONGEST:
+            raise ValueError(f"a sequence of {state.value[0]:g} numbers")
+        return expand(state)
+
+    return checked
+
+
+def _table(thing: "RObject") -> pd.DataFrame:
+    """A data frame, or a named vector as one."""
+    named = _attributes(thing)
+    if "row.names" in named:
+        columns = zip(_texts(named["names"]), thing.value, strict=True)
+        table = pd.DataFrame({name: _texts(column) for name, column in columns if _is_flat(column)})
+        rows = _texts(named["row.names"])
+        # Without names R counts the rows, as NA and minus their number.
+        return table.set_axis(rows if rows[:1] != [None] else table.index.astype(str))
+    if _is_flat(thing) and "names" in named:
+        return pd.DataFrame({"value": _texts(thing)}, dtype=object).set_axis(_texts(named["names"]))
+    raise ValueError(f"{thing.info.type.name} is neither a data frame nor a vector with names")
+
+
+def _attributes(thing: "RObject") -> dict[str, "RObject"]:
+    """What R calls the attributes of an object, by name."""
+    return dict(_pairs(thing.attributes))
+
+
+def _pairs(link: "RObject | None") -> Iterator[tuple[str, "RObject"]]:
+    """Entries of a linked list."""
+    while link is not None and isinstance(link.value, tuple):
+        tag = link.tag.referenced_object or link.tag  # a name is written once
+        yield tag.value.value.decode(), link.value[0]
+        link = link.value[1]
+
+
+def _is_list(thing: "RObject") -> bool:
+    return thing.info.type.name == "VEC"
+
+
+def _is_flat(thing: "RObject") -> bool:
+    return thing.info.type.name in ("STR", "LGL", "INT", "REAL")
+
+
+def _texts(vector: "RObject") -> list[str | None]:
+    """The values of a vector or a factor; None where they are NA."""
+    kind, values = vector.info.type.name, vector.value
+    if kind == "STR":
+        return [None if text.value is None else _decoded(text) for text in values]
+    missing = np.ma.getmaskarray(values) | (np.isnan(values) if kind == "REAL" else False)
+    if kind == "LGL":
+        texts = np.where(values, "TRUE", "FALSE")
+    elif levels := _attributes(vector).get("levels"):
+        texts = np.array([None, *_texts(levels)], dtype=object)[np.ma.filled(values, 0)]
+    else:
+        texts = [f"{value:.15g}" for value in np.ma.filled(values, 0).tolist()]
+    return [None if gone else str(text) for text, gone in zip(texts, missing, strict=True)]
+
+
+def _decoded(text: "RObject") -> str:
+    return text.value.decode("latin-1" if text.info.gp & LATIN1 else "utf-8")

@@ -1,0 +1,98 @@
+"""A study's raw counts and all that is known of its cells, from its raw files."""
+
+import logging
+from pathlib import Path
+
+import anndata as ad
+
+from scripts.common.config import Matrix, Source
+from scripts.preprocess.readers.annotations import annotate
+from scripts.preprocess.readers.checks import check_counts
+from scripts.preprocess.readers.files import RawFile
+from scripts.preprocess.readers.matrices import READERS, meant
+from vega.errors import InputError
+
+log = logging.getLogger("workflow")
+
+
+def read(study: Source, folder: Path) -> ad.AnnData:
+    """Read the raw counts of a study and what is known of its cells.
+
+    Parameters
+    ----------
+    study
+        Its entry in the configuration.
+    folder
+        Where its raw files are.
+
+    Returns
+    -------
+    Cells x genes, raw counts as CSR float32 (what they are if the first step is `processed`).
+    `var_names` are the symbols, made unique, with the Ensembl ids, where there are any, in
+    `var["gene_id"]`; `obs` has the columns of the matrices and of the annotations and, where an
+    annotation lists cells, `annotated`: whether they know the cell.
+
+    Raises
+    ------
+    InputError
+        If a file is missing, damaged or not what the study says of it.
+    """
+    matrices = [_located(matrix, folder) for matrix in study.matrices]
+    parts = [_matrix(study, matrix, folder) for matrix in matrices]
+    for matrix, part in zip(matrices[1:], parts[1:], strict=True):
+        if not part.var.equals(parts[0].var):
+            other, first = (m.genes or m.matrix for m in (matrix, matrices[0]))
+            raise InputError(
+                f"{RawFile.of(folder, matrix.archive, other)}: other genes than in "
+                f"{RawFile.of(folder, matrices[0].archive, first)}; the matrices of a study "
+                "must have the same genes in the same order"
+            )
+    for matrix, part in zip(study.matrices, parts, strict=True):
+        part.obs["matrix"] = matrix.name
+    adata = parts[0]
+    if len(parts) > 1:
+        adata = ad.concat(parts, index_unique="-", keys=map(str, range(len(parts))), merge="same")
+    annotate(adata, study.annotations, folder)
+    adata.obs = adata.obs.drop(columns=["barcode", "matrix"])
+    return adata
+
+
+def _located(matrix: Matrix, folder: Path) -> Matrix:
+    """The matrix in the first of its archives that has it."""
+    if not isinstance(matrix.archive, list):
+        return matrix
+    for archive in matrix.archive:
+        if RawFile(folder / archive).has(matrix.matrix):
+            return matrix.model_copy(update={"archive": archive})
+    raise InputError(
+        f"{folder}: none of {', '.join(matrix.archive)} has a member {matrix.matrix}; correct the "
+        "names in studies.yaml"
+    )
+
+
+def _matrix(study: Source, matrix: Matrix, folder: Path) -> ad.AnnData:
+    """One matrix of the study, checked, with its own columns."""
+    file = RawFile.of(folder, matrix.archive, matrix.matrix)
+    adata = READERS[study.format](matrix, folder)
+    if not study.processed:
+        check_counts(adata, file)
+    adata.obs["barcode"] = adata.obs_names
+    if matrix.cell_name:
+        _add_parts_of_names(adata, matrix, file)
+    for column, value in matrix.obs.items():
+        adata.obs[column] = value
+    log.info("%s: %s cells, %s genes", file, f"{adata.n_obs:,}", f"{adata.n_vars:,}")
+    return adata
+
+
+def _add_parts_of_names(adata: ad.AnnData, matrix: Matrix, file: RawFile) -> None:
+    """Columns from the named groups of `cell_name`."""
+    fits = adata.obs_names.str.fullmatch(matrix.cell_name)
+    if not fits.all():
+        raise InputError(
+            f"{file}: cell {adata.obs_names[~fits][0]} ({(~fits).sum()} such cells) is not named "
+            f"like {matrix.cell_name}; correct cell_name in studies.yaml"
+        )
+    parts = adata.obs_names.to_series().str.extract(f"^(?:{matrix.cell_name})$")
+    for column in (c for c in parts if isinstance(c, str)):  # groups without a name are numbered
+        adata.obs[column] = meant(parts[column], matrix.values, file)

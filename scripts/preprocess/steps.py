@@ -1,0 +1,287 @@
+"""The steps of preprocessing: small functions, each registered under its name in `STEPS`.
+
+A step takes cells x genes and what the study's table says of it, and gives the cells and genes
+that are left; what comes in stays as it is. `orthologs` and `reindex` take the genes that their
+value names a source of.
+"""
+
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import anndata as ad
+import numpy as np
+import pandas as pd
+import scanpy as sc
+import scipy.sparse as sp
+from scipy.stats import rankdata
+
+from scripts.common.config import Relabel, Step
+from scripts.common.obs_mask import having
+from vega.errors import InputError
+from vega.values import layers_of
+
+log = logging.getLogger("workflow")
+
+Apply = Callable[[ad.AnnData, Any], ad.AnnData]
+Describe = Callable[[Any], str]
+
+STEPS: dict[str, tuple[Apply, Describe]] = {}
+LARGEST_LOG = 20  # log-normalised values are far below: exp(20) counts is more than cells have
+
+
+def describe(step: Step) -> str:
+    """What a step asks, in words."""
+    if step.each:
+        steps = "; ".join(describe(inner) for inner in step.each.steps)
+        return f"for each {step.each.column}: {steps}"
+    return STEPS[step.name][1](step.value)
+
+
+def _step(words: Describe) -> Callable[[Apply], Apply]:
+    """Register a function as the step of its name, described by `words`."""
+
+    def register(apply: Apply) -> Apply:
+        STEPS[apply.__name__] = (apply, words)
+        return apply
+
+    return register
+
+
+def _words(values: dict[str, list[str]], verb: str) -> str:
+    """The condition as a text: `is` holds in every column, `is not` in one of them at least."""
+    parts = [f"{column} {verb} {' or '.join(wanted)}" for column, wanted in values.items()]
+    return (" and " if verb == "is" else " or ").join(parts)
+
+
+@_step(lambda wanted: _words(wanted, "is"))
+def keep(adata: ad.AnnData, wanted: dict[str, list[str]]) -> ad.AnnData:
+    """Cells that have one of the values in every one of the columns."""
+    for column, unknown in _unknown(adata, wanted).items():
+        there = ", ".join(sorted(map(str, adata.obs[column].dropna().unique())))
+        raise InputError(f"no cell has {column} {', '.join(unknown)}; there are: {there}")
+    return adata[having(adata.obs, wanted)].copy()
+
+
+@_step(lambda unwanted: _words(unwanted, "is not"))
+def drop(adata: ad.AnnData, unwanted: dict[str, list[str]]) -> ad.AnnData:
+    """All cells but those that `keep` would keep; values that no cell has are no mistake."""
+    for column, unknown in _unknown(adata, unwanted).items():
+        log.info("drop: no cell has %s %s", column, ", ".join(unknown))
+    return adata[~having(adata.obs, unwanted)].copy()
+
+
+@_step(lambda column: f"{column} is known")
+def labelled(adata: ad.AnnData, column: str) -> ad.AnnData:
+    """Cells that have a value in the column."""
+    return adata[column_of(adata, column).notna().to_numpy()].copy()
+
+
+@_step(lambda value: f"relabel {value.column} by {value.n_genes} markers per cluster")
+def relabel(adata: ad.AnnData, value: Relabel) -> ad.AnnData:
+    """Label every cell like the cluster whose average it correlates with best.
+
+    As scGen (Lotfollahi et al. 2019) did with these cells, in the reading that adds no choice of
+    ours to scanpy's: markers are the `n_genes` first of each cluster by t-test on log-normalised
+    counts, averages are those of the log-normalised counts, and the correlation is Spearman's
+    over all clusters' markers together. Cells without any marker keep their label.
+    """
+    labels = column_of(adata, value.column)
+    sizes = labels.value_counts()
+    if len(sizes) < 2 or sizes.min() < 2:
+        raise InputError("needs at least two labels, with at least two cells each")
+    cells = ad.AnnData(_counts(adata).copy(), obs=labels.astype("category").to_frame("label"))
+    cells.var_names = adata.var_names
+    sc.pp.normalize_total(cells)
+    sc.pp.log1p(cells)
+    known = cells[cells.obs["label"].notna().to_numpy()].copy()
+    sc.tl.rank_genes_groups(known, "label", method="t-test", n_genes=value.n_genes)
+    markers = known.uns["rank_genes_groups"]["names"]
+    genes = adata.var_names.isin(np.unique(markers.tolist()))
+
+    clusters = known.obs["label"].cat.categories
+    averages = [known.X[(known.obs["label"] == c).to_numpy()][:, genes].mean(0) for c in clusters]
+    own = cells.X[:, genes].toarray()
+    correlation = _spearman(own, np.vstack([np.asarray(a) for a in averages]))
+    best = pd.Series(clusters[correlation.argmax(axis=1)], adata.obs_names, dtype=object)
+    new = best.where(own.any(axis=1), labels.astype(object))
+    log.info("relabel: %.1f%% of the labels stay as they were", 100 * (new == labels).mean())
+    adata = adata.copy()
+    adata.obs[value.column] = new
+    return adata
+
+
+def _spearman(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Spearman correlation of every row of `a` with every row of `b`; 0 where a row is constant."""
+    unit = []
+    for values in (a, b):
+        ranks = rankdata(values, axis=1)
+        ranks -= ranks.mean(axis=1, keepdims=True)
+        norm = np.linalg.norm(ranks, axis=1, keepdims=True)
+        unit.append(np.divide(ranks, norm, out=np.zeros_like(ranks), where=norm > 0))
+    return unit[0] @ unit[1].T
+
+
+@_step(lambda n: f"genes in at least {n:,} cells")
+def gene_min_cells(adata: ad.AnnData, n: int) -> ad.AnnData:
+    """Genes with counts in at least `n` cells."""
+    return adata[:, sc.pp.filter_genes(_counts(adata), min_cells=n)[0]].copy()
+
+
+@_step(lambda n: f"genes with at least {n:,} counts")
+def gene_min_counts(adata: ad.AnnData, n: int) -> ad.AnnData:
+    """Genes with at least `n` counts in all cells together."""
+    return adata[:, sc.pp.filter_genes(_counts(adata), min_counts=n)[0]].copy()
+
+
+@_step(lambda n: f"cells with at least {n:,} genes")
+def cell_min_genes(adata: ad.AnnData, n: int) -> ad.AnnData:
+    """Cells with counts in at least `n` genes."""
+    return adata[sc.pp.filter_cells(_counts(adata), min_genes=n)[0]].copy()
+
+
+@_step(lambda percent: f"cells with at most {percent:g}% mitochondrial counts")
+def cell_max_mito(adata: ad.AnnData, percent: float) -> ad.AnnData:
+    """Cells whose share of counts in genes named `MT-` is at most `percent`."""
+    mitochondrial = adata.var_names.str.upper().str.startswith("MT-")
+    if not mitochondrial.any():
+        raise InputError("no gene begins with MT-; take out the step, or check the gene names")
+    counts = _counts(adata)
+    of_all = np.asarray(counts.sum(axis=1)).ravel()
+    of_these = np.asarray(counts[:, mitochondrial].sum(axis=1)).ravel()
+    return adata[100 * of_these <= percent * of_all].copy()
+
+
+@_step(lambda to: f"counts per cell to {to if to == 'median' else f'{to:g}'}, log1p")
+def normalise(adata: ad.AnnData, to: float | str) -> ad.AnnData:
+    """Scale every cell to the same total, take log1p, keep the counts as a layer.
+
+    The total is kept in `uns["normalisation"]["target_sum"]`: other cells can be scaled to it. The
+    median is that of the cells which have counts.
+    """
+    if is_normalised(adata):
+        raise InputError("cells are normalised already; ask for it once")
+    adata = adata.copy()
+    adata.layers["counts"] = adata.X.copy()
+    if to == "median":
+        totals = np.asarray(adata.X.sum(axis=1)).ravel()
+        to = float(np.median(totals[totals > 0]))
+    sc.pp.normalize_total(adata, target_sum=to)
+    sc.pp.log1p(adata)
+    adata.uns["normalisation"] = {"target_sum": float(to)}
+    return adata
+
+
+@_step(lambda n: f"{n:,} most variable genes")
+def highly_variable(adata: ad.AnnData, n: int) -> ad.AnnData:
+    """The `n` genes of highest normalised dispersion (flavor `seurat`), in their own order."""
+    if not is_normalised(adata):
+        raise InputError("needs normalised cells; put it after normalise")
+    if adata.n_vars <= n:
+        log.info(
+            "highly_variable: only %d genes, fewer than the %d asked: all kept", adata.n_vars, n
+        )
+        return adata
+    found = sc.pp.highly_variable_genes(adata, n_top_genes=n, flavor="seurat", inplace=False)
+    return _most(adata, found["dispersions_norm"], n)
+
+
+@_step(lambda n: f"{n:,} most variable genes, by their counts")
+def highly_variable_counts(adata: ad.AnnData, n: int) -> ad.AnnData:
+    """The `n` genes of highest standardised variance of counts (flavor `seurat_v3`)."""
+    if adata.n_vars <= n:
+        log.info("highly_variable_counts: only %d genes, fewer than %d: all kept", adata.n_vars, n)
+        return adata
+    counts = ad.AnnData(_counts(adata), var=adata.var[[]])
+    found = sc.pp.highly_variable_genes(counts, n_top_genes=n, flavor="seurat_v3", inplace=False)
+    return _most(adata, found["variances_norm"], n)
+
+
+def _most(adata: ad.AnnData, variability: pd.Series, n: int) -> ad.AnnData:
+    """Exactly the `n` most variable genes, in their own order: of genes that tie, the first."""
+    order = np.argsort(-variability.fillna(-np.inf).to_numpy(), kind="stable")
+    return adata[:, np.sort(order[:n])].copy()
+
+
+@_step(lambda _: "log-normalised by the authors")
+def processed(adata: ad.AnnData, _: bool) -> ad.AnnData:
+    """Cells that are log-normalised already; they have no counts."""
+    if is_normalised(adata):
+        raise InputError("cells are normalised already; ask for it once")
+    values = adata.X.data
+    if not np.isfinite(values).all() or (values < 0).any() or (values > LARGEST_LOG).any():
+        raise InputError(
+            f"values from {values.min():g} to {values.max():g} are not log-normalised expression; "
+            "take the matrix of the counts and normalise instead"
+        )
+    if (values == np.round(values)).all():
+        raise InputError("all values are whole numbers, as counts are; normalise instead")
+    adata = adata.copy()
+    adata.uns["processed"] = True
+    return adata
+
+
+@_step(lambda table: f"genes as one-to-one orthologs ({table})")
+def orthologs(adata: ad.AnnData, symbols: Mapping[str, str]) -> ad.AnnData:
+    """Genes that have an ortholog, under its symbol."""
+    known = adata.var_names.isin(list(symbols))
+    if not known.any():
+        raise InputError(
+            f"none of the genes (such as {', '.join(adata.var_names[:3])}) is in the table (such "
+            f"as {', '.join(list(symbols)[:3])}); it takes symbols"
+        )
+    log.info("orthologs: %d of %d genes have none", (~known).sum(), len(known))
+    adata = adata[:, known].copy()
+    adata.var_names = [symbols[gene] for gene in adata.var_names]
+    return adata
+
+
+@_step(lambda study: f"genes of {study}")
+def reindex(adata: ad.AnnData, genes: pd.DataFrame) -> ad.AnnData:
+    """The genes of another study (its `var`) in its order; those absent here are zero."""
+    here = adata.var_names.get_indexer(genes.index)
+    found = np.flatnonzero(here >= 0)
+    if not len(found):
+        raise InputError(
+            f"none of its genes ({', '.join(genes.index[:3])}) is among these "
+            f"({', '.join(adata.var_names[:3])})"
+        )
+    log.info("reindex: %d of %d genes are absent, they are zero", (here < 0).sum(), len(here))
+    # Old genes x new genes: a one for each gene that both have.
+    moves = sp.csr_matrix(
+        (np.ones(len(found), dtype=np.float32), (here[found], found)),
+        shape=(adata.n_vars, len(genes)),
+    )
+    return ad.AnnData(
+        adata.X @ moves,
+        obs=adata.obs.copy(),
+        var=genes[["gene_id"]].copy(),
+        layers={name: layer @ moves for name, layer in layers_of(adata).items()},
+        uns=adata.uns,
+    )
+
+
+def is_normalised(adata: ad.AnnData) -> bool:
+    """Whether the cells are log-normalised."""
+    return "counts" in adata.layers or "processed" in adata.uns
+
+
+def _counts(adata: ad.AnnData) -> sp.csr_matrix:
+    """Counts, before as after normalisation."""
+    if "processed" in adata.uns:
+        raise InputError("there are no counts of processed cells; take the step out")
+    return adata.layers.get("counts", adata.X)
+
+
+def column_of(adata: ad.AnnData, column: str) -> pd.Series:
+    """A column of the cells."""
+    if column not in adata.obs:
+        raise InputError(f"there is no column {column}; there are: {', '.join(adata.obs)}")
+    return adata.obs[column]
+
+
+def _unknown(adata: ad.AnnData, values: dict[str, list[str]]) -> dict[str, list[str]]:
+    """Values that no cell has, by column."""
+    seen = {column: set(column_of(adata, column)) for column in values}
+    absent = {c: [v for v in asked if v not in seen[c]] for c, asked in values.items()}
+    return {c: missing for c, missing in absent.items() if missing}

@@ -1,0 +1,151 @@
+"""Simulated genes and gene sets."""
+
+from collections.abc import Iterable, Mapping
+from graphlib import TopologicalSorter
+from io import BytesIO
+from zlib import crc32
+
+import numpy as np
+import pandas as pd
+
+from scripts.common.config import SimulatedSets, Simulation, Simulations, Study, named_sets
+from vega.errors import InputError
+
+TABLE = "config/simulations.yaml"
+NOT_ONE_TO_ONE = 50
+BIOMART = (
+    "Gene stable ID", "Gene name", "Human gene name", "Human gene stable ID",
+    "Human homology type", "Human orthology confidence [0 low, 1 high]",
+    "Human Gene-order conservation score",
+)  # fmt: skip
+
+
+def gene_symbols(simulations: Simulations, file: str) -> list[str]:
+    """Symbols of the genes that go with a GMT file: the real ones, then synthetic ones.
+
+    Those of a file that extends another are the other's, then its own real ones: what the two
+    have in common are the same genes.
+    """
+    table = simulations.gene_sets[file]
+    own = [gene for named in table.named.values() for gene in named.genes]
+    if table.extends:
+        return list(dict.fromkeys([*gene_symbols(simulations, table.extends), *own]))
+    real = dict.fromkeys(own + simulations.genes.outside)
+    synthetic = simulations.genes.n - len(real)
+    if synthetic < 0:
+        raise InputError(f"{TABLE}: genes.n: {len(real)} genes have real symbols, ask for as many")
+    return [*real, *(f"SIM{i:04d}" for i in range(1, synthetic + 1))]
+
+
+def measured_symbols(simulations: Simulations, simulation: Simulation) -> pd.Index:
+    """Return the symbols of the genes that a study measures, those outside of all sets last."""
+    symbols = gene_symbols(simulations, simulation.gene_sets)
+    if simulation.genes:
+        synthetic = range(simulations.genes.n + 1, simulations.genes.n + simulation.genes + 1)
+        symbols = [*symbols, *(f"SIM{i}" for i in synthetic)]
+        symbols = symbols[: simulation.genes - len(simulation.outside)]
+    return pd.Index(dict.fromkeys([*symbols, *simulation.outside]))
+
+
+def simulate_gene_sets(simulations: Simulations, file: str) -> dict[str, list[str]]:
+    """Genes of the sets of one simulated GMT file, by name; real symbols come first.
+
+    A named set holds its own genes, all those of its subsets, and synthetic ones that no other
+    named set has: named sets overlap as their table says and not by chance. Random sets take
+    synthetic genes by popularity, so that some genes are in many sets and some in none.
+
+    Raises
+    ------
+    InputError
+        If a set is too small for its genes.
+    """
+    table, seed = simulations.gene_sets[file], simulations.genes.seed
+    before = simulate_gene_sets(simulations, table.extends) if table.extends else {}
+    fill = [gene for gene in gene_symbols(simulations, file) if gene.startswith("SIM")]
+    elsewhere = named_sets(simulations, table.extends) if table.extends else {}
+    taken = {gene for name in elsewhere for gene in before[name]}
+    named = _named(table, file, [gene for gene in fill if gene not in taken], seed)
+
+    rng = named_rng(seed, file)
+    popularity = rng.lognormal(0, 1, len(fill))
+    sizes = rng.lognormal(np.log(table.median_size), table.size_log_sd, table.sets)
+    sizes = sizes.clip(table.min_size, min(table.max_size, len(fill))).round().astype(int)
+    numbered = (f"{table.prefix}SIMULATED_SET_{i:03d}" for i in range(1, table.sets + 1))
+    random = {
+        name: rng.choice(fill, size, replace=False, p=popularity / popularity.sum()).tolist()
+        for name, size in zip([*table.names, *numbered][: table.sets], sizes, strict=True)
+    }
+    return before | named | random
+
+
+def _named(table: SimulatedSets, file: str, fill: list[str], seed: int) -> dict[str, list[str]]:
+    """Genes of the named sets in the table's order; `fill` are genes that they may take."""
+    where = f"{TABLE}: gene_sets.{file}"
+    subsets: dict[str, list[str]] = {name: [] for name in table.named}
+    for name, named in table.named.items():
+        if named.subset_of is not None:
+            subsets[named.subset_of].append(name)
+    order = list(TopologicalSorter(subsets).static_order())  # subsets first
+    free = dict.fromkeys(fill)  # an ordered set: what no named set has yet
+    members: dict[str, list[str]] = {}
+    for name in order:
+        own = [*table.named[name].genes, *(g for subset in subsets[name] for g in members[subset])]
+        own = list(dict.fromkeys(own))
+        missing = table.named[name].size - len(own)
+        if not 0 <= missing <= len(free):
+            raise InputError(
+                f"{where}.named.{name}: size is {table.named[name].size}, but it has {len(own)} "
+                f"genes of its own and of its subsets, and {len(free)} are left to fill it"
+            )
+        drawn = named_rng(seed, name).choice(list(free), missing, replace=False).tolist()
+        free = dict.fromkeys(gene for gene in free if gene not in set(drawn))
+        members[name] = own + drawn
+    return {name: members[name] for name in table.named}
+
+
+def genes_of(study: Study, symbols: Iterable[str]) -> pd.DataFrame:
+    """Genes as a study's files name them: Ensembl `id`, `symbol` of the gene sets, and `name`.
+
+    Ids are from a range that no real gene has. Mouse genes are spelt as mouse genes are.
+    """
+    symbols = list(symbols)
+    mouse = study.organism == "mouse"
+    prefix = "ENSMUSG" if mouse else "ENSG"
+    ids = [f"{prefix}999{i:08d}" for i in range(1, len(symbols) + 1)]
+    names = [s.capitalize() if mouse and s.isupper() else s for s in symbols]
+    return pd.DataFrame({"id": ids, "symbol": symbols, "name": names})
+
+
+def orthologs(genes: pd.DataFrame) -> bytes:
+    """BioMart's table of the human orthologs of a study's mouse genes.
+
+    Genes that no gene set can hold have none; every `NOT_ONE_TO_ONE`-th synthetic gene has two.
+    """
+    rows = []
+    for number, gene in enumerate(genes.itertuples()):
+        known = [gene.symbol] if gene.symbol != gene.name else []
+        if known and gene.symbol.startswith("SIM") and number % NOT_ONE_TO_ONE == 0:
+            known.append(f"{gene.symbol}B")
+        kind = "ortholog_one2one" if len(known) == 1 else "ortholog_one2many"
+        found = [(human, f"ENSG{gene.id[-11:]}", kind, 1, 100) for human in known]
+        rows += [(gene.id, gene.name, *entry) for entry in found or [(None,) * 5]]
+    table = pd.DataFrame(rows, columns=BIOMART, dtype=object)
+    return table.to_csv(index=False, lineterminator="\n").encode()
+
+
+def gmt(gene_sets: Mapping[str, list[str]]) -> bytes:
+    """The gene sets as a GMT file: name, description, genes, separated by tabs."""
+    return lines("\t".join((name, "simulated", *genes)) for name, genes in gene_sets.items())
+
+
+def named_rng(seed: int, name: str) -> np.random.Generator:
+    """Random numbers of one named thing: what is drawn for others does not move them."""
+    return np.random.default_rng([seed, crc32(name.encode())])
+
+
+def lines(lines: Iterable[str]) -> bytes:
+    """Return the lines of a text file, of which one at a time is held besides."""
+    content = BytesIO()
+    for line in lines:
+        content.write(f"{line}\n".encode())
+    return content.getvalue()

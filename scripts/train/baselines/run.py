@@ -1,0 +1,85 @@
+"""Another method on a study, as its entry in `config/peers.yaml` says."""
+
+import inspect
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from anndata import AnnData
+
+from scripts.common.embedding import embed
+from scripts.train.baselines import METHODS
+from vega import read_gmt
+from vega.description import read_description
+from vega.errors import InputError
+
+
+def run_peer(
+    adata: AnnData,
+    gmt: Path,
+    entry: dict[str, Any],
+    *,
+    epochs_of: Path | None,
+    instead: dict[str, Any],
+    device: str,
+    seed: int,
+    threads: int,
+) -> tuple[AnnData, dict[str, Any]]:
+    """Apply a method to the cells of a study.
+
+    Parameters
+    ----------
+    adata
+        The preprocessed study.
+    gmt
+        The gene set collection.
+    entry
+        Its fields as in `config.Peer`.
+    epochs_of
+        `model.json` of the model that it is trained for as many epochs as.
+    instead
+        Settings taken in place of its own, of those that it has.
+    device
+        Where methods that train do so; those that know no other than `cuda` take the CPU.
+    seed
+        Of whatever it draws.
+    threads
+        Of the CPU.
+
+    Returns
+    -------
+    The latent space as `scripts.analyse.analyse.latent_space` gives that of VEGA, without variances, and
+    facts about the method as plain data.
+
+    Raises
+    ------
+    InputError
+        If a setting is unknown, or the method cannot take the data.
+    """
+    method = METHODS[entry["method"]]
+    known = {
+        name
+        for name, parameter in inspect.signature(method).parameters.items()
+        if parameter.kind is parameter.KEYWORD_ONLY
+    } - {"seed", "threads"}
+    settings = entry["settings"] | {name: instead[name] for name in known.intersection(instead)}
+    for name in settings:
+        if name not in known:
+            raise InputError(
+                f"config/peers.yaml: settings: {entry['method']} has no {name}; it has "
+                f"{', '.join(sorted(known))}"
+            )
+    if epochs_of is not None:
+        settings["max_epochs"] = read_description(epochs_of)["losses"]["epochs"]
+    if "device" in known:
+        settings["device"] = "cuda" if device == "cuda" else "cpu"
+    gene_sets = read_gmt(gmt, entry["min_genes"], entry["max_genes"])
+    found = method(adata, gene_sets, seed=seed, threads=threads, **settings)
+    latent = AnnData(
+        found.activity,
+        obs=adata.obs.copy(),
+        var=pd.DataFrame(index=pd.Index(found.names, name="gmv")),
+        uns={"provenance": adata.uns["provenance"]},
+    )
+    embed(latent, entry["embedding"], entry["tsne_learning_rate"])
+    return latent, {"method": entry["method"], **found.facts}

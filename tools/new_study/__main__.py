@@ -1,0 +1,142 @@
+"""Look into the files of a new study, propose its rows of the configuration, and add them.
+
+python -m tools.new_study cells.h5ad
+python -m tools.new_study counts.csv --annotation cells.csv --contrast treated:control --yes
+python -m tools.new_study GSE123456 --condition treatment
+"""
+
+import argparse
+import logging
+import re
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from scripts.common.config import load
+from tools.new_study import geo
+from tools.new_study.given import check_name, of_file, own
+from tools.new_study.look import Look
+from tools.new_study.names import some
+from tools.new_study.propose import GENES, guessed, propose
+from tools.new_study.write import add, additions, check_free
+from vega.errors import InputError
+from vega.gene_sets import read_gmt
+
+CONFIG = Path("config")
+
+
+def main() -> None:
+    """Parse the command line and run."""
+    parser = argparse.ArgumentParser(
+        prog="python -m tools.new_study",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "file", type=Path,
+        help="h5ad, Cell Ranger's HDF5, Matrix Market (its lists beside it) or table, or the "
+        "accession of a GEO series",
+    )  # fmt: skip
+    parser.add_argument(
+        "--annotation", type=Path, help="table of the cells, by their names; a file of the series"
+    )
+    parser.add_argument("--counts", help="of a series: its file of the counts, if there are more")
+    parser.add_argument("--geo", default=geo.PUBLIC, help="a mirror of %(default)s")
+    parser.add_argument("--name", help="of the study; by default that of the file")
+    parser.add_argument("--title", help="one line for captions")
+    parser.add_argument(
+        "--gene-sets", default="reactomes.gmt",
+        help="a collection of config/files.tsv, or a GMT file of your own",
+    )  # fmt: skip
+    for kind in ("cell-type", "condition", "batch"):
+        parser.add_argument(f"--{kind}", help=f"column of the {kind}; - for none")
+    parser.add_argument("--contrast", metavar="A:B", help="compare condition A with B")
+    parser.add_argument("--yes", action="store_true", help="add the rows without asking")
+    options = parser.parse_args()
+    logging.basicConfig(format="%(message)s")
+    logging.getLogger("scripts.download.transfer").setLevel(
+        logging.INFO
+    )  # how far a long download is
+    try:
+        run(options)
+    except InputError as error:
+        sys.exit(f"error: {error}")
+
+
+def run(options: argparse.Namespace) -> None:
+    """Look, propose, show, ask, add."""
+    config = load({}, CONFIG)
+    gmt = Path(options.gene_sets)
+    collections = [file.file for file in config.files if file.study == "gene_sets"]
+    is_own = str(gmt) not in collections
+    if is_own and not gmt.is_file():
+        raise InputError(f"{gmt}: no such file, and not one of {', '.join(collections)}")
+    known = {gene for genes in read_gmt(gmt).values() for gene in genes} if is_own else set()
+    name = options.name or re.sub(r"[^A-Za-z0-9_]+", "_", options.file.name.split(".")[0])
+    check_name(name)
+    if geo.ACCESSION.fullmatch(str(options.file)) and not options.file.exists():
+        check_free(name, CONFIG)  # before anything large is downloaded
+        series = geo.Geo(str(options.file), Path("results", "paper", "raw", name), options.geo)
+        print(series.told())
+        given = series.given(known, options.counts, options.annotation)
+        title = series.about.title
+    else:
+        given, title = of_file(name, options.file, options.annotation, known), name
+    columns = guessed(list(given.columns))
+    for kind in ("cell_type", "condition", "batch"):
+        if (asked := getattr(options, kind)) is not None:
+            columns.pop(kind, None)
+            columns |= {} if asked == "-" else {kind: asked}
+    proposal = propose(
+        name,
+        given,
+        title=options.title or title,
+        gene_sets=gmt.name,
+        columns=columns,
+        contrast=_pair(options.contrast),
+        batch=options.batch not in (None, "-"),
+    )
+    if is_own:
+        proposal.files.append(own("gene_sets", gmt))
+    print(_told(given.look, given.columns))
+    added = additions(proposal)
+    for file, text in added.items():
+        print(f"\nto {CONFIG / file}:\n{text.strip()}")
+    for note in proposal.notes:
+        print(f"\nnote: {note}")
+    if not (options.yes or _agreed()):
+        print("\nnothing was added; --yes adds it, and the options above change it")
+        return
+    add(name, added, CONFIG)
+    print(f"\nadded; now run: make paper STUDIES={name}")
+
+
+def _told(found: Look, values: Mapping[str, Mapping[str, int]]) -> str:
+    lines = [
+        f"{found.files[0]}: {len(found.cells):,} cells, {len(found.genes):,} genes, "
+        + ("counts" if found.counts else "values that are no counts")
+    ]
+    for column, counts in values.items():
+        lines.append(f"  {column}: {some([f'{value} ({n:,})' for value, n in counts.items()])}")
+    if len(found.genes) > GENES and found.counts:
+        lines.append(f"  the {GENES:,} most variable genes will be kept")
+    return "\n".join(lines)
+
+
+def _pair(text: str | None) -> tuple[str, str] | None:
+    if text is None:
+        return None
+    group, separator, control = text.partition(":")
+    if not (group and separator and control):
+        raise InputError(f"--contrast {text}: give two conditions as A:B")
+    return group, control
+
+
+def _agreed() -> bool:
+    if not sys.stdin.isatty():
+        return False
+    return input("\nadd these rows? [y/N] ").strip().lower() in ("y", "yes")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,76 @@
+"""The archive that GEO makes of all files of a series' samples: one matrix of each."""
+
+import re
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from scripts.preprocess.readers.files import RawFile
+from tools.new_study.look import Look, look_at, orientation
+from tools.new_study.names import Counts, counts_among
+from vega.errors import InputError
+
+BUNDLE = "_RAW.tar"  # ends its name
+FORMATS = ("mtx", "10x_h5", "table")  # those with lists go before tables, which may be anything
+SAMPLE = re.compile(r"(GSM\d+)\D.*")  # begins the names of a sample's files
+OURS = ("barcode", "matrix")  # columns that the readers use themselves
+CONVERT = "convert the counts to h5ad and give that as FILE"
+
+
+def look_into(path: Path, samples: pd.DataFrame, known: Collection[str]) -> Look:
+    """Look into the matrices of an archive, with what is said of the sample of each.
+
+    Parameters
+    ----------
+    path
+        The archive.
+    samples
+        Those of the series, see `scripts.download.geo.Series`. What they all have, and not all the same, is
+        known of the cells, beside the accession as `sample`.
+    known
+        Symbols of genes, see `look`.
+
+    Raises
+    ------
+    InputError
+        If there are no matrices that can be read, or not one of each sample that has some.
+    """
+    said = samples.set_index("accession").drop(columns=[*OURS], errors="ignore")
+    format, matrices = _matrices(path, said.index)
+    if format == "table":
+        for matrix in matrices.values():
+            matrix |= orientation(RawFile(path, matrix["matrix"]), known)
+    said = said.loc[list(matrices)]
+    said = said.loc[:, said.notna().all() & (said.nunique() > 1)]
+    for sample, matrix in matrices.items():
+        matrix["obs"] = {**said.loc[sample], "sample": sample}
+    return look_at(format, [*matrices.values()], [path])
+
+
+def bundled(names: Collection[str]) -> list[Counts]:
+    """The counts among the files of samples: of one format, as far as their names tell."""
+    found = [counts for counts in counts_among(names) if counts.likely]
+    format = next((f for f in FORMATS if any(f == counts.format for counts in found)), None)
+    return [counts for counts in found if counts.format == format]
+
+
+def _matrices(path: Path, accessions: Collection[str]) -> tuple[str, dict[str, dict[str, Any]]]:
+    """Their format, and the entry of each by its sample."""
+    members = RawFile(path).members()
+    found = bundled(members)
+    if not found:
+        names = ", ".join(members[:10])
+        raise InputError(f"{path}: no counts that can be read ({names}); {CONVERT}")
+    matrices: dict[str, dict[str, Any]] = {}
+    for counts in found:
+        sample = SAMPLE.fullmatch(counts.name)
+        if sample is None or sample[1] not in accessions:
+            raise InputError(f"{path}: {counts.name} is of no sample of the series; {CONVERT}")
+        if other := matrices.get(sample[1]):
+            raise InputError(
+                f"{path}: two matrices of {sample[1]} ({other['matrix']}, {counts.name}); {CONVERT}"
+            )
+        matrices[sample[1]] = {"archive": path.name, **counts.entry}
+    return found[0].format, matrices

@@ -1,0 +1,196 @@
+"""A series of GEO as a new study: what it is, and which of its files are taken."""
+
+import re
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import chain
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from scripts.common.config import File
+from scripts.common.provenance import measure
+from scripts.download.download_ import bring
+from scripts.download.geo import Series, read_series
+from scripts.download.transfer import Failure
+from scripts.preprocess.readers.annotations import LEAST_KNOWN_CELLS
+from tools.new_study.bundle import BUNDLE, CONVERT, bundled, look_into
+from tools.new_study.given import Given, Table, check_name, own
+from tools.new_study.look import Look, columns_of, look, values_of
+from tools.new_study.names import Counts, counts_among, some
+from vega.errors import InputError
+
+PUBLIC = "https://ftp.ncbi.nlm.nih.gov/geo"
+HERE = re.compile(r"(ftp|https?)://ftp\.ncbi\.nlm\.nih\.gov/geo/")  # as family files have it
+ACCESSION = re.compile(r"GSE\d+")
+ORGANISMS = {"Homo sapiens": "human", "Mus musculus": "mouse"}
+
+
+@dataclass(frozen=True)
+class Geo:
+    """A series of GEO.
+
+    Attributes
+    ----------
+    accession
+        Of the series.
+    folder
+        Where its files are kept: `<run>/raw/<study>`. As nothing is recorded of them there, the
+        run verifies and records them instead of downloading them again.
+    root
+        URL of GEO, or of a mirror of it.
+    """
+
+    accession: str
+    folder: Path
+    root: str = PUBLIC
+
+    @cached_property
+    def family(self) -> File:
+        """Row of its family file."""
+        many = re.sub(r"\d{0,3}$", "nnn", self.accession, count=1)
+        name = f"{self.accession}_family.soft.gz"
+        return self._fetched(f"{PUBLIC}/series/{many}/{self.accession}/soft/{name}")
+
+    @cached_property
+    def about(self) -> Series:
+        """What GEO says of it."""
+        return read_series(self.folder / self.family.file)
+
+    @cached_property
+    def urls(self) -> dict[str, str]:
+        """Public URL of each of its supplementary files, by the name that it is kept under."""
+        return _by_name(self.about.files)
+
+    def told(self) -> str:
+        """What it is, in lines."""
+        samples = self.about.samples
+        lines = [
+            f"{self.accession}: {self.about.title}",
+            f"  {len(samples):,} samples of {', '.join(samples['organism'].dropna().unique())}",
+        ]
+        for column in samples.columns.drop("accession"):
+            if samples[column].nunique(dropna=False) > 1:
+                lines.append(f"  {column}: {some(samples[column].dropna().unique())}")
+        lines += [f"  file {name}" for name in self.urls]
+        lines += [f"  files of samples: {some(self._sample_files)}"] if self._sample_files else []
+        return "\n".join(lines)
+
+    def given(
+        self, known: Collection[str], counts: str | None = None, table: Path | None = None
+    ) -> Given:
+        """Its counts, and what is said of the cells.
+
+        Parameters
+        ----------
+        known
+            Symbols of genes, see `look`.
+        counts
+            Name of its file of counts, where it may be one of several.
+        table
+            A table of the cells: one's own, or one of its files. Without it the family file is
+            that table if its samples are the cells.
+
+        Raises
+        ------
+        InputError
+            If it is not clear which are the counts, or a file cannot be had or read.
+        """
+        series = {"series": self.accession, "organism": self._organism()}
+        chosen = self._chosen(counts)
+        files = [self._fetched(self.urls[name]) for name in chosen.entry.values()]
+        files.append(self.family)
+        path = self.folder / chosen.name
+        if path.name.endswith(BUNDLE):
+            found = look_into(path, self.about.samples, known)
+        else:
+            found = look(path, known)
+        if table is None:
+            return Given(found, files, self._samples_as_cells(found), series)
+        if table.is_file():
+            files.append(own(self.folder.name, table))
+        elif table.name in self.urls:
+            files.append(self._fetched(self.urls[table.name]))
+            table = self.folder / table.name
+        else:
+            raise InputError(f"{table}: no such file, and not one of {', '.join(self.urls)}")
+        return Given(found, files, Table(table.name, columns_of(table)), series)
+
+    @property
+    def _sample_files(self) -> list[str]:
+        return [*_by_name(chain.from_iterable(self.about.sample_files.values()))]
+
+    def _organism(self) -> str:
+        said = self.about.samples["organism"].dropna().unique()
+        if len(said) != 1 or said[0] not in ORGANISMS:
+            raise InputError(
+                f"{self.accession}: its samples are of {', '.join(said) or 'no organism'}, and a "
+                "study is of Homo sapiens or of Mus musculus; put the counts of one into a file "
+                "and give that as FILE"
+            )
+        return ORGANISMS[said[0]]
+
+    def _chosen(self, asked: str | None) -> Counts:
+        """The counts that were asked for or, without that, the only ones."""
+        if not self.urls:
+            raise InputError(f"{self.accession}: it has no supplementary files; {CONVERT}")
+        found = counts_among(self.urls)
+        if bundled(self._sample_files):
+            found += [Counts("tar", {"matrix": u}) for u in self.urls if u.endswith(BUNDLE)]
+        if not found:
+            names = some([*self.urls, *self._sample_files])
+            raise InputError(
+                f"{self.accession}: none of its files can be read as counts: {names}; {CONVERT}"
+            )
+        if asked is None:
+            fits = [counts for counts in found if counts.likely]
+        else:
+            fits = [counts for counts in found if counts.name == asked]
+        if len(fits) != 1:
+            said = (
+                f"{len(fits) or 'no'} files seem to be counts" if asked is None else f"no {asked}"
+            )
+            names = ", ".join(counts.name for counts in fits or found)
+            raise InputError(f"{self.accession}: {said}; name one with --counts: {names}")
+        return fits[0]
+
+    def _samples_as_cells(self, found: Look) -> Table | None:
+        """The samples, if one of their columns has the names of the cells."""
+        samples = self.about.samples
+        for column, names in samples.items():
+            if names.is_unique and found.cells.isin(names).mean() >= LEAST_KNOWN_CELLS:
+                return Table(self.family.file, values_of(samples), f"{{{column}}}")
+        return None
+
+    def _fetched(self, url: str) -> File:
+        """The row of a file of GEO's, which is downloaded unless it is there."""
+        (name,) = _by_name([url])
+        check_name(name)
+        target = self.folder / name
+        source = self.root.rstrip("/") + url.removeprefix(PUBLIC)
+        try:
+            found = measure(target) if target.is_file() else bring(source, target)
+        except Failure as failure:
+            raise InputError(f"{self.accession}: {_in_words(failure, source)}") from None
+        return File(study=self.folder.name, file=name, url=url, **found)
+
+
+def _in_words(failure: Failure, source: str) -> str:
+    if failure.kind == "unreachable":
+        host = urlsplit(source).hostname
+        return f"could not reach {host} ({failure.reason}); name a mirror of GEO with --geo"
+    remedy = "nothing was kept: run again"
+    if failure.kind == "absent":
+        remedy = "check the accession, and whether the series is public yet"
+    return f"{source}: {failure.reason}; {remedy}"
+
+
+def _by_name(urls: Iterable[str]) -> dict[str, str]:
+    """Public URL of each file that is GEO's, by a name that can be a part of a path."""
+    return {
+        re.sub(r"[^A-Za-z0-9_.-]+", "_", unquote(url.rsplit("/", 1)[1])): HERE.sub(
+            f"{PUBLIC}/", url
+        )
+        for url in urls
+        if HERE.match(url)
+    }

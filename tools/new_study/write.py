@@ -1,0 +1,75 @@
+"""Proposed rows, shown and added to the tables of the configuration."""
+
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from scripts.common.config import load
+from scripts.common.config.plain import read_yaml
+from scripts.common.provenance import measure
+from tools.new_study.propose import Proposal
+from vega.errors import InputError
+from vega.files import written_whole
+
+COLUMNS = ("study", "file", "url", "bytes", "md5", "sha256", "note")
+
+
+def additions(proposal: Proposal) -> dict[str, str]:
+    """What is added to each file of `config/`, as text; files of one's own are hashed for it."""
+    rows = []
+    for file in proposal.files:
+        row = file.model_dump(exclude_none=True) | (measure(file.own) if file.own else {})
+        rows.append("\t".join(str(row.get(column, "")) for column in COLUMNS))
+    return {
+        "files.tsv": "".join(f"{row}\n" for row in rows),
+        "studies.yaml": _entry(proposal.name, proposal.study),
+        "models.yaml": _entry(proposal.name, proposal.model),
+    }
+
+
+def _entry(name: str, entry: dict[str, Any]) -> str:
+    return "\n" + yaml.safe_dump({name: entry}, sort_keys=False, allow_unicode=True, width=100)
+
+
+def check_free(name: str, folder: Path) -> None:
+    """Check that no entry of the tables has a name.
+
+    Raises
+    ------
+    InputError
+        If one has.
+    """
+    for table in ("studies.yaml", "models.yaml", "peers.yaml"):
+        if name in read_yaml(folder / table):
+            raise InputError(
+                f"{folder / table}: there is an entry {name}; choose another --name, or remove it"
+            )
+
+
+def add(name: str, added: dict[str, str], folder: Path) -> None:
+    """Add a study's `additions` to the tables, if the whole configuration is right with them.
+
+    Raises
+    ------
+    InputError
+        If there is an entry of that name, or the configuration would not be right.
+    """
+    check_free(name, folder)
+    with tempfile.TemporaryDirectory() as trial:
+        tried = Path(trial, "config")
+        shutil.copytree(folder, tried)
+        texts = {}
+        for file, text in added.items():
+            old = (folder / file).read_text(encoding="utf-8")
+            texts[file] = old + ("" if old.endswith("\n") else "\n") + text
+            (tried / file).write_text(texts[file], encoding="utf-8")
+        try:
+            load({}, tried)
+        except InputError as error:
+            raise InputError(str(error).replace(f"{tried}", str(folder))) from None
+    for file, text in texts.items():
+        with written_whole(folder / file) as part:
+            part.write_text(text, encoding="utf-8")

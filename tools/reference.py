@@ -1,0 +1,152 @@
+"""Files that follow from other files: `python -m tools.reference` writes them anew.
+
+- `config/README.md` and `config/schemas/*.json` from the classes of `scripts.common.config`
+- `envs/vega.yaml` from `requirements.lock`
+
+A test compares what is in the repository with what this module would write.
+"""
+
+import json
+import re
+from pathlib import Path
+from types import UnionType
+from typing import Any, Literal, Union, get_args, get_origin
+
+from pydantic import BaseModel
+from pydantic_core import PydanticUndefined
+
+from scripts.common import config
+from vega.files import written_whole
+
+ROOT = Path(__file__).resolve().parent.parent
+
+# Each file of config/ with the class of its content, or of each of its entries.
+TABLES: dict[str, tuple[type[BaseModel], str]] = {
+    "config.yaml": (config.Settings, "The switches of a run."),
+    "studies.yaml": (config.Study, "One entry per study, by name."),
+    "models.yaml": (config.ModelConfig, "One entry per model, by name."),
+    "peers.yaml": (config.Peer, "One entry per other method beside VEGA, by name."),
+    "figures.yaml": (config.FigureConfig, "One entry per figure, by name."),
+    "files.tsv": (config.File, "One row per raw file."),
+    "simulations.yaml": (config.Simulations, "What simulated studies are made of."),
+}
+HEAD = """# Configuration
+
+Written by `make config` from the classes of `scripts/common/config/`; edit those, not this page.
+
+A wrong entry stops a run before it starts, with one line that names the file and the entry.
+Settings can also be given on the command line: `snakemake --config studies=kang seeds="[1, 2, 3]"`.
+Editors that know JSON schemas find them in `schemas/`.
+
+`claims.tsv` lists what the paper claims: id, panel, study, statement, published value, where that
+was found, and the criterion of its verdict. `files.lock.tsv` holds the checksums of files that had
+none in `files.tsv` and were pinned when they were first downloaded; commit it.
+"""
+ENVIRONMENT = """# Written by `make config` from requirements.lock, which `make lock` resolves.
+channels:
+  - conda-forge
+dependencies:
+  - python=3.11
+  - pip
+  - pip:
+"""
+
+
+def config_page() -> str:
+    """`config/README.md`: every entry of every file, with type, default and meaning."""
+    parts = [HEAD]
+    for file, (kind, title) in TABLES.items():
+        parts.append(f"\n## {file}\n\n{title}\n")
+        for part in _reachable(kind):
+            if part is not kind:
+                parts.append(f"\n### {part.__name__}\n\n{_first_line(part)}\n")
+            parts.append(_rows(part))
+    return "".join(parts)
+
+
+def _first_line(kind: type[BaseModel]) -> str:
+    return (kind.__doc__ or "").strip().splitlines()[0]
+
+
+def _rows(kind: type[BaseModel]) -> str:
+    lines = ["\n| entry | type | default | meaning |\n|---|---|---|---|\n"]
+    for name, field in kind.model_fields.items():
+        default = "required"
+        if not field.is_required():
+            value = field.get_default(call_default_factory=True)
+            default = "" if value is PydanticUndefined else f"`{json.dumps(value)}`"
+        cells = (f"`{name}`", _type_name(field.annotation), default, field.description or "")
+        lines.append("| " + " | ".join(c.replace("|", "\\|") for c in cells) + " |\n")
+    return "".join(lines)
+
+
+def _type_name(annotation: Any) -> str:
+    """A type as one would say it."""
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin in (Union, UnionType):
+        return " or ".join(_type_name(a) for a in arguments if a is not type(None))
+    if origin is Literal:
+        return " or ".join(f"`{a}`" for a in arguments)
+    if origin is list:
+        return f"list of {_type_name(arguments[0])}"
+    if origin is dict:
+        return f"{_type_name(arguments[1])} by name"
+    if hasattr(annotation, "__metadata__"):
+        return _type_name(annotation.__origin__)
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return f"[{annotation.__name__}](#{annotation.__name__.lower()})"
+    words = {"str": "text", "int": "whole number", "float": "number", "bool": "true or false"}
+    return words.get(getattr(annotation, "__name__", ""), "any")
+
+
+def _reachable(kind: type[BaseModel]) -> list[type[BaseModel]]:
+    """`kind` and the classes its fields are made of, each once, outermost first."""
+    found, waiting = [], [kind]
+    while waiting:
+        part = waiting.pop(0)
+        if part not in found:
+            found.append(part)
+            for field in part.model_fields.values():
+                waiting.extend(_models_in(field.annotation))
+    return found
+
+
+def _models_in(annotation: Any) -> list[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [model for argument in get_args(annotation) for model in _models_in(argument)]
+
+
+def schemas() -> dict[str, str]:
+    """JSON schema of each YAML file, by the name of its own file."""
+    texts = {}
+    for file, (kind, _) in TABLES.items():
+        if file.endswith(".yaml"):
+            schema = kind.model_json_schema()
+            if kind not in (config.Settings, config.Simulations):
+                definitions = schema.pop("$defs", {})
+                schema = {"type": "object", "additionalProperties": schema, "$defs": definitions}
+            schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
+            texts[file.replace(".yaml", ".schema.json")] = json.dumps(schema, indent=1) + "\n"
+    return texts
+
+
+def environment(lock: str) -> str:
+    """`envs/vega.yaml`: the lock as a conda environment."""
+    pins = re.findall(r"^[A-Za-z0-9_.-]+==.+", lock, flags=re.MULTILINE)
+    return ENVIRONMENT + "".join(f"      - {pin}\n" for pin in pins)
+
+
+def derived_files() -> dict[Path, str]:
+    """Content of every file that this module writes, by path."""
+    files = {
+        ROOT / "config" / "README.md": config_page(),
+        ROOT / "envs" / "vega.yaml": environment((ROOT / "requirements.lock").read_text()),
+    }
+    return files | {ROOT / "config" / "schemas" / name: text for name, text in schemas().items()}
+
+
+if __name__ == "__main__":
+    for path, text in derived_files().items():
+        with written_whole(path) as temporary:
+            temporary.write_text(text)

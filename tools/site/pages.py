@@ -1,0 +1,136 @@
+"""Pages that follow from configuration and code, and where pages outside of docs/ stand.
+
+MkDocs calls this file (`hooks` in `mkdocs.yml`): `make docs`.
+"""
+
+import html
+import importlib
+import inspect
+import posixpath
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from mkdocs.structure.files import File, Files
+from mkdocs.structure.pages import Page
+
+from scripts.claims.core import Measure, load_measures, read_claims
+from scripts.common.config import Config, load
+from scripts.report.page import figure_of, label, place
+
+ROOT = Path(__file__).resolve().parents[2]
+
+# Pages that are kept where one looks for them in the repository, and where the site has them.
+ELSEWHERE = {
+    "CHANGELOG.md": "changelog.md",
+    "CONTRIBUTING.md": "contributing.md",
+    "config/README.md": "configuration.md",
+    "profiles/kubernetes/README.md": "kubernetes.md",
+    "results/README.md": "results.md",
+}
+IN_THE_REPOSITORY = {site: place for place, site in ELSEWHERE.items()}
+LINK = re.compile(r"\]\((?!\w+:|#)([^)#\s]+)(#[^)\s]*)?\)")  # to a file, relative to the page's own
+
+
+def on_files(files: Files, config: Any) -> Files:
+    """Add the pages that are no files of `docs/`."""
+    pages = {site: (ROOT / place).read_text("utf-8") for place, site in ELSEWHERE.items()}
+    tables, claims = load({}, ROOT / "config"), read_claims(ROOT / "config" / "claims.tsv")
+    pages["figures.md"] = figures_page(tables)
+    pages["claims.md"] = claims_page(claims, load_measures())
+    for uri, text in pages.items():
+        files.append(File.generated(config, uri, content=text))
+    return files
+
+
+def on_page_markdown(markdown: str, page: Page, config: Any, files: Files) -> str:
+    """Have links between files of the repository lead to their pages on the site."""
+    return relinked(markdown, page.file.src_uri)
+
+
+def relinked(markdown: str, uri: str) -> str:
+    """A page's text with its links as the site needs them.
+
+    >>> relinked("[log](../CHANGELOG.md#added)", "faults.md")
+    '[log](changelog.md#added)'
+    >>> relinked("[what is promised](../docs/provenance.md)", "results.md")
+    '[what is promised](provenance.md)'
+    """
+    here = posixpath.dirname(IN_THE_REPOSITORY.get(uri, f"docs/{uri}"))
+
+    def on_the_site(link: re.Match) -> str:
+        target = posixpath.normpath(posixpath.join(here, link[1]))
+        target = ELSEWHERE.get(target, target.removeprefix("docs/"))
+        return f"]({target}{link[2] or ''})"
+
+    return LINK.sub(on_the_site, markdown)
+
+
+def figures_page(config: Config) -> str:
+    """How each figure is made: its cells, models and tables, and what its panels draw."""
+    parts = [
+        "# How each figure is made\n\n"
+        "`snakemake --cores all results/scripts/figures/fig1.pdf` makes one figure and whatever it "
+        "needs. Panels are drawn by functions of their names; each is kept as a file of its own, "
+        "`results/<run>/figures/<figure>/<panel>.{png,pdf}`. Models are entries of "
+        "`config/models.yaml`, other methods of `config/peers.yaml`, studies of "
+        "`config/studies.yaml`.\n"
+    ]
+    for name in sorted(config.figures, key=place):
+        figure = config.figures[name]
+        module = importlib.import_module(f"scripts.figures.{name}")
+        facts = {
+            "drawn by": [f"scripts/figures/{name}.py"],
+            "studies": figure.studies,
+            "models and methods": figure.models,
+            "further tables": [f"{table}.tsv" for table in figure.tables],
+        }
+        parts.append(f"\n## {label(name)}. {figure.title}\n\n")
+        parts += [f"- {what}: {_code(names)}\n" for what, names in facts.items() if names]
+        parts.append("\n| panel | draws |\n|---|---|\n")
+        parts += [f"| {p} | {_cell(_said(getattr(module, p)))} |\n" for p in figure.panels]
+    return "".join(parts)
+
+
+def claims_page(claims: Any, measures: dict[str, Measure]) -> str:
+    """What the paper claims, how it is judged, and how it is measured."""
+    parts = [
+        "# The claims\n\n"
+        "Every number and every finding that the paper publishes, the criterion by which ours is "
+        "judged, and what is measured. `results/<run>/claims.tsv` has the verdicts of a run:\n\n"
+        "| verdict | means |\n|---|---|\n"
+        "| reproduced | the criterion is met |\n"
+        "| direction only | it is missed, but ours points the published way |\n"
+        "| differs | neither |\n"
+        "| not run | what it needs is not part of the run, or only the whole public data could "
+        "give the number; the table says which |\n"
+    ]
+    by_figure = claims["panel"].map(figure_of)
+    for name in sorted(filter(None, by_figure.unique()), key=place):
+        parts += _claims(label(name), claims[by_figure == name], measures)
+    parts += _claims("Data, gene sets, training", claims[by_figure == ""], measures)
+    return "".join(parts)
+
+
+def _claims(title: str, claims: Any, measures: dict[str, Measure]) -> Iterator[str]:
+    yield f"\n## {title}\n\n| claim | published | criterion | measured |\n|---|---|---|---|\n"
+    for row in claims.itertuples():
+        measured = _said(measures[row.id].function) if row.id in measures else "not yet"
+        about = f"({row.panel}) {row.statement}"
+        cells = map(_cell, (about, row.published, row.criterion, measured))
+        yield f"| **{row.id}** {' | '.join(cells)} |\n"
+
+
+def _said(function: Any) -> str:
+    """The docstring of a function in one line."""
+    return " ".join((inspect.getdoc(function) or "").split())
+
+
+def _cell(text: str) -> str:
+    """A text as a cell of a table has it."""
+    return re.sub(r"([|*_`\[])", r"\\\1", html.escape(text, quote=False))
+
+
+def _code(names: list[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
