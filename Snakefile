@@ -7,8 +7,8 @@ from pathlib import Path
 from snakemake.utils import min_version
 
 from scripts.common.config.plain import read_yaml
-from vega.errors import InputError
 from scripts.common.provenance import forget_absences
+from vega.errors import InputError
 
 min_version("9.0")
 
@@ -39,7 +39,7 @@ rule all:
     """Every figure and claim, and in the end the description of the run, which needs them all."""
     default_target: True
     input:
-        rules.crate.output,
+        rules.ro_crate.output,
 
 
 onstart:

@@ -14,8 +14,8 @@ from tempfile import TemporaryDirectory
 
 from anndata import AnnData, read_h5ad
 
-from scripts.common.config import ModelConfig
-from scripts.train.train_ import train_models
+from scripts.common.config.models import ModelConfig
+from scripts.train.train import train_models
 
 EPOCHS, MODELS, THREADS = 6, 2, 2
 # As in config/models.yaml: the four architectures of Fig. S1, and the soft mask of Fig. S10.
@@ -59,7 +59,7 @@ def main() -> None:
     parser.add_argument("gene_sets", type=Path, help="a GMT file")
     parser.add_argument("--rounds", type=int, default=6, help="the first is dropped")
     options = parser.parse_args()
-    logging.getLogger("paper").setLevel(logging.WARNING)
+    logging.getLogger("workflow").setLevel(logging.WARNING)
     adata = read_h5ad(options.data)
     rounds = [
         {name: turn(adata, options.gene_sets, s) for name, s in ARCHITECTURES.items()}

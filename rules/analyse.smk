@@ -16,6 +16,7 @@ rule embed:
         gene_sets=gene_set_file,
         weights=f"{RUN}/models/{{model}}/seed{{seed}}/weights.safetensors",
         model=f"{RUN}/models/{{model}}/seed{{seed}}/model.json",
+        code=code_of("analyse/embed.py"),
     output:
         latent=f"{RUN}/models/{{model}}/seed{{seed}}/latent.h5ad",
         genes=f"{RUN}/tables/{{model}}_seed{{seed}}_top_genes.tsv",
@@ -40,7 +41,7 @@ rule embed:
 rule differential:
     input:
         latent=rules.embed.output.latent,
-        sources=["vega/differential.py", "vega/all_pairs.py"],
+        code=code_of("analyse/differential.py"),
     output:
         table=f"{RUN}/tables/{{model}}_seed{{seed}}_differential.tsv",
     log:
@@ -61,6 +62,7 @@ rule gsea:
         data=study_data,
         all_genes=filtered_genes,
         gene_sets=gene_set_file,
+        code=code_of("analyse/gsea.py"),
     output:
         table=f"{RUN}/tables/{{model}}_gsea.tsv",
     log:
@@ -82,7 +84,7 @@ rule silhouettes:
         latents=expand(
             f"{RUN}/models/{{{{name}}}}/seed{{seed}}/latent.h5ad", seed=SETTINGS.seeds
         ),
-        sources=["scripts/analyse/families.py"],
+        code=code_of("analyse/silhouettes.py"),
     output:
         table=f"{RUN}/tables/{{name}}_silhouettes.tsv",
     log:
@@ -100,11 +102,11 @@ rule silhouettes:
 
 
 # What the models of a family come to beside each other. All of them in one job.
-rule family:
+rule sweep:
     input:
         data=lambda w: f"{RUN}/data/{CONFIG.models[w.family].study}.h5ad",
         models=family_files,
-        sources=["scripts/analyse/families.py", "vega/metrics.py"],
+        code=code_of("analyse/sweep.py"),
     output:
         table=f"{RUN}/tables/{{family}}_members.tsv",
     log:
@@ -120,13 +122,13 @@ rule family:
         seeds=SETTINGS.seeds,
         silhouettes=lambda w: CONFIG.models[w.family].model_dump()["silhouettes"],
     script:
-        "../scripts/analyse/family.py"
+        "../scripts/analyse/sweep.py"
 
 
 rule weights:
     input:
         models=family_files,
-        sources=["scripts/analyse/families.py"],
+        code=code_of("analyse/weights.py"),
     output:
         table=f"{RUN}/tables/{{family}}_weights.tsv",
     log:
@@ -175,7 +177,7 @@ if TIMED:
         input:
             data=f"{RUN}/data/{TIMED.study}.h5ad",
             gene_sets=f"{RUN}/raw/gene_sets/{TIMED.gene_sets}",
-            sources=[*VEGA_SOURCES, "scripts/train/baselines/timing.py"],
+            code=code_of("analyse/time_per_epoch.py"),
         output:
             table=f"{RUN}/tables/time_per_epoch.tsv",
         log:
@@ -200,7 +202,7 @@ if TIMED:
 
 
 # How well what was planted in simulated cells comes back, by VEGA and by others.
-rule planted_truth:
+rule simulation_benchmark:
     input:
         data=expand(f"{RUN}/data/{{study}}.h5ad", study=CONFIG.judged),
         truth=[
@@ -217,17 +219,12 @@ rule planted_truth:
             for seed in SETTINGS.seeds
             for file in ("weights.safetensors", "model.json")
         ],
-        sources=[
-            "scripts/analyse/recovery.py",
-            "vega/all_pairs.py",
-            "vega/differential.py",
-            *sorted(map(str, Path("scripts/train/baselines").glob("*.py"))),
-        ],
+        code=code_of("analyse/simulation_benchmark.py"),
     output:
         comparisons=f"{RUN}/tables/recovery_comparisons.tsv",
         activity=f"{RUN}/tables/recovery_activity.tsv",
     log:
-        f"{LOGS}/planted_truth.log",
+        f"{LOGS}/simulation_benchmark.log",
     conda:
         "../envs/vega.yaml"
     threads: 4
@@ -245,7 +242,7 @@ rule planted_truth:
         },
         seeds=SETTINGS.seeds,
     script:
-        "../scripts/analyse/planted_truth.py"
+        "../scripts/analyse/simulation_benchmark.py"
 
 
 # One rule per table, since each has a caption of its own.
@@ -256,6 +253,7 @@ for number, model in SUPPLEMENTARY_MODELS.items():
             f"supplementary_data_{number}"
         input:
             table=f"{RUN}/tables/{model}_seed{SEED}_differential.tsv",
+            code=code_of("analyse/supplementary_data.py"),
         output:
             table=report(
                 f"{RUN}/tables/supplementary_data_{number}.csv",
@@ -301,11 +299,7 @@ if OUT_OF_SAMPLE:
                 seed=SETTINGS.seeds,
                 file=["weights.safetensors", "model.json"],
             ),
-            sources=[
-                "scripts/analyse/out_of_sample_.py",
-                "vega/differential.py",
-                "vega/metrics.py",
-            ],
+            code=code_of("analyse/out_of_sample.py"),
         output:
             overlap=f"{RUN}/tables/out_of_sample_overlap.tsv",
             r2=f"{RUN}/tables/out_of_sample_r2.tsv",

@@ -1,6 +1,6 @@
-# What all phases share: the checked configuration, the folder of the run, the package's sources.
-# in: config/   out: the names CONFIG, SETTINGS, RUN, LOGS, SEED, VEGA_SOURCES,
-# PREPROCESSING_SOURCES, MODEL_FILES, and functions that give inputs and outputs of rules
+# What all phases share: the checked configuration and the folder of the run.
+# in: config/   out: the names CONFIG, SETTINGS, RUN, LOGS, SEED, MODEL_FILES, code_of, and functions
+# that give inputs and outputs of rules
 
 import fcntl
 import os
@@ -11,9 +11,10 @@ from pathlib import Path
 
 from snakemake_interface_executor_plugins.settings import ExecMode
 
-from scripts.common.config import load
-from vega.errors import InputError
+from scripts.common.code_dependencies import code_of
+from scripts.common.config.load import load
 from scripts.common.log_errors import failures
+from vega.errors import InputError
 
 try:
     CONFIG = load(config, Path(os.path.relpath(workflow.basedir)) / "config")
@@ -25,20 +26,6 @@ RUN = f"results/{SETTINGS.run}"
 LOGS = f"logs/{SETTINGS.run}"
 STARTED = time.time()
 SEED = SETTINGS.seeds[0]  # the seed whose model draws the figures
-
-# Snakemake only watches a rule's own script: naming the sources as input makes an edited package
-# train again. What is asked of a trained model is not part of training.
-VEGA_SOURCES = [
-    str(path)
-    for path in sorted(Path("vega").glob("*.py"))
-    if path.stem not in {"all_pairs", "differential", "metrics"}
-]
-
-PREPROCESSING_SOURCES = [
-    *sorted(map(str, Path("scripts/preprocess/readers").glob("*.py"))),
-    *("scripts/common/obs_mask.py", "scripts/common/h5ad.py", "scripts/preprocess/orthologs_.py"),
-    *("scripts/preprocess/preprocess_.py", "scripts/common/provenance.py", "scripts/preprocess/steps.py", "vega/values.py"),
-]
 
 
 def growing(amount):
@@ -116,7 +103,7 @@ def family_files(wildcards):
 
 
 def family_models(wildcards):
-    """The models of a family as `scripts.analyse.families.Trained` takes them, but for the seed."""
+    """The models of a family as `scripts.analyse.trained_models.Trained` takes them, but for the seed."""
     return {
         name: {
             "by": member.by,

@@ -8,6 +8,8 @@ if not SETTINGS.simulated:
     rule download:
         """Fetches one raw file, verifies it and records what it is, or that it cannot be had."""
         # update(): a file that is right already is kept, and a failed attempt leaves the old one.
+        input:
+            code=code_of("download/download.py"),
         output:
             raw=update(f"{RUN}/raw/{{study}}/{{file}}"),
             provenance=update(f"{RUN}/raw/{{study}}/.provenance/{{file}}.json"),
@@ -34,6 +36,7 @@ rule sample_annotations:
     """Tabulates what GEO says of each sample of a study's series."""
     input:
         lambda w: f"{RUN}/raw/{w.study}/{CONFIG.studies[w.study].family_file}",
+        code=code_of("download/sample_annotations.py"),
     output:
         f"{RUN}/tables/{{study}}_samples.tsv",
     log:

@@ -16,18 +16,6 @@ STANDARD_PAGES = [
     for suffix in ("png", "pdf")
 ]
 
-# What all figures are drawn with; beside its own file, an edit of these draws a figure again.
-FIGURE_SOURCES = [
-    *(
-        str(path)
-        for path in sorted(Path("scripts/figures").glob("*.py"))
-        if path.stem not in {*CONFIG.figures, "qc", "standard"}
-    ),
-    "scripts/common/gmvs.py",
-    *sorted(map(str, Path("vega/plot").glob("*.py"))),
-]
-
-
 # One rule per figure, since each writes files of its own names.
 for figure, entry in CONFIG.figures.items():
     shown = [member for name in entry.models for member in CONFIG.members(name)]
@@ -45,7 +33,7 @@ for figure, entry in CONFIG.figures.items():
                 for study in entry.studies
                 if not entry.models
             ],
-            sources=[f"scripts/figures/{figure}.py", *FIGURE_SOURCES],
+            code=code_of("figures/figure.py", f"scripts.figures.{figure}"),
         output:
             panels=expand(
                 "{run}/figures/{figure}/{panel}.{suffix}",
@@ -80,12 +68,12 @@ for figure, entry in CONFIG.figures.items():
             "../scripts/figures/figure.py"
 
 
-rule standard:
+rule summary_page:
     """Draws all that can be shown of any model, for studies that are on no figure of the paper."""
     input:
         unpack(lambda w: results_of([w.model])),
         genes=f"{RUN}/tables/{{model}}_seed{SEED}_top_genes.tsv",
-        sources=["scripts/figures/summary_page.py", *FIGURE_SOURCES],
+        code=code_of("figures/summary_page.py"),
     output:
         panels=directory(f"{RUN}/figures/standard/{{model}}"),
         pdf=f"{RUN}/figures/standard/{{model}}.pdf",
@@ -108,4 +96,4 @@ rule standard:
             exclude_unset=True
         ),
     script:
-        "../scripts/figures/standard.py"
+        "../scripts/figures/summary_page.py"

@@ -16,7 +16,7 @@ rule preprocess:
                 if CONFIG.model(m).study == w.study
             }
         ),
-        code=[*PREPROCESSING_SOURCES, "scripts/figures/qc.py"],
+        code=code_of("preprocess/preprocess.py"),
     output:
         cells=f"{RUN}/data/{{study}}.h5ad",
         table=f"{RUN}/tables/{{study}}_qc.tsv",
@@ -43,7 +43,7 @@ rule all_genes:
     input:
         unpack(preprocessing_inputs),
         cells=f"{RUN}/data/{{study}}.h5ad",
-        code=PREPROCESSING_SOURCES,
+        code=code_of("preprocess/all_genes.py"),
     output:
         cells=f"{RUN}/data/{{study}}_all_genes.h5ad",
     log:

@@ -6,6 +6,8 @@
 
 # What the run really used, defaults and command line included.
 rule effective_config:
+    input:
+        code=code_of("report/effective_config.py"),
     output:
         config=f"{RUN}/config.yaml",
     log:
@@ -46,15 +48,7 @@ rule claims:
         ),
         out_of_sample=OUT_OF_SAMPLE,
         tables=[*SILHOUETTES, *FAMILIES, *WEIGHTS, *TIMES],
-        # Figures whose panels and claims compute the same.
-        sources=[
-            *sorted(map(str, Path("scripts/claims").glob("*.py"))),
-            *(
-                f"scripts/figures/{figure}.py"
-                for figure in ("fig3", "sfig9", "sfig10", "sfig12")
-            ),
-            "vega/metrics.py",
-        ],
+        code=code_of("claims/claims.py"),
     output:
         table=f"{RUN}/claims.tsv",
         values=f"{RUN}/tables/claim_values.tsv",
@@ -68,7 +62,7 @@ rule claims:
         settings=config,
         digest=CONFIG.digest(),
     script:
-        "../scripts/report/claims.py"
+        "../scripts/claims/claims.py"
 
 
 # Figures of the report, in the order of the paper: name, title, further tables.
@@ -101,7 +95,7 @@ rule report_page:
         captions=sorted(map(str, Path("report").glob("*.rst"))),
         templates=sorted(map(str, Path("report").glob("report.*"))),
         errata="docs/errata.md",
-        sources=sorted(map(str, Path("scripts/report").glob("*.py"))),
+        code=code_of("report/report_page.py"),
     output:
         page=report(
             f"{RUN}/report.html",
@@ -142,14 +136,14 @@ WORKFLOW_FILES = [
             "profiles/**/*",
             "report/*",
         ),
-        *("rules/*.smk", "scripts/**/*.py", "paper/**/*.py", "vega/**/*.py"),
+        *("rules/*.smk", "scripts/**/*.py", "vega/**/*.py"),
     )
     for path in sorted(Path().glob(pattern))
     if path.is_file() and "__pycache__" not in path.parts
 ]
 
 
-rule crate:
+rule ro_crate:
     """Describes the run: what it was made from, by which steps, and the checksums of all files."""
     input:
         results=[
@@ -161,6 +155,7 @@ rule crate:
             *SUPPLEMENTARY_DATA,
         ],
         workflow=WORKFLOW_FILES,
+        code=code_of("report/ro_crate.py"),
     output:
         crate=f"{RUN}/ro-crate-metadata.json",
         workflow=directory(f"{RUN}/workflow"),
@@ -172,4 +167,4 @@ rule crate:
     params:
         simulated=SETTINGS.simulated,
     script:
-        "../scripts/report/crate.py"
+        "../scripts/report/ro_crate.py"

@@ -8,15 +8,11 @@
 if SETTINGS.simulated:
 
     GMT_FILES = [file for folder, file in CONFIG.raw_files if folder == "gene_sets"]
-    SIMULATION_SOURCES = [
-        "scripts/common/obs_mask.py",
-        *sorted(map(str, Path("scripts/simulate").glob("*.py"))),
-    ]
 
     rule simulate_gene_sets:
         """Makes the GMT files of the run's models."""
         input:
-            SIMULATION_SOURCES,
+            code=code_of("simulate/simulate_gene_sets.py"),
         output:
             **raw_outputs("gene_sets", GMT_FILES),
         log:
@@ -49,7 +45,7 @@ if SETTINGS.simulated:
             name:
                 f"simulate_{folder}"
             input:
-                SIMULATION_SOURCES,
+                code=code_of("simulate/simulate_study.py"),
             output:
                 **raw_outputs(
                     folder,
@@ -80,8 +76,7 @@ if SETTINGS.simulated:
         rule simulate_authors:
             """Makes the authors' processed data of all studies that have some."""
             input:
-                SIMULATION_SOURCES,
-                PREPROCESSING_SOURCES,
+                code=code_of("simulate/simulate_authors.py"),
             output:
                 **raw_outputs(
                     "authors",

@@ -14,7 +14,7 @@ for name, entry in CONFIG.models.items():
         input:
             data=f"{RUN}/data/{entry.study}.h5ad",
             gene_sets=f"{RUN}/raw/gene_sets/{entry.gene_sets}",
-            sources=VEGA_SOURCES,
+            code=code_of("train/train.py"),
         output:
             expand(
                 f"{RUN}/models/{{model}}/seed{{seed}}/{{file}}",
@@ -46,7 +46,7 @@ for name, entry in CONFIG.models.items():
 
 
 # Other methods beside VEGA: each gives its latent space at once.
-rule peer:
+rule baseline:
     input:
         data=lambda w: f"{RUN}/data/{CONFIG.peers[w.peer].study}.h5ad",
         gene_sets=lambda w: f"{RUN}/raw/gene_sets/{CONFIG.peers[w.peer].gene_sets}",
@@ -54,7 +54,7 @@ rule peer:
             f"{RUN}/models/{model}/seed{w.seed}/model.json"
             for model in filter(None, [CONFIG.peers[w.peer].epochs_of])
         ],
-        sources=sorted(map(str, Path("scripts/train/baselines").glob("*.py"))),
+        code=code_of("train/baseline.py"),
     output:
         latent=f"{RUN}/models/{{peer}}/seed{{seed}}/latent.h5ad",
         facts=f"{RUN}/models/{{peer}}/seed{{seed}}/method.json",
@@ -77,4 +77,4 @@ rule peer:
         device=SETTINGS.device,
         require_gpu=SETTINGS.require_gpu,
     script:
-        "../scripts/train/peer.py"
+        "../scripts/train/baseline.py"

@@ -15,7 +15,7 @@ import scipy.sparse as sp
 import yaml
 from anndata import AnnData, read_h5ad
 
-from scripts.download.download_ import fetch
+from scripts.download.download import fetch
 from vega.errors import InputError
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -182,8 +182,8 @@ def reactome(mirror):
 # ---------------------------------------------------------------- runs of the workflow
 
 PARTS = [
-    "Snakefile", "config", "docs", "envs", "paper", "profiles", "report", "rules", "scripts",
-    "vega", "requirements.lock", "CITATION.cff",
+    "Snakefile", "config", "docs", "envs", "profiles", "report", "rules", "scripts",
+    "tools", "vega", "requirements.lock", "CITATION.cff",
 ]  # fmt: skip
 
 

@@ -8,7 +8,7 @@ import threading
 from collections import Counter
 from contextlib import contextmanager, suppress
 
-from scripts.common.config import File
+from scripts.common.config.figures import File
 
 DATA = bytes(range(256)) * 2000
 HALF = DATA[: len(DATA) // 2]

@@ -27,19 +27,21 @@ from test_formats import CONTROL, COUNTS, GENES, STIMULATED, TABLE, market, stud
 from test_geo import soft_text
 
 import vega
-from scripts.analyse.analyse import encoded
-from scripts.claims.core import read_claims
+from scripts.analyse.encoded import encoded
+from scripts.claims.judging import read_claims
 from scripts.common import provenance
-from scripts.common.config import File, Source, load
+from scripts.common.config.figures import File
+from scripts.common.config.load import load
+from scripts.common.config.studies import Source
 from scripts.common.h5ad import read_cells, read_latent, write_cells
 from scripts.common.tables import read_table
-from scripts.download import download_ as download
-from scripts.download.geo import read_series
-from scripts.preprocess.orthologs_ import one_to_one
+from scripts.download import download as download
+from scripts.download.sample_annotations import read_series
+from scripts.preprocess.orthologs import one_to_one
 from scripts.preprocess.readers import read
 from scripts.preprocess.readers.files import RawFile
 from scripts.preprocess.readers.r_files import read_r
-from scripts.report import crate_ as crate
+from scripts.report import ro_crate as crate
 from vega.errors import InputError
 
 CONFIG = Path(__file__).resolve().parent.parent / "config"

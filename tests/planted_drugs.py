@@ -6,10 +6,11 @@ import numpy as np
 import pandas as pd
 from anndata import AnnData
 
-from scripts.common.config import Study
+from scripts.common.config.studies import Study
 from scripts.common.mixseq import DRUGS
 from scripts.figures.data import Results, in_order
-from vega.differential import Posterior, differential_activity
+from vega.differential import differential_activity
+from vega.posterior import Posterior
 
 HALLMARKS = [
     "HALLMARK_G2M_CHECKPOINT",

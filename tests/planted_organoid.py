@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 from anndata import AnnData
 
-from scripts.analyse.analyse import differential_tables
-from scripts.common.config import Study
+from scripts.analyse.differential import differential_tables
+from scripts.common.config.studies import Study
 from scripts.figures.data import FigureData, Results, in_order
 from scripts.figures.fig3 import CELL_CYCLE, MARKER_SETS
 

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from anndata import AnnData
 
-from scripts.common.config import Study
+from scripts.common.config.studies import Study
 from scripts.common.gmvs import INTERFERON, INTERFERON_AB, INTERFERON_RELATED, REMOVED
 from scripts.figures.data import FigureData, Results
 from scripts.figures.sfig10 import PENALTIES, PUBLISHED, SOFT

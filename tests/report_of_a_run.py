@@ -5,9 +5,10 @@ import pandas as pd
 from conftest import ROOT
 from PIL import Image
 
-from scripts.claims.core import VALUES, load_measures, read_claims
-from scripts.common.config import load
-from scripts.report import page
+from scripts.claims.claims import load_measures
+from scripts.claims.judging import VALUES, read_claims
+from scripts.common.config.load import load
+from scripts.report import report_page as page
 from scripts.report.facts import Step, Training
 from scripts.report.forest import estimates
 from scripts.report.texts import document

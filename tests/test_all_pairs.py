@@ -8,7 +8,8 @@ from scipy.stats import norm
 
 from vega import all_pairs
 from vega.all_pairs import directly, through_mixtures
-from vega.differential import Posterior, exact, exact_comparisons, log_bayes_factor
+from vega.differential import exact, exact_comparisons, log_bayes_factor
+from vega.posterior import Posterior
 
 
 def posterior(n, k, seed=0, spread=1.0):

@@ -9,18 +9,13 @@ from anndata import AnnData
 from conftest import ROOT
 
 import vega
-from scripts.analyse import analyse
-from scripts.analyse.analyse import (
-    differential_tables,
-    groups,
-    gsea_tables,
-    prerank,
-    top_genes,
-    top_gmvs,
-    wilcoxon_scores,
-)
+from scripts.analyse.contrasts import groups
+from scripts.analyse.differential import differential_tables
+from scripts.analyse.embed import top_genes
+from scripts.analyse.gsea import gsea_tables, prerank, wilcoxon_scores
+from scripts.analyse.supplementary_data import top_gmvs
 from scripts.common.tables import read_table, write_table
-from scripts.train.train_ import choose_device, train_model
+from scripts.train.train import choose_device, train_model
 from vega.errors import InputError
 
 QUESTIONS = {
@@ -210,7 +205,7 @@ def test_gsea_ranks_all_filtered_genes_and_beside_them_the_models_own(latent, mo
     assert table.loc["SIX", "fdr"] < 0.05
     assert np.isnan(table.loc["SIX", "fdr_variable"])  # fewer than 5 genes
     assert table.loc["SIX", "neg_log10_fdr_variable"] == 0
-    monkeypatch.setattr(analyse, "PUBLISHED_RANKING", 70)
+    monkeypatch.setattr("scripts.analyse.gsea.PUBLISHED_RANKING", 70)
     cut = gsea_tables(data, variable, sets, QUESTIONS).set_index("gmv")
     expected = prerank(scores.head(70), sets)["fdr"]
     assert not expected.equals(table["fdr"])
@@ -234,7 +229,7 @@ def test_tables_keep_names_that_look_like_missing_values(tmp_path):
 
 
 def test_device_follows_what_the_job_was_given(monkeypatch, caplog):
-    caplog.set_level("INFO", logger="paper")
+    caplog.set_level("INFO", logger="workflow")
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     monkeypatch.setattr("torch.backends.mps.is_available", lambda: False)
     assert choose_device("auto", given_gpu=False, require_gpu=True) == "cpu"
@@ -253,7 +248,7 @@ def test_device_follows_what_the_job_was_given(monkeypatch, caplog):
 
 
 def test_train_model_follows_its_entry_and_leaves_a_whole_folder(tmp_path):
-    from scripts.common.config import ModelConfig
+    from scripts.common.config.models import ModelConfig
 
     rng = np.random.default_rng(0)
     data = AnnData(
@@ -319,8 +314,8 @@ def test_top_genes_are_the_largest_weights_of_each_gmv():
 
 def test_every_trained_setting_of_the_configuration_reaches_the_model():
     """A new setting that nobody passes on would be silently ignored."""
-    from scripts.common.config import ModelConfig
-    from scripts.train.train_ import ARCHITECTURE, TRAINING
+    from scripts.common.config.models import ModelConfig
+    from scripts.train.train import ARCHITECTURE, TRAINING
 
     cells = {"batch_key", "cells", "leave_out", "folds", "fold", "run"}
     known = {*ARCHITECTURE, *TRAINING, *cells, "min_genes", "max_genes", "remove_genes"}

@@ -14,14 +14,16 @@ import pytest
 import scipy.sparse as sp
 from conftest import ROOT, copy_parts, planned, snakemake
 
-from scripts.claims.evidence import Evidence
-from scripts.common.config import load
+from scripts.claims.run_results import Evidence
+from scripts.common.config.load import load
 from scripts.common.h5ad import read_cells
-from scripts.preprocess.orthologs_ import one_to_one
-from scripts.preprocess.preprocess_ import preprocess
+from scripts.preprocess.orthologs import one_to_one
+from scripts.preprocess.preprocess import preprocess
 from scripts.preprocess.readers import read
 from scripts.preprocess.readers.files import RawFile
-from scripts.simulate import authors_files, raw_files, simulate_study, write
+from scripts.simulate.simulate_authors import authors_files
+from scripts.simulate.simulate_study import simulate_study
+from scripts.simulate.writers import raw_files, write
 from vega.errors import InputError
 
 NEWER, OLDER = "vega-data-rev1.tar.gz", "vega-data.tar.gz"
@@ -258,7 +260,7 @@ AUTHORS = ("--config", "data=simulated_authors", "studies=all")
 def test_the_whole_workflow_is_planned(tmp_path):
     copy_parts(tmp_path)
     rules = planned(tmp_path, *AUTHORS)
-    assert {"simulate_authors", "preprocess", "train_kang", "planted_truth", "fig4"} <= rules
+    assert {"simulate_authors", "preprocess", "train_kang", "simulation_benchmark", "fig4"} <= rules
     assert {rule for rule in rules if rule.startswith(("simulate", "download"))} == {
         "simulate_authors", "simulate_gene_sets",
     }  # fmt: skip

@@ -9,18 +9,10 @@ import pytest
 from anndata import AnnData
 from conftest import ROOT
 
-from scripts.claims.core import (
-    COLUMNS,
-    MEASURES,
-    Measure,
-    Verdict,
-    evaluate,
-    load_measures,
-    read_claims,
-    shown,
-)
-from scripts.claims.evidence import Evidence, Missing
-from scripts.common.config import load
+from scripts.claims.claims import evaluate, load_measures
+from scripts.claims.judging import COLUMNS, MEASURES, Measure, Verdict, read_claims, shown
+from scripts.claims.run_results import Evidence, Missing
+from scripts.common.config.load import load
 from scripts.common.tables import write_table
 from scripts.report.forest import estimates
 from vega.description import write_description

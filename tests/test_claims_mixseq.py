@@ -11,10 +11,10 @@ from planted_drugs import planted_results
 from scipy.sparse import csr_matrix
 from scipy.stats import pearsonr
 
-from scripts.claims.core import evaluate, read_claims
-from scripts.claims.evidence import Evidence
+from scripts.claims.claims import evaluate, read_claims
 from scripts.claims.mixseq import longest_run
-from scripts.common.config import load
+from scripts.claims.run_results import Evidence
+from scripts.common.config.load import load
 from scripts.common.mixseq import DRUGS
 from scripts.common.tables import write_table
 from vega.plot import clustered

@@ -11,9 +11,9 @@ from conftest import ROOT
 from planted_variants import cells, planted_variants, with_second_seed
 
 from scripts.claims.architectures import ARCHITECTURES
-from scripts.claims.core import evaluate, read_claims
-from scripts.claims.evidence import Evidence
-from scripts.common.config import load
+from scripts.claims.claims import evaluate, read_claims
+from scripts.claims.run_results import Evidence
+from scripts.common.config.load import load
 from scripts.common.gmvs import ANTIVIRAL, INTERFERON, INTERFERON_AB
 from scripts.common.tables import read_table, write_table
 

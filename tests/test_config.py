@@ -6,7 +6,8 @@ import pytest
 import yaml
 from conftest import ROOT
 
-from scripts.common.config import ModelConfig, load
+from scripts.common.config.load import load
+from scripts.common.config.models import ModelConfig
 from tools.reference import derived_files
 from vega.errors import InputError
 

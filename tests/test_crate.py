@@ -8,8 +8,8 @@ import pytest
 from rocrate.rocrate import ROCrate
 
 from scripts.common.provenance import record
-from scripts.report import crate_ as crate
-from scripts.report.jobs import Job, jobs_of, leading_to
+from scripts.report import ro_crate as crate
+from scripts.report.upstream_jobs import Job, jobs_of, leading_to
 from vega.description import write_description
 from vega.errors import InputError
 

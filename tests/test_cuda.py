@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-import scripts.train.train_
+import scripts.train.train
 import vega
 from vega.cuda import RecordedStep
 from vega.epochs import Epochs
@@ -84,7 +84,7 @@ def test_nothing_waits_for_the_gpu_within_an_epoch(cells_with_programmes):
 
 @needs_gpu
 def test_models_side_by_side_on_a_gpu_are_those_that_train_alone(cells_with_programmes, tmp_path):
-    from scripts.common.config import ModelConfig
+    from scripts.common.config.models import ModelConfig
 
     cells, gene_sets = cells_with_programmes(700, 200, 20, 0.05)
     gmt = tmp_path / "sets.gmt"
@@ -94,7 +94,7 @@ def test_models_side_by_side_on_a_gpu_are_those_that_train_alone(cells_with_prog
     weights = {}
     for at_once in (1, 3):
         folders = {tmp_path / str(at_once) / name: config for name in "abc"}
-        scripts.train.train_.train_models(
+        scripts.train.train.train_models(
             cells, gmt, folders, models_per_gpu=at_once, device="cuda", given_gpu=True,
             require_gpu=True, threads=1,
         )  # fmt: skip

@@ -6,7 +6,7 @@ import pytest
 import yaml
 from conftest import ROOT
 
-from scripts.claims.core import load_measures
+from scripts.claims.claims import load_measures
 from scripts.common.tables import read_table
 
 DEMO = ROOT / "results" / "demo"

@@ -13,8 +13,8 @@ import pooch
 import pytest
 from file_server import DATA, OTHER, make_mirror, row, serving, sha256
 
-from scripts.common import config as paper_config
-from scripts.common.config import File
+from scripts.common.config import load as paper_config
+from scripts.common.config.figures import File
 from scripts.common.provenance import (
     absence,
     forget_absences,
@@ -26,7 +26,7 @@ from scripts.common.provenance import (
     record_absence,
     verify,
 )
-from scripts.download.download_ import fetch, fetch_if_available
+from scripts.download.download import fetch, fetch_if_available
 from scripts.download.transfer import ATTEMPTS, LEAST, Failure, _downloader, meaning, watched
 from vega.errors import InputError
 

@@ -32,7 +32,7 @@ from file_server import (
 )
 
 from scripts.common.provenance import known, provenance
-from scripts.download.download_ import WRONG_FILE_ATTEMPTS
+from scripts.download.download import WRONG_FILE_ATTEMPTS
 from scripts.download.transfer import ATTEMPTS, LONGEST_WAIT
 from vega.errors import InputError
 
@@ -135,7 +135,7 @@ def test_an_empty_file_is_never_pinned(place, refused):
     ("pins", "most"), [({"data": DATA[:1000]}, 1000), ({}, f"up to {2 * len(DATA)}")]
 )
 def test_what_has_no_end_is_broken_off(refused, monkeypatch, pins, most):
-    monkeypatch.setattr("scripts.download.download_.MOST_BYTES", 2 * len(DATA))
+    monkeypatch.setattr("scripts.download.download.MOST_BYTES", 2 * len(DATA))
     with serving({"/cells.gz": [endless]}) as (base, _):
         message = refused("endless body", row(f"{base}/cells.gz", **pins))
     assert f"bytes expected {most} (config/files.tsv), found more" in message
@@ -319,7 +319,7 @@ def test_redirects_that_lead_nowhere(refused, kind, to, said):
     ],
 )
 def test_a_mirror_whose_checksums_do_not_come(place, fault, monkeypatch, kind, answer, said):
-    monkeypatch.setattr("scripts.download.download_.MOST_SUMS", 5000)
+    monkeypatch.setattr("scripts.download.download.MOST_SUMS", 5000)
     answers = {"/m/SHA256SUMS": [answer], "/m/toy/cells.gz": [GOOD]}
     with serving(answers) as (base, seen), fault(kind), pytest.raises(InputError) as caught:
         place.fetch(row(f"{base}/cells.gz", DATA), f"{base}/m")
@@ -445,8 +445,8 @@ def test_a_target_that_cannot_be_written_is_named(place, fault):
 RUN = """
 import sys
 from pathlib import Path
-from scripts.common.config import File
-from scripts.download.download_ import fetch
+from scripts.common.config.figures import File
+from scripts.download.download import fetch
 row, target, lock = sys.argv[1:]
 fetch(File.model_validate_json(row), Path(target), None, Path(lock))
 """

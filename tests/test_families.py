@@ -12,9 +12,12 @@ from anndata import AnnData
 from sklearn.metrics import silhouette_score
 
 import vega
-from scripts.analyse.families import LARGEST, silhouettes, summary, trained, weights
-from scripts.common.config import ModelConfig
-from scripts.train.train_ import CHECKPOINT, fold_of, train_models, without_genes
+from scripts.analyse.silhouettes import silhouettes
+from scripts.analyse.sweep import summary
+from scripts.analyse.trained_models import trained
+from scripts.analyse.weights import LARGEST, weights
+from scripts.common.config.models import ModelConfig
+from scripts.train.train import CHECKPOINT, fold_of, train_models, without_genes
 from vega.errors import InputError
 
 SMALL = {"n_hidden": 8, "max_epochs": 3, "batch_size": 32}

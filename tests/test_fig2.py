@@ -17,9 +17,9 @@ from matplotlib.text import Text
 from planted_drugs import HALLMARKS, planted_results
 from scipy.spatial.distance import correlation
 
-from scripts.common.config import FigureConfig
+from scripts.common.config.figures import FigureConfig
 from scripts.common.mixseq import DRUGS, cell_lines, few_cells, line_bayes_factors
-from scripts.figures import page
+from scripts.figures import layout as page
 from scripts.figures.data import FigureData
 from vega import plot
 from vega.gene_sets import readable

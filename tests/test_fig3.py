@@ -15,11 +15,12 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 from planted_organoid import GMVS, TYPES, planted_organoid
 
-from scripts.claims.core import evaluate, read_claims
-from scripts.claims.evidence import Evidence
-from scripts.common.config import FigureConfig, load
+from scripts.claims.claims import evaluate, read_claims
+from scripts.claims.run_results import Evidence
+from scripts.common.config.figures import FigureConfig
+from scripts.common.config.load import load
 from scripts.common.tables import write_table
-from scripts.figures import page
+from scripts.figures import layout as page
 from scripts.figures.data import FigureData
 from scripts.figures.fig3 import CELL_CYCLE, MARKER_SETS
 from vega import plot

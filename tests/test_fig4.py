@@ -14,9 +14,11 @@ from matplotlib.colors import to_hex
 from matplotlib.container import BarContainer
 from matplotlib.figure import Figure
 
-from scripts.analyse import out_of_sample_ as oos
-from scripts.common.config import FigureConfig, Study
-from scripts.figures import fig4, page
+from scripts.analyse import out_of_sample as oos
+from scripts.common.config.figures import FigureConfig
+from scripts.common.config.studies import Study
+from scripts.figures import fig4
+from scripts.figures import layout as page
 from scripts.figures.data import FigureData, Results
 from vega import plot
 

@@ -6,7 +6,7 @@ import json
 import pytest
 from file_server import DATA, HTML, OTHER, drip, row, serving
 
-from scripts.common.config import load
+from scripts.common.config.load import load
 from scripts.common.provenance import known, measure
 from scripts.download import figshare
 from scripts.download.transfer import ATTEMPTS

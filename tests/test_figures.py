@@ -14,10 +14,13 @@ from legible import assert_legible
 from matplotlib.colors import to_rgba
 from matplotlib.text import Text
 
-from scripts.common.config import FigureConfig, Study
-from scripts.figures import fig1, page
+from scripts.common.config.figures import FigureConfig
+from scripts.common.config.studies import Study
+from scripts.figures import fig1
+from scripts.figures import layout as page
 from scripts.figures.comparisons import NAMED
 from scripts.figures.data import FigureData, Results, in_order, load, read_figure_data
+from scripts.figures.figure import write_figure
 from vega.errors import InputError
 from vega.plot.colours import RED
 
@@ -257,7 +260,7 @@ def test_no_text_of_a_page_covers_another_or_leaves_it(results, name, change, mo
 
 def test_all_files_of_a_figure_are_written_as_vectors_with_text(results, tmp_path):
     table = FIGURES["fig1"]
-    page.write_figure("fig1", table.title, table.panels, FigureData({"kang": results}), tmp_path)
+    write_figure("fig1", table.title, table.panels, FigureData({"kang": results}), tmp_path)
     stems = ["fig1", *(f"fig1/{letter}" for letter in table.panels)]
     found = {str(p.relative_to(tmp_path)) for p in tmp_path.rglob("*") if p.is_file()}
     assert found == {f"{stem}.{suffix}" for stem in stems for suffix in ("png", "pdf")}
@@ -271,7 +274,7 @@ def test_all_files_of_a_figure_are_written_as_vectors_with_text(results, tmp_pat
 def test_the_same_results_give_the_same_bytes(results, tmp_path):
     table = FIGURES["sfig4"]
     for folder in ("one", "two"):
-        page.write_figure(
+        write_figure(
             "sfig4", table.title, table.panels, FigureData({"kang": results}), tmp_path / folder
         )
     files = [p.relative_to(tmp_path / "one") for p in (tmp_path / "one").rglob("*.p*")]
@@ -301,7 +304,7 @@ def test_every_panel_of_the_configuration_has_a_function_and_a_place(name, lette
 
 def test_an_unknown_panel_is_an_input_error(results, tmp_path):
     with pytest.raises(InputError, match=r"figures.yaml: fig1.panels: .* no panel z;"):
-        page.write_figure("fig1", "title", ["a", "z"], FigureData({"kang": results}), tmp_path)
+        write_figure("fig1", "title", ["a", "z"], FigureData({"kang": results}), tmp_path)
     assert not list(tmp_path.iterdir())
 
 

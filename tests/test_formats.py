@@ -7,7 +7,7 @@ import pytest
 import scipy.io
 import yaml
 
-from scripts.common.config import Study
+from scripts.common.config.studies import Study
 from scripts.preprocess.readers import check_namespace, read
 from scripts.preprocess.readers.annotations import read_table
 from scripts.preprocess.readers.files import RawFile

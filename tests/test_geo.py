@@ -6,7 +6,7 @@ import logging
 import pandas as pd
 import pytest
 
-from scripts.download.geo import read_series
+from scripts.download.sample_annotations import read_series
 from vega.errors import InputError
 
 SUPPLEMENT = "ftp://ftp.example.org/GSE1_data.csv.gz"
@@ -85,7 +85,7 @@ def test_the_log_of_others_is_left_alone(tmp_path):
 
 
 def damaged(position_from_end: int) -> bytes:
-    whole = bytearray(gzip.compress(soft_text().encode()))
+    whole = bytearray(gzip.compress(soft_text().encode(), mtime=0))
     whole[-position_from_end] ^= 0xFF
     return bytes(whole)
 
@@ -95,13 +95,13 @@ def damaged(position_from_end: int) -> bytes:
     [
         (b"<html><body>Not found</body></html>", "a web page instead of data"),
         (b"no gzip at all", "not a gzip file"),
-        (gzip.compress(soft_text().encode())[:-20], "the gzip file breaks off"),
+        (gzip.compress(soft_text().encode(), mtime=0)[:-20], "the gzip file breaks off"),
         (damaged(8), "damaged gzip file"),  # its CRC
         (damaged(60), "damaged gzip file"),  # its content
-        (gzip.compress(b"a,b\n1,2\n"), "not a SOFT file"),
-        (gzip.compress(b""), "empty file"),
-        (gzip.compress(soft_text({}).encode()), "no samples"),
-        (gzip.compress(soft_text().split("^SAMPLE = GSM3")[0].encode()), "GSM3"),
+        (gzip.compress(b"a,b\n1,2\n", mtime=0), "not a SOFT file"),
+        (gzip.compress(b"", mtime=0), "empty file"),
+        (gzip.compress(soft_text({}).encode(), mtime=0), "no samples"),
+        (gzip.compress(soft_text().split("^SAMPLE = GSM3")[0].encode(), mtime=0), "GSM3"),
     ],
 )
 def test_what_is_no_whole_soft_file_is_named(tmp_path, data, said):

@@ -453,9 +453,9 @@ def test_a_gpu_asked_for_by_name_must_be_there():
     "what",
     [
         "vega; vega.read_gmt",
-        "scripts.analyse.analyse",
+        "scripts.analyse.differential",
         "scripts.figures.summary_page",
-        "scripts.claims.core",
+        "scripts.claims.claims",
     ],
 )
 def test_what_trains_nothing_does_not_start_torch(what):

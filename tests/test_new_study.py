@@ -15,7 +15,8 @@ from anndata import AnnData, read_h5ad
 from cell_ranger import cell_ranger
 from conftest import edit, environment, planned, snakemake
 
-from scripts.common.config import Source, load
+from scripts.common.config.load import load
+from scripts.common.config.studies import Source
 from scripts.common.tables import read_table
 from scripts.preprocess.readers import check_namespace, read
 from tools.new_study.given import of_file

@@ -21,8 +21,8 @@ from conftest import snakemake
 from file_server import serving
 from test_new_study import GENES, SETS, write_gmt
 
-from scripts.common.config import load
-from scripts.download.download_ import bring
+from scripts.common.config.load import load
+from scripts.download.download import bring
 from scripts.preprocess.readers import read
 from tools.new_study.__main__ import main
 
@@ -138,7 +138,7 @@ def geo(repository, monkeypatch, capsys):
         assert "\n" not in error
         return output, error
 
-    log = logging.getLogger("paper")  # which the command silences
+    log = logging.getLogger("workflow")  # which the command silences
     level = log.level
     with serving(answers) as (base, seen):
         yield SimpleNamespace(

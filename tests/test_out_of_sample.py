@@ -11,16 +11,17 @@ import scipy.sparse as sp
 from anndata import AnnData
 from conftest import ROOT
 
-from scripts.analyse import out_of_sample_ as oos
+from scripts.analyse import out_of_sample as oos
 from scripts.claims import out_of_sample as claims
-from scripts.claims.core import evaluate, read_claims
-from scripts.claims.evidence import Evidence
-from scripts.common.config import load
+from scripts.claims.claims import evaluate, read_claims
+from scripts.claims.run_results import Evidence
+from scripts.common.config.load import load
 from scripts.common.tables import read_table, write_table
 from vega import VEGA
-from vega.differential import Posterior, exact, monte_carlo
+from vega.differential import exact, monte_carlo
 from vega.errors import InputError
 from vega.metrics import r2_of_means
+from vega.posterior import Posterior
 
 TYPES = claims.TYPES
 GENES = [f"G{i}" for i in range(80)]

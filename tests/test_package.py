@@ -25,7 +25,7 @@ def installed(tmp_path_factory):
     folder, source = tmp_path_factory.mktemp("wheel"), tmp_path_factory.mktemp("source")
     for file in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / file, source)
-    for package in ("vega", "paper"):
+    for package in ("vega", "scripts"):
         shutil.copytree(ROOT / package, source / package)
     command = [sys.executable, "-m", "pip", "wheel", "--no-deps", "--no-build-isolation", "--quiet"]
     subprocess.run([*command, "--wheel-dir", folder, source], check=True, cwd=folder)
@@ -62,7 +62,7 @@ import importlib.abc, sys
 
 class Without(importlib.abc.MetaPathFinder):
     def find_spec(self, name, path, target=None):
-        if name.split(".")[0] in ("paper", "snakemake", "scanpy", "gseapy", "GEOparse", "rdata"):
+        if name.split(".")[0] in ("scripts", "snakemake", "scanpy", "gseapy", "GEOparse", "rdata"):
             raise ImportError(f"{name} is not part of this")
 
 sys.meta_path.insert(0, Without())

@@ -19,8 +19,9 @@ from anndata import AnnData
 from conftest import ROOT
 from sklearn.metrics import roc_auc_score
 
-from scripts.train.baselines import METHODS, timing
-from scripts.train.baselines.run import run_peer
+from scripts.analyse import time_per_epoch as timing
+from scripts.train.baseline import run_peer
+from scripts.train.baselines import METHODS
 from vega.description import write_description
 from vega.errors import InputError
 
@@ -230,7 +231,7 @@ def test_intercode_is_its_package_with_the_published_settings(study):
 
 
 def test_intercode_finds_each_programme_in_the_term_of_its_set(study, caplog):
-    caplog.set_level(logging.INFO, "paper")
+    caplog.set_level(logging.INFO, "workflow")
     found = embedded("intercode", study, max_epochs=60, learning_rate=3e-3)
     for programme, activity in zip(study[2].T, found.activity.T, strict=False):
         assert separates(activity, programme) > 0.95

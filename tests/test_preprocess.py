@@ -11,11 +11,11 @@ import scipy.sparse as sp
 import yaml
 from scipy.stats import spearmanr
 
-from scripts.common.config import Relabel, Step, Study
+from scripts.common.config.studies import Relabel, Step, Study
 from scripts.common.provenance import Provenance
 from scripts.figures.qc import qc_figure
-from scripts.preprocess.orthologs_ import one_to_one
-from scripts.preprocess.preprocess_ import about, preprocess
+from scripts.preprocess.orthologs import one_to_one
+from scripts.preprocess.preprocess import about, preprocess
 from scripts.preprocess.readers import read
 from scripts.preprocess.readers.files import RawFile
 from scripts.preprocess.steps import STEPS, _spearman, describe
@@ -167,7 +167,7 @@ def test_highly_variable_counts_is_seurat_v3_on_counts(raw):
 
 
 def test_highly_variable_keeps_all_of_too_few_genes(raw, caplog):
-    caplog.set_level("INFO", "paper")
+    caplog.set_level("INFO", "workflow")
     assert apply(apply(raw, normalise="median"), highly_variable=81).n_vars == 80
     assert "only 80 genes, fewer than the 81 asked" in caplog.text
 
@@ -262,7 +262,7 @@ def test_each_that_cannot_be_done(raw):
 
 
 def test_orthologs(raw, caplog):
-    caplog.set_level("INFO", "paper")
+    caplog.set_level("INFO", "workflow")
     symbols = {"G3": "H3", "G1": "H1", "G79": "X", "Absent": "H9"}
     got = apply(raw, given=symbols, orthologs="table.csv")
     assert list(got.var_names) == ["H1", "H3"]
@@ -298,7 +298,7 @@ def test_one_to_one_orthologs_are_unique_on_both_sides(tmp_path):
 
 @pytest.mark.parametrize("normalised", [False, True])
 def test_reindex(raw, caplog, normalised):
-    caplog.set_level("INFO", "paper")
+    caplog.set_level("INFO", "workflow")
     names = ["New", "G5", "G0", "MT-79", "Other"]
     genes = pd.DataFrame({"gene_id": list("abcde"), "more": 1}, index=names)
     adata = apply(raw, normalise="median") if normalised else raw
@@ -390,7 +390,7 @@ def test_mitochondria_that_are_not_there(raw):
 
 
 def test_dropping_what_is_not_there_is_only_told(raw, caplog):
-    caplog.set_level("INFO", "paper")
+    caplog.set_level("INFO", "workflow")
     assert apply(raw, drop={"cell_type": ["Platelet"]}).n_obs == 60
     assert "no cell has cell_type Platelet" in caplog.text
 

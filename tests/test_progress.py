@@ -41,7 +41,7 @@ def test_the_rest_is_reckoned_from_what_is_done():
 
 def test_items_pass_and_the_last_one_is_always_said(caplog):
     clock = Clock()
-    with caplog.at_level(logging.INFO, "paper"):
+    with caplog.at_level(logging.INFO, "workflow"):
         passed = []
         for item in told("abcde", "letters", 5, Pace(20, clock)):
             passed.append(item)
@@ -53,14 +53,14 @@ def test_items_pass_and_the_last_one_is_always_said(caplog):
 
 @pytest.mark.parametrize("items", ["", "a"])
 def test_of_one_item_nothing_is_counted(items, caplog):
-    with caplog.at_level(logging.INFO, "paper"):
+    with caplog.at_level(logging.INFO, "workflow"):
         assert list(told(items, "letters", len(items))) == [*items]
     assert not caplog.records
 
 
 def test_a_download_says_how_much_is_there(caplog, tmp_path):
     with (
-        caplog.at_level(logging.INFO, "paper"),
+        caplog.at_level(logging.INFO, "workflow"),
         _Bounded(tmp_path / "file", 10**8, "https://x.org/file") as file,
     ):
         file.write(b"x" * 2_000_000)

@@ -15,8 +15,8 @@ import scipy.sparse as sp
 from cell_ranger import cell_ranger
 from test_formats import COUNTS, GENES, market
 
-from scripts.common.config import Source, Study
-from scripts.preprocess.preprocess_ import preprocess
+from scripts.common.config.studies import Source, Study
+from scripts.preprocess.preprocess import preprocess
 from scripts.preprocess.readers import read
 from scripts.preprocess.readers.matrices import _numbers, _whole_numbers
 from tools.new_study.look import look
@@ -300,7 +300,7 @@ def test_numbers_of_other_forms(tmp_path):
 
 
 def test_genes_of_a_table_that_repeat_are_numbered(tmp_path, caplog):
-    caplog.set_level("INFO", "paper")
+    caplog.set_level("INFO", "workflow")
     (tmp_path / "t.txt").write_text(table_text("\t").replace("Rho", "Gad1"))
     adata = read(source("table", {"matrix": "t.txt"}), tmp_path)
     assert adata.var_names.tolist() == [
@@ -627,7 +627,7 @@ def test_a_damaged_optional_annotation_is_no_absent_one(tmp_path):
 
 
 def test_the_second_source_is_read_in_place_of_the_first(tmp_path, caplog):
-    caplog.set_level("INFO", "paper")
+    caplog.set_level("INFO", "workflow")
     second = {"file": "second.csv", "barcode": "{name}", "columns": {"type": "kind"}}
     entry = {"file": "c.csv", "columns": {"kind": "kind"}, "otherwise": second}
     (tmp_path / "second.csv").write_text("n,type,name\n1,x,P1.A1\n2,y,P1.A2\n")

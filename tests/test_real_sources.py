@@ -9,12 +9,12 @@ import pandas as pd
 import pytest
 from conftest import ROOT
 
-from scripts.common.config import SimulatedTable, load
-from scripts.preprocess.preprocess_ import preprocess
+from scripts.common.config.load import load
+from scripts.common.config.simulations import SimulatedTable
+from scripts.preprocess.preprocess import preprocess
 from scripts.preprocess.readers import read
 from scripts.preprocess.readers.annotations import annotate
-from scripts.simulate import write
-from scripts.simulate.formats import ANNOTATIONS, Table
+from scripts.simulate.writers import ANNOTATIONS, Table, write
 from vega.errors import InputError
 
 STUDIES = load({}, ROOT / "config").studies

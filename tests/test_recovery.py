@@ -17,7 +17,7 @@ from matplotlib.text import Text
 from scipy.stats import spearmanr
 
 import scripts.figures.recovery as figure_module
-from scripts.analyse.recovery import (
+from scripts.analyse.simulation_benchmark import (
     GSEA,
     NEGATIVE,
     POSITIVE,
@@ -28,10 +28,11 @@ from scripts.analyse.recovery import (
     recovery,
     spearman,
 )
-from scripts.common.config import load
-from scripts.figures import page
+from scripts.common.config.load import load
+from scripts.figures import layout as page
 from scripts.figures.data import FigureData
-from scripts.simulate import simulate_gene_sets, simulate_study
+from scripts.simulate.genes import simulate_gene_sets
+from scripts.simulate.simulate_study import simulate_study
 from vega import plot
 from vega.differential import log_bayes_factor
 from vega.errors import InputError

@@ -6,7 +6,7 @@ import yaml
 from conftest import ROOT
 
 from scripts.common import resources
-from scripts.common.config import load
+from scripts.common.config.load import load
 from scripts.simulate.genes import measured_symbols
 from tools import rehearsal
 from vega.description import write_description

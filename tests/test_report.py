@@ -14,13 +14,13 @@ from conftest import ROOT
 from PIL import Image
 from report_of_a_run import TEMPLATES, VERDICTS, claims_in_turn, write_report
 
-from scripts.claims.core import load_measures
-from scripts.common.config import load
+from scripts.claims.claims import load_measures
+from scripts.common.config.load import load
 from scripts.report.facts import duration, run_facts, steps_of, trainings
 from scripts.report.images import WIDTH, embedded
-from scripts.report.jobs import Job
-from scripts.report.page import breakable, figure_of, label, place
+from scripts.report.report_page import breakable, figure_of, label, place
 from scripts.report.texts import caption, document
+from scripts.report.upstream_jobs import Job
 from vega.description import write_description
 
 

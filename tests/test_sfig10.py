@@ -7,7 +7,8 @@ from matplotlib.colors import to_hex
 from planted_variants import IN_SET, OTHERS, planted_variants
 
 from scripts.common.gmvs import INTERFERON_AB, REMOVED
-from scripts.figures import page, sfig10
+from scripts.figures import layout as page
+from scripts.figures import sfig10
 from vega.plot.colours import RED
 
 TITLES = ["λ = 0.1", "λ = 1", "λ = 10", "λ = 100", "λ = 1000"]

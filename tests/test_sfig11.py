@@ -8,7 +8,8 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from planted_variants import LOSSES, planted_variants
 
-from scripts.figures import page, sfig11
+from scripts.figures import layout as page
+from scripts.figures import sfig11
 from vega import plot
 from vega.plot.colours import COLOURS
 

@@ -10,7 +10,8 @@ from matplotlib.figure import Figure
 from planted_variants import IN_SET, planted_variants, results
 
 from scripts.common.gmvs import INTERFERON, INTERFERON_AB
-from scripts.figures import page, sfig12
+from scripts.figures import layout as page
+from scripts.figures import sfig12
 from vega import plot
 from vega.values import values_of
 

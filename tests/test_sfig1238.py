@@ -16,9 +16,10 @@ from matplotlib.container import BarContainer
 from matplotlib.legend import Legend
 from matplotlib.patches import PathPatch
 
-from scripts.common.config import FigureConfig, Study
+from scripts.common.config.figures import FigureConfig
+from scripts.common.config.studies import Study
 from scripts.common.gmvs import INTERFERON
-from scripts.figures import page
+from scripts.figures import layout as page
 from scripts.figures.data import FigureData, Results, in_order
 from scripts.figures.schematic import FREE, SETS
 from scripts.figures.sfig1_architectures import ARCHITECTURES, KEY

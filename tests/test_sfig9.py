@@ -12,7 +12,8 @@ from scipy.optimize import minimize
 from sklearn.linear_model import LogisticRegression
 
 from scripts.common.gmvs import ANTIVIRAL, INTERFERON_RELATED
-from scripts.figures import page, sfig9
+from scripts.figures import layout as page
+from scripts.figures import sfig9
 from vega import plot
 from vega.metrics import accuracy
 

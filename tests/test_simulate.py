@@ -17,17 +17,11 @@ import pytest
 import yaml
 from scipy.io import mmread
 
-from scripts.common.config import load
-from scripts.simulate import (
-    gmt,
-    raw_files,
-    responders,
-    simulate_gene_sets,
-    simulate_study,
-    study,
-    write,
-)
-from scripts.simulate.study import LOW_QUALITY
+from scripts.common.config.load import load
+from scripts.simulate.genes import gmt, simulate_gene_sets
+from scripts.simulate.simulate_study import LOW_QUALITY, simulate_study
+from scripts.simulate.truth import responders
+from scripts.simulate.writers import raw_files, write
 from vega.errors import InputError
 from vega.gene_sets import read_gmt
 
@@ -521,7 +515,7 @@ def test_large_studies_are_drawn_some_cells_at_a_time(config, monkeypatch):
     changed = load({"data": "simulated", "simulations": {"studies": few}}, CONFIG_FOLDER)
     source, table = changed.raw_source("kang"), changed.simulations
     whole = simulate_study("kang", source, table)
-    monkeypatch.setattr(study, "NUMBERS_AT_A_TIME", 3000 * 100)
+    monkeypatch.setattr("scripts.simulate.simulate_study.NUMBERS_AT_A_TIME", 3000 * 100)
     parts = simulate_study("kang", source, table)
     assert whole.counts.shape == parts.counts.shape == (1400, 3000)
     assert whole.cells["matrix"].value_counts().to_dict() == {0: 900, 1: 500}

@@ -17,13 +17,15 @@ import rdata
 import yaml
 from rdata import read_rds
 
-from scripts.common.config import load
-from scripts.preprocess.orthologs_ import one_to_one
-from scripts.preprocess.preprocess_ import preprocess
+from scripts.common.config.load import load
+from scripts.preprocess.orthologs import one_to_one
+from scripts.preprocess.preprocess import preprocess
 from scripts.preprocess.readers import read
 from scripts.preprocess.readers.files import RawFile
-from scripts.simulate import gmt, raw_files, responders, simulate_gene_sets, simulate_study, write
-from scripts.simulate.study import LOW_QUALITY
+from scripts.simulate.genes import gmt, simulate_gene_sets
+from scripts.simulate.simulate_study import LOW_QUALITY, simulate_study
+from scripts.simulate.truth import responders
+from scripts.simulate.writers import raw_files, write
 from vega.gene_sets import read_gmt
 
 CONFIG_FOLDER = Path(__file__).parent.parent / "config"

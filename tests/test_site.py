@@ -7,8 +7,9 @@ from conftest import ROOT
 
 import vega
 import vega.plot
-from scripts.claims.core import load_measures, read_claims
-from scripts.common.config import load
+from scripts.claims.claims import load_measures
+from scripts.claims.judging import read_claims
+from scripts.common.config.load import load
 from tools.site.pages import ELSEWHERE, claims_page, figures_page, relinked
 
 

@@ -10,11 +10,11 @@ from legible import assert_legible
 from matplotlib.text import Text
 from planted_organoid import TYPES, planted_organoid
 
-from scripts.analyse.analyse import differential_tables
-from scripts.common.config import load
-from scripts.figures import standard
+from scripts.analyse.differential import differential_tables
+from scripts.common.config.load import load
+from scripts.figures import summary_page as standard
 from scripts.figures.data import FigureData, in_order
-from scripts.figures.page import Layout, page_figure, shortened
+from scripts.figures.layout import Layout, page_figure, shortened
 from vega.errors import InputError
 from vega.gene_sets import readable
 

@@ -9,7 +9,7 @@ import pytest
 import yaml
 from conftest import ROOT
 
-from scripts.common.config import load
+from scripts.common.config.load import load
 from tools.status import figures_of, in_progress, is_alive, last_words
 
 

@@ -16,9 +16,11 @@ from file_server import sha256
 from rocrate.rocrate import ROCrate
 
 import vega
-from scripts.common.config import load
-from scripts.report.jobs import files_below
-from scripts.simulate import gmt, raw_files, simulate_gene_sets, simulate_study, write
+from scripts.common.config.load import load
+from scripts.report.upstream_jobs import files_below
+from scripts.simulate.genes import gmt, simulate_gene_sets
+from scripts.simulate.simulate_study import simulate_study
+from scripts.simulate.writers import raw_files, write
 
 pytestmark = pytest.mark.slow
 
@@ -62,9 +64,9 @@ def test_the_whole_demo_brings_its_planted_truth_back_and_reruns_only_what_chang
     assert planned(repository) == set()
 
     # An edit of one figure draws that one, and what shows it.
-    source = repository / "paper" / "figures" / "sfig4.py"
+    source = repository / "scripts" / "figures" / "sfig4.py"
     source.write_text(source.read_text() + "\n# an edit\n")
-    assert planned(repository) == {"sfig4", "report_page", "crate"}
+    assert planned(repository) == {"sfig4", "report_page", "ro_crate"}
     os.utime(source, (0, 0))
 
     # A question is asked anew without training; a filter of the study changes everything after.

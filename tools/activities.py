@@ -19,7 +19,7 @@ import pandas as pd
 from anndata import AnnData
 
 import vega
-from scripts.analyse.analyse import encoded
+from scripts.analyse.encoded import encoded
 from scripts.common.h5ad import write_cells
 from scripts.preprocess.steps import normalise, reindex
 from tools.new_study.look import Look, look

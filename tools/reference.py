@@ -15,20 +15,24 @@ from typing import Any, Literal, Union, get_args, get_origin
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
-from scripts.common import config
+from scripts.common.config.figures import FigureConfig, File
+from scripts.common.config.models import ModelConfig, Peer
+from scripts.common.config.settings import Settings
+from scripts.common.config.simulations import Simulations
+from scripts.common.config.studies import Study
 from vega.files import written_whole
 
 ROOT = Path(__file__).resolve().parent.parent
 
 # Each file of config/ with the class of its content, or of each of its entries.
 TABLES: dict[str, tuple[type[BaseModel], str]] = {
-    "config.yaml": (config.Settings, "The switches of a run."),
-    "studies.yaml": (config.Study, "One entry per study, by name."),
-    "models.yaml": (config.ModelConfig, "One entry per model, by name."),
-    "peers.yaml": (config.Peer, "One entry per other method beside VEGA, by name."),
-    "figures.yaml": (config.FigureConfig, "One entry per figure, by name."),
-    "files.tsv": (config.File, "One row per raw file."),
-    "simulations.yaml": (config.Simulations, "What simulated studies are made of."),
+    "config.yaml": (Settings, "The switches of a run."),
+    "studies.yaml": (Study, "One entry per study, by name."),
+    "models.yaml": (ModelConfig, "One entry per model, by name."),
+    "peers.yaml": (Peer, "One entry per other method beside VEGA, by name."),
+    "figures.yaml": (FigureConfig, "One entry per figure, by name."),
+    "files.tsv": (File, "One row per raw file."),
+    "simulations.yaml": (Simulations, "What simulated studies are made of."),
 }
 HEAD = """# Configuration
 
@@ -123,7 +127,7 @@ def schemas() -> dict[str, str]:
     for file, (kind, _) in TABLES.items():
         if file.endswith(".yaml"):
             schema = kind.model_json_schema()
-            if kind not in (config.Settings, config.Simulations):
+            if kind not in (Settings, Simulations):
                 definitions = schema.pop("$defs", {})
                 schema = {"type": "object", "additionalProperties": schema, "$defs": definitions}
             schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"

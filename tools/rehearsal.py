@@ -1,6 +1,6 @@
 """What every rule takes at the real size: `python -m tools.rehearsal`, part of `make rehearsal`.
 
-Reads the records of the rehearsal's runs (`scripts.common.resources`) and of its trainings, prints the table
+Reads the records of the rehearsal's runs (`resources`) and of its trainings, prints the table
 of all rules and the cost of the paper, and fails if a rule took more memory than the workflow
 promises to need.
 """
@@ -13,8 +13,10 @@ from pathlib import Path
 import pandas as pd
 
 from scripts.common import resources
-from scripts.common.config import Config, ModelConfig, load
+from scripts.common.config.load import load
+from scripts.common.config.models import ModelConfig
 from scripts.common.config.plain import read_yaml
+from scripts.common.config.run import Config
 from scripts.common.tables import markdown_table, write_table
 from vega.description import read_description
 

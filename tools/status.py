@@ -9,10 +9,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from scripts.common.config import Config, FigureConfig, load
+from scripts.common.config.figures import FigureConfig
+from scripts.common.config.load import load
 from scripts.common.config.plain import read_yaml
+from scripts.common.config.run import Config
 from scripts.report.facts import duration
-from scripts.report.page import place
+from scripts.report.report_page import place
 from vega.errors import InputError
 
 

@@ -36,7 +36,7 @@ _PUBLIC = {
 _MODULES = (
     "all_pairs", "autoencoder", "cells", "cuda", "decoders", "description", "differential",
     "encoders", "epochs", "errors", "files", "gene_sets", "io", "layers", "likelihoods", "metrics",
-    "model", "plot", "sparse", "train", "values",
+    "model", "plot", "posterior", "sparse", "train", "values",
 )  # fmt: skip
 __all__ = ["__version__", *_PUBLIC, *_MODULES]
 

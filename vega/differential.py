@@ -6,33 +6,16 @@ the posterior means and variances of both groups, cells x GMVs.
 """
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 from scipy.stats import rankdata
 
 from vega.errors import InputError
+from vega.posterior import Posterior
 
 FEW_PAIRS = 10_000  # of cells, that are gone through one by one
 EPSILON = 1e-12  # keeps the logarithm finite, as published: p = 1 gives 27.6
-
-
-class Posterior(NamedTuple):
-    """Posterior of some cells: mean and variance, each cells x GMVs."""
-
-    mean: np.ndarray
-    variance: np.ndarray
-
-    def __getitem__(self, cells) -> "Posterior":  # type: ignore[override]
-        """The posterior of some of the cells."""
-        mean, variance = tuple(self)
-        return Posterior(mean[cells], variance[cells])
-
-    def sample(self, rng: np.random.Generator) -> np.ndarray:
-        """One draw of each cell's GMV activities."""
-        mean, variance = tuple(self)
-        return mean + np.sqrt(variance) * rng.standard_normal(mean.shape)
 
 
 def log_bayes_factor(p: np.ndarray) -> np.ndarray:

@@ -19,12 +19,12 @@ from vega.autoencoder import Autoencoder
 from vega.cells import Cells, CellsInMemory, CellsOnDisk
 from vega.decoders import LinearDecoder, build_decoder
 from vega.description import plain
-from vega.differential import Posterior, differential_activity
 from vega.encoders import Shape, build_encoder
 from vega.epochs import as_input, resolve_precision
 from vega.errors import InputError
 from vega.gene_sets import EXTRA_NODE, gene_mask
 from vega.likelihoods import build_likelihood
+from vega.posterior import Posterior
 from vega.train import TrainSettings, train
 from vega.values import layers_of
 
@@ -375,6 +375,8 @@ class VEGA:
 
         See `differential.differential_activity` for the methods and the columns of the result.
         """
+        from vega.differential import differential_activity
+
         if column not in adata.obs:
             raise InputError(
                 f"obs has no column {column!r}; it has {', '.join(map(str, adata.obs.columns))}"

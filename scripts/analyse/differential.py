@@ -1,14 +1,71 @@
-"""Bayes factors of every contrast asked of a model."""
+"""Bayes factors of every contrast that is asked of a model."""
 
-from scripts.common.run import run
+import numpy as np
+import pandas as pd
+from anndata import AnnData
+
+from scripts.analyse.contrasts import FEW_CELLS, Questions, groups
+from scripts.common.h5ad import read_latent
+from scripts.common.run import log, run
+from scripts.common.tables import write_table
+from vega.differential import (
+    differential_activity,
+    exact_comparisons,
+    log_bayes_factor,
+    mean_absolute_difference,
+)
+from vega.errors import InputError
+from vega.posterior import Posterior
+
+
+def differential_tables(
+    latent: AnnData, questions: Questions, seed: int, fidelity: str = "published"
+) -> pd.DataFrame:
+    """Bayes factors of every comparison: as published, and exactly, over all pairs.
+
+    `md` is |mean difference|, as published, or with `fidelity="corrected"` the mean absolute
+    difference of the paper's text (erratum 1); `md_text` is the latter in both cases.
+
+    Returns
+    -------
+    One row per comparison and GMV: `contrast`, `group`, `reference`, `gmv`, `p`, `log_bf`, `md`
+    and `significant` of the published Monte Carlo procedure, `md_text`, `log_bf_exact` and
+    `md_exact` over all pairs of cells and their whole posterior, the sizes of the gene set, and the
+    cells of group and reference (`n_group`, `n_reference`).
+    """
+    posterior = Posterior(np.asarray(latent.X), np.asarray(latent.layers["variance"]))
+    gmvs = latent.var_names
+    comparisons = list(groups(latent.obs, questions))
+    if not comparisons:
+        raise InputError("config/models.yaml: a model needs contrasts or one_vs_rest")
+    exact = zip(
+        *exact_comparisons(posterior, [(side == 1, side == -1) for *_, side in comparisons]),
+        strict=True,
+    )
+    tables = []
+    for (contrast, group, reference, side), (p, md) in zip(comparisons, exact, strict=True):
+        pair = posterior[side == 1], posterior[side == -1]
+        table = differential_activity(*pair, gmvs, method="monte_carlo", seed=seed)
+        text = mean_absolute_difference(*pair, np.random.default_rng(seed))
+        table["md_text"] = pd.Series(text, index=gmvs)
+        if fidelity == "corrected":
+            table["md"] = table["md_text"]
+        table["log_bf_exact"] = pd.Series(log_bayes_factor(p), index=gmvs)
+        table["md_exact"] = pd.Series(md, index=gmvs)
+        table = table.join(latent.var)
+        table["n_group"], table["n_reference"] = (len(cells.mean) for cells in pair)
+        if table["n_group"].iloc[0] < FEW_CELLS:
+            log.warning("%s: %s has only %d cells", contrast, group, table["n_group"].iloc[0])
+        table = table.reset_index()
+        table.insert(0, "contrast", contrast)
+        table.insert(1, "group", group)
+        table.insert(2, "reference", reference)
+        tables.append(table)
+    return pd.concat(tables, ignore_index=True)
 
 
 def main(snakemake):
-
-    from scripts.analyse.analyse import differential_tables
-    from scripts.common.h5ad import read_latent
-    from scripts.common.tables import write_table
-
+    """Rule `differential`."""
     table = differential_tables(
         read_latent(snakemake.input.latent),
         snakemake.params.questions,
@@ -18,4 +75,5 @@ def main(snakemake):
     write_table(table, snakemake.output.table)
 
 
-run(main, snakemake)
+if __name__ == "__main__":
+    run(main, snakemake)

@@ -1,16 +1,81 @@
 """The cells of a study in the latent space of a model, their UMAP, and the genes of its GMVs."""
 
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from anndata import AnnData
+
+import vega
+from scripts.analyse.encoded import encoded
+from scripts.common.embedding import embed
+from scripts.common.h5ad import read_cells, write_cells
 from scripts.common.run import run
+from scripts.common.tables import write_table
+
+if TYPE_CHECKING:
+    from vega import VEGA
+
+
+def latent_space(
+    model: "VEGA",
+    adata: AnnData,
+    gene_sets: dict[str, list[str]],
+    embedding: str = "umap",
+    tsne_learning_rate: float | None = None,
+) -> AnnData:
+    """The cells of `adata` in the latent space of `model`.
+
+    Returns
+    -------
+    Cells x GMVs: `X` the posterior mean, `layers["variance"]` its variance, `obsm["X_umap"]` its
+    UMAP (15 neighbours, min_dist 0.5, seed 42) or `obsm["X_tsne"]` its t-SNE, and in `var` the
+    number of genes of each set as published (`n_genes`) and among the model's (`n_genes_in_data`).
+    """
+    latent = encoded(model, adata)
+    known = set(model.genes)
+    sizes = {
+        gmv: (len(gene_sets[gmv]), len(known.intersection(gene_sets[gmv])))
+        if gmv in gene_sets
+        else (len(model.genes), len(model.genes))
+        for gmv in model.gmvs
+    }
+    latent.var = pd.DataFrame.from_dict(
+        sizes, orient="index", columns=["n_genes", "n_genes_in_data"]
+    ).rename_axis("gmv")
+    embed(latent, embedding, tsne_learning_rate)
+    return latent
+
+
+def top_genes(model: "VEGA", n: int = 10) -> pd.DataFrame:
+    """The genes that each GMV reaches most strongly.
+
+    Returns
+    -------
+    At most `n` rows per GMV, of the largest absolute weights that are not zero: `gmv`, `gene`,
+    `rank` (1 is the largest), `weight`, and `in_set`, whether the gene is in the GMV's set. No rows
+    where the decoder is not linear.
+    """
+    from vega.decoders import LinearDecoder
+
+    columns = ["gmv", "gene", "rank", "weight", "in_set"]
+    if not isinstance(model.module.decoder, LinearDecoder):
+        return pd.DataFrame(columns=columns)
+    weights, genes = model.weights().to_numpy(), np.asarray(model.genes)
+    rows = []
+    for gmv, weight, members in zip(model.gmvs, weights.T, model.annotation, strict=True):
+        largest = np.argsort(-np.abs(weight), kind="stable")[:n]
+        largest = largest[weight[largest] != 0]
+        rows += [
+            (gmv, genes[gene], rank, weight[gene], members[gene])
+            for rank, gene in enumerate(largest, start=1)
+        ]
+    return pd.DataFrame(rows, columns=columns)
 
 
 def main(snakemake):
-    from pathlib import Path
-
-    import vega
-    from scripts.analyse.analyse import latent_space, top_genes
-    from scripts.common.h5ad import read_cells, write_cells
-    from scripts.common.tables import write_table
-
+    """Rule `embed`."""
     model = vega.load(Path(snakemake.input.model).parent)
     latent = latent_space(
         model,
@@ -23,4 +88,5 @@ def main(snakemake):
     write_cells(latent, snakemake.output.latent)
 
 
-run(main, snakemake)
+if __name__ == "__main__":
+    run(main, snakemake)

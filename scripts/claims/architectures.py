@@ -2,8 +2,8 @@
 
 import pandas as pd
 
-from scripts.claims.core import Values, claim, near
-from scripts.claims.evidence import Evidence
+from scripts.claims.judging import Values, claim, near
+from scripts.claims.run_results import Evidence
 from scripts.claims.supplement import known, rows_of
 
 # Variants of the model kang_architectures, by the names that the claims give them.

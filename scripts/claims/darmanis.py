@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from scripts.claims.core import claim, count
-from scripts.claims.evidence import Evidence, Missing, require
+from scripts.claims.judging import claim, count
+from scripts.claims.run_results import Evidence, Missing, require
 
 STAT3, OLIG2 = "STAT3", "OLIG2"
 NEOPLASTIC, OPC = "Neoplastic", "OPC"

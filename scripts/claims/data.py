@@ -1,7 +1,7 @@
 """Claims on data, gene sets and models: D01 to D14."""
 
-from scripts.claims.core import claim, count
-from scripts.claims.evidence import Evidence
+from scripts.claims.judging import claim, count
+from scripts.claims.run_results import Evidence
 
 KANG_CELLS = {
     "NK": 1304,

@@ -3,9 +3,9 @@
 import numpy as np
 from scipy.stats import pearsonr
 
-from scripts.analyse.analyse import ONE_VS_REST
-from scripts.claims.core import claim, count, near
-from scripts.claims.evidence import Evidence, Missing, require
+from scripts.analyse.contrasts import ONE_VS_REST
+from scripts.claims.judging import claim, count, near
+from scripts.claims.run_results import Evidence, Missing, require
 from scripts.figures.fig3 import CELL_CYCLE, MARKER_SETS, PROLIFERATION, SIGNIFICANT
 from vega.values import values_of
 

@@ -3,9 +3,9 @@
 import numpy as np
 from scipy.stats import spearmanr
 
-from scripts.analyse.analyse import ONE_VS_REST
-from scripts.claims.core import claim, count, near, shown
-from scripts.claims.evidence import Evidence, require
+from scripts.analyse.contrasts import ONE_VS_REST
+from scripts.claims.judging import claim, count, near, shown
+from scripts.claims.run_results import Evidence, require
 from scripts.common.gmvs import (
     APOPTOSIS,
     B_CELL_RECEPTOR,

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from scripts.analyse.analyse import FEW_CELLS
-from scripts.claims.core import claim, count
-from scripts.claims.evidence import Evidence, Missing, require
+from scripts.analyse.contrasts import FEW_CELLS
+from scripts.claims.judging import claim, count
+from scripts.claims.run_results import Evidence, Missing, require
 from scripts.common.mixseq import (
     DRUGS,
     MUTANT,

@@ -9,7 +9,7 @@ real and decoded ones of one study.
 import numpy as np
 import pandas as pd
 
-from scripts.analyse.out_of_sample_ import (
+from scripts.analyse.out_of_sample import (
     BASELINE,
     CONTROL,
     HELD_OUT,
@@ -20,8 +20,8 @@ from scripts.analyse.out_of_sample_ import (
     STUDY_A,
     STUDY_B,
 )
-from scripts.claims.core import Values, claim, near
-from scripts.claims.evidence import Evidence, Missing
+from scripts.claims.judging import Values, claim, near
+from scripts.claims.run_results import Evidence, Missing
 
 TYPES = ["NK", "Dendritic", "CD4T", "B", "FCGR3A+Mono", "CD14+Mono", "CD8T"]
 
@@ -49,7 +49,7 @@ def of_types(values: Values) -> list[float]:
 def rows(
     evidence: Evidence, table: str, seed: int, experiment: str, sample: str | None = None
 ) -> pd.DataFrame:
-    """Rows of a table of `scripts.analyse.out_of_sample_` by cell type; types left out there are noted."""
+    """Rows of an out-of-sample table by cell type; types left out there are noted."""
     found = evidence.table(f"out_of_sample_{table}")
     found = found[(found["seed"] == seed) & (found["experiment"] == experiment)]
     if sample is not None:

@@ -1,7 +1,7 @@
 """Claims on the data of the mouse retina: D09 and D10."""
 
-from scripts.claims.core import count
-from scripts.claims.evidence import Evidence, Missing
+from scripts.claims.judging import count
+from scripts.claims.run_results import Evidence, Missing
 
 # The paper's text counts all cells, its analysis only those of clusters 1 to 15 (erratum 6).
 CELLS = {"in the text": 27499, "analysed": 26439}

@@ -5,8 +5,8 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 
-from scripts.claims.core import Values, claim, count, near
-from scripts.claims.evidence import Evidence, Missing, require
+from scripts.claims.judging import Values, claim, count, near
+from scripts.claims.run_results import Evidence, Missing, require
 from scripts.common.gmvs import CYTOKINE, INTERFERON, INTERFERON_AB, INTERFERON_RELATED, REMOVED
 from scripts.figures.sfig9 import MODELS, TIMED, inactive
 from scripts.figures.sfig10 import PUBLISHED, SOFT, TOP

@@ -3,7 +3,7 @@
     python hdf5_check.py <file> <seconds> <most bytes> [<what is left on disk>]
 
 The library that reads these files is not made for damaged ones: some make it loop for ever or
-crash. So this is a program of its own, with a bound on the processor's time, which `scripts.common.h5ad`
+crash. So this is a program of its own, with a bound on the processor's time, which `h5ad.py`
 runs before it reads the file itself. It touches all that can do so: every name, attribute and text,
 and where each piece of the numbers is.
 

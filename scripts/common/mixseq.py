@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from scripts.analyse.analyse import FEW_CELLS
+from scripts.analyse.contrasts import FEW_CELLS
 
 DRUGS = {
     "Trametinib": "mixseq_trametinib",
@@ -29,7 +29,7 @@ def line_bayes_factors(differential: pd.DataFrame) -> pd.DataFrame:
     Parameters
     ----------
     differential
-        The table of the drug's model (`scripts.analyse.analyse.differential_tables`).
+        The table of the drug's model (`scripts.analyse.differential.differential_tables`).
 
     Returns
     -------

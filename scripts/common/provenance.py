@@ -20,7 +20,7 @@ from typing import Literal
 
 from pydantic import TypeAdapter, ValidationError
 
-from scripts.common.config import File
+from scripts.common.config.figures import File
 from vega.errors import InputError
 from vega.files import reading, written_whole
 

@@ -1,15 +1,115 @@
-"""Tabulate the sample annotations of a GEO series."""
+"""A GEO series, its samples and their files, from its SOFT family file."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
 
 from scripts.common.run import log, run
+from scripts.preprocess.readers.files import RawFile
+from vega.errors import InputError
+from vega.files import written_whole
+
+FIXED = {"title": "title", "source": "source_name_ch1", "organism": "organism_ch1"}
+
+
+@dataclass(frozen=True)
+class Series:
+    """What GEO says of a series.
+
+    Attributes
+    ----------
+    title
+        One line.
+    samples
+        One row per sample (GSM). Columns are `accession`, `title`, `source`, `organism`, then one
+        per key of the sample characteristics, such as "tissue" or "cell type", in the order they
+        first appear. Several values of a key are joined by "; "; what a sample does not say is
+        missing.
+    files
+        URLs of the supplementary files of the series.
+    sample_files
+        URLs of those of each sample, by accession.
+    """
+
+    title: str
+    samples: pd.DataFrame
+    files: list[str]
+    sample_files: dict[str, list[str]]
+
+
+def read_series(soft: Path) -> Series:
+    """A series from its SOFT family file.
+
+    Raises
+    ------
+    InputError
+        If `soft` is not a whole SOFT family file with samples.
+    """
+    series = _parsed(soft)
+    said = {name: gsm.metadata for name, gsm in series.gsms.items()}
+    return Series(
+        title=" ".join(series.metadata.get("title", [])),
+        samples=pd.DataFrame([_annotation(*sample) for sample in said.items()]),
+        files=_supplementary_files(series.metadata),
+        sample_files={name: _supplementary_files(metadata) for name, metadata in said.items()},
+    )
+
+
+def _supplementary_files(metadata: dict[str, list[str]]) -> list[str]:
+    keys = [key for key in metadata if key.startswith("supplementary_file")]
+    return [url for key in keys for url in metadata[key] if url.upper() != "NONE"]
+
+
+def _annotation(accession: str, metadata: dict[str, list[str]]) -> dict[str, str | None]:
+    values = {"accession": [accession]}
+    values |= {column: metadata.get(key, []) for column, key in FIXED.items()}
+    characteristics: dict[str, list[str]] = {}
+    for key in (key for key in metadata if key.startswith("characteristics")):
+        for entry in metadata[key]:
+            name, colon, value = (part.strip() for part in entry.partition(":"))
+            name, value = (name, value) if colon else ("characteristic", name)
+            # A characteristic may be called "source" or "title" too.
+            name = f"{name} (characteristic)" if name in values else name
+            characteristics.setdefault(name, []).append(value)
+    return {name: "; ".join(found) or None for name, found in (values | characteristics).items()}
+
+
+def _parsed(soft: Path) -> Any:
+    """The series as GEOparse has it, once the file is known to be whole."""
+    _check_soft(soft)
+    import GEOparse
+
+    try:
+        series = GEOparse.get_GEO(
+            filepath=str(soft), geotype="GSE", silent=True, open_kwargs={"encoding": "utf-8"}
+        )
+    except Exception as error:  # GEOparse raises bare ones
+        raise InputError(f"{soft}: GEOparse cannot read it ({error}); download it again") from None
+    if not series.gsms:
+        raise InputError(f"{soft}: no samples (^SAMPLE) in it; take the series' family file")
+    lost = [name for name in series.metadata.get("sample_id", []) if name not in series.gsms]
+    if lost:
+        raise InputError(
+            f"{soft}: the series lists {len(series.gsms) + len(lost)} samples, {len(lost)} are "
+            f"not there ({lost[0]} first): the file is cut short; download it again"
+        )
+    return series
+
+
+def _check_soft(soft: Path) -> None:
+    """GEOparse takes a damaged archive for a short one: read all of it beforehand."""
+    with RawFile(soft).opened(at_once=True) as stream:
+        start = stream.read(1)
+        while stream.read(2**20):
+            pass
+    if start != b"^":
+        raise InputError(f"{soft}: not a SOFT file: it must start with ^, not {start!r}")
 
 
 def main(snakemake):
     """Rule `sample_annotations`."""
-    from pathlib import Path
-
-    from scripts.download.geo import read_series
-    from vega.files import written_whole
-
     soft = Path(snakemake.input[0])
     series = read_series(soft)
     with written_whole(snakemake.output[0]) as part:
@@ -17,4 +117,5 @@ def main(snakemake):
     log.info("%d samples; files of the series: %s", len(series.samples), series.files)
 
 
-run(main, snakemake)
+if __name__ == "__main__":
+    run(main, snakemake)

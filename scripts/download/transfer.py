@@ -20,7 +20,7 @@ from urllib3.exceptions import MaxRetryError, ReadTimeoutError
 from scripts.common.progress import Pace
 from vega.errors import one_line
 
-log = logging.getLogger("scripts.download.transfer")
+log = logging.getLogger("workflow.transfer")
 
 ATTEMPTS = 4  # at what may pass: no connection, a busy server
 TIMEOUT = (10, 60)  # seconds to connect, and between two pieces of a file

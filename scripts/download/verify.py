@@ -1,17 +1,16 @@
 """Hash what is on disk: raw files against what they must be, results against the run's crate."""
 
+from pathlib import Path
+
+from scripts.common import provenance
+from scripts.common.config.figures import File
 from scripts.common.run import log, run
+from scripts.report import ro_crate as crate
+from vega.errors import InputError
 
 
 def main(snakemake):
     """Rule `verify`."""
-    from pathlib import Path
-
-    from scripts.common import provenance
-    from scripts.common.config import File
-    from scripts.report import crate_ as crate
-    from vega.errors import InputError
-
     folder = Path(snakemake.params.run)
     rows = [File(**row) for row in snakemake.params.rows]
     if of_run := crate.raw_files(folder):  # a finished run needs no others
@@ -32,4 +31,5 @@ def main(snakemake):
         )
 
 
-run(main, snakemake)
+if __name__ == "__main__":
+    run(main, snakemake)

@@ -5,9 +5,9 @@ from functools import partial
 import pandas as pd
 from matplotlib.figure import FigureBase
 
-from scripts.analyse.analyse import FEW_CELLS, ONE_VS_REST
+from scripts.analyse.contrasts import FEW_CELLS, ONE_VS_REST
 from scripts.figures.data import FigureData, Results
-from scripts.figures.page import Panel, axes, message, shortened
+from scripts.figures.layout import Panel, axes, message, shortened
 from vega.plot import volcano
 
 NAMED = 5

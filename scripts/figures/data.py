@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 from anndata import AnnData
 
-from scripts.common.config import Study
+from scripts.common.config.studies import Study
 from scripts.common.h5ad import read_cells, read_latent
 from scripts.common.tables import read_table
 
@@ -51,7 +51,7 @@ class Results:
     """A trained model's results.
 
     `latent` holds the cells in the latent space (cells x GMVs), `differential`, `gsea` and `genes`
-    the tables that `scripts.analyse.analyse` made, and `origin` says whether the cells are the public ones,
+    the tables of the analyses, and `origin` says whether the cells are the public ones,
     a `mirror subset` of them or `simulated`.
     """
 

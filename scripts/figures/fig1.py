@@ -6,7 +6,7 @@ from matplotlib.figure import FigureBase
 from scripts.common.gmvs import INTERFERON, INTERFERON_AB, TRYPTOPHAN
 from scripts.figures.data import FigureData
 from scripts.figures.fig1_architecture import draw_architecture
-from scripts.figures.page import Layout, axes, inches, lacks, message, note
+from scripts.figures.layout import Layout, axes, inches, lacks, message, note
 from vega.gene_sets import readable
 from vega.plot import activities, embedding, gsea_comparison, volcano, wrapped
 

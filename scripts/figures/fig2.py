@@ -5,6 +5,7 @@ from matplotlib.figure import FigureBase
 
 from scripts.common.mixseq import DRUGS
 from scripts.figures.data import FigureData
+from scripts.figures.layout import Layout, axes, inches, lacks
 from scripts.figures.mixseq import (
     KEYS,
     bayes_factors,
@@ -16,7 +17,6 @@ from scripts.figures.mixseq import (
     side_by_side,
     tissue_strip,
 )
-from scripts.figures.page import Layout, axes, inches, lacks
 from vega.gene_sets import readable
 from vega.plot import (
     ColourStrip,

@@ -4,7 +4,7 @@ import pandas as pd
 from matplotlib.figure import FigureBase
 
 from scripts.figures.data import FigureData
-from scripts.figures.page import Layout, axes, lacks, message
+from scripts.figures.layout import Layout, axes, lacks, message
 from vega.gene_sets import readable
 from vega.plot import activities, bayes_factors, embedding, regression, wrapped
 from vega.values import values_of

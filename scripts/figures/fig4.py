@@ -4,7 +4,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import FigureBase
 
-from scripts.analyse.out_of_sample_ import (
+from scripts.analyse.out_of_sample import (
     BASELINE,
     CELL_TYPE,
     CONTROL,
@@ -19,7 +19,7 @@ from scripts.analyse.out_of_sample_ import (
     TOP,
 )
 from scripts.figures.data import FigureData
-from scripts.figures.page import Layout, axes, message
+from scripts.figures.layout import Layout, axes, message
 from vega.gene_sets import readable
 from vega.plot import bars, violins, wrapped
 from vega.plot.colours import GUIDE

@@ -8,7 +8,7 @@ from matplotlib.figure import FigureBase
 from matplotlib.legend import Legend
 
 from scripts.figures.data import FigureData, Results
-from scripts.figures.page import axes, message
+from scripts.figures.layout import axes, message
 from vega.plot import bars, embedding
 
 SIDE = 1.7  # inches of the axes of one embedding, the same in all panels of a row

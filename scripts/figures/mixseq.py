@@ -7,10 +7,10 @@ from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import FigureBase
 
-from scripts.analyse.analyse import FEW_CELLS
+from scripts.analyse.contrasts import FEW_CELLS
 from scripts.common.mixseq import DRUGS, REFERENCE, cell_lines, few_cells, line_bayes_factors
 from scripts.figures.data import FigureData
-from scripts.figures.page import axes, inches, message, note
+from scripts.figures.layout import axes, inches, message, note
 from vega.plot import (
     ColourStrip,
     arrows,

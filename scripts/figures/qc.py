@@ -22,7 +22,7 @@ def qc_figure(qc: pd.DataFrame, title: str, simulated: bool = False) -> Figure:
     Parameters
     ----------
     qc
-        One row per step, as `scripts.preprocess.preprocess_.preprocess` gives it.
+        One row per step, as `scripts.preprocess.preprocess.preprocess` gives it.
     title
         Title of the study.
     simulated

@@ -10,9 +10,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import FigureBase
 
-from scripts.analyse.recovery import CONDITION, TYPE
+from scripts.analyse.simulation_benchmark import CONDITION, TYPE
 from scripts.figures.data import FigureData
-from scripts.figures.page import Layout, inches, message
+from scripts.figures.layout import Layout, inches, message
 from vega.plot import strips
 from vega.plot.colours import COLOURS, GREY, GUIDE
 

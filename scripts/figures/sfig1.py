@@ -5,8 +5,8 @@ from matplotlib.figure import FigureBase
 from matplotlib.ticker import MaxNLocator
 
 from scripts.figures.data import FigureData
+from scripts.figures.layout import Layout, axes, inches, message
 from scripts.figures.methods import first_seed, legend_above, silhouette_bars
-from scripts.figures.page import Layout, axes, inches, message
 from scripts.figures.sfig1_architectures import ARCHITECTURES, draw_architectures
 from vega.plot import boxes
 

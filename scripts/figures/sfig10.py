@@ -12,8 +12,8 @@ from matplotlib.figure import FigureBase
 
 from scripts.common.gmvs import INTERFERON_AB, REMOVED
 from scripts.figures.data import FigureData
+from scripts.figures.layout import Layout, inches, message, shortened
 from scripts.figures.methods import first_seed
-from scripts.figures.page import Layout, inches, message, shortened
 from vega.gene_sets import readable
 from vega.plot import top_weights
 from vega.plot.top_weights import IN_SET, OUTSIDE, STAR

@@ -6,8 +6,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import FigureBase
 
 from scripts.figures.data import FigureData
+from scripts.figures.layout import Layout, axes
 from scripts.figures.methods import first_seed
-from scripts.figures.page import Layout, axes
 from vega.plot import sweep
 
 LAYOUT = Layout(("ab",), widths=(3.6, 3.6), heights=(2.7,))

@@ -6,8 +6,8 @@ from matplotlib.figure import FigureBase
 
 from scripts.common.gmvs import INTERFERON, INTERFERON_AB
 from scripts.figures.data import FigureData
+from scripts.figures.layout import Layout, axes, lacks, message
 from scripts.figures.methods import first_seed
-from scripts.figures.page import Layout, axes, lacks, message
 from vega.plot import correlation, regression, wrapped
 from vega.values import values_of
 

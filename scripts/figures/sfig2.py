@@ -4,6 +4,7 @@ import pandas as pd
 from matplotlib.figure import FigureBase
 
 from scripts.figures.data import FigureData
+from scripts.figures.layout import Layout, axes, message
 from scripts.figures.methods import (
     ROW,
     draw_embedding,
@@ -11,7 +12,6 @@ from scripts.figures.methods import (
     silhouette_bars,
     silhouettes,
 )
-from scripts.figures.page import Layout, axes, message
 from vega.plot.colours import COLOURS
 
 LAYOUT = Layout(("abc", "def", "ggg"), widths=ROW, heights=(2.55, 2.55, 2.1))

@@ -4,8 +4,8 @@ import pandas as pd
 from matplotlib.figure import FigureBase
 
 from scripts.figures.data import FigureData
+from scripts.figures.layout import Layout, axes, message
 from scripts.figures.methods import ROW, draw_embedding, legend_above, silhouette_bars, silhouettes
-from scripts.figures.page import Layout, axes, message
 from vega.plot.colours import COLOURS, GUIDE
 
 LAYOUT = Layout(("abc", "ddd"), widths=ROW, heights=(2.3, 2.7))

@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.figure import FigureBase
 
 from scripts.figures.data import FigureData
-from scripts.figures.page import Layout, axes, message
+from scripts.figures.layout import Layout, axes, message
 from vega.plot import set_size
 
 LAYOUT = Layout(("ab",), widths=(3.6, 3.6), heights=(2.7,))

@@ -7,6 +7,7 @@ from matplotlib.figure import FigureBase
 
 from scripts.common.mixseq import MUTANT, WILD_TYPE
 from scripts.figures.data import FigureData
+from scripts.figures.layout import Layout, inches
 from scripts.figures.mixseq import (
     KEYS,
     bayes_factors,
@@ -17,7 +18,6 @@ from scripts.figures.mixseq import (
     side_by_side,
     tissue_strip,
 )
-from scripts.figures.page import Layout, inches
 from vega.plot import ColourStrip, clustered_heatmap
 
 LAYOUT = Layout(("abc", "ddd"), widths=(2.4, 2.4, 2.4), heights=(2.4, 5.75))

@@ -4,8 +4,8 @@ from matplotlib.figure import FigureBase
 
 from scripts.common.gmvs import INTERFERON
 from scripts.figures.data import FigureData
+from scripts.figures.layout import Layout, axes, lacks
 from scripts.figures.methods import unlabelled
-from scripts.figures.page import Layout, axes, lacks
 from vega.gene_sets import readable
 from vega.plot import embedding
 

@@ -6,7 +6,7 @@ from matplotlib.figure import FigureBase
 
 from scripts.common.gmvs import INTERFERON_RELATED
 from scripts.figures.data import FigureData
-from scripts.figures.page import Layout, axes, lacks, message
+from scripts.figures.layout import Layout, axes, lacks, message
 from vega.metrics import accuracy
 from vega.plot import bars, horizontal_bars, wrapped
 from vega.plot.colours import GUIDE

@@ -14,10 +14,12 @@ from typing import NamedTuple
 import pandas as pd
 from matplotlib.figure import FigureBase
 
-from scripts.analyse.analyse import ONE_VS_REST
+from scripts.analyse.contrasts import ONE_VS_REST
+from scripts.common.config.studies import Study
+from scripts.common.run import run
 from scripts.figures.comparisons import comparison_title, draw_comparison
-from scripts.figures.data import FigureData, Results
-from scripts.figures.page import (
+from scripts.figures.data import FigureData, Results, read_figure_data
+from scripts.figures.layout import (
     Layout,
     Panel,
     axes,
@@ -266,3 +268,18 @@ def _top_genes(figure: FigureBase, data: FigureData, gmvs: list[str]) -> None:
     words = f"the largest decoder weights of the GMVs that differ most {differ}"
     outside = not results.genes["in_set"].all()
     note(figure, words + ("; red: genes that are not in the set" if outside else ""))
+
+
+def main(snakemake):
+    """Read the model's results, draw what there is to show of them."""
+    inputs, model = snakemake.input, snakemake.wildcards.model
+    data = read_figure_data(
+        {model: Study.model_validate(snakemake.params.study)},
+        latents=inputs.latent,
+        tables=[*inputs.differential, *inputs.gsea, inputs.genes],
+    )
+    write_standard_page(model, data, Path(snakemake.output.page).parent)
+
+
+if __name__ == "__main__":
+    run(main, snakemake)

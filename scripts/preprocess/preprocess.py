@@ -1,21 +1,239 @@
-"""Raw files of a study -> its preprocessed cells, the table of what was removed, and its figure."""
+"""Preprocessing: from raw counts to normalised cells, step by step as the study's table says.
 
+`preprocess` applies a study's steps (`steps`) in their order and keeps a table of what each of them
+removed.
+"""
+
+import json
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import anndata as ad
+import numpy as np
+import pandas as pd
+import scipy.sparse as sp
+
+from scripts.common.config.studies import Step, StepsOfEach, Study
+from scripts.common.h5ad import write_cells
+from scripts.common.provenance import Provenance, provenance
 from scripts.common.run import run
+from scripts.figures.layout import save
+from scripts.figures.qc import qc_figure
+from scripts.preprocess.readers import check_namespace
+from scripts.preprocess.steps import STEPS, column_of, describe, is_normalised
+from vega.errors import InputError
+from vega.files import written_whole
+from vega.gene_sets import read_gmt
+from vega.values import layers_of
+
+log = logging.getLogger("workflow")
+
+PACKAGES = ("anndata", "numpy", "pandas", "scanpy", "scipy")
+Size = tuple[int, int]
+
+
+def read_and_preprocess(
+    name: str, study: Study, folder: Path, other: Sequence[str]
+) -> tuple[ad.AnnData, pd.DataFrame]:
+    """Return the preprocessed cells of a study, with their provenance, from its raw files.
+
+    Parameters
+    ----------
+    name, study
+        The study and its entry in the configuration.
+    folder
+        Where its raw files and their records are.
+    other
+        Cells of the study whose genes it takes, if it takes any.
+
+    Returns
+    -------
+    As `preprocess`.
+    """
+    from scripts.common.h5ad import read_cells
+    from scripts.preprocess.orthologs import one_to_one
+    from scripts.preprocess.readers import read
+    from scripts.preprocess.readers.files import RawFile
+
+    given = {}
+    if study.ortholog_table:
+        given["orthologs"] = one_to_one(RawFile(folder / study.ortholog_table))
+    if study.reindexed_to:
+        given["reindex"] = read_cells(other[0], backed=True).var
+    cells, qc = preprocess(read(study, folder), study, given)
+    cells.uns["provenance"] = about(name, study, provenance(folder))
+    return cells, qc
+
+
+def preprocess(
+    adata: ad.AnnData, study: Study, given: Mapping[str, Any] | None = None
+) -> tuple[ad.AnnData, pd.DataFrame]:
+    """Apply a study's steps to its raw counts.
+
+    Parameters
+    ----------
+    adata
+        Cells x genes of raw counts, as `scripts.preprocess.readers.read` gives them.
+    study
+        Its entry in the configuration.
+    given
+        What a step takes in place of its value, by name: for `orthologs` the ortholog of each
+        gene, for `reindex` the genes (`var`) of the other study.
+
+    Returns
+    -------
+    cells
+        Log-normalised expression (CSR float32), the counts in `layers["counts"]` unless the cells
+        came processed, and categorical `obs` columns in the order of the configuration.
+        `uns["normalisation"]["target_sum"]` is the total that all cells were scaled to, if there
+        is one.
+    qc
+        One row per step: `step`, `asked`, `cells_before`, `cells_after`, `cells_removed`, and the
+        same for genes.
+
+    Raises
+    ------
+    InputError
+        If a step cannot be done on these cells or leaves nothing.
+    """
+    given = given or {}
+    qc: list[dict[str, Any]] = []
+    if "annotated" in adata.obs:
+        known = adata[adata.obs["annotated"].to_numpy()].copy()
+        del known.obs["annotated"]
+        qc.append(_qc_row("annotated", "cells in the annotation", adata.shape, known.shape))
+        adata = known
+    for number, step in enumerate(study.steps, start=1):
+        try:
+            if step.each:
+                adata = _each(adata, step.each, given, qc)
+            else:
+                (adata,) = _apply([adata], step, describe(step), given, qc)
+        except InputError as error:
+            where = f"studies.yaml: {study.title}: step {number} ({describe(step)})"
+            raise InputError(f"{where}: {error}") from None
+    if not is_normalised(adata):
+        raise InputError(f"studies.yaml: {study.title}: steps: normalise is missing; add it")
+    return _finished(adata, study), pd.DataFrame(qc)
+
+
+def _apply(
+    parts: list[ad.AnnData],
+    step: Step,
+    asked: str,
+    given: Mapping[str, Any],
+    qc: list[dict[str, Any]],
+) -> list[ad.AnnData]:
+    """One step on each part, and its row in the table."""
+    after = [STEPS[step.name][0](part, given.get(step.name, step.value)) for part in parts]
+    if any(0 in part.shape for part in after):
+        raise InputError("nothing is left after it; ask for less")
+    qc.append(_qc_row(step.name, asked, _size(parts), _size(after)))
+    log.info("%s: %s cells, %s genes", asked, *(f"{n:,}" for n in _size(after)))
+    return after
+
+
+def _each(
+    adata: ad.AnnData, asked: StepsOfEach, given: Mapping[str, Any], qc: list[dict[str, Any]]
+) -> ad.AnnData:
+    """Steps for the cells of each value apart; genes that all keep remain, cells in their order."""
+    column = column_of(adata, asked.column)
+    parts = [adata[(column == value).to_numpy()].copy() for value in column.dropna().unique()]
+    for step in asked.steps:
+        parts = _apply(parts, step, f"{describe(step)}, by {asked.column}", given, qc)
+    genes = [gene for gene in adata.var_names if all(gene in part.var_names for part in parts)]
+    joined = ad.concat([part[:, genes] for part in parts], merge="same", uns_merge="same")
+    return joined[adata.obs_names[adata.obs_names.isin(joined.obs_names)]].copy()
+
+
+def _size(parts: list[ad.AnnData]) -> Size:
+    """Cells of all parts together, genes that all of them have."""
+    genes = set.intersection(*(set(part.var_names) for part in parts))
+    return sum(part.n_obs for part in parts), len(genes)
+
+
+def _qc_row(name: str, asked: str, before: Size, after: Size) -> dict[str, Any]:
+    row = {"step": name, "asked": asked}
+    for what, was, now in zip(("cells", "genes"), before, after, strict=True):
+        row |= {f"{what}_before": was, f"{what}_after": now, f"{what}_removed": was - now}
+    return row
+
+
+# ---------------------------------------------------------------- result
+
+
+def _finished(adata: ad.AnnData, study: Study) -> ad.AnnData:
+    """Return only what the result promises, columns as categories in the configured order."""
+    orders = {"cell_type": study.cell_types, "condition": study.conditions}
+    for column, order in orders.items():
+        if order and column not in adata.obs:
+            raise InputError(
+                f"studies.yaml: {study.title}: {column}s are given, but the cells have no column "
+                f"{column} (they have {', '.join(adata.obs) or 'none'}); name one in annotations "
+                "or obs, or take the order out"
+            )
+    obs = pd.DataFrame(
+        {c: _ordered(adata.obs[c], orders.get(c, []), study) for c in adata.obs},
+        index=adata.obs_names,
+    )
+    X, *others = (sp.csr_matrix(m, dtype=np.float32) for m in (adata.X, *layers_of(adata).values()))
+    for matrix in (X, *others):
+        matrix.sort_indices()
+    layers = dict(zip(layers_of(adata), others, strict=True))
+    # None, or empty where parts were scaled to totals of their own.
+    scaled = adata.uns.get("normalisation")
+    uns = {"normalisation": scaled} if scaled else {}
+    return ad.AnnData(X, obs=obs, var=adata.var[["gene_id"]].copy(), layers=layers, uns=uns)
+
+
+def _ordered(column: pd.Series, order: list[str], study: Study) -> pd.Categorical:
+    """The column with the categories that occur, in the given order."""
+    found = sorted(column.dropna().unique())
+    unknown = [value for value in found if value not in order]
+    if order and unknown:
+        raise InputError(
+            f"studies.yaml: {study.title}: {column.name} {', '.join(unknown)} has no place in the "
+            f"order of {column.name}s; add it there, or drop such cells in steps"
+        )
+    return pd.Categorical(column, [value for value in order if value in found] or found)
+
+
+def about(name: str, study: Study, files: Iterable[Provenance]) -> str:
+    """Where the cells come from, as a JSON text that fits into an h5ad file.
+
+    Parameters
+    ----------
+    name, study
+        The study and its entry in the configuration.
+    files
+        What is known of its raw files; files that the study does not use are left out.
+
+    Returns
+    -------
+    JSON object with `study`, `title`, `series`, `origin` (public, mirror subset or simulated),
+    `files`, `steps` and `versions`.
+    """
+    used = [asdict(file) for file in files if file.file in study.files]
+    identities = {file["identity"] for file in used}
+    origins = (("simulated", "simulated"), ("mirror", "mirror subset"))
+    facts = {
+        "study": name,
+        "title": study.title,
+        "series": study.series,
+        "origin": next((origin for kind, origin in origins if kind in identities), "public"),
+        "files": used,
+        "steps": [describe(step) for step in study.steps],
+        "versions": {package: version(package) for package in PACKAGES},
+    }
+    return json.dumps(facts, ensure_ascii=False)
 
 
 def main(snakemake):
     """Read, check, preprocess, write."""
-    from pathlib import Path
-
-    from scripts.common.config import Study
-    from scripts.common.h5ad import write_cells
-    from scripts.figures.page import save
-    from scripts.figures.qc import qc_figure
-    from scripts.preprocess.preprocess_ import read_and_preprocess
-    from scripts.preprocess.readers import check_namespace
-    from vega.files import written_whole
-    from vega.gene_sets import read_gmt
-
     name, study = snakemake.wildcards.study, Study.model_validate(snakemake.params.study)
     folder = Path(snakemake.input.raw[0]).parent
     cells, qc = read_and_preprocess(name, study, folder, snakemake.input.other)
@@ -30,4 +248,5 @@ def main(snakemake):
     write_cells(cells, snakemake.output.cells)
 
 
-run(main, snakemake)
+if __name__ == "__main__":
+    run(main, snakemake)

@@ -16,7 +16,7 @@ import scanpy as sc
 import scipy.sparse as sp
 from scipy.stats import rankdata
 
-from scripts.common.config import Relabel, Step
+from scripts.common.config.studies import Relabel, Step
 from scripts.common.obs_mask import having
 from vega.errors import InputError
 from vega.values import layers_of

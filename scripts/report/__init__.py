@@ -1,5 +1,1 @@
-"""The report of a run: one page that needs nothing beside it."""
-
-from scripts.report.page import report_page
-
-__all__ = ["report_page"]
+"""The report of a run: one page that needs nothing else, and the description of the run."""

@@ -1,17 +1,18 @@
 """Write down the configuration that the run used, defaults and command line included."""
 
+import yaml
+
+from scripts.common.config.load import load
 from scripts.common.run import run
+from vega.files import written_whole
 
 
 def main(snakemake):
-    import yaml
-
-    from scripts.common.config import load
-    from vega.files import written_whole
-
+    """Rule `effective_config`."""
     config = load(snakemake.params.settings).model_dump(mode="json", exclude={"files", "public"})
     with written_whole(snakemake.output.config) as temporary:
         temporary.write_text(yaml.safe_dump(config, sort_keys=False))
 
 
-run(main, snakemake)
+if __name__ == "__main__":
+    run(main, snakemake)

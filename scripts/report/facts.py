@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from scripts.report.jobs import Job
+from scripts.report.upstream_jobs import Job
 from vega.description import read_description
 from vega.io import versions
 

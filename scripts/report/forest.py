@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from scripts.claims.core import shown
+from scripts.claims.judging import shown
 
 
 @dataclass(frozen=True)

@@ -1,28 +1,197 @@
-"""The report of the run, as one page."""
+"""The page: figures with their captions and claims, all claims, errata, times, devices."""
 
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup, escape
+
+from scripts.claims.judging import Verdict
 from scripts.common.run import run
+from scripts.common.tables import read_table
+from scripts.report.facts import Step, Training, duration, run_facts, steps_of, trainings
+from scripts.report.forest import Estimate, estimates
+from scripts.report.images import Picture, embedded
+from scripts.report.texts import caption, document
+from scripts.report.upstream_jobs import jobs_behind
+from vega.files import written_whole
+
+PANEL = re.compile(r"(S?)(\d+)")  # how `config/claims.tsv` names panels: 1e, S4
+STANDARD = "Standard page"
+FIGURE = re.compile(r"(s?)fig(\d+)")  # names of the paper's own figures
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A figure on the page."""
+
+    name: str
+    label: str
+    title: str
+    picture: Picture
+    caption: str
+    links: Mapping[str, str]
+    claims: Sequence[Mapping[str, str]] = field(default=())
+
+
+def figure(
+    run: Path,
+    name: str,
+    title: str,
+    tables: Sequence[str],
+    claims: pd.DataFrame,
+    settings: Mapping[str, Any],
+    captions: Path,
+) -> Shown:
+    """A figure of a run, with links to the files that it was made from.
+
+    Parameters
+    ----------
+    run
+        Folder of the run; links are relative to it.
+    name, title, tables
+        Of its entry in `config/figures.yaml`.
+    claims
+        All claims of the run.
+    settings
+        Of the run, for the caption.
+    captions
+        Folder of the captions, `<figure>.rst`.
+    """
+    standard = name.startswith("standard/")
+    model = {"model": name.removeprefix("standard/")} if standard else {}
+    source = "standard" if standard else name
+    links = {
+        "full size": f"figures/{name}.png",
+        "PDF": f"figures/{name}.pdf",
+        "panels": f"figures/{name}/",
+        "code": f"workflow/scripts/figures/{source}.py",
+        **{f"{table}.tsv": f"tables/{table}.tsv" for table in tables},
+    }
+    return Shown(
+        name=name.replace("/", "-"),
+        label=label(name),
+        title=title,
+        picture=embedded(run / "figures" / f"{name}.png"),
+        caption=caption(captions / f"{source}.rst", settings, **model),
+        links=links,
+        claims=claims[claims["panel"].map(figure_of) == name].fillna("").to_dict("records"),
+    )
+
+
+def figure_of(panel: str) -> str:
+    """The figure that a panel of the paper belongs to; empty if it is no panel.
+
+    >>> figure_of("1e"), figure_of("S12"), figure_of("data")
+    ('fig1', 'sfig12', '')
+    """
+    found = PANEL.match(panel)
+    return f"{'sfig' if found[1] else 'fig'}{found[2]}" if found else ""
+
+
+def label(name: str) -> str:
+    """A figure's name as the paper has it, or what it is instead.
+
+    >>> label("fig1"), label("sfig12"), label("recovery"), label("standard/kang")
+    ('Figure 1', 'Figure S12', 'Beyond the paper', 'Standard page')
+    """
+    if found := FIGURE.fullmatch(name):
+        return f"Figure {found[1].upper()}{found[2]}"
+    return STANDARD if name.startswith("standard/") else "Beyond the paper"
+
+
+def place(name: str) -> tuple[int, int]:
+    """Where a figure is in the order of the paper; what goes beyond it comes last.
+
+    >>> sorted(["recovery", "sfig10", "sfig9", "fig2"], key=place)
+    ['fig2', 'sfig9', 'sfig10', 'recovery']
+    """
+    found = FIGURE.fullmatch(name)
+    return (len(found[1]), int(found[2])) if found else (2, 0)
+
+
+def breakable(text: str) -> Markup:
+    """A text whose long lists of numbers may go on in another line.
+
+    >>> breakable("1/2 < 3")
+    Markup('1/<wbr>2 &lt; 3')
+    """
+    return Markup(escape(text).replace("/", Markup("/<wbr>")))
+
+
+def report_page(
+    claims: pd.DataFrame,
+    figures: Sequence[Shown],
+    *,
+    estimates: Mapping[str, Sequence[Estimate]],
+    settings: Mapping[str, Any],
+    left_out: Mapping[str, Sequence[str]],
+    errata: str,
+    steps: Sequence[Step],
+    trainings: Sequence[Training],
+    facts: Mapping[str, str],
+    templates: Path | str,
+) -> str:
+    """The report of a run as one HTML page that asks for nothing beside it.
+
+    Parameters
+    ----------
+    claims
+        As `claims.core.evaluate` gives it.
+    figures
+        In the order of the page.
+    estimates
+        Published numbers and ours by claim, see `report.forest`.
+    settings
+        Of the run: its name, kind of data, procedure and seeds are told at the top.
+    left_out
+        Figures that are not part of the run, with the studies they lack.
+    errata
+        HTML of the errata.
+    steps, trainings
+        What the run took, see `report.facts`.
+    facts
+        What else there is to know of it, by name.
+    templates
+        Folder of `report.html.jinja`.
+    """
+    environment = Environment(
+        loader=FileSystemLoader(templates), autoescape=True, undefined=StrictUndefined,
+        trim_blocks=True, lstrip_blocks=True,
+    )  # fmt: skip
+    environment.filters |= {"duration": duration, "breakable": breakable}
+    of_paper = any(figure.label != STANDARD for figure in figures)
+    counts = claims["verdict"].value_counts()
+    return environment.get_template("report.html.jinja").render(
+        claims=claims.fillna("").assign(figure=claims["panel"].map(figure_of)).to_dict("records"),
+        verdicts={str(v): int(counts.get(v, 0)) for v in Verdict},
+        figures=figures,
+        estimates=estimates if of_paper else {},
+        of_paper=of_paper,
+        settings=settings,
+        left_out={label(name): left_out[name] for name in sorted(left_out, key=place) if of_paper},
+        errata=errata,
+        steps=steps,
+        trainings=trainings,
+        facts=facts,
+    )
 
 
 def main(snakemake):
-    from pathlib import Path
-
-    from scripts.common.tables import read_table
-    from scripts.report import page
-    from scripts.report.facts import run_facts, steps_of, trainings
-    from scripts.report.forest import estimates
-    from scripts.report.jobs import jobs_behind
-    from scripts.report.texts import document
-    from vega.files import written_whole
-
+    """Rule `report_page`."""
     params, inputs = snakemake.params, snakemake.input
     folder, texts = Path(snakemake.output.page).parent, Path(inputs.templates[0]).parent
     claims = read_table(inputs.table)
     jobs = jobs_behind([inputs.table, *inputs.figures], folder)
-    text = page.report_page(
+    text = report_page(
         claims,
         [
-            page.figure(folder, *shown, claims, params.settings, texts)
-            for shown in sorted(params.figures, key=lambda shown: page.place(shown[0]))
+            figure(folder, *shown, claims, params.settings, texts)
+            for shown in sorted(params.figures, key=lambda shown: place(shown[0]))
         ],
         estimates=estimates(read_table(inputs.values)),
         settings=params.settings,
@@ -37,4 +206,5 @@ def main(snakemake):
         part.write_text(text, encoding="utf-8")
 
 
-run(main, snakemake)
+if __name__ == "__main__":
+    run(main, snakemake)

@@ -9,24 +9,7 @@ where `shift` adds up what the cell's values of columns such as donor or batch d
 mean is the sum of two cells' means. Means are not scaled to the cell's total: a planted effect is
 the fold change of the expected counts themselves.
 
-`genes` makes genes and gene sets, `cells` the cells, `study` their counts, `truth` the table of
-what was planted, `formats` the raw files, `authors` the processed data that come of them. Adding a
-study is adding an entry to that table; adding a format is adding a writer to `formats`.
+`genes` makes genes and gene sets, `cells` the cells, `simulate_study` their counts, `truth` the
+table of what was planted, `writers` the raw files, `simulate_authors` the authors' processed data.
+A new study is an entry of that table, a new format a writer in `writers`.
 """
-
-from scripts.simulate.authors import authors_files
-from scripts.simulate.formats import raw_files, write
-from scripts.simulate.genes import gmt, simulate_gene_sets
-from scripts.simulate.study import Simulated, simulate_study
-from scripts.simulate.truth import responders
-
-__all__ = [
-    "Simulated",
-    "authors_files",
-    "gmt",
-    "raw_files",
-    "responders",
-    "simulate_gene_sets",
-    "simulate_study",
-    "write",
-]

@@ -5,7 +5,8 @@ from collections.abc import Iterable
 import numpy as np
 import pandas as pd
 
-from scripts.common.config import SimulatedColumn, Simulation, Study
+from scripts.common.config.simulations import SimulatedColumn, Simulation
+from scripts.common.config.studies import Study
 from scripts.common.obs_mask import having
 from vega.errors import InputError
 

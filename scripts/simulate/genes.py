@@ -8,7 +8,8 @@ from zlib import crc32
 import numpy as np
 import pandas as pd
 
-from scripts.common.config import SimulatedSets, Simulation, Simulations, Study, named_sets
+from scripts.common.config.simulations import SimulatedSets, Simulation, Simulations, named_sets
+from scripts.common.config.studies import Study
 from vega.errors import InputError
 
 TABLE = "config/simulations.yaml"

@@ -1,15 +1,15 @@
 """Simulate the gene sets of the run's models."""
 
+from pathlib import Path
+
+from scripts.common.config.simulations import Simulations
 from scripts.common.run import run
+from scripts.simulate.genes import gmt, simulate_gene_sets
+from scripts.simulate.writers import write
 
 
 def main(snakemake):
     """Write each GMT file with its provenance."""
-    from pathlib import Path
-
-    from scripts.common.config import Simulations
-    from scripts.simulate import gmt, simulate_gene_sets, write
-
     simulations = Simulations(**snakemake.params.simulations)
     for path in map(Path, snakemake.output.raw):
         write(
@@ -19,4 +19,5 @@ def main(snakemake):
         )
 
 
-run(main, snakemake)
+if __name__ == "__main__":
+    run(main, snakemake)

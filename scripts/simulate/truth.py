@@ -6,7 +6,8 @@ from typing import Any
 
 import pandas as pd
 
-from scripts.common.config import Programme, Simulation, Study, simulated_groups
+from scripts.common.config.simulations import Programme, Simulation, simulated_groups
+from scripts.common.config.studies import Study
 
 GeneSets = Mapping[str, list[str]]
 

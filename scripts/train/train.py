@@ -1,14 +1,314 @@
-"""Train the models of one entry with all seeds, going on from checkpoints if a run broke off."""
+"""Training the models of an entry of `config/models.yaml` on a preprocessed study."""
 
+import logging
+import shutil
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from functools import partial
+from pathlib import Path
+from threading import Event
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from anndata import AnnData
+
+from scripts.common.h5ad import read_cells
+from scripts.common.obs_mask import having
+from scripts.common.progress import Pace, told
 from scripts.common.run import run
+from vega import VEGA, read_gmt
+from vega.errors import InputError
+from vega.model import resolve_device
+
+log = logging.getLogger("workflow")
+
+CHECKPOINT = Path("checkpoint", "state.safetensors")  # a folder of its own, gone in the end
+ARCHITECTURE = (
+    "extra_nodes", "encoder", "decoder", "likelihood", "layer", "n_hidden", "n_layers", "dropout",
+    "latent_dropout", "norm_momentum", "norm_epsilon", "positive_start", "beta", "positive", "bias",
+    "penalty", "penalty_step",
+)  # fmt: skip
+TRAINING = (
+    "learning_rate", "weight_decay", "adam_epsilon", "batch_size", "drop_last", "mean_loss",
+    "kl_warm_up", "max_epochs", "patience", "train_share",
+)  # fmt: skip
+SPLIT_SEED = 0  # of cross-validation
+RUNS = 1000  # seeds from one run of a model to the next
+
+
+def train_models(
+    adata: AnnData,
+    gmt: Path,
+    configs: Mapping[Path, dict[str, Any]],
+    *,
+    models_per_gpu: int,
+    device: str,
+    given_gpu: bool,
+    require_gpu: bool,
+    threads: int,
+    **options: Any,
+) -> None:
+    """Train the model of each folder, several side by side.
+
+    The state of each stays beside it until all are finished: a run that was broken off takes up
+    the finished ones at once and goes on within the others, even where what it had written of
+    them was removed.
+
+    Parameters
+    ----------
+    adata, gmt
+        As for `train_model`.
+    configs
+        By the folder of each model, the settings of `config.ModelConfig` that bear on training,
+        and its `seed`.
+    models_per_gpu
+        How many at a time on a GPU. On a CPU they are as many as there are threads, which takes
+        less time than one after the other with all threads each (docs/performance.md).
+    device, given_gpu, require_gpu
+        See `choose_device`.
+    threads
+        Of the CPU, for all together.
+    **options
+        Of `train_model`.
+
+    Raises
+    ------
+    InputError
+        If data, gene sets or device do not allow it.
+    """
+    target = choose_device(device, given_gpu, require_gpu)
+    at_once = min(len(configs), threads if target == "cpu" else models_per_gpu)
+    options |= {"device": target, "threads": max(1, threads // at_once)}
+    failed, pace = Event(), Pace()
+
+    def say(name: str, line: str) -> None:
+        if pace.due() or not line.startswith("epoch"):
+            log.info("%s: %s", name, line)
+
+    def train_next(folder: Path, config: dict[str, Any]) -> None:
+        if failed.is_set():  # no use in beginning another one
+            return
+        try:
+            train_model(adata, gmt, folder, config, say=say, **options)
+        except BaseException:
+            failed.set()
+            raise
+
+    if len(configs) > 1:
+        log.info("%d models, %d at a time, on %s", len(configs), at_once, target)
+    with ThreadPoolExecutor(at_once, thread_name_prefix="training") as pool:
+        trainings = [pool.submit(train_next, *job) for job in configs.items()]
+        try:
+            for training in told(as_completed(trainings), "models", len(configs)):
+                training.result()
+        except BaseException:
+            failed.set()
+            raise
+    for folder in configs:
+        shutil.rmtree(folder / CHECKPOINT.parent)
+
+
+def train_model(
+    adata: AnnData,
+    gmt: Path,
+    folder: Path,
+    config: dict[str, Any],
+    *,
+    device: str = "cpu",
+    precision: str = "auto",
+    threads: int = 1,
+    say: Callable[[str, str], None],
+) -> VEGA:
+    """Train a model as its entry of the configuration says, and save it.
+
+    Parameters
+    ----------
+    adata
+        The preprocessed study.
+    gmt
+        The gene set collection.
+    folder
+        Where the model goes, with its checkpoint.
+    config
+        The settings of `config.ModelConfig` that bear on training, and the `seed` of the first
+        run's initial weights and training.
+    device, precision
+        Where and how to compute, see `vega.VEGA.fit`.
+    threads
+        Of the CPU.
+    say
+        Told how far the model, given by its name, is.
+
+    Raises
+    ------
+    InputError
+        If data or gene sets do not allow it.
+    """
+    torch.set_num_threads(threads)
+    _tidy(folder)
+    adata = adata[learnt_from(adata.obs, config["cells"], config["leave_out"])]
+    batches = _batches(adata, config["batch_key"])
+    gene_sets = read_gmt(gmt, config["min_genes"], config["max_genes"])
+    model = VEGA(
+        adata.var_names,
+        without_genes(gene_sets, config["remove_genes"]),
+        batches=batches,
+        seed=config["seed"] + RUNS * (config["run"] - 1),
+        **{key: config[key] for key in ARCHITECTURE},
+    )
+    name = "/".join(folder.parts[-2:])
+    log.info("%s: %d cells, %d genes, %d GMVs", name, *adata.shape, len(model.gmvs))
+    history = model.fit(
+        adata,
+        batch_key=config["batch_key"],
+        validation=fold_of(adata.obs, config["folds"], config["fold"]),
+        device=device,
+        precision=precision,
+        checkpoint=folder / CHECKPOINT,
+        progress=False,
+        log=partial(say, name),
+        **{key: config[key] for key in TRAINING},
+    )
+    log.info(
+        "%s: %d epochs in %.0f s on %s in %s, loss per cell %s",
+        name,
+        len(history),
+        *(model.training[key] for key in ("seconds", "device", "precision")),
+        " / ".join(f"{loss:.2f}" for loss in history.iloc[-1].dropna()),
+    )
+    model.save(folder)
+    return model
+
+
+def without_genes(
+    gene_sets: dict[str, list[str]], removed: dict[str, list[str]]
+) -> dict[str, list[str]]:
+    """The gene sets without some of their genes, given by set.
+
+    Raises
+    ------
+    InputError
+        If there is no such set, or none of the genes is in it.
+    """
+    changed = dict(gene_sets)
+    for name, genes in removed.items():
+        if name not in gene_sets:
+            raise InputError(f"config/models.yaml: remove_genes: no gene set {name}")
+        changed[name] = [gene for gene in gene_sets[name] if gene not in genes]
+        if changed[name] == gene_sets[name]:
+            raise InputError(
+                f"config/models.yaml: remove_genes: {name} has none of {', '.join(genes)}"
+            )
+    return changed
+
+
+def fold_of(obs: pd.DataFrame, folds: dict[str, Any] | None, fold: int) -> np.ndarray | None:
+    """Which cells validate in a fold (from 1) of a stratified cross-validation; None without one.
+
+    The parts are the same for every seed.
+
+    Raises
+    ------
+    InputError
+        If the data lack the column, or there are fewer folds or cells.
+    """
+    if folds is None:
+        return None
+    from sklearn.model_selection import StratifiedKFold
+
+    if folds["column"] not in obs:
+        raise InputError(
+            f"config/models.yaml: folds: the study has no column {folds['column']}; "
+            f"it has {', '.join(obs)}"
+        )
+    if fold > folds["n"]:
+        raise InputError(f"config/models.yaml: fold {fold} of {folds['n']}")
+    parts = StratifiedKFold(folds["n"], shuffle=True, random_state=SPLIT_SEED)
+    labels = obs[folds["column"]].astype(str)
+    if folds["n"] > (most := labels.value_counts().max()):
+        raise InputError(
+            f"config/models.yaml: folds: {folds['n']} parts, but no {folds['column']} has more "
+            f"than {most} cells"
+        )
+    _, rows = list(parts.split(labels, labels))[fold - 1]
+    validation = np.zeros(len(obs), dtype=bool)
+    validation[rows] = True
+    return validation
+
+
+def learnt_from(
+    obs: pd.DataFrame, cells: dict[str, list[str]], leave_out: dict[str, list[str]]
+) -> np.ndarray:
+    """Which cells a model learns from.
+
+    Those that have one of the values of `cells` in each of its columns, without those that have
+    one of the values of `leave_out` in each of its columns.
+
+    Raises
+    ------
+    InputError
+        If the data lack a column, or no cell is left out or left.
+    """
+    for column in (*cells, *leave_out):
+        if column not in obs:
+            raise InputError(
+                f"config/models.yaml: the study has no column {column}; it has {', '.join(obs)}"
+            )
+
+    chosen = having(obs, cells)
+    if leave_out:
+        out = having(obs, leave_out)
+        if not out.any():
+            raise InputError(f"config/models.yaml: leave_out: no cell has all of {leave_out}")
+        chosen &= ~out
+    if not chosen.any():
+        raise InputError(f"config/models.yaml: cells: no cell is left with {cells}")
+    return chosen
+
+
+def _tidy(folder: Path) -> None:
+    """Remove what an attempt that was killed while it wrote has left half written."""
+    checkpoint = folder / CHECKPOINT
+    checkpoint.parent.mkdir(parents=True, exist_ok=True)
+    for file in (*folder.glob(".*"), *checkpoint.parent.iterdir()):
+        if file.is_file() and file != checkpoint:
+            file.unlink()
+
+
+def choose_device(device: str, given_gpu: bool, require_gpu: bool) -> str:
+    """The device to train on.
+
+    A job that was given no GPU (`--resources gpu=0`) takes the CPU. One that was given a GPU and
+    finds none takes the CPU too, unless a GPU is required or named.
+    """
+    if not given_gpu and device in ("auto", "cpu"):
+        return "cpu"
+    found = resolve_device(device).type
+    if found == "cpu" and require_gpu:
+        raise InputError(
+            "this job was given a GPU but finds none (require_gpu is true); check the node's "
+            "driver, or run on the CPU with `--resources gpu=0`"
+        )
+    if found == "cpu" and device != "cpu":
+        log.info("no GPU on this machine: training on the CPU, which only takes longer")
+    return found
+
+
+def _batches(adata: AnnData, batch_key: str | None) -> list[str]:
+    if batch_key is None:
+        return []
+    if batch_key not in adata.obs:
+        raise InputError(
+            f"config/models.yaml: batch_key: the study has no column {batch_key}; it has "
+            f"{', '.join(adata.obs.columns)}"
+        )
+    return sorted(adata.obs[batch_key].astype(str).unique())
 
 
 def main(snakemake):
-    from pathlib import Path
-
-    from scripts.common.h5ad import read_cells
-    from scripts.train.train_ import train_models
-
+    """Rule `train_<entry>`."""
     params = snakemake.params
     train_models(
         read_cells(snakemake.input.data),
@@ -27,4 +327,5 @@ def main(snakemake):
     )
 
 
-run(main, snakemake)
+if __name__ == "__main__":
+    run(main, snakemake)

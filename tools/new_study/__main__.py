@@ -12,7 +12,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from scripts.common.config import load
+from scripts.common.config.load import load
 from tools.new_study import geo
 from tools.new_study.given import check_name, of_file, own
 from tools.new_study.look import Look
@@ -54,9 +54,7 @@ def main() -> None:
     parser.add_argument("--yes", action="store_true", help="add the rows without asking")
     options = parser.parse_args()
     logging.basicConfig(format="%(message)s")
-    logging.getLogger("scripts.download.transfer").setLevel(
-        logging.INFO
-    )  # how far a long download is
+    logging.getLogger("workflow.transfer").setLevel(logging.INFO)  # how far a long download is
     try:
         run(options)
     except InputError as error:

@@ -27,7 +27,7 @@ def look_into(path: Path, samples: pd.DataFrame, known: Collection[str]) -> Look
     path
         The archive.
     samples
-        Those of the series, see `scripts.download.geo.Series`. What they all have, and not all the same, is
+        Those of the series, see `Series`. What they all have, and not all the same, is
         known of the cells, beside the accession as `sample`.
     known
         Symbols of genes, see `look`.

@@ -8,10 +8,10 @@ from itertools import chain
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from scripts.common.config import File
+from scripts.common.config.figures import File
 from scripts.common.provenance import measure
-from scripts.download.download_ import bring
-from scripts.download.geo import Series, read_series
+from scripts.download.download import bring
+from scripts.download.sample_annotations import Series, read_series
 from scripts.download.transfer import Failure
 from scripts.preprocess.readers.annotations import LEAST_KNOWN_CELLS
 from tools.new_study.bundle import BUNDLE, CONVERT, bundled, look_into

@@ -5,9 +5,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from scripts.common.config import File
 from scripts.common.config.base import NAME, NO_NAME
-from scripts.common.config.figures import OWN
+from scripts.common.config.figures import OWN, File
 from tools.new_study.look import Look, columns_of, look
 from vega.errors import InputError
 

@@ -10,7 +10,7 @@ import anndata as ad
 import numpy as np
 import pandas as pd
 
-from scripts.common.config import Source
+from scripts.common.config.studies import Source
 from scripts.preprocess.readers import read
 from scripts.preprocess.readers.checks import are_counts
 from scripts.preprocess.readers.files import ANEW, RawFile

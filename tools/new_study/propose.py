@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from scripts.common.config import File
+from scripts.common.config.figures import File
 from tools.new_study.given import Given
 from tools.new_study.look import Look
 from vega.errors import InputError

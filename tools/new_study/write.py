@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from scripts.common.config import load
+from scripts.common.config.load import load
 from scripts.common.config.plain import read_yaml
 from scripts.common.provenance import measure
 from tools.new_study.propose import Proposal

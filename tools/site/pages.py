@@ -15,9 +15,11 @@ from typing import Any
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
-from scripts.claims.core import Measure, load_measures, read_claims
-from scripts.common.config import Config, load
-from scripts.report.page import figure_of, label, place
+from scripts.claims.claims import load_measures
+from scripts.claims.judging import Measure, read_claims
+from scripts.common.config.load import load
+from scripts.common.config.run import Config
+from scripts.report.report_page import figure_of, label, place
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -11,7 +11,7 @@ import anndata as ad
 import numpy as np
 import pandas as pd
 
-from scripts.common.config import Annotation
+from scripts.common.config.studies import Annotation
 from scripts.common.obs_mask import having
 from scripts.common.provenance import absence, again
 from scripts.preprocess.readers.checks import check_unique
@@ -221,7 +221,7 @@ def _of_r(file: RawFile, annotation: Annotation) -> pd.DataFrame:
 
 def _samples(file: RawFile, _: Annotation) -> pd.DataFrame:
     """The samples of a GEO series, by accession, with their characteristics."""
-    from scripts.download.geo import read_series
+    from scripts.download.sample_annotations import read_series
 
     with file.on_disk() as path:
         return read_series(path).samples.set_index("accession", drop=False)

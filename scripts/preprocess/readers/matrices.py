@@ -15,7 +15,7 @@ import pandas as pd
 import scipy.io
 import scipy.sparse as sp
 
-from scripts.common.config import Matrix
+from scripts.common.config.studies import Matrix
 from scripts.common.h5ad import check_sound, sound
 from scripts.preprocess.readers.checks import check_unique
 from scripts.preprocess.readers.files import ANEW, RawFile

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import anndata as ad
 
-from scripts.common.config import Matrix, Source
+from scripts.common.config.studies import Matrix, Source
 from scripts.preprocess.readers.annotations import annotate
 from scripts.preprocess.readers.checks import check_counts
 from scripts.preprocess.readers.files import RawFile

@@ -24,7 +24,8 @@ from rocrate.model.entity import Entity
 from rocrate.rocrate import ROCrate
 
 from scripts.common.provenance import Check, Pins, measure, provenance
-from scripts.report.jobs import Job, files_below
+from scripts.common.run import log, run
+from scripts.report.upstream_jobs import Job, files_below, jobs_behind
 from vega.description import read_description
 from vega.files import reading, written_whole
 
@@ -301,3 +302,22 @@ def _check(path: Path, name: str, expected: str) -> Check:
     if difference := Pins(NAME, {"sha256": expected}).difference(measure(path)):
         return Check(name, "differs", difference)
     return Check(name, "ok", "as the run left it")
+
+
+def main(snakemake):
+    """Rule `ro_crate`."""
+    folder, targets = Path(snakemake.output.crate).parent, list(snakemake.input.results)
+    keep_workflow(snakemake.input.workflow, folder)
+    jobs = jobs_behind(targets, folder)
+    write_crate(
+        folder,
+        targets,
+        jobs,
+        state=state_of_code(Path()),
+        simulated=snakemake.params.simulated,
+    )
+    log.info("%s: %d jobs led to %d results", snakemake.output.crate, len(jobs), len(targets))
+
+
+if __name__ == "__main__":
+    run(main, snakemake)

@@ -23,11 +23,12 @@ import pandas as pd
 import scipy.sparse as sp
 from scipy.io import mmwrite
 
-from scripts.common.config import Annotation, Matrix, SimulatedTable, Simulation, Study
+from scripts.common.config.simulations import SimulatedTable, Simulation
+from scripts.common.config.studies import Annotation, Matrix, Study
 from scripts.common.obs_mask import having
 from scripts.common.provenance import record
 from scripts.simulate.genes import TABLE, lines, named_rng, orthologs
-from scripts.simulate.study import Simulated
+from scripts.simulate.simulated import Simulated
 from vega.errors import InputError
 from vega.files import written_whole
 

@@ -1,6 +1,7 @@
 """Another method on a study, as its entry in `config/peers.yaml` says."""
 
 import inspect
+import json
 from pathlib import Path
 from typing import Any
 
@@ -8,10 +9,14 @@ import pandas as pd
 from anndata import AnnData
 
 from scripts.common.embedding import embed
+from scripts.common.h5ad import read_cells, write_cells
+from scripts.common.run import run
 from scripts.train.baselines import METHODS
+from scripts.train.train import choose_device
 from vega import read_gmt
 from vega.description import read_description
 from vega.errors import InputError
+from vega.files import written_whole
 
 
 def run_peer(
@@ -48,8 +53,8 @@ def run_peer(
 
     Returns
     -------
-    The latent space as `scripts.analyse.analyse.latent_space` gives that of VEGA, without variances, and
-    facts about the method as plain data.
+    The latent space as rule `embed` gives that of VEGA, without variances, and facts about the
+    method as plain data.
 
     Raises
     ------
@@ -83,3 +88,26 @@ def run_peer(
     )
     embed(latent, entry["embedding"], entry["tsne_learning_rate"])
     return latent, {"method": entry["method"], **found.facts}
+
+
+def main(snakemake):
+    """Rule `baseline`."""
+    inputs, outputs, params = snakemake.input, snakemake.output, snakemake.params
+    given_gpu = snakemake.resources.get("gpu", 0) > 0
+    latent, facts = run_peer(
+        read_cells(inputs.data),
+        Path(inputs.gene_sets),
+        params.entry,
+        epochs_of=next(map(Path, inputs.epochs_of), None),
+        instead=params.instead,
+        device=choose_device(params.device, given_gpu, params.require_gpu),
+        seed=int(snakemake.wildcards.seed),
+        threads=snakemake.threads,
+    )
+    write_cells(latent, outputs.latent)
+    with written_whole(outputs.facts) as temporary:
+        temporary.write_text(json.dumps(facts, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    run(main, snakemake)

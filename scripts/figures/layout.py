@@ -5,9 +5,8 @@ that the figure's layout gives. The file of the panel and its place on the page 
 function at the same size: on the page, too, everything is vectors and text.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 
 from matplotlib import rc_context
@@ -16,7 +15,6 @@ from matplotlib.figure import Figure, FigureBase, SubFigure
 
 from scripts.figures.data import FigureData, Results
 from scripts.figures.style import STYLE
-from vega.errors import InputError
 from vega.files import written_whole
 from vega.gene_sets import readable
 
@@ -153,28 +151,6 @@ def note(figure: FigureBase, words: str) -> None:
 def shortened(words: str, most: int) -> str:
     """Words of at most so many letters."""
     return words if len(words) <= most else words[: most - 1].rstrip() + "…"
-
-
-def write_figure(
-    name: str, title: str, panels: Sequence[str], data: FigureData, folder: Path
-) -> None:
-    """Draw a figure into `folder`: `<name>.{png,pdf}` and `<name>/<panel>.{png,pdf}`.
-
-    Raises
-    ------
-    InputError
-        If a panel has no function in `scripts/figures/<name>.py` or no place on its page.
-    """
-    module = import_module(f"scripts.figures.{name}")
-    functions: dict[str, Panel] = {}
-    for panel in panels:
-        if not hasattr(module, panel) or panel not in "".join(module.LAYOUT.mosaic):
-            raise InputError(
-                f"config/figures.yaml: {name}.panels: scripts/figures/{name}.py has no panel "
-                f"{panel}; write its function and its place in LAYOUT, or remove it here"
-            )
-        functions[panel] = getattr(module, panel)
-    write_panels(name, functions, module.LAYOUT, title, data, folder)
 
 
 def write_panels(

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 from anndata import AnnData
 
-from scripts.common.config import Config
+from scripts.common.config.run import Config
 from scripts.common.h5ad import read_cells, read_latent
 from scripts.common.tables import read_table
 from vega.description import read_description

@@ -1,7 +1,5 @@
 """Measuring and judging claims: the registry, the verdicts, the table."""
 
-import importlib
-import pkgutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -11,8 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-import scripts.claims
-from scripts.claims.evidence import Evidence, Missing
+from scripts.claims.run_results import Evidence, Missing
 from vega.errors import InputError
 from vega.files import reading
 
@@ -125,13 +122,6 @@ def count(id: str, published: Mapping[str, float], within: float = 0, share: flo
     )
 
 
-def load_measures() -> dict[str, Measure]:
-    """All claims that have a function, by id."""
-    for module in pkgutil.iter_modules(scripts.claims.__path__):
-        importlib.import_module(f"scripts.claims.{module.name}")
-    return MEASURES
-
-
 def evaluate(
     claims: pd.DataFrame, evidence: Evidence, seeds: Sequence[int]
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -156,10 +146,9 @@ def evaluate(
         paper has it as a number), reproduced, deviation (see `Measure`). What depends on no seed
         has none.
     """
-    measures = load_measures()
     rows, values = [], []
     for row in claims.itertuples():
-        measure = measures.get(row.id)
+        measure = MEASURES.get(row.id)
         measured, outcome = _evaluate(row, measure, evidence, seeds)
         rows.append({**{column: getattr(row, column) for column in CITED}, **outcome})
         values += [

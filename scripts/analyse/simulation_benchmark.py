@@ -27,6 +27,7 @@ comparisons are therefore told apart.
 import json
 import logging
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -34,11 +35,19 @@ import pandas as pd
 from anndata import AnnData
 from scipy.stats import rankdata
 
-from scripts.analyse.analyse import ONE_VS_REST, Questions, groups, prerank, wilcoxon_scores
+import vega
+from scripts.analyse.contrasts import ONE_VS_REST, Questions, groups
+from scripts.analyse.encoded import encoded
+from scripts.analyse.gsea import prerank, wilcoxon_scores
+from scripts.common.h5ad import read_cells
 from scripts.common.obs_mask import having
-from vega.differential import Posterior, exact_comparisons, log_bayes_factor, rank
+from scripts.common.run import run
+from scripts.common.tables import read_table, write_table
+from scripts.train.baselines import METHODS
+from vega.differential import exact_comparisons, log_bayes_factor, rank
 from vega.errors import InputError
 from vega.metrics import auc
+from vega.posterior import Posterior
 from vega.values import values_of
 
 log = logging.getLogger("workflow")
@@ -357,3 +366,38 @@ def _where(words: str) -> dict[str, list[str]]:
     """The cells of a programme, from the truth's `column: value, value; column: value`."""
     parts = (part.partition(": ") for part in words.split("; "))
     return {column: values.split(", ") for column, _, values in parts if values}
+
+
+def main(snakemake):
+    """Judge the models of each study, GSEA and two scores of gene sets by the same cells."""
+    import torch  # late, as figures and claims take names from here
+
+    params, inputs, threads = snakemake.params, snakemake.input, snakemake.threads
+    torch.set_num_threads(threads)
+    parts = []
+    for (study, about), data, truth, gmt in zip(
+        params.studies.items(), inputs.data, inputs.truth, inputs.gene_sets, strict=True
+    ):
+        cells, questions = read_cells(data), about["questions"]
+        log.info("%s: %d cells, %s", study, cells.n_obs, ", ".join(about["models"]))
+        gene_sets = vega.read_gmt(gmt, questions["min_genes"], questions["max_genes"])
+        latents = {
+            (name, seed): encoded(vega.load(Path(folder, f"seed{seed}")), cells)
+            for name, folder in about["models"].items()
+            for seed in params.seeds
+        }
+        for name, method in SCORES.items():
+            found = METHODS[method](cells, gene_sets, seed=params.seeds[0], threads=threads)
+            var = pd.DataFrame(index=pd.Index(found.names, name="gmv"))
+            latents[name, None] = AnnData(found.activity, obs=cells.obs, var=var)
+        parts.append(
+            recovery(
+                latents, read_table(truth), questions, cells, gene_sets, threads, params.seeds[0]
+            )
+        )
+    for name, tables in zip(("comparisons", "activity"), zip(*parts, strict=True), strict=True):
+        write_table(pd.concat(tables, ignore_index=True), snakemake.output[name])
+
+
+if __name__ == "__main__":
+    run(main, snakemake)
