@@ -8,9 +8,10 @@ import numpy as np
 import torch
 from torch import nn
 
-from vega.epochs import EVALUATED
 from vega.layers import dropout
-from vega.train import TrainSettings, split
+from vega.settings import TrainSettings
+from vega.train import split
+from vega.trainer import EVALUATED
 
 
 class PlainVEGA(nn.Module):

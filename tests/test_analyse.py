@@ -262,7 +262,7 @@ def test_train_model_follows_its_entry_and_leaves_a_whole_folder(tmp_path):
     gmt.write_text("SMALL\t-\tg1\tg2\nLARGE\t-\t" + "\t".join(f"g{i}" for i in range(9)) + "\n")
     entry = ModelConfig(
         study="x", gene_sets="sets.gmt", max_genes=5, extra_nodes=2, n_hidden=8, n_layers=1,
-        max_epochs=3, batch_key="run", batch_size=20, positive=False,
+        max_epochs=3, batch_key="run", batch_size=20, nonnegative=False,
     ).training_settings()  # fmt: skip
     entry["seed"] = 4
     # What a killed attempt may leave is no obstacle, and is gone afterwards.
@@ -278,9 +278,9 @@ def test_train_model_follows_its_entry_and_leaves_a_whole_folder(tmp_path):
     assert model.batches == ["r1", "r2", "r3"]
     described = json.loads((tmp_path / "m" / "model.json").read_text())
     assert described["training"]["batch_size"] == 20
-    assert described["training"]["seed"] == described["architecture"]["seed"] == 4
-    assert described["architecture"]["n_layers"] == 1
-    assert described["architecture"]["positive"] is False
+    assert described["training"]["seed"] == described["seed"] == 4
+    assert described["settings"]["n_layers"] == 1
+    assert described["settings"]["nonnegative"] is False
     assert described["losses"]["epochs"] == 3
     left = {path.name for path in (tmp_path / "m").rglob("*") if path.is_file()}
     assert left == {"weights.safetensors", "model.json", "history.tsv", "state.safetensors"}
@@ -294,7 +294,7 @@ def test_train_model_follows_its_entry_and_leaves_a_whole_folder(tmp_path):
 def test_top_genes_are_the_largest_weights_of_each_gmv():
     sets = {"ONE": ["g0", "g1", "g2"], "TWO": ["g3", "g4"]}
     genes = [f"g{i}" for i in range(8)]
-    model = vega.VEGA(genes, sets, extra_nodes=1, n_hidden=4, positive=False)
+    model = vega.VEGA(genes, sets, extra_nodes=1, n_hidden=4, nonnegative=False)
     weights = model.weights()
     table = top_genes(model, 3)
     for gmv in model.gmvs:
@@ -305,7 +305,7 @@ def test_top_genes_are_the_largest_weights_of_each_gmv():
         assert np.allclose(rows["weight"], weights.loc[rows["gene"], gmv])
         assert rows["in_set"].all()
     assert len(table[table["gmv"] == "TWO"]) == 2  # it reaches no more
-    soft = top_genes(vega.VEGA(genes, sets, n_hidden=4, decoder="soft", positive=False), 8)
+    soft = top_genes(vega.VEGA(genes, sets, n_hidden=4, decoder="soft", nonnegative=False), 8)
     of_one = soft[soft["gmv"] == "ONE"]
     assert set(of_one.loc[of_one["in_set"], "gene"]) == set(sets["ONE"])
     assert not of_one["in_set"].all()

@@ -11,8 +11,8 @@ from anndata.io import sparse_dataset
 
 import vega
 from vega import cells as cells_module
-from vega.cells import CellsInMemory, CellsOnDisk
-from vega.cuda import CellsOnDevice
+from vega.cuda import DeviceData
+from vega.data import BackedData, InMemoryData
 
 
 @pytest.fixture
@@ -31,11 +31,11 @@ def stored(request, x, tmp_path):
 
 def sources(x, stored, path):
     batch = np.arange(700)  # a cell's number, so that one sees which cell it is
-    in_memory = CellsInMemory(x, batch)
+    in_memory = InMemoryData(x, batch)
     return {
         "memory": in_memory,
-        "disk": CellsOnDisk(stored.X, None, batch, path),
-        "device": CellsOnDevice(in_memory, torch.device("cpu")),
+        "disk": BackedData(stored.X, None, batch, path),
+        "device": DeviceData(in_memory, torch.device("cpu")),
     }
 
 
@@ -74,7 +74,7 @@ def test_cells_of_a_file_are_well_mixed(x, stored):
 
 def test_other_genes_in_another_order(x, stored):
     genes = np.array([4, 0, 22])
-    source = CellsOnDisk(stored.X, genes, np.arange(700), stored.filename)
+    source = BackedData(stored.X, genes, np.arange(700), stored.filename)
     dense, numbers, _ = collected(source, np.arange(700), 100, np.random.default_rng(0))
     np.testing.assert_array_equal(dense, x.toarray()[numbers][:, genes])
 
@@ -88,15 +88,15 @@ def test_cells_tell_themselves_from_others(x, stored, tmp_path):
     batch = np.zeros(700, dtype=np.int64)
     other = x.copy()
     other.data[5] += 1
-    same, changed = (identity(CellsInMemory(m, batch)) for m in (x.copy(), other))
-    assert identity(CellsInMemory(x, batch)) == same != changed
-    source = CellsOnDisk(stored.X, None, batch, tmp_path / "x.h5ad")
+    same, changed = (identity(InMemoryData(m, batch)) for m in (x.copy(), other))
+    assert identity(InMemoryData(x, batch)) == same != changed
+    source = BackedData(stored.X, None, batch, tmp_path / "x.h5ad")
     before = identity(source)
     assert identity(source) == before
     genes = np.arange(5000)  # more than numpy writes out in full
     swapped = genes.copy()
     swapped[[2000, 3000]] = swapped[[3000, 2000]]
-    orders = [CellsOnDisk(stored.X, g, batch, tmp_path / "x.h5ad") for g in (genes, swapped)]
+    orders = [BackedData(stored.X, g, batch, tmp_path / "x.h5ad") for g in (genes, swapped)]
     assert len({before, *map(identity, orders)}) == 3
     (tmp_path / "x.h5ad").touch()
     assert identity(source) != before
@@ -161,7 +161,7 @@ def test_a_layer_on_disk_is_read_some_cells_at_a_time(cells_with_programmes, tmp
             layers={"logs": sparse_dataset(on_disk) if kind == "csr" else on_disk},
         )
         source = models[0]._cells(stored)
-        assert isinstance(source, CellsOnDisk)
+        assert isinstance(source, BackedData)
         assert source.path == tmp_path / "x.h5ad"
         adata.layers["logs"] = layer
         np.testing.assert_allclose(models[0].embed(stored), models[1].embed(adata), atol=1e-5)

@@ -222,7 +222,7 @@ def rank_at_10(rank):
     """Give ISG20 another rank at a penalty of 10."""
 
     def function(table):
-        chosen = (table["gene"] == "ISG20") & (table["penalty_step"] == "multiplicative")
+        chosen = (table["gene"] == "ISG20") & (table["l1_update"] == "multiplicative")
         table.loc[chosen & (table["penalty"] == 10), "rank"] = rank
 
     return function

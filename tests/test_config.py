@@ -82,13 +82,13 @@ def test_the_kang_model_is_the_published_one():
         1,
     )
     assert (model.learning_rate, model.weight_decay, model.batch_size) == (1e-4, 5e-4, 128)
-    assert (model.max_epochs, model.patience, model.train_share) == (500, 10, 0.8)
+    assert (model.max_epochs, model.patience, model.train_fraction) == (500, 10, 0.8)
     assert (model.min_genes, model.max_genes, model.n_hidden, model.n_layers) == (0, 5000, 800, 2)
 
 
 S1 = {
     "max_genes": 1000, "beta": 5e-5, "batch_size": 64, "drop_last": True, "patience": 25,
-    "norm_momentum": 0.1, "norm_epsilon": 1e-5, "positive_start": "uniform",
+    "norm_momentum": 0.1, "norm_epsilon": 1e-5, "nonnegative_start": "uniform",
 }  # fmt: skip
 # What sets the models of the supplement apart from the Kang model: experiments.md, table of
 # experiments and the rows S1 to S12.
@@ -107,12 +107,12 @@ SUPPLEMENT = {
     "kang_counts": {
         "study": "kang_counts", "likelihood": "negative_binomial", "layer": "counts",
         "positive": False, "n_hidden": 600, "dropout": 0.1, "beta": 1,
-        "kl_warm_up": 400, "mean_loss": True, "weight_decay": 1e-6, "adam_epsilon": 0.01,
+        "n_epochs_kl_warmup": 400, "mean_loss": True, "weight_decay": 1e-6, "adam_epsilon": 0.01,
         "max_epochs": 400, "patience": 400,
     },
-    "kang_all_cells": {"train_share": 1},
+    "kang_all_cells": {"train_fraction": 1},
     "kang_soft_penalty-step-soft-threshold_penalty-0-1": {
-        "decoder": "soft", "penalty_step": "soft_threshold", "penalty": 0.1,
+        "decoder": "soft", "l1_update": "soft_threshold", "penalty": 0.1,
         "remove_genes": {"REACTOME_INTERFERON_ALPHA_BETA_SIGNALING": ["ISG15", "IFIT2", "ISG20"]},
     },
     "kang_soft_penalty-step-multiplicative_penalty-1000": {

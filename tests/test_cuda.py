@@ -6,9 +6,9 @@ import torch
 
 import scripts.train.train
 import vega
-from vega.cuda import RecordedStep
-from vega.epochs import Epochs
-from vega.train import TrainSettings
+from vega.cuda import GraphedStep
+from vega.settings import TrainSettings
+from vega.trainer import Trainer
 
 needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU on this machine")
 SETTINGS = {"n_hidden": 32, "seed": 1}
@@ -37,7 +37,7 @@ def test_a_gpu_learns_what_the_cpu_learns(cells_with_programmes):
     [
         {}, {"encoder": "masked"}, {"encoder": "masked_linear", "decoder": "deep"},
         {"decoder": "binary"}, {"decoder": "soft"},
-        {"likelihood": "negative_binomial", "positive": False, "bias": False},
+        {"likelihood": "negative_binomial", "nonnegative": False, "bias": False},
     ],
 )  # fmt: skip
 def test_a_recorded_step_is_the_step(cells_with_programmes, monkeypatch, parts):
@@ -56,7 +56,7 @@ def test_a_step_that_cannot_be_recorded_is_run_each_time_and_that_is_said_once(m
 
     monkeypatch.setattr(torch.cuda, "CUDAGraph", refuse)
     taken = []
-    step = RecordedStep(lambda x, batch: taken.append(len(batch)), torch.Generator())
+    step = GraphedStep(lambda x, batch: taken.append(len(batch)), torch.Generator())
     for size in (4, 4, 4, 4, 4, 2, 4):
         step(torch.zeros(size, 3), torch.zeros(size))
     assert taken == [4, 4, 4, 4, 4, 2, 4]
@@ -70,7 +70,7 @@ def test_a_step_that_cannot_be_recorded_is_run_each_time_and_that_is_said_once(m
 def test_nothing_waits_for_the_gpu_within_an_epoch(cells_with_programmes):
     cells, gene_sets = cells_with_programmes(700, 200, 20, 0.05)
     model = vega.VEGA(cells.var_names, gene_sets, **SETTINGS)
-    epochs = Epochs(model.module, model._cells(cells), TrainSettings(), torch.device("cuda"))
+    epochs = Trainer(model.module, model._cells(cells), TrainSettings(), torch.device("cuda"))
     with torch.cuda.stream(torch.cuda.Stream()):
         epochs.train(np.arange(640), np.random.default_rng(0))
         assert epochs.step.graph is not None
@@ -106,7 +106,7 @@ def test_models_side_by_side_on_a_gpu_are_those_that_train_alone(cells_with_prog
 def test_a_step_is_recorded_once_for_the_common_size(monkeypatch):
     """Warm-up and the smaller last minibatches are run, the others replayed."""
     done = []
-    step = RecordedStep(lambda x, batch: done.append(("run", len(x))), torch.Generator())
+    step = GraphedStep(lambda x, batch: done.append(("run", len(x))), torch.Generator())
 
     class Graph:
         def replay(self):

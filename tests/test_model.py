@@ -15,7 +15,8 @@ import vega
 from vega.description import read_description, write_description
 from vega.differential import differential_activity
 from vega.errors import InputError
-from vega.train import Patience, TrainSettings, split
+from vega.settings import TrainSettings
+from vega.train import EarlyStopping, split
 
 SETS = {
     "A": ["G0", "G1", "G2"],
@@ -68,7 +69,7 @@ def test_weights_stay_in_the_mask_and_non_negative_through_training(adata):
 
 
 def test_signed_weights_stay_in_the_mask(adata):
-    model = model_of(adata, positive=False)
+    model = model_of(adata, nonnegative=False)
     model.fit(adata, max_epochs=3, progress=False)
     weights = model.weights()
     assert (weights.to_numpy() < 0).any()
@@ -135,8 +136,8 @@ def test_all_seeds_share_one_split():
 
 
 def test_patience_counts_epochs_without_strict_improvement():
-    patience = Patience(3)
-    assert [patience.spent_by(x) for x in (5, 4, 4, 4.5, 3.9, 3.9, 3.9, 3.9)] == [
+    patience = EarlyStopping(3)
+    assert [patience.step(x) for x in (5, 4, 4, 4.5, 3.9, 3.9, 3.9, 3.9)] == [
         False, False, False, False, False, False, False, True,
     ]  # fmt: skip
 
@@ -357,8 +358,8 @@ def test_scalars_of_numpy_do_not_lose_a_training(adata, tmp_path):
     model.save(tmp_path / "m")
     again = vega.load(tmp_path / "m")
     assert np.array_equal(again.embed(adata), model.embed(adata))
-    assert again.architecture == model.architecture
-    assert again.architecture["beta"] == 0.5
+    assert again.settings == model.settings
+    assert again.settings.beta == 0.5
     assert {type(name) for name in (*model.genes, *model.gmvs, *model.batches)} == {str}
 
 
@@ -371,10 +372,10 @@ def test_batches_may_be_numbers(adata):
 
 @pytest.mark.parametrize("value", [np.ones(2), torch.ones(()), object(), [1]])
 def test_settings_that_cannot_be_saved_are_refused_before_training(adata, value):
-    with pytest.raises(InputError, match="beta: expected a number, a text") as error:
+    with pytest.raises(InputError, match="beta: expected float >= 0, found") as error:
         model_of(adata, beta=value)
     assert "\n" not in str(error.value)
-    with pytest.raises(InputError, match="max_epochs: expected a number, a text"):
+    with pytest.raises(InputError, match="max_epochs: expected int > 0, found"):
         model_of(adata).fit(adata, max_epochs=value, progress=False)
 
 

@@ -10,11 +10,16 @@ from anndata import AnnData
 from scipy.stats import nbinom
 
 import vega
-from vega.decoders import DeepDecoder, MaskedDecoder, SoftDecoder
-from vega.encoders import DeepEncoder, MaskedEncoder, Shape
-from vega.likelihoods import NegativeBinomial
+from vega.module import (
+    DeepDecoder,
+    DeepEncoder,
+    MaskedDecoder,
+    MaskedEncoder,
+    NegativeBinomial,
+    SoftDecoder,
+)
+from vega.settings import ModelSettings, TrainSettings
 from vega.sparse import SparseMatrix
-from vega.train import TrainSettings
 from vega.train import train as train_module
 
 ANNOTATION = np.random.default_rng(0).random((6, 40)) < 0.2
@@ -25,9 +30,9 @@ KINDS = {
     "masked encoder, deep decoder": {"encoder": "masked_linear", "decoder": "deep"},
     "vae": {"decoder": "deep"},
     "binary": {"decoder": "binary"},
-    "soft": {"decoder": "soft", "penalty": 1},
+    "soft": {"decoder": "soft", "l1_lambda": 1.0},
     "counts": {
-        "likelihood": "negative_binomial", "layer": "counts", "positive": False, "bias": False,
+        "likelihood": "negative_binomial", "layer": "counts", "nonnegative": False, "bias": False,
     },
 }  # fmt: skip
 
@@ -58,7 +63,9 @@ def model_of(adata, gene_sets, **options):
 
 def encoder(rectified):
     torch.manual_seed(0)
-    return MaskedEncoder(ANNOTATION, Shape(latent_dropout=0.5), rectified).eval()
+    return MaskedEncoder(
+        ANNOTATION, ModelSettings(encoder="masked" if rectified else "masked_linear")
+    ).eval()
 
 
 @pytest.mark.parametrize("rectified", [True, False])
@@ -111,12 +118,8 @@ def test_batch_norm_is_that_of_the_shape():
     """Fig. S1 has torch's own in all four networks, all others that of VEGA."""
     shapes = {(0.01, 1e-3): {}, (0.1, 1e-5): {"norm_momentum": 0.1, "norm_epsilon": 1e-5}}
     for expected, settings in shapes.items():
-        shape = Shape(n_hidden=4, **settings)
-        parts = [
-            DeepEncoder(ANNOTATION, shape),
-            DeepDecoder(ANNOTATION, shape),
-            MaskedEncoder(ANNOTATION, shape, rectified=True),
-        ]
+        chosen = ModelSettings(n_hidden=4, encoder="masked", **settings)
+        parts = [part(ANNOTATION, chosen) for part in (DeepEncoder, DeepDecoder, MaskedEncoder)]
         norms = [m for p in parts for m in p.modules() if isinstance(m, torch.nn.BatchNorm1d)]
         assert len(norms) == 5
         assert {(norm.momentum, norm.eps) for norm in norms} == {expected}
@@ -129,7 +132,7 @@ def test_non_negative_weights_start_clamped_or_uniform(adata, gene_sets, kind):
     )
 
     def initial(start):
-        model = model_of(adata, gene_sets, positive_start=start, **parts)
+        model = model_of(adata, gene_sets, nonnegative_start=start, **parts)
         part = model.module.encoder if "encoder" in kind else model.module.decoder
         weights = part.weights if kind == "soft" else part.weights.weight
         return weights.detach().numpy().ravel()
@@ -141,7 +144,7 @@ def test_non_negative_weights_start_clamped_or_uniform(adata, gene_sets, kind):
     assert uniform.min() > 0
     assert uniform.max() < bound
     assert uniform.mean() == pytest.approx(bound / 2, rel=0.25)
-    with pytest.raises(ValueError, match="positive_start 'up' is not one of clamped, uniform"):
+    with pytest.raises(ValueError, match="nonnegative_start: expected 'clamped' or 'uniform', found 'up'"):
         initial("up")
 
 
@@ -159,19 +162,22 @@ def test_a_binary_decoder_never_changes(adata, gene_sets):
     assert all(p.grad is None for p in model.module.decoder.parameters())
 
 
-@pytest.mark.parametrize("positive", [True, False])
+@pytest.mark.parametrize("nonnegative", [True, False])
 @pytest.mark.parametrize("step", ["multiplicative", "soft_threshold"])
-def test_the_penalty_is_paid_outside_the_sets_only(step, positive):
+def test_the_penalty_is_paid_outside_the_sets_only(step, nonnegative):
     """Weight by weight against the two rules as they are written down."""
     torch.manual_seed(0)
-    decoder = SoftDecoder(ANNOTATION, positive=positive, penalty=20, step=step)
+    decoder = SoftDecoder(
+        ANNOTATION,
+        ModelSettings(decoder="soft", nonnegative=nonnegative, l1_lambda=20, l1_update=step),
+    )
     with torch.no_grad():
         decoder.weights.normal_(0, 1.5)
     before = decoder.weights.detach().numpy().copy()
-    decoder.constrain(learning_rate=0.01)
+    decoder.project(learning_rate=0.01)
     after = decoder.weights.detach().numpy()
     for (gene, gmv), weight in np.ndenumerate(before):
-        expected = max(weight, 0) if positive else weight
+        expected = max(weight, 0) if nonnegative else weight
         if not ANNOTATION[gmv, gene]:
             off = min(0.2, 0.2 * abs(expected)) if step == "multiplicative" else 0.2
             expected = np.sign(expected) * max(abs(expected) - off, 0)
@@ -182,7 +188,7 @@ def test_the_penalty_is_paid_outside_the_sets_only(step, positive):
 def test_a_soft_threshold_keeps_weights_out_and_a_weak_one_lets_them_in(adata, gene_sets):
     outside = ~ANNOTATION.T
     for penalty, allowed in ((1000, False), (0, True)):
-        options = {"decoder": "soft", "penalty": penalty, "penalty_step": "soft_threshold"}
+        options = {"decoder": "soft", "l1_lambda": penalty, "l1_update": "soft_threshold"}
         model = model_of(adata, gene_sets, **options)
         model.fit(adata, max_epochs=5, learning_rate=0.01, progress=False)
         weights = model.weights().to_numpy()
@@ -193,7 +199,7 @@ def test_a_soft_threshold_keeps_weights_out_and_a_weak_one_lets_them_in(adata, g
 
 def test_a_deep_decoder_is_its_layers():
     torch.manual_seed(0)
-    decoder = DeepDecoder(ANNOTATION, Shape(n_hidden=8)).eval()
+    decoder = DeepDecoder(ANNOTATION, ModelSettings(n_hidden=8)).eval()
     z = torch.randn(5, 6)
     hidden = z
     for linear, norm in zip(decoder.hidden.linears, decoder.hidden.norms, strict=True):
@@ -214,7 +220,7 @@ def test_a_soft_decoder_has_batches_as_a_masked_one():
     torch.manual_seed(0)
     z, labels = torch.randn(4, 6), torch.tensor([0, 1, 1, 0])
     for kind in (MaskedDecoder, SoftDecoder):
-        decoder = kind(ANNOTATION, n_batches=2)
+        decoder = kind(ANNOTATION, ModelSettings(), n_batches=2)
         shift = decoder(z, labels) - decoder(z, 1 - labels)
         effect = (decoder.batch_weight[:, 0] - decoder.batch_weight[:, 1])[None]
         torch.testing.assert_close(shift, torch.where(labels[:, None] == 0, effect, -effect))
@@ -234,7 +240,7 @@ def test_the_negative_binomial_is_scipys():
     theta = likelihood.log_dispersion.exp().detach().double().numpy()
     expected = -nbinom.logpmf(counts.toarray(), theta, theta / (theta + mean)).sum()
     for x in (SparseMatrix.from_scipy(counts), torch.from_numpy(counts.toarray())):
-        assert likelihood.error(decoded, x).item() == pytest.approx(expected, rel=1e-5)
+        assert likelihood.loss(decoded, x).item() == pytest.approx(expected, rel=1e-5)
 
 
 def test_counts_give_the_same_gradients_sparse_and_dense():
@@ -246,7 +252,7 @@ def test_counts_give_the_same_gradients_sparse_and_dense():
     for x in (SparseMatrix.from_scipy(counts), torch.from_numpy(counts.toarray())):
         decoded = start.clone().requires_grad_()
         likelihood.zero_grad()
-        likelihood.error(decoded, x).backward()
+        likelihood.loss(decoded, x).backward()
         gradients.append((decoded.grad, likelihood.log_dispersion.grad.clone()))
     for ours, plain in zip(*gradients, strict=True):
         torch.testing.assert_close(ours, plain, rtol=1e-4, atol=1e-5)
@@ -254,7 +260,7 @@ def test_counts_give_the_same_gradients_sparse_and_dense():
 
 def test_a_count_model_reads_its_layer_and_decodes_counts(adata, gene_sets):
     model = model_of(adata, gene_sets, **KINDS["counts"])
-    model.fit(adata, max_epochs=3, learning_rate=0.01, mean_loss=True, progress=False)
+    model.fit(adata, max_epochs=3, learning_rate=0.01, loss_reduction="mean", progress=False)
     without = adata.copy()
     without.X = without.X * 0
     assert np.array_equal(model.embed(without), model.embed(adata))
@@ -268,7 +274,7 @@ def test_a_count_model_finds_the_genes_that_vary(adata, gene_sets):
     """The likelihood rises, and ends above that of one mean for all cells."""
     model = model_of(adata, gene_sets, **KINDS["counts"], dropout=0, latent_dropout=0)
     losses = model.fit(
-        adata, max_epochs=150, learning_rate=0.01, mean_loss=True, patience=150, progress=False
+        adata, max_epochs=150, learning_rate=0.01, loss_reduction="mean", patience=150, progress=False
     )["validation_loss"]
     assert losses.iloc[-10:].mean() < 0.95 * losses.iloc[0]
 
@@ -283,7 +289,7 @@ def test_a_saved_model_of_any_kind_comes_back(adata, gene_sets, options, tmp_pat
     model.save(tmp_path)
     again = vega.load(tmp_path)
     assert np.array_equal(again.annotation, ANNOTATION)
-    assert again.architecture == model.architecture
+    assert again.settings == model.settings
     z = model.embed(adata)
     assert z.shape == (150, 6)
     assert np.array_equal(again.embed(adata), z)
@@ -325,10 +331,10 @@ def test_where_no_part_knows_the_sets_latent_variables_are_not_named_after_them(
 @pytest.mark.parametrize(
     ("option", "message"),
     [
-        ({"encoder": "thin"}, "encoder 'thin' is not one of deep, masked, masked_linear"),
-        ({"decoder": "thin"}, "decoder 'thin' is not one of masked, binary, soft, deep"),
-        ({"likelihood": "poisson"}, "likelihood 'poisson' is not one of gaussian, negative_"),
-        ({"decoder": "soft", "penalty_step": "l1"}, "'l1' is neither multiplicative nor soft"),
+        ({"encoder": "thin"}, "encoder: expected 'deep' or 'masked' or 'masked_linear', found 'thin'"),
+        ({"decoder": "thin"}, "decoder: expected 'masked' or 'binary' or 'soft' or 'deep', found 'thin'"),
+        ({"likelihood": "poisson"}, "likelihood: expected 'gaussian' or 'negative_binomial', found 'poisson'"),
+        ({"decoder": "soft", "l1_update": "l1"}, "l1_update: expected 'multiplicative' or 'soft_threshold', found 'l1'"),
     ],
 )
 def test_unknown_parts_are_named(adata, gene_sets, option, message):
@@ -358,7 +364,7 @@ def test_cells_that_validate_are_not_learnt_from(adata, gene_sets):
 def test_all_cells_may_be_trained_on(adata, gene_sets):
     model = model_of(adata, gene_sets)
     history = model.fit(
-        adata, train_share=1, max_epochs=400, learning_rate=0.02, patience=3, progress=False
+        adata, train_fraction=1, max_epochs=400, learning_rate=0.02, patience=3, progress=False
     )
     assert history["validation_loss"].isna().all()
     assert model.training["early_stopped"]  # by the training loss alone
@@ -371,14 +377,14 @@ def test_all_cells_may_be_trained_on(adata, gene_sets):
 def test_a_smaller_last_minibatch_may_be_left_out(adata, gene_sets, monkeypatch):
     """120 cells are trained on: three minibatches of 32, and one of 24."""
     sizes = []
-    loss = vega.autoencoder.Autoencoder.loss
+    loss = vega.module.VEGAModule.loss
 
     def counted(self, x, *args):
         if self.training:
             sizes.append(x.shape[0])
         return loss(self, x, *args)
 
-    monkeypatch.setattr(vega.autoencoder.Autoencoder, "loss", counted)
+    monkeypatch.setattr(vega.module.VEGAModule, "loss", counted)
     for drop_last, expected in ((False, [32, 32, 32, 24]), (True, [32, 32, 32])):
         sizes.clear()
         model = model_of(adata, gene_sets)
@@ -388,15 +394,15 @@ def test_a_smaller_last_minibatch_may_be_left_out(adata, gene_sets, monkeypatch)
 
 def test_the_weight_of_the_divergence_rises_in_the_warm_up(adata, gene_sets, monkeypatch):
     weights = []
-    loss = vega.autoencoder.Autoencoder.loss
+    loss = vega.module.VEGAModule.loss
 
     def noted(self, *args):
         weights.append(self.kl_weight.item())
         return loss(self, *args)
 
-    monkeypatch.setattr(vega.autoencoder.Autoencoder, "loss", noted)
+    monkeypatch.setattr(vega.module.VEGAModule, "loss", noted)
     model = model_of(adata, gene_sets, beta=2)
-    model.fit(adata, max_epochs=6, kl_warm_up=4, progress=False)
+    model.fit(adata, max_epochs=6, n_epochs_kl_warmup=4, progress=False)
     assert list(dict.fromkeys(weights)) == [0, 0.5, 1, 1.5, 2]
 
 
@@ -404,7 +410,7 @@ def test_the_mean_loss_is_the_sum_in_other_units(adata, gene_sets):
     """With all else of Adam scaled alike, both take the same steps."""
     weights = []
     for options in (
-        {"mean_loss": True, "adam_epsilon": 1e-2, "weight_decay": 1e-3},
+        {"loss_reduction": "mean", "adam_epsilon": 1e-2, "weight_decay": 1e-3},
         {"adam_epsilon": 40e-2, "weight_decay": 40e-3},
     ):
         model = model_of(adata, gene_sets)

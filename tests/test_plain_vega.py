@@ -6,7 +6,7 @@ import torch
 from plain_vega import PlainVEGA, train_plainly
 
 import vega
-from vega.epochs import resolve_precision
+from vega.trainer import resolve_precision
 
 
 @pytest.mark.parametrize("share", [0.03, 0.4])  # a decoder computed from its weights, and dense

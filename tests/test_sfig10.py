@@ -30,7 +30,7 @@ def rows_of(data, letter, penalty):
     table = data.tables["kang_soft_weights"]
     return table[
         (table["seed"] == 1)
-        & (table["penalty_step"] == list(sfig10.STEPS)[letter == "b"])
+        & (table["l1_update"] == list(sfig10.STEPS)[letter == "b"])
         & (table["penalty"] == penalty)
     ]
 

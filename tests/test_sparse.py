@@ -5,11 +5,9 @@ import pytest
 import scipy.sparse as sp
 import torch
 
-from vega.autoencoder import Autoencoder
-from vega.decoders import MaskedDecoder
-from vega.encoders import DeepEncoder, Shape
 from vega.layers import dropout
-from vega.likelihoods import Gaussian
+from vega.module import MaskedDecoder, VEGAModule
+from vega.settings import ModelSettings
 from vega.sparse import Pattern, SparseMatrix, squared_error
 
 
@@ -81,7 +79,7 @@ def test_a_decoder_gives_the_same_sparse_and_dense(n_batches):
     mask = np.random.default_rng(0).random((30, 200)) < 0.05
     z, labels = torch.randn(8, 30), torch.arange(8) % n_batches
     seen = torch.randn(8, 200)
-    decoder = MaskedDecoder(mask, n_batches=n_batches)
+    decoder = MaskedDecoder(mask, ModelSettings(), n_batches)
     results = []
     for sparse in (True, False):
         decoder.weights.sparse = sparse
@@ -97,7 +95,7 @@ def test_a_decoder_gives_the_same_sparse_and_dense(n_batches):
 def test_gradients_reach_nothing_outside_the_mask():
     mask = np.zeros((2, 5), dtype=bool)
     mask[0, [1, 3]], mask[1, 4] = True, True
-    decoder = MaskedDecoder(mask, positive=False)
+    decoder = MaskedDecoder(mask, ModelSettings(nonnegative=False))
     assert decoder.weights.weight.shape == (3,)
     assert np.array_equal(decoder.dense_weight().detach().numpy() != 0, mask.T)
     decoder(torch.ones(1, 2)).sum().backward()
@@ -107,8 +105,7 @@ def test_gradients_reach_nothing_outside_the_mask():
 def test_a_network_takes_sparse_and_dense_cells_alike():
     torch.manual_seed(0)
     annotation = np.random.default_rng(0).random((6, 40)) < 0.3
-    encoder = DeepEncoder(annotation, Shape(n_hidden=16))
-    module = Autoencoder(encoder, MaskedDecoder(annotation), Gaussian()).eval()
+    module = VEGAModule(annotation, ModelSettings(n_hidden=16)).eval()
     x = matrix(20, 40, 0.2)
     losses = [
         module.loss(cells, None, torch.Generator().manual_seed(1)).item()

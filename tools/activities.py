@@ -61,7 +61,7 @@ def query(model: vega.VEGA, found: Look) -> tuple[AnnData, float]:
             "their own median: the model does not know the total of its training cells"
         )  # fmt: skip
         scaling = f"scaled to {to:,.6g} counts per cell, {whose}"
-    elif model.architecture["layer"] is not None:
+    elif model.settings.layer is not None:
         raise InputError(f"{found.files[0]}: the model reads counts, and these are none")
     else:
         cells, scaling = rescaled(found.adata, model.target_sum)

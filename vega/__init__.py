@@ -34,9 +34,9 @@ _PUBLIC = {
     "differential_activity": "vega.differential",
 }
 _MODULES = (
-    "all_pairs", "autoencoder", "cells", "cuda", "decoders", "description", "differential",
-    "encoders", "epochs", "errors", "files", "gene_sets", "io", "layers", "likelihoods", "metrics",
-    "model", "plot", "posterior", "sparse", "train", "values",
+    "all_pairs", "cuda", "data", "description", "differential", "errors", "files", "gene_sets",
+    "io", "layers", "metrics", "model", "module", "plot", "posterior", "settings", "sparse",
+    "train", "trainer", "values",
 )  # fmt: skip
 __all__ = ["__version__", *_PUBLIC, *_MODULES]
 

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vega.cells import CellsInMemory
+from vega.data import InMemoryData
 
 log = logging.getLogger(__name__)
 
@@ -19,14 +19,14 @@ WARM_UP = 3  # steps that run one operation at a time before one is recorded, as
 SHARE = 0.5  # of the free memory that cells may take
 
 
-class CellsOnDevice:
+class DeviceData:
     """Cells as a sparse matrix in the memory of a device; minibatches are made dense there.
 
-    Gives tensors where the other kinds of `cells.Cells` give matrices. Nothing of a minibatch is
+    Gives tensors where the other kinds of `data.Data` give matrices. Nothing of a minibatch is
     asked back from the device: how many values it has is known from a copy of the row lengths.
     """
 
-    def __init__(self, cells: CellsInMemory, device: torch.device):
+    def __init__(self, cells: InMemoryData, device: torch.device):
         self.n_genes = cells.x.shape[1]
         self.lengths = np.diff(cells.x.indptr)
         self.first = torch.from_numpy(cells.x.indptr[:-1].astype(np.int64)).to(device)
@@ -35,7 +35,7 @@ class CellsOnDevice:
         self.batch = torch.from_numpy(cells.batch).to(device)
 
     @staticmethod
-    def fits(cells: CellsInMemory, device: torch.device) -> bool:
+    def fits(cells: InMemoryData, device: torch.device) -> bool:
         """Whether they take no more than a share of what is free on a GPU."""
         free, _ = torch.cuda.mem_get_info(device)
         return cells.x.indices.nbytes + cells.x.data.nbytes < SHARE * free
@@ -43,7 +43,7 @@ class CellsOnDevice:
     def minibatches(
         self, rows: np.ndarray, size: int, rng: np.random.Generator | None = None
     ) -> Iterator[tuple[Tensor, Tensor]]:
-        """Expression (cells x genes, dense) and batch labels; see `cells.Cells`."""
+        """Expression (cells x genes, dense) and batch labels; see `data.Data`."""
         order = rows if rng is None else rng.permutation(rows)
         device = self.values.device
         lengths = _sent(self.lengths[order].astype(np.int64), device)
@@ -68,7 +68,7 @@ def _sent(array: np.ndarray, device: torch.device) -> Tensor:
     return tensor.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else tensor
 
 
-class RecordedStep:
+class GraphedStep:
     """A training step that is replayed instead of run, for minibatches of one size.
 
     Where the step cannot be recorded, it is run each time, and a warning says so once.

@@ -1,14 +1,12 @@
 """Small layers that encoders and decoders are made of."""
 
 import math
-from collections.abc import Callable
-from itertools import pairwise
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from vega.errors import InputError
+from vega.settings import ModelSettings
 from vega.sparse import Pattern, SparseMatrix
 
 # A mask with a smaller share of weights is computed from these alone on a CPU. Real ones have less
@@ -37,14 +35,17 @@ def uniform(bound: float, *shape: int) -> nn.Parameter:
 
 
 @torch.no_grad()
-def start_positive(weights: Tensor, start: str) -> None:
-    """Make initial weights non-negative; `start` as in `encoders.Shape.positive_start`."""
+def start_nonnegative(weights: Tensor, start: str) -> None:
+    """Make initial weights non-negative, as `ModelSettings.nonnegative_start` says."""
     if start == "uniform":
         weights.abs_()  # of U(-b, b) is U(0, b)
-    elif start == "clamped":
-        weights.clamp_(min=0)
     else:
-        raise InputError(f"positive_start {start!r} is not one of clamped, uniform")
+        weights.clamp_(min=0)
+
+
+def batch_norm(width: int, settings: ModelSettings) -> nn.BatchNorm1d:
+    """Return the batch norm of a layer of this width."""
+    return nn.BatchNorm1d(width, momentum=settings.norm_momentum, eps=settings.norm_epsilon)
 
 
 class GeneLinear(nn.Module):
@@ -116,31 +117,21 @@ class Hidden(nn.Module):
     ----------
     first
         The linear part of the first of them.
-    n_hidden, n_layers
-        Width of all, and how many.
-    dropout
-        Share of their values that is dropped in training.
-    batch_norm
-        Return the batch norm of a layer, given its width.
+    settings
+        Of the model: width, number, dropout and batch norm.
     """
 
-    def __init__(
-        self,
-        first: nn.Module,
-        n_hidden: int,
-        n_layers: int,
-        dropout: float,
-        batch_norm: Callable[[int], nn.Module],
-    ):
+    def __init__(self, first: nn.Module, settings: ModelSettings):
         super().__init__()
-        self.dropout = dropout
+        width = settings.n_hidden
+        self.dropout = settings.dropout
         self.linears = nn.ModuleList([first])
-        for before, after in pairwise([n_hidden] * n_layers):
-            self.linears.append(nn.Linear(before, after))
-        self.norms = nn.ModuleList(batch_norm(n_hidden) for _ in self.linears)
+        for _ in range(settings.n_layers - 1):
+            self.linears.append(nn.Linear(width, width))
+        self.norms = nn.ModuleList(batch_norm(width, settings) for _ in self.linears)
 
     def forward(self, x: Tensor | SparseMatrix, generator: torch.Generator | None = None) -> Tensor:
-        """`x`: cells x inputs of the first layer. Gives cells x `n_hidden`."""
+        """Return cells x `n_hidden`, of `x` (cells x inputs of the first layer)."""
         for linear, norm in zip(self.linears, self.norms, strict=True):
             x = norm(linear(x)).relu()
             if self.training:

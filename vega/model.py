@@ -3,7 +3,7 @@
 import math
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, fields, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -15,17 +15,14 @@ from anndata import AnnData
 from anndata.abc import CSCDataset, CSRDataset
 
 from vega import io
-from vega.autoencoder import Autoencoder
-from vega.cells import Cells, CellsInMemory, CellsOnDisk
-from vega.decoders import LinearDecoder, build_decoder
-from vega.description import plain
-from vega.encoders import Shape, build_encoder
-from vega.epochs import as_input, resolve_precision
+from vega.data import BackedData, Data, InMemoryData
 from vega.errors import InputError
 from vega.gene_sets import EXTRA_NODE, gene_mask
-from vega.likelihoods import build_likelihood
+from vega.module import LinearDecoder, VEGAModule
 from vega.posterior import Posterior
-from vega.train import TrainSettings, train
+from vega.settings import ModelSettings, TrainSettings, read_settings
+from vega.train import train
+from vega.trainer import as_input, resolve_precision
 from vega.values import layers_of
 
 NAMED = 10  # values of a column that an error names at most
@@ -37,8 +34,7 @@ class VEGA:
     """A variational autoencoder whose latent variables are gene module variables (GMVs).
 
     By default the decoder is one linear layer in which each GMV reaches only the genes of its set,
-    with weights that are kept non-negative (Seninge et al. 2021, Fig. 1a and Methods). The paper's
-    variants are other choices of the parts `encoder`, `decoder` and `likelihood`.
+    with weights that are kept non-negative (Seninge et al. 2021, Fig. 1a and Methods).
 
     Parameters
     ----------
@@ -46,40 +42,25 @@ class VEGA:
         Names of the G genes of the data, each once.
     gene_sets
         Genes by set name, such as `read_gmt` gives; one GMV each, also where no gene is shared.
-    extra_nodes
-        Fully connected latent variables for what no gene set explains.
     batches
-        Names of the batches; with more than one, the decoder (not the encoder) sees the batch.
-    encoder
-        `deep`; or, seeing the genes of each set only, `masked` (with ReLU) or `masked_linear`
-        (with weights >= 0), see `encoders`.
-    decoder
-        `masked`; `binary` (weights of 1 that never change); `soft` (weights outside the sets at a
-        price); or `deep`, see `decoders`. Where neither encoder nor decoder knows the sets, the
-        latent variables are named `LATENT_1`, ...
-    likelihood
-        `gaussian`, of log-normalised expression; or `negative_binomial`, of counts.
-    layer
-        Layer of `adata` that holds the expression; None is `X`.
-    n_hidden, n_layers, dropout, latent_dropout, norm_momentum, norm_epsilon, positive_start
-        See `encoders.Shape`.
-    beta
-        Weight of the KL divergence.
-    positive, bias
-        Whether the decoder's weights of GMVs are kept >= 0, and whether it has a bias.
-    penalty, penalty_step
-        Of the soft decoder, see `decoders.SoftDecoder`.
+        Names of the batches; with more than one, the decoder (not the encoder) is given the batch.
     seed
         Of the initial weights, and the default of `fit`.
+    **settings
+        See `settings.ModelSettings`; the defaults are the published ones. The paper's variants are
+        other choices of `encoder`, `decoder` and `likelihood`. Where neither encoder nor decoder
+        uses the sets, the latent variables are named `LATENT_1`, ...
 
     Attributes
     ----------
     gmvs
         Names of the K latent variables: the gene sets, then `UNANNOTATED_1`, ...
+    settings
+        What the model is made of (`settings.ModelSettings`).
     annotation
         Boolean, K x genes: which genes are in the set of which variable.
     module
-        The network (`autoencoder.Autoencoder`).
+        The network (`module.VEGAModule`).
     history
         Losses per cell, one row per epoch.
     target_sum
@@ -89,7 +70,7 @@ class VEGA:
     Raises
     ------
     ValueError
-        If no gene is in any set, a gene is named twice, or there is no such part.
+        If no gene is in any set, a gene is named twice, or a setting is not valid.
     """
 
     def __init__(
@@ -97,84 +78,38 @@ class VEGA:
         genes: Iterable[str],
         gene_sets: Mapping[str, Sequence[str]],
         *,
-        extra_nodes: int = 1,
         batches: Sequence[str] = (),
-        encoder: str = "deep",
-        decoder: str = "masked",
-        likelihood: str = "gaussian",
-        layer: str | None = None,
-        n_hidden: int = 800,
-        n_layers: int = 2,
-        dropout: float = 0.5,
-        latent_dropout: float = 0.5,
-        norm_momentum: float = 0.01,
-        norm_epsilon: float = 1e-3,
-        positive_start: str = "clamped",
-        beta: float = 1e-4,
-        positive: bool = True,
-        bias: bool = True,
-        penalty: float = 10,
-        penalty_step: str = "multiplicative",
         seed: int = 1,
+        **settings: Any,
     ):
         genes = list(map(str, genes))  # which may be numpy's
         gene_sets = {str(name): members for name, members in gene_sets.items()}
+        chosen = read_settings(ModelSettings, settings)
         annotation = np.vstack(
-            [gene_mask(gene_sets, genes), np.ones((extra_nodes, len(genes)), dtype=bool)]
+            [gene_mask(gene_sets, genes), np.ones((chosen.extra_nodes, len(genes)), dtype=bool)]
         )
-        gmvs = [*gene_sets, *extra_node_names(extra_nodes)]
-        if (encoder, decoder) == ("deep", "deep"):
+        gmvs = [*gene_sets, *extra_node_names(chosen.extra_nodes)]
+        if (chosen.encoder, chosen.decoder) == ("deep", "deep"):
             gmvs = [f"LATENT_{i + 1}" for i in range(len(gmvs))]
-        settings = {
-            "encoder": encoder,
-            "decoder": decoder,
-            "likelihood": likelihood,
-            "layer": layer,
-            "n_hidden": n_hidden,
-            "n_layers": n_layers,
-            "dropout": dropout,
-            "latent_dropout": latent_dropout,
-            "norm_momentum": norm_momentum,
-            "norm_epsilon": norm_epsilon,
-            "positive_start": positive_start,
-            "beta": beta,
-            "positive": positive,
-            "bias": bias,
-            "penalty": penalty,
-            "penalty_step": penalty_step,
-            "seed": seed,
-        }
-        architecture = {"batches": list(map(str, batches)), **plain(settings)}
-        self._build(genes, gmvs, annotation, architecture)
+        self._build(genes, gmvs, annotation, chosen, list(map(str, batches)), seed)
 
     def _build(
         self,
         genes: list[str],
         gmvs: list[str],
         annotation: np.ndarray,
-        architecture: dict[str, Any],
+        settings: ModelSettings,
+        batches: list[str],
+        seed: int,
     ) -> None:
-        self.genes = genes
-        self.gmvs = gmvs
-        self.annotation = annotation
-        self.architecture = architecture
-        self.batches: list[str] = architecture["batches"]
-        self.seed: int = architecture["seed"]
+        self.genes, self.gmvs, self.annotation = genes, gmvs, annotation
+        self.settings, self.batches, self.seed = settings, batches, int(seed)
         self.training: dict[str, Any] = {}
         self.target_sum: float | None = None
         self.history = pd.DataFrame(columns=["train_loss", "validation_loss"])
-        names = [field.name for field in fields(Shape)]
-        # Older models were saved without some of these, and have their defaults.
-        shape = Shape(**{name: architecture[name] for name in names if name in architecture})
-        n_batches = max(1, len(self.batches))
         with _GLOBAL_GENERATOR, torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.seed)
-            self.module = Autoencoder(
-                build_encoder(architecture["encoder"], annotation, shape),
-                build_decoder(architecture["decoder"], annotation, shape, n_batches, architecture),
-                build_likelihood(architecture["likelihood"], len(genes)),
-                architecture["beta"],
-            )
+            self.module = VEGAModule(annotation, settings, max(1, len(batches)))
 
     @classmethod
     def from_description(cls, description: Mapping[str, Any], annotation: np.ndarray) -> Self:
@@ -184,7 +119,9 @@ class VEGA:
             list(description["genes"]),
             list(description["gmvs"]),
             annotation,
-            dict(description["architecture"]),
+            read_settings(ModelSettings, description["settings"]),
+            list(description["batches"]),
+            description["seed"],
         )
         model.training = dict(description["training"])
         model.target_sum = description.get("target_sum")
@@ -195,7 +132,9 @@ class VEGA:
         last = self.history.iloc[-1].to_dict() if len(self.history) else {}
         losses = {name: None if math.isnan(loss) else loss for name, loss in last.items()}
         return {
-            "architecture": self.architecture,
+            "settings": asdict(self.settings),
+            "batches": self.batches,
+            "seed": self.seed,
             "training": self.training,
             "target_sum": self.target_sum,
             "losses": {"epochs": len(self.history), **losses},
@@ -245,7 +184,7 @@ class VEGA:
         log
             Called with a line on the losses now and then, for where no bar is seen.
         **settings
-            See `train.TrainSettings`; the defaults are the published ones.
+            See `settings.TrainSettings`; the defaults are the published ones.
 
         Returns
         -------
@@ -256,11 +195,11 @@ class VEGA:
         ------
         ValueError
             If `adata` lacks genes of the model, holds values that are not finite, has unknown
-            batches or too few cells, if a setting is not plain data, if `validation` or `batch_key`
-            does not fit, or if the loss stops being finite.
+            batches or too few cells, if a setting, `validation` or `batch_key` is not valid, or if
+            the loss stops being finite.
         """
         target = resolve_device(device)
-        chosen = replace(TrainSettings(seed=self.seed), **plain(settings))
+        chosen = read_settings(TrainSettings, {"seed": self.seed, **settings})
         chosen = replace(chosen, precision=resolve_precision(chosen.precision, target))
         state = train(
             self.module,
@@ -302,7 +241,7 @@ class VEGA:
         with torch.no_grad():
             start = 0
             for x, _ in cells.minibatches(np.arange(len(cells)), batch_size):
-                seen = self.module.likelihood.seen(as_input(x, device))
+                seen = self.module.likelihood.transform(as_input(x, device))
                 mean, log_variance = self.module.encoder(seen)
                 stop = start + len(mean)
                 posterior.mean[start:stop] = mean.cpu().numpy()
@@ -400,7 +339,7 @@ class VEGA:
 
     # ------------------------------------------------------------------ checks
 
-    def _cells(self, adata: AnnData, batch: np.ndarray | None = None) -> Cells:
+    def _cells(self, adata: AnnData, batch: np.ndarray | None = None) -> Data:
         """The model's genes of `adata`, in the model's order, and batch labels, by default all 0.
 
         In memory as in `adata`, or where they are on disk.
@@ -417,7 +356,7 @@ class VEGA:
                     f"such as {', '.join(missing[:3])}; add them as zeros if they were not seen"
                 )
         labels = np.zeros(adata.n_obs, dtype=np.int64) if batch is None else batch
-        layer = self.architecture["layer"]
+        layer = self.settings.layer
         if layer is not None and layer not in adata.layers:
             there = ", ".join(layers_of(adata)) or "none"
             raise InputError(f"the model reads the layer {layer!r} of the data; there is {there}")
@@ -430,9 +369,9 @@ class VEGA:
                 )
             if isinstance(stored, CSRDataset | h5py.Dataset):
                 file = stored.file if isinstance(stored, h5py.Dataset) else stored.group.file
-                return CellsOnDisk(stored, where, labels, Path(file.filename))
+                return BackedData(stored, where, labels, Path(file.filename))
         cells = adata if where is None else adata[:, where]
-        return CellsInMemory(cells.X if layer is None else cells.layers[layer], labels)
+        return InMemoryData(cells.X if layer is None else cells.layers[layer], labels)
 
     def _batch_labels(self, adata: AnnData, batch_key: str | None) -> np.ndarray:
         if batch_key is None and len(self.batches) < 2:

@@ -19,53 +19,24 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from vega.autoencoder import Autoencoder
-from vega.cells import Cells
-from vega.description import SEAL, seal
-from vega.epochs import Epochs, own_stream
+from vega.data import Data
+from vega.description import CHECKSUM, checksum
 from vega.errors import InputError
 from vega.io import read_tensors, write_tensors
-
-
-@dataclass(frozen=True)
-class TrainSettings:
-    """How a model is trained; the defaults are the published ones (paper, Methods).
-
-    `patience` counts epochs in a row without a strictly better training loss, and likewise for
-    the validation loss; the first of the two to run out ends the training, and the last weights
-    are kept. `split_seed` is apart from `seed`, so that all seeds share one split; a `train_share`
-    of 1 trains on all cells, and then only the training loss ends it. `drop_last` leaves out the
-    last minibatch of an epoch where it is smaller. `kl_warm_up` counts the epochs in which the
-    weight of the KL divergence rises to its own. `mean_loss` takes the mean of the loss over the
-    cells of a minibatch, not the sum: for Adam this changes what its `adam_epsilon` and the weight
-    decay are relative to. `precision` is that of the matrix products of training, see
-    `epochs.resolve_precision`; weights, losses and all that a trained model says are in float32.
-    """
-
-    learning_rate: float = 1e-4
-    weight_decay: float = 5e-4
-    batch_size: int = 128
-    max_epochs: int = 500
-    patience: int = 10
-    train_share: float = 0.8
-    drop_last: bool = False
-    kl_warm_up: int = 0
-    mean_loss: bool = False
-    adam_epsilon: float = 1e-8
-    seed: int = 1
-    split_seed: int = 0
-    precision: str = "auto"
+from vega.module import VEGAModule
+from vega.settings import TrainSettings
+from vega.trainer import Trainer, own_stream
 
 
 @dataclass
-class Patience:
+class EarlyStopping:
     """Counts the epochs since a loss was last strictly better."""
 
     limit: int
     best: float = math.inf
     waited: int = 0
 
-    def spent_by(self, loss: float) -> bool:
+    def step(self, loss: float) -> bool:
         """Take note of a loss; whether patience has run out."""
         if loss < self.best:
             self.best, self.waited = loss, 0
@@ -75,11 +46,11 @@ class Patience:
 
 
 @dataclass
-class Progress:
+class TrainState:
     """What a checkpoint holds beside the weights."""
 
-    train: Patience
-    validation: Patience
+    train: EarlyStopping
+    validation: EarlyStopping
     losses: list[tuple[float, float]] = field(default_factory=list)
     stopped: bool = False
     seconds: float = 0.0
@@ -97,10 +68,10 @@ def split(n_cells: int, settings: TrainSettings) -> tuple[np.ndarray, np.ndarray
     ValueError
         If either part would have fewer than two cells.
     """
-    if settings.train_share == 1:
+    if settings.train_fraction == 1:
         return np.arange(n_cells), np.arange(0)
     order = np.random.default_rng(settings.split_seed).permutation(n_cells)
-    n_train = round(n_cells * settings.train_share)
+    n_train = round(n_cells * settings.train_fraction)
     if min(n_train, n_cells - n_train) < 2:
         raise InputError(
             f"{n_cells} cells cannot be split into at least 2 for training and 2 for validation"
@@ -131,14 +102,14 @@ def split_by(validation: np.ndarray, n_cells: int) -> tuple[np.ndarray, np.ndarr
     if len(train) < 2 or not len(validate):
         raise InputError(
             f"validation: {len(train)} cells are left to train on and {len(validate)} to validate "
-            "on, expected at least 2 and 1; to train on all cells, give train_share=1"
+            "on, expected at least 2 and 1; to train on all cells, give train_fraction=1"
         )
     return train, validate
 
 
 def train(
-    module: Autoencoder,
-    cells: Cells,
+    module: VEGAModule,
+    cells: Data,
     settings: TrainSettings,
     device: torch.device,
     validation: np.ndarray | None = None,
@@ -146,7 +117,7 @@ def train(
     checkpoint_every: int = 10,
     progress: bool = True,
     log: Callable[[str], None] | None = None,
-) -> Progress:
+) -> TrainState:
     """Train `module` in place until its losses stop falling.
 
     Parameters
@@ -177,13 +148,13 @@ def train(
     """
     n = len(cells)
     rows = split(n, settings) if validation is None else split_by(validation, n)
-    state = Progress(Patience(settings.patience), Patience(settings.patience))
+    state = TrainState(EarlyStopping(settings.patience), EarlyStopping(settings.patience))
     fingerprint = _fingerprint(module, cells, rows, settings) if checkpoint else ""
     bar = tqdm(total=settings.max_epochs, unit="epoch", disable=not progress, dynamic_ncols=True)
     with bar, own_stream(device):
-        epochs = Epochs(module, cells, settings, device)
+        trainer = Trainer(module, cells, settings, device)
         if checkpoint and checkpoint.exists():
-            state = _resume(checkpoint, fingerprint, module, epochs.optimiser) or state
+            state = _resume(checkpoint, fingerprint, module, trainer.optimiser) or state
             bar.update(len(state.losses))
             if log:
                 resumed = f"resumed after epoch {len(state.losses)}"
@@ -191,8 +162,8 @@ def train(
                 log(resumed if state.losses else anew)
         while not state.finished(settings):
             started = time.perf_counter()
-            rng = epochs.begin(len(state.losses))
-            losses = epochs.train(rows[0], rng), epochs.validate(rows[1])
+            rng = trainer.begin(len(state.losses))
+            losses = trainer.train(rows[0], rng), trainer.validate(rows[1])
             if not math.isfinite(losses[0]) or (len(rows[1]) and not math.isfinite(losses[1])):
                 raise InputError(
                     f"the loss is not finite after {len(state.losses) + 1} epochs; check that X "
@@ -200,9 +171,9 @@ def train(
                 )
             state.losses.append(losses)
             # Both counters see every epoch, so no short-circuit.
-            spent = [state.train.spent_by(losses[0])]
+            spent = [state.train.step(losses[0])]
             if len(rows[1]):
-                spent.append(state.validation.spent_by(losses[1]))
+                spent.append(state.validation.step(losses[1]))
             state.stopped = any(spent)
             state.seconds += time.perf_counter() - started
             bar.set_postfix_str(_shown(losses), refresh=False)
@@ -210,7 +181,7 @@ def train(
             if len(state.losses) % checkpoint_every:
                 continue
             if checkpoint:
-                _keep(checkpoint, fingerprint, module, epochs.optimiser, state)
+                _keep(checkpoint, fingerprint, module, trainer.optimiser, state)
             if log:
                 log(f"{_how_far(state, settings)}: {_shown(losses)}")
     if checkpoint:
@@ -218,7 +189,7 @@ def train(
     return state
 
 
-def _how_far(state: Progress, settings: TrainSettings) -> str:
+def _how_far(state: TrainState, settings: TrainSettings) -> str:
     """Epochs, and the time that is left if patience does not run out before."""
     done = len(state.losses)
     left = state.seconds / done * (settings.max_epochs - done)
@@ -232,7 +203,7 @@ def _shown(losses: tuple[float, float]) -> str:
 
 
 def _fingerprint(
-    module: Autoencoder, cells: Cells, rows: tuple[np.ndarray, np.ndarray], settings: TrainSettings
+    module: VEGAModule, cells: Data, rows: tuple[np.ndarray, np.ndarray], settings: TrainSettings
 ) -> str:
     """What must be the same for a checkpoint to be of use."""
     digest = hashlib.sha256()
@@ -241,34 +212,34 @@ def _fingerprint(
     cells.identify(digest.update)
     digest.update(rows[1])
     # Untrained weights stand for the seed too.
-    digest.update(seal(asdict(settings), module.state_dict()).encode())
+    digest.update(checksum(asdict(settings), module.state_dict()).encode())
     return digest.hexdigest()
 
 
 def _keep(
     checkpoint: Path,
     fingerprint: str,
-    module: Autoencoder,
+    module: VEGAModule,
     optimiser: torch.optim.Optimizer | None,
-    state: Progress,
+    state: TrainState,
 ) -> None:
     """Write all that a later run needs to go on from here; in the end that is no optimiser."""
     tensors = {f"module.{name}": tensor for name, tensor in module.state_dict().items()}
     for index, moments in (optimiser.state_dict()["state"] if optimiser else {}).items():
         tensors |= {f"optimiser.{index}.{name}": tensor for name, tensor in moments.items()}
     metadata = {"fingerprint": fingerprint, "state": json.dumps(asdict(state))}
-    write_tensors(checkpoint, tensors, metadata | {SEAL: seal(metadata, tensors)})
+    write_tensors(checkpoint, tensors, metadata | {CHECKSUM: checksum(metadata, tensors)})
 
 
 def _resume(
-    checkpoint: Path, fingerprint: str, module: Autoencoder, optimiser: torch.optim.Optimizer
-) -> Progress | None:
+    checkpoint: Path, fingerprint: str, module: VEGAModule, optimiser: torch.optim.Optimizer
+) -> TrainState | None:
     """Take up the state of `checkpoint`; None, and nothing is touched, if it cannot be of use."""
     try:
         tensors, metadata = read_tensors(checkpoint)
     except InputError:
         return None
-    whole = metadata.pop(SEAL, None) == seal(metadata, tensors)
+    whole = metadata.pop(CHECKSUM, None) == checksum(metadata, tensors)
     if not whole or metadata["fingerprint"] != fingerprint:
         return None
     module.load_state_dict(
@@ -281,9 +252,9 @@ def _resume(
             moments.setdefault(int(index), {})[moment] = tensor
     optimiser.load_state_dict({**optimiser.state_dict(), "state": moments})
     state = json.loads(metadata["state"])
-    return Progress(
-        train=Patience(**state.pop("train")),
-        validation=Patience(**state.pop("validation")),
+    return TrainState(
+        train=EarlyStopping(**state.pop("train")),
+        validation=EarlyStopping(**state.pop("validation")),
         losses=[tuple(losses) for losses in state.pop("losses")],
         **state,
     )

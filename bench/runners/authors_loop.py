@@ -17,7 +17,8 @@ sys.path.append(sys.argv[5])
 from plain_vega import PlainVEGA, update
 
 import vega
-from vega.train import TrainSettings, split
+from vega.settings import TrainSettings
+from vega.train import split
 
 DRAWN, PAIRS = 5000, 10000
 

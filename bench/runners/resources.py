@@ -19,9 +19,9 @@ from anndata import read_h5ad
 from torch.profiler import ProfilerActivity, profile
 
 import vega
-from vega.cells import CellsInMemory, CellsOnDisk
-from vega.epochs import Epochs
-from vega.train import TrainSettings
+from vega.data import BackedData, InMemoryData
+from vega.settings import TrainSettings
+from vega.trainer import Trainer
 
 ROUNDS = 6  # of which the first is dropped
 TRIED = 10_000  # cells per round where the cost of one cell is measured
@@ -58,7 +58,7 @@ def memory(folder, gene_sets, n_hidden, batch_size):
 
 
 def epochs_over(model, cells):
-    return Epochs(model.module, cells, TrainSettings(), torch.device("cpu"))
+    return Trainer(model.module, cells, TrainSettings(), torch.device("cpu"))
 
 
 def in_turns(entrants, rounds=ROUNDS):
@@ -80,7 +80,7 @@ def scale(folder, n_hidden, *sizes):
     entrants = {}
     for size in map(int, sizes):
         x = adata.X[rng.integers(adata.n_obs, size=size)]
-        cells = CellsInMemory(x, np.zeros(size, dtype=np.int64))
+        cells = InMemoryData(x, np.zeros(size, dtype=np.int64))
         epochs = epochs_over(model_of(folder, "sets", n_hidden, adata.var_names), cells)
         n = min(TRIED, *map(int, sizes))
         entrants[str(size)] = lambda rng, epochs=epochs, size=size, n=n: epochs.train(
@@ -98,11 +98,11 @@ def disk(folder, n_hidden):
     adata = read_h5ad(f"{folder}/cells.h5ad")
     del adata.layers["counts"]
     rows, batch = np.arange(adata.n_obs), np.zeros(adata.n_obs, dtype=np.int64)
-    sources = {"memory": CellsInMemory(adata.X, batch)}
+    sources = {"memory": InMemoryData(adata.X, batch)}
     for name, compression in (("plain file", None), ("gzip file", "gzip")):
         path = Path(folder, f"{compression}.h5ad")
         adata.write_h5ad(path, compression=compression)
-        sources[name] = CellsOnDisk(read_h5ad(path, backed="r").X, None, batch, path)
+        sources[name] = BackedData(read_h5ad(path, backed="r").X, None, batch, path)
     entrants = {}
     for name, cells in sources.items():
         epochs = epochs_over(model_of(folder, "sets", n_hidden, adata.var_names), cells)
@@ -127,7 +127,7 @@ PARTS = {  # of a step, by the kernels of torch that do the work
 def where_time_goes(folder, n_hidden):
     """Shares of the time of a training step, by the kernels that ran."""
     adata = read_h5ad(f"{folder}/cells.h5ad")
-    cells = CellsInMemory(adata.X, np.zeros(adata.n_obs, dtype=np.int64))
+    cells = InMemoryData(adata.X, np.zeros(adata.n_obs, dtype=np.int64))
     epochs = epochs_over(model_of(folder, "sets", n_hidden, adata.var_names), cells)
     rows = np.arange(min(5_000, adata.n_obs))
     epochs.train(rows, np.random.default_rng(0))

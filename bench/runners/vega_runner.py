@@ -20,7 +20,7 @@ def main(folder, rounds, precision, n_hidden, method):
     model = vega.VEGA(adata.var_names, vega.read_gmt(f"{folder}/sets.gmt"), n_hidden=n_hidden)
     turns.ready(
         versions={"vega": vega.__version__, "torch": torch.__version__, "numpy": np.__version__},
-        precision=vega.epochs.resolve_precision(precision, torch.device("cpu")),
+        precision=vega.trainer.resolve_precision(precision, torch.device("cpu")),
         threads=torch.get_num_threads(),
     )
     found = {}

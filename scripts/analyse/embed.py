@@ -57,7 +57,7 @@ def top_genes(model: "VEGA", n: int = 10) -> pd.DataFrame:
     `rank` (1 is the largest), `weight`, and `in_set`, whether the gene is in the GMV's set. No rows
     where the decoder is not linear.
     """
-    from vega.decoders import LinearDecoder
+    from vega.module import LinearDecoder
 
     columns = ["gmv", "gene", "rank", "weight", "in_set"]
     if not isinstance(model.module.decoder, LinearDecoder):

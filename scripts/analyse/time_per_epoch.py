@@ -26,9 +26,9 @@ from scripts.train.baselines.regularised import (
 from scripts.train.baselines.surroundings import own_surroundings
 from scripts.train.train import choose_device
 from vega import VEGA, read_gmt
-from vega.cells import CellsInMemory
-from vega.epochs import Epochs, own_stream
-from vega.train import TrainSettings
+from vega.data import InMemoryData
+from vega.settings import TrainSettings
+from vega.trainer import Trainer, own_stream
 
 Epoch = Callable[[int], object]  # trains one, given its number
 
@@ -70,7 +70,7 @@ def time_per_epoch(
     device
         `auto` takes a GPU by CUDA where there is one.
     **training
-        See `vega.train.TrainSettings`; `batch_size` and `learning_rate` hold for both.
+        See `vega.settings.TrainSettings`; `batch_size` and `learning_rate` hold for both.
 
     Returns
     -------
@@ -111,8 +111,8 @@ def _vega(
         adata.var_names, gene_sets, extra_nodes=EXTRA_NODES, n_hidden=n_hidden, seed=settings.seed
     )
     rows = np.arange(adata.n_obs)
-    cells = CellsInMemory(adata.X, np.zeros(len(rows), dtype=np.int64))
-    epochs = Epochs(model.module, cells, settings, device)
+    cells = InMemoryData(adata.X, np.zeros(len(rows), dtype=np.int64))
+    epochs = Trainer(model.module, cells, settings, device)
     return lambda number: epochs.train(rows, epochs.begin(number))
 
 

@@ -130,7 +130,7 @@ def ranks_of_removed(evidence: Evidence, seed: int, step: str) -> pd.DataFrame:
     A weight of zero is no return, wherever ties put its rank: it counts as the last one listed.
     """
     table = rows_of(evidence, "kang_soft_weights", seed)
-    table = table[(table["penalty_step"] == step) & (table["gmv"] == INTERFERON_AB)]
+    table = table[(table["l1_update"] == step) & (table["gmv"] == INTERFERON_AB)]
     ranks = table["rank"].where(table["weight"] > 0, table["rank"].max())
     ranks = table.assign(rank=ranks).pivot(index="penalty", columns="gene", values="rank")
     absent = [gene for gene in REMOVED if gene not in ranks]

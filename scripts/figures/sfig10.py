@@ -34,7 +34,7 @@ LETTERS = 13  # of a gene's name at most
 def _weights(figure: FigureBase, data: FigureData, step: str) -> None:
     """The largest weights of interferon alpha/beta signaling, at each penalty."""
     table = first_seed(data.tables["kang_soft_weights"])
-    table = table[(table["penalty_step"] == step) & (table["gmv"] == INTERFERON_AB)]
+    table = table[(table["l1_update"] == step) & (table["gmv"] == INTERFERON_AB)]
     if table.empty:
         message(figure, f"no GMV {readable(INTERFERON_AB)}\nwith the {STEPS[step]}")
         return

@@ -27,12 +27,12 @@ log = logging.getLogger("workflow")
 CHECKPOINT = Path("checkpoint", "state.safetensors")  # a folder of its own, gone in the end
 ARCHITECTURE = (
     "extra_nodes", "encoder", "decoder", "likelihood", "layer", "n_hidden", "n_layers", "dropout",
-    "latent_dropout", "norm_momentum", "norm_epsilon", "positive_start", "beta", "positive", "bias",
-    "penalty", "penalty_step",
+    "latent_dropout", "norm_momentum", "norm_epsilon", "nonnegative_start", "beta", "positive", "bias",
+    "penalty", "l1_update",
 )  # fmt: skip
 TRAINING = (
     "learning_rate", "weight_decay", "adam_epsilon", "batch_size", "drop_last", "mean_loss",
-    "kl_warm_up", "max_epochs", "patience", "train_share",
+    "n_epochs_kl_warmup", "max_epochs", "patience", "train_fraction",
 )  # fmt: skip
 SPLIT_SEED = 0  # of cross-validation
 RUNS = 1000  # seeds from one run of a model to the next

@@ -105,7 +105,7 @@ class ModelConfig(Latent):
         0.01, description="Momentum of batch norm."
     )
     norm_epsilon: PositiveFloat = Field(1e-3, description="Epsilon of batch norm.")
-    positive_start: Literal["clamped", "uniform"] = Field(
+    nonnegative_start: Literal["clamped", "uniform"] = Field(
         "clamped", description="Initial weights that are kept >= 0: from U(-b, b), the negative "
         "ones set to 0; or from U(0, b)."
     )  # fmt: skip
@@ -113,7 +113,7 @@ class ModelConfig(Latent):
     positive: bool = Field(True, description="Whether decoder weights are kept >= 0.")
     bias: bool = Field(True, description="Whether the decoder has a bias.")
     penalty: NonNegativeFloat = Field(10, description="`soft`: weight of the L1 penalty, lambda.")
-    penalty_step: Literal["multiplicative", "soft_threshold"] = Field(
+    l1_update: Literal["multiplicative", "soft_threshold"] = Field(
         "multiplicative", description="`soft`: how it is paid; the first as published."
     )
     learning_rate: PositiveFloat = Field(1e-4, description="Learning rate of Adam.")
@@ -124,14 +124,16 @@ class ModelConfig(Latent):
     mean_loss: bool = Field(
         False, description="Whether an update takes the mean loss of its cells, not their sum."
     )
-    kl_warm_up: NonNegativeInt = Field(0, description="Epochs in which the KL weight rises.")
+    n_epochs_kl_warmup: NonNegativeInt = Field(
+        0, description="Epochs in which the KL weight rises."
+    )
     max_epochs: PositiveInt = Field(500, description="Most epochs.")
     patience: PositiveInt = Field(10, description="Epochs without a better loss before it stops.")
-    train_share: Annotated[float, Field(gt=0, le=1)] = Field(
+    train_fraction: Annotated[float, Field(gt=0, le=1)] = Field(
         0.8, description="Share of the cells that are trained on; the rest validates."
     )
     folds: Folds | None = Field(
-        None, description="Cross-validation instead of `train_share`; `sweep` takes its folds."
+        None, description="Cross-validation instead of `train_fraction`; `sweep` takes its folds."
     )
     fold: PositiveInt = Field(1, description="Fold that validates, with `folds`.")
     run: PositiveInt = Field(1, description="Further runs start from other weights.")

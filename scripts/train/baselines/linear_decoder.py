@@ -33,7 +33,7 @@ def linear_scvi(
     batch_size: int = 128,
     max_epochs: int = 300,
     patience: int = 20,
-    train_share: float = 0.8,
+    train_fraction: float = 0.8,
     device: str = "auto",
 ) -> Columns:
     """Posterior mean of linear scVI on `layers["counts"]`: `LATENT_1`, ...
@@ -48,7 +48,7 @@ def linear_scvi(
         end with a minibatch of one cell.
     """
     cells = cells_alone(adata, "counts", [batch_key] if batch_key else [])
-    check_last_minibatch(math.ceil(train_share * adata.n_obs), batch_size)
+    check_last_minibatch(math.ceil(train_fraction * adata.n_obs), batch_size)
     accelerator = "gpu" if on_gpu(device) else "cpu"
     n_latent = len(gene_sets) + extra_nodes
     with quiet_scvi(seed) as scvi:
@@ -60,7 +60,7 @@ def linear_scvi(
             gene_likelihood="nb",
         )  # fmt: skip
         model.train(
-            max_epochs=max_epochs, accelerator=accelerator, devices=1, train_size=train_share,
+            max_epochs=max_epochs, accelerator=accelerator, devices=1, train_size=train_fraction,
             batch_size=batch_size, plan_kwargs={"lr": learning_rate}, early_stopping=True,
             early_stopping_patience=patience, enable_progress_bar=False,
             callbacks=[LambdaCallback(on_train_epoch_end=now_and_then(Pace()))],

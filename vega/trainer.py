@@ -1,4 +1,4 @@
-"""Passes over cells: one update per minibatch, on a CPU or a GPU, from memory or a file."""
+"""The training step and passes over cells, on a CPU or a GPU, from memory or a file."""
 
 import ctypes
 import math
@@ -6,33 +6,30 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from functools import cache
-from typing import TYPE_CHECKING
 
 import numpy as np
 import scipy.sparse as sp
 import torch
 from torch import Tensor
 
-from vega.autoencoder import Autoencoder
-from vega.cells import Cells, CellsInMemory
-from vega.cuda import CellsOnDevice, RecordedStep
+from vega.cuda import DeviceData, GraphedStep
+from vega.data import Data, InMemoryData
 from vega.errors import InputError
+from vega.module import VEGAModule
+from vega.settings import TrainSettings
 from vega.sparse import SparseMatrix
-
-if TYPE_CHECKING:
-    from vega.train import TrainSettings
 
 EVALUATED = 1024  # cells at a time where only a sum of losses is asked for
 
 
-class Epochs:
+class Trainer:
     """Passes over cells, on whatever device and from wherever they are."""
 
     def __init__(
         self,
-        module: Autoencoder,
-        cells: Cells,
-        settings: "TrainSettings",
+        module: VEGAModule,
+        cells: Data,
+        settings: TrainSettings,
         device: torch.device,
     ):
         self.module = module.to(device)
@@ -51,18 +48,18 @@ class Epochs:
         wide = torch.float32 if device.type == "mps" else torch.float64
         self.total = torch.zeros((), device=device, dtype=wide)
         self.half = resolve_precision(settings.precision, device) == "bfloat16"
-        self.cells: Cells | CellsOnDevice = cells
+        self.cells: Data | DeviceData = cells
         self.step: Callable[[Tensor | SparseMatrix, Tensor], None] = self._step
         if device.type == "cpu":
             keep_freed_memory()
         elif device.type == "cuda":
-            self.step = RecordedStep(self._step, self.generator)
-            if isinstance(cells, CellsInMemory) and CellsOnDevice.fits(cells, device):
-                self.cells = CellsOnDevice(cells, device)
+            self.step = GraphedStep(self._step, self.generator)
+            if isinstance(cells, InMemoryData) and DeviceData.fits(cells, device):
+                self.cells = DeviceData(cells, device)
 
     def begin(self, epoch: int) -> np.random.Generator:
         """Seed what is drawn in an epoch, and give the generator that orders its cells."""
-        self.module.anneal(epoch, self.settings.kl_warm_up)
+        self.module.anneal(epoch, self.settings.n_epochs_kl_warmup)
         sequence = np.random.SeedSequence([self.settings.seed, epoch])
         self.generator.manual_seed(int(sequence.generate_state(1, np.uint64)[0] >> 1))
         return np.random.default_rng(sequence)
@@ -96,15 +93,15 @@ class Epochs:
         self.optimiser.zero_grad(set_to_none=True)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.half):
             loss = self.module.loss(x, batch, self.generator)
-        (loss / len(batch) if self.settings.mean_loss else loss).backward()
+        (loss / len(batch) if self.settings.loss_reduction == "mean" else loss).backward()
         self.optimiser.step()
-        self.module.constrain(self.settings.learning_rate)
+        self.module.project(self.settings.learning_rate)
         self.total += loss.detach()
 
     def _minibatches(
         self, rows: np.ndarray, size: int, rng: np.random.Generator | None = None
     ) -> Iterator[tuple[Tensor | SparseMatrix, Tensor]]:
-        if isinstance(self.cells, CellsOnDevice):
+        if isinstance(self.cells, DeviceData):
             yield from self.cells.minibatches(rows, size, rng)
             return
         for x, batch in self.cells.minibatches(rows, size, rng):

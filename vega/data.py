@@ -15,7 +15,7 @@ WINDOW = 8192  # cells of a file that are in memory at a time: about 30 MB, and 
 STRETCH = 512  # cells that one read brings at most, with what lies between them
 
 
-class Cells(Protocol):
+class Data(Protocol):
     """What training and embedding ask of cells, wherever they are."""
 
     def __len__(self) -> int:
@@ -36,7 +36,7 @@ class Cells(Protocol):
         ...
 
 
-def checked(x) -> sp.csr_matrix:
+def as_csr(x) -> sp.csr_matrix:
     """Expression as float32, sparse by rows.
 
     Raises
@@ -50,7 +50,7 @@ def checked(x) -> sp.csr_matrix:
     return x
 
 
-class CellsInMemory:
+class InMemoryData:
     """Cells as a sparse matrix.
 
     Parameters
@@ -62,29 +62,29 @@ class CellsInMemory:
     """
 
     def __init__(self, x: sp.csr_matrix, batch: np.ndarray):
-        self.x = checked(x)
+        self.x = as_csr(x)
         self.batch = batch
 
     def __len__(self) -> int:
-        """See `Cells`."""
+        """See `Data`."""
         return self.x.shape[0]
 
     def minibatches(
         self, rows: np.ndarray, size: int, rng: np.random.Generator | None = None
     ) -> Iterator[tuple[sp.csr_matrix, np.ndarray]]:
-        """See `Cells`."""
+        """See `Data`."""
         order = rows if rng is None else rng.permutation(rows)
         for start in range(0, len(order), size):
             chosen = order[start : start + size]
             yield self.x[chosen], self.batch[chosen]
 
     def identify(self, digest: Callable[[bytes], None]) -> None:
-        """See `Cells`."""
+        """See `Data`."""
         for array in (self.x.indptr, self.x.indices, self.x.data, self.batch):
             digest(np.ascontiguousarray(array))
 
 
-class CellsOnDisk:
+class BackedData:
     """Cells of a file, of which only a window is in memory.
 
     A file is read fast in long stretches only. Shuffled, chunks of neighbouring cells are drawn in
@@ -110,13 +110,13 @@ class CellsOnDisk:
         self.path = path
 
     def __len__(self) -> int:
-        """See `Cells`."""
+        """See `Data`."""
         return self.stored.shape[0]
 
     def minibatches(
         self, rows: np.ndarray, size: int, rng: np.random.Generator | None = None
     ) -> Iterator[tuple[sp.csr_matrix, np.ndarray]]:
-        """See `Cells`."""
+        """See `Data`."""
         chunks = [rows[start : start + CHUNK] for start in range(0, len(rows), CHUNK)]
         if rng is not None:
             chunks = [chunks[i] for i in rng.permutation(len(chunks))]
@@ -135,7 +135,7 @@ class CellsOnDisk:
                     yield x[chosen], self.batch[window[chosen]]
 
     def identify(self, digest: Callable[[bytes], None]) -> None:
-        """See `Cells`. The file counts as the same while neither its size nor its date changes."""
+        """See `Data`. The file counts as the same while neither its size nor its date changes."""
         state = self.path.stat()
         digest(repr((self.path.resolve(), state.st_size, state.st_mtime_ns)).encode())
         for array in (self.genes, self.batch):
@@ -148,7 +148,7 @@ class CellsOnDisk:
         gaps = np.flatnonzero(np.diff(ascending) > CHUNK) + 1
         limits = np.union1d(gaps, np.arange(STRETCH, len(rows), STRETCH))
         parts = [
-            checked(self.stored[part[0] : part[-1] + 1])[part - part[0]]
+            as_csr(self.stored[part[0] : part[-1] + 1])[part - part[0]]
             for part in np.split(ascending, limits)
         ]
         x = sp.vstack(parts, format="csr")[np.argsort(order)]
