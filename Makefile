@@ -63,7 +63,7 @@ verify: $(READY)  ## hash raw files and results on disk again
 compare: $(READY)  ## two runs: which claims, tables and figures moved, by how much (RUN=a WITH=b)
 	$(BIN)/python -m tools.compare $(RUN) $(WITH)
 
-report: $(READY)  ## results/scripts/report.html, and Snakemake's own beside it (RUN=)
+report: $(READY)  ## results/paper/report.html, and Snakemake's own beside it (RUN=)
 	$(PAPER) results/$(RUN)/report.html
 	$(if $(DRY),,$(PAPER) --report results/$(RUN)/snakemake.html)
 

@@ -31,7 +31,8 @@ ARCHITECTURES = {
 
 def seconds(adata: AnnData, gmt: Path, folders: list[Path], settings: dict) -> float:
     """Wall time of training one model per folder with all threads, those of a job together."""
-    config = ModelConfig(study="any", gene_sets=gmt.name, **SETTINGS, **settings).model_dump()
+    entry = ModelConfig(data={"study": "any", "gene_sets": gmt.name})
+    config = entry.training_settings(overrides={**SETTINGS, **settings})
     configs = {folder: {**config, "seed": 1} for folder in folders}
     start = time.perf_counter()
     train_models(

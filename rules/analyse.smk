@@ -23,17 +23,17 @@ rule embed:
     log:
         f"{LOGS}/embed/{{model}}_seed{{seed}}.log",
     wildcard_constraints:
-        model="(?!(" + "|".join(CONFIG.peers) + ")/)[^/]+",
+        model="(?!(" + "|".join(CONFIG.baselines) + ")/)[^/]+",
     conda:
         "../envs/vega.yaml"
     threads: 2
     resources:
         mem_mb=growing(8000),
     params:
-        embedding=lambda wildcards: CONFIG.model(wildcards.model).embedding,
+        embedding=lambda wildcards: CONFIG.model(wildcards.model).analyses.embedding,
         tsne_learning_rate=lambda wildcards: CONFIG.model(
             wildcards.model
-        ).tsne_learning_rate,
+        ).analyses.tsne_learning_rate,
     script:
         "../scripts/analyse/embed.py"
 
@@ -96,7 +96,7 @@ rule silhouettes:
         mem_mb=growing(8000),
     params:
         seeds=SETTINGS.seeds,
-        silhouettes=lambda w: CONFIG.latent(w.name).model_dump()["silhouettes"],
+        silhouettes=lambda w: CONFIG.latent(w.name).analyses.model_dump()["silhouettes"],
     script:
         "../scripts/analyse/silhouettes.py"
 
@@ -120,7 +120,9 @@ rule sweep:
     params:
         models=family_models,
         seeds=SETTINGS.seeds,
-        silhouettes=lambda w: CONFIG.models[w.family].model_dump()["silhouettes"],
+        silhouettes=lambda w: CONFIG.models[w.family].analyses.model_dump()[
+            "silhouettes"
+        ],
     script:
         "../scripts/analyse/sweep.py"
 
@@ -140,7 +142,7 @@ rule weights:
     params:
         models=family_models,
         seeds=SETTINGS.seeds,
-        weights_of=lambda w: CONFIG.models[w.family].weights_of,
+        weights_of=lambda w: CONFIG.models[w.family].analyses.weights_of,
     script:
         "../scripts/analyse/weights.py"
 
@@ -148,8 +150,8 @@ rule weights:
 # Tables that a run has whatever its figures, so that claims find them.
 SILHOUETTES = [
     f"{RUN}/tables/{name}_silhouettes.tsv"
-    for name in (*CONFIG.selected_entries, *CONFIG.selected_peers)
-    if CONFIG.entry(name).silhouettes and not CONFIG.is_family(name)
+    for name in (*CONFIG.selected_entries, *CONFIG.selected_baselines)
+    if CONFIG.entry(name).analyses.silhouettes and not CONFIG.is_family(name)
 ]
 FAMILIES = [
     f"{RUN}/tables/{name}_members.tsv"
@@ -162,9 +164,9 @@ WEIGHTS = [
 # The regularised autoencoder, and the model beside which it is trained (Fig. S9).
 TIMED = next(
     (
-        peer
-        for peer in map(CONFIG.peers.get, CONFIG.selected_peers)
-        if peer.method == "intercode" and peer.epochs_of
+        baseline
+        for baseline in map(CONFIG.baselines.get, CONFIG.selected_baselines)
+        if baseline.method == "intercode" and baseline.epochs_of
     ),
     None,
 )
@@ -191,8 +193,8 @@ if TIMED:
         params:
             training={
                 name: value
-                for settings in CONFIG.training_settings(TIMED.epochs_of).values()
-                for name, value in settings.items()
+                for blocks in CONFIG.training_settings(TIMED.epochs_of).values()
+                for name, value in {**blocks["model"], **blocks["train"]}.items()
                 if name in ("n_hidden", "batch_size", "learning_rate")
             },
             device=SETTINGS.device,
@@ -204,17 +206,17 @@ if TIMED:
 # How well what was planted in simulated cells comes back, by VEGA and by others.
 rule simulation_benchmark:
     input:
-        data=expand(f"{RUN}/data/{{study}}.h5ad", study=CONFIG.judged),
+        data=expand(f"{RUN}/data/{{study}}.h5ad", study=CONFIG.scored),
         truth=[
-            f"{RUN}/tables/{CONFIG.group(study)}_truth.tsv" for study in CONFIG.judged
+            f"{RUN}/tables/{CONFIG.group(study)}_truth.tsv" for study in CONFIG.scored
         ],
         gene_sets=[
             f"{RUN}/raw/gene_sets/{CONFIG.model(next(iter(models.values()))).gene_sets}"
-            for models in CONFIG.judged.values()
+            for models in CONFIG.scored.values()
         ],
         models=[
             f"{RUN}/models/{model}/seed{seed}/{file}"
-            for models in CONFIG.judged.values()
+            for models in CONFIG.scored.values()
             for model in models.values()
             for seed in SETTINGS.seeds
             for file in ("weights.safetensors", "model.json")
@@ -238,7 +240,7 @@ rule simulation_benchmark:
                 },
                 "questions": CONFIG.model(next(iter(models.values()))).questions(),
             }
-            for study, models in CONFIG.judged.items()
+            for study, models in CONFIG.scored.items()
         },
         seeds=SETTINGS.seeds,
     script:

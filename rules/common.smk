@@ -108,7 +108,7 @@ def family_models(wildcards):
         name: {
             "by": member.by,
             "folder": f"{RUN}/models/{name}",
-            "removed": member.config.remove_genes,
+            "removed": member.config.data.remove_genes,
         }
         for name, member in CONFIG.families[wildcards.family].items()
     }

@@ -12,7 +12,7 @@ FIGURES = [
 
 STANDARD_PAGES = [
     f"{RUN}/figures/standard/{model}.{suffix}"
-    for model in CONFIG.standard_models
+    for model in CONFIG.summary_models
     for suffix in ("png", "pdf")
 ]
 

@@ -33,7 +33,7 @@ rule claims:
         latent=expand(
             rules.embed.output.latent,
             model=filter(
-                CONFIG.is_shown, [*CONFIG.selected_models, *CONFIG.selected_peers]
+                CONFIG.is_shown, [*CONFIG.selected_models, *CONFIG.selected_baselines]
             ),
             seed=SETTINGS.seeds,
         ),
@@ -71,7 +71,7 @@ REPORTED = [
         (name, CONFIG.figures[name].title, CONFIG.figures[name].tables)
         for name in CONFIG.selected_figures
     ),
-    *((f"standard/{model}", model, []) for model in CONFIG.standard_models),
+    *((f"standard/{model}", model, []) for model in CONFIG.summary_models),
 ]
 
 # How each model was trained, by entry.

@@ -48,32 +48,34 @@ for name, entry in CONFIG.models.items():
 # Other methods beside VEGA: each gives its latent space at once.
 rule baseline:
     input:
-        data=lambda w: f"{RUN}/data/{CONFIG.peers[w.peer].study}.h5ad",
-        gene_sets=lambda w: f"{RUN}/raw/gene_sets/{CONFIG.peers[w.peer].gene_sets}",
+        data=lambda w: f"{RUN}/data/{CONFIG.baselines[w.baseline].study}.h5ad",
+        gene_sets=lambda w: f"{RUN}/raw/gene_sets/{CONFIG.baselines[w.baseline].gene_sets}",
         epochs_of=lambda w: [
             f"{RUN}/models/{model}/seed{w.seed}/model.json"
-            for model in filter(None, [CONFIG.peers[w.peer].epochs_of])
+            for model in filter(None, [CONFIG.baselines[w.baseline].epochs_of])
         ],
         code=code_of("train/baseline.py"),
     output:
-        latent=f"{RUN}/models/{{peer}}/seed{{seed}}/latent.h5ad",
-        facts=f"{RUN}/models/{{peer}}/seed{{seed}}/method.json",
+        latent=f"{RUN}/models/{{baseline}}/seed{{seed}}/latent.h5ad",
+        facts=f"{RUN}/models/{{baseline}}/seed{{seed}}/method.json",
     log:
-        f"{LOGS}/peer/{{peer}}_seed{{seed}}.log",
+        f"{LOGS}/baseline/{{baseline}}_seed{{seed}}.log",
     benchmark:
-        f"{LOGS}/peer/{{peer}}_seed{{seed}}.benchmark.tsv"
+        f"{LOGS}/baseline/{{baseline}}_seed{{seed}}.benchmark.tsv"
     wildcard_constraints:
-        peer="|".join(CONFIG.peers),
+        baseline="|".join(CONFIG.baselines),
     conda:
         "../envs/vega.yaml"
     threads: 4
     resources:
-        gpu=lambda w: int(CONFIG.peers[w.peer].is_trained),
+        gpu=lambda w: int(CONFIG.baselines[w.baseline].is_trained),
         mem_mb=growing(12000),
         runtime=growing(240),
     params:
-        entry=lambda w: CONFIG.peers[w.peer].model_dump(exclude={"silhouettes"}),
-        instead=SETTINGS.training,
+        entry=lambda w: CONFIG.baselines[w.baseline].model_dump(
+            exclude={"analyses": {"silhouettes"}}
+        ),
+        overrides=SETTINGS.training_overrides,
         device=SETTINGS.device,
         require_gpu=SETTINGS.require_gpu,
     script:

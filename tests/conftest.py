@@ -193,7 +193,7 @@ def repository(tmp_path):
     copy_parts(tmp_path)
     edit(tmp_path / "config" / "simulations.yaml", lambda c: c["studies"]["kang"].update(cells=800))
     edit(tmp_path / "config" / "demo.yaml", lambda c: c.update(studies="kang"))
-    edit(tmp_path / "config" / "demo.yaml", lambda c: c["training"].update(max_epochs=60))
+    edit(tmp_path / "config" / "demo.yaml", lambda c: c["training_overrides"].update(max_epochs=60))
     for model in ("kang_holdout", "kang_control"):
         edit(tmp_path / "config" / "models.yaml", lambda c, model=model: c.pop(model))
     return tmp_path
@@ -216,10 +216,10 @@ def keep_a_few_models(repository):
 
     edit(repository / "config" / "models.yaml", few)
     edit(repository / "config" / "figures.yaml", shown)
-    edit(repository / "config" / "peers.yaml", lambda peers: peers.clear())
+    edit(repository / "config" / "baselines.yaml", lambda baselines: baselines.clear())
     edit(
         repository / "config" / "demo.yaml",
-        lambda demo: demo.update(training_of={"kang_extra_nodes": {"max_epochs": 2}}),
+        lambda demo: demo.update(model_overrides={"kang_extra_nodes": {"max_epochs": 2}}),
     )
 
 

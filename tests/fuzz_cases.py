@@ -93,7 +93,7 @@ CASES = {
     "GMT": Case("sets.gmt", "text", lambda f: vega.read_gmt(f / "sets.gmt")),
     "studies": Case("config/studies.yaml", "yaml", _configured),
     "models": Case("config/models.yaml", "yaml", _configured),
-    "peers": Case("config/peers.yaml", "yaml", _configured),
+    "peers": Case("config/baselines.yaml", "yaml", _configured),
     "figures": Case("config/figures.yaml", "yaml", _configured),
     "simulations": Case("config/simulations.yaml", "yaml", _configured),
     "files table": Case("config/files.tsv", "text", _configured),

@@ -102,7 +102,7 @@ def soft_weights() -> pd.DataFrame:
             table["in_set"] = table["gene"].isin(IN_SET)
             table["removed"] = table["gene"].isin(REMOVED)
             listed = (table["rank"] <= 100) | table["in_set"] | table["removed"]
-            about = {"seed": 1, "l1_update": step, "penalty": penalty, "gmv": INTERFERON_AB}
+            about = {"seed": 1, "l1_update": step, "l1_lambda": penalty, "gmv": INTERFERON_AB}
             parts.append(table[listed].assign(model=f"{step} {penalty}", **about))
     return with_second_seed(pd.concat(parts, ignore_index=True), "weight")
 

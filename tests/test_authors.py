@@ -198,8 +198,8 @@ def test_simulated_archives_are_simulated_data(tmp_path):
     whole = load({"data": "simulated"}, ROOT / "config")
     # One variant reads counts, which the published input of Kang lacks.
     assert set(whole.selected_models) - {*config.selected_models} == {"kang_variants_counts"}
-    assert {*whole.judged["kang"]} - {*config.judged["kang"]} == {"VEGA, counts"}
-    assert config.selected_peers == whole.selected_peers
+    assert {*whole.scored["kang"]} - {*config.scored["kang"]} == {"VEGA, counts"}
+    assert config.selected_baselines == whole.selected_baselines
     assert config.raw_source("mixseq") == whole.raw_source("mixseq")
 
 

@@ -121,7 +121,7 @@ def test_yaml_is_read_as_the_plain_data_that_was_written(tmp_path, content):
 
 @settings(anything, max_examples=30)
 @given(chosen=st.dictionaries(
-    st.sampled_from(["run", "data", "mirror", "studies", "seeds", "device", "training", "other"]),
+    st.sampled_from(["run", "data", "mirror", "studies", "seeds", "device", "training_overrides"]),
     plain, min_size=1,
 ))  # fmt: skip
 def test_any_setting_of_a_run_is_taken_or_named(chosen):
@@ -168,7 +168,7 @@ def test_a_template_names_columns_and_nothing_of_them(text):
     assert text in ("{a.__class__}", "{a[0]}")
 
 
-@pytest.mark.parametrize("table", ["studies", "models", "peers", "figures"])
+@pytest.mark.parametrize("table", ["studies", "models", "baselines", "figures"])
 @pytest.mark.parametrize("name", ["../../escaped", "/tmp/escaped", "a\nb", "<b>", "$(touch x)"])
 def test_an_entry_may_not_be_named_like_a_path(tmp_path, table, name):
     folder = tmp_path / "config"
@@ -307,7 +307,7 @@ def test_a_sweep_without_end_is_refused(tmp_path):
     folder = tmp_path / "config"
     shutil.copytree(ROOT / "config", folder)
     models = yaml.safe_load((folder / "models.yaml").read_text())
-    models["kang_soft"]["sweep"] = {"penalty": list(range(1, 300)), "run": list(range(1, 300))}
+    models["kang_soft"]["sweep"] = {"l1_lambda": list(range(1, 300)), "run": list(range(1, 300))}
     (folder / "models.yaml").write_text(yaml.safe_dump(models))
     with pytest.raises(InputError, match=r"kang_soft\.sweep: more than 10,000 models"):
         load({}, folder)

@@ -223,7 +223,7 @@ def rank_at_10(rank):
 
     def function(table):
         chosen = (table["gene"] == "ISG20") & (table["l1_update"] == "multiplicative")
-        table.loc[chosen & (table["penalty"] == 10), "rank"] = rank
+        table.loc[chosen & (table["l1_lambda"] == 10), "rank"] = rank
 
     return function
 
@@ -300,7 +300,7 @@ def test_a_rise_within_the_standard_errors_is_none(run, config):
 
 def test_a_weight_of_zero_has_not_returned_wherever_ties_put_it(run, config):
     def function(table):
-        chosen = (table["penalty"] == 10) & (table["gene"] == "ISG20")
+        chosen = (table["l1_lambda"] == 10) & (table["gene"] == "ISG20")
         table.loc[chosen, "weight"] = 0.0
 
     change(run, SOFT, function)

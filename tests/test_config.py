@@ -66,24 +66,15 @@ def test_a_run_can_do_without_some_labels_and_mutations():
 def test_the_kang_model_is_the_published_one():
     """experiments.md, table of experiments, first row, and the section on the model."""
     model = load({}, ROOT / "config").models["kang"]
-    assert model == ModelConfig(
-        study="kang",
-        gene_sets="reactomes.gmt",
-        corrected=model.corrected,
-        contrasts=model.contrasts,
-        one_vs_rest="cell_type",
-        silhouettes=model.silhouettes,
-        recovery="VEGA",
-    )
-    assert (model.dropout, model.latent_dropout, model.beta, model.extra_nodes) == (
-        0.5,
-        0.5,
-        1e-4,
-        1,
-    )
-    assert (model.learning_rate, model.weight_decay, model.batch_size) == (1e-4, 5e-4, 128)
-    assert (model.max_epochs, model.patience, model.train_fraction) == (500, 10, 0.8)
-    assert (model.min_genes, model.max_genes, model.n_hidden, model.n_layers) == (0, 5000, 800, 2)
+    assert model.model_dump(exclude={"analyses"}) == ModelConfig(
+        data={"study": "kang", "gene_sets": "reactomes.gmt"}
+    ).model_dump(exclude={"analyses"})
+    network, train, data = model.model, model.train, model.data
+    assert (network.dropout, network.latent_dropout, network.beta) == (0.5, 0.5, 1e-4)
+    assert (network.extra_nodes, network.n_hidden, network.n_layers) == (1, 800, 2)
+    assert (train.learning_rate, train.weight_decay, train.batch_size) == (1e-4, 5e-4, 128)
+    assert (train.max_epochs, train.patience, train.train_fraction) == (500, 10, 0.8)
+    assert (data.min_genes, data.max_genes) == (0, 5000)
 
 
 S1 = {
@@ -95,7 +86,7 @@ S1 = {
 SUPPLEMENT = {
     "retina": {
         "study": "shekhar", "batch_key": "batch", "dropout": 0.2, "latent_dropout": 0,
-        "extra_nodes": 3, "max_epochs": 300, "patience": 20, "positive": False,
+        "extra_nodes": 3, "max_epochs": 300, "patience": 20, "nonnegative": False,
     },
     "kang_architectures_sparse-sparse_fold-3": {**S1, "encoder": "masked", "fold": 3},
     "kang_architectures_vega_fold-1": S1,
@@ -106,17 +97,17 @@ SUPPLEMENT = {
     "kang_binary": {"decoder": "binary"},
     "kang_counts": {
         "study": "kang_counts", "likelihood": "negative_binomial", "layer": "counts",
-        "positive": False, "n_hidden": 600, "dropout": 0.1, "beta": 1,
-        "n_epochs_kl_warmup": 400, "mean_loss": True, "weight_decay": 1e-6, "adam_epsilon": 0.01,
-        "max_epochs": 400, "patience": 400,
+        "nonnegative": False, "n_hidden": 600, "dropout": 0.1, "beta": 1,
+        "n_epochs_kl_warmup": 400, "loss_reduction": "mean", "weight_decay": 1e-6,
+        "adam_epsilon": 0.01, "max_epochs": 400, "patience": 400,
     },
     "kang_all_cells": {"train_fraction": 1},
-    "kang_soft_penalty-step-soft-threshold_penalty-0-1": {
-        "decoder": "soft", "l1_update": "soft_threshold", "penalty": 0.1,
+    "kang_soft_l1-update-soft-threshold_l1-lambda-0-1": {
+        "decoder": "soft", "l1_update": "soft_threshold", "l1_lambda": 0.1,
         "remove_genes": {"REACTOME_INTERFERON_ALPHA_BETA_SIGNALING": ["ISG15", "IFIT2", "ISG20"]},
     },
-    "kang_soft_penalty-step-multiplicative_penalty-1000": {
-        "decoder": "soft", "penalty": 1000,
+    "kang_soft_l1-update-multiplicative_l1-lambda-1000": {
+        "decoder": "soft", "l1_lambda": 1000,
         "remove_genes": {"REACTOME_INTERFERON_ALPHA_BETA_SIGNALING": ["ISG15", "IFIT2", "ISG20"]},
     },
     "kang_extra_nodes_extra-nodes-64_run-5": {"dropout": 0.2, "extra_nodes": 64, "run": 5},
@@ -128,13 +119,14 @@ SUPPLEMENT = {
 @pytest.mark.parametrize("name", SUPPLEMENT)
 def test_a_model_of_the_supplement_is_the_published_one(name):
     config = load({"data": "simulated"}, ROOT / "config")
-    asked = {"contrasts", "one_vs_rest", "silhouettes", "weights_of", "recovery", "embedding"}
-    settings, kang = (
-        config.model(model).model_dump(exclude={*asked, "corrected", "folds"})
-        for model in (name, "kang")
-    )
-    assert {k: v for k, v in settings.items() if v != kang[k]} == SUPPLEMENT[name]
-    folds = config.model(name).folds
+
+    def settings(model):
+        blocks = config.model(model).training_settings()
+        return {k: v for block in blocks.values() for k, v in block.items() if k != "folds"}
+
+    kang = settings("kang")
+    assert {k: v for k, v in settings(name).items() if v != kang[k]} == SUPPLEMENT[name]
+    folds = config.model(name).data.folds
     assert (folds is not None) == ("fold-" in name)
     assert folds is None or (folds.n, folds.column) == (10, "cell_type")
 
@@ -153,31 +145,34 @@ def test_a_family_has_a_model_for_each_combination(entry, number):
         assert member.config.sweep == {} and member.config.variants == {}
         for setting, value in member.by.items():
             if setting not in ("variant", "cell_type"):
-                assert getattr(member.config, setting) == value
+                blocks = member.config.training_settings()
+                assert value in [block[setting] for block in blocks.values() if setting in block]
     assert config.members(entry) == list(family)
     assert config.is_family(entry) == (number > 1)
 
 
 def test_a_run_may_take_other_settings_for_all_models_or_for_single_entries():
-    settings = {"training": {"max_epochs": 9, "n_hidden": 5}, "training_of": {"kang_soft": {
-        "max_epochs": 3}}}  # fmt: skip
+    settings = {
+        "training_overrides": {"max_epochs": 9, "n_hidden": 5},
+        "model_overrides": {"kang_soft": {"max_epochs": 3}},
+    }
     config = load(settings, ROOT / "config")
     for entry, epochs in (("kang_soft", 3), ("kang_binary", 9)):
         for member in config.training_settings(entry).values():
-            assert (member["max_epochs"], member["n_hidden"]) == (epochs, 5)
-    with pytest.raises(InputError, match=r"config.yaml: training_of: entry 'kong' is not among"):
-        load({"training_of": {"kong": {}}}, ROOT / "config")
-    with pytest.raises(InputError, match=r"config.yaml: training_of.epochs: Extra inputs are not"):
-        load({"training_of": {"kang": {"epochs": 3}}}, ROOT / "config")
+            assert (member["train"]["max_epochs"], member["model"]["n_hidden"]) == (epochs, 5)
+    with pytest.raises(InputError, match=r"model_overrides: entry .kong. is not among"):
+        load({"model_overrides": {"kong": {}}}, ROOT / "config")
+    with pytest.raises(InputError, match=r"model_overrides.kang: unknown setting epochs"):
+        load({"model_overrides": {"kang": {"epochs": 3}}}, ROOT / "config")
 
 
 def test_models_for_simulated_cells_are_in_no_other_run():
     public, simulated = (load(s, ROOT / "config") for s in ({}, {"data": "simulated"}))
     assert set(simulated.selected_entries) - set(public.selected_entries) == {"kang_variants"}
-    assert set(simulated.judged) >= {"kang", "field", "darmanis", "mixseq_trametinib"}
-    assert len(simulated.judged["kang"]) == 7
+    assert set(simulated.scored) >= {"kang", "field", "darmanis", "mixseq_trametinib"}
+    assert len(simulated.scored["kang"]) == 7
     some = load({"data": "simulated", "recovery_models": ["VEGA"]}, ROOT / "config")
-    assert some.judged["kang"] == {"VEGA": "kang"}
+    assert some.scored["kang"] == {"VEGA": "kang"}
     with pytest.raises(InputError, match=r"config.yaml: recovery_models .Vega. is not among VEGA"):
         load({"recovery_models": ["Vega"]}, ROOT / "config")
 
@@ -186,12 +181,11 @@ def test_fidelity_chooses_between_code_and_text():
     """Errata 2 and 3."""
     model = load({}, ROOT / "config").models["kang"]
     published, corrected = (model.training_settings(f) for f in ("published", "corrected"))
-    assert (published["learning_rate"], published["beta"]) == (1e-4, 1e-4)
-    assert (corrected["learning_rate"], corrected["beta"]) == (5e-4, 1)
-    rest = {"learning_rate", "beta"}
-    assert {k: v for k, v in published.items() if k not in rest} == {
-        k: v for k, v in corrected.items() if k not in rest
-    }
+    for settings, expected in ((published, (1e-4, 1e-4)), (corrected, (5e-4, 1))):
+        assert (settings["train"]["learning_rate"], settings["model"]["beta"]) == expected
+    for settings in (published, corrected):
+        del settings["train"]["learning_rate"], settings["model"]["beta"]
+    assert published == corrected
 
 
 @pytest.mark.parametrize(
@@ -216,28 +210,28 @@ def test_a_wrong_setting_is_one_line(folder, settings, message):
     [
         (
             "models.yaml",
-            lambda c: c["kang"].update(study="kong"),
+            lambda c: c["kang"]["data"].update(study="kong"),
             "models.yaml: kang.study: kong is not in studies.yaml",
         ),
         (
             "models.yaml",
-            lambda c: c["kang"].update(gene_sets="x.gmt"),
+            lambda c: c["kang"]["data"].update(gene_sets="x.gmt"),
             "files.tsv: no row for gene_sets/x.gmt",
         ),
         (
             "models.yaml",
-            lambda c: c["kang"].update(dropout=1.5),
-            "models.yaml: kang.dropout: Input",
+            lambda c: c["kang"].update(model={"dropout": 1.5}),
+            "models.yaml: kang.model.dropout: Input",
         ),
         (
             "models.yaml",
             lambda c: c["kang"].update(corrected={"rate": 1}),
-            "models.yaml: kang.corrected.rate: Extra inputs are not permitted",
+            "models.yaml: kang.corrected: unknown setting rate; known: study,",
         ),
         (
             "models.yaml",
-            lambda c: c["kang_soft"]["sweep"].update(penalty=[1, -1]),
-            r"models.yaml: kang_soft.sweep.penalty: Input should be greater than or equal to 0",
+            lambda c: c["kang_soft"]["sweep"].update(l1_lambda=[1, -1]),
+            r"models.yaml: kang_soft.sweep.l1_lambda: Input should be greater than or equal to 0",
         ),
         (
             "models.yaml",
@@ -245,14 +239,14 @@ def test_a_wrong_setting_is_one_line(folder, settings, message):
             "models.yaml: kang_architectures.variants.thin.encoder: Input should be 'deep'",
         ),
         (
-            "peers.yaml",
+            "baselines.yaml",
             lambda c: c["kang_intercode"].update(epochs_of="kong"),
-            "peers.yaml: kang_intercode.epochs_of 'kong' is not among kang, ",
+            "baselines.yaml: kang_intercode.epochs_of 'kong' is not among kang, ",
         ),
         (
-            "peers.yaml",
+            "baselines.yaml",
             lambda c: c.update(kang=c["kang_intercode"]),
-            "peers.yaml: kang is the name of a model too",
+            "baselines.yaml: kang is the name of a model too",
         ),
         (
             "studies.yaml",

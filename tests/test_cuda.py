@@ -89,8 +89,8 @@ def test_models_side_by_side_on_a_gpu_are_those_that_train_alone(cells_with_prog
     cells, gene_sets = cells_with_programmes(700, 200, 20, 0.05)
     gmt = tmp_path / "sets.gmt"
     gmt.write_text("".join(f"{n}\t-\t" + "\t".join(g) + "\n" for n, g in gene_sets.items()))
-    config = ModelConfig(study="x", gene_sets="x", n_hidden=32, max_epochs=8).training_settings()
-    config["seed"] = 2
+    entry = ModelConfig(data={"study": "x", "gene_sets": "x"})
+    config = entry.training_settings(overrides={"n_hidden": 32, "max_epochs": 8}) | {"seed": 2}
     weights = {}
     for at_once in (1, 3):
         folders = {tmp_path / str(at_once) / name: config for name in "abc"}

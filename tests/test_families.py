@@ -47,8 +47,8 @@ def gmt(tmp_path):
 
 
 def settings(seed=1, **changed):
-    entry = ModelConfig(study="s", gene_sets="sets.gmt", **SMALL)
-    return {**entry.training_settings(instead=changed), "seed": seed}
+    entry = ModelConfig(data={"study": "s", "gene_sets": "sets.gmt"}).with_settings(SMALL)
+    return {**entry.training_settings(overrides=changed), "seed": seed}
 
 
 def train(adata, gmt, configs, threads=2, **options):

@@ -265,15 +265,15 @@ def proposal(own, file="mine.h5ad", **options):
 
 def test_conditions_are_compared_with_their_reference(own):
     rows = proposal(own)
-    assert rows.model["contrasts"] == {
+    assert rows.model["analyses"]["contrasts"] == {
         "treated": {"column": "condition", "group": "treated", "reference": "Ctrl", "gsea": True}
     }
     assert rows.study["conditions"] == ["Ctrl", "treated"]
-    assert rows.model["one_vs_rest"] == "cell_type"
+    assert rows.model["analyses"]["one_vs_rest"] == "cell_type"
     assert "batch_key" not in rows.model
     asked = proposal(own, contrast=("Ctrl", "treated"), batch=True)
-    assert asked.model["contrasts"]["Ctrl"]["reference"] == "treated"
-    assert asked.model["batch_key"] == "batch"
+    assert asked.model["analyses"]["contrasts"]["Ctrl"]["reference"] == "treated"
+    assert asked.model["data"]["batch_key"] == "batch"
     with pytest.raises(InputError, match="no condition drug; there are Ctrl, treated"):
         proposal(own, contrast=("drug", "Ctrl"))
     with pytest.raises(InputError, match="no column tissue that groups the cells; there are Cell"):

@@ -20,7 +20,8 @@ from conftest import ROOT
 from sklearn.metrics import roc_auc_score
 
 from scripts.analyse import time_per_epoch as timing
-from scripts.train.baseline import run_peer
+from scripts.common.config.models import Baseline
+from scripts.train.baseline import run_baseline
 from scripts.train.baselines import METHODS
 from vega.description import write_description
 from vega.errors import InputError
@@ -380,7 +381,7 @@ def test_epochs_are_timed_turn_by_turn_over_all_cells(study, monkeypatch, capfd)
     import intercode.model
 
     trained = []
-    train, train_intercode = timing.Epochs.train, intercode.model.train_autoencoder
+    train, train_intercode = timing.Trainer.train, intercode.model.train_autoencoder
 
     def watched(self, rows, rng):
         k = self.module.decoder.dense_weight().shape[1]
@@ -394,7 +395,7 @@ def test_epochs_are_timed_turn_by_turn_over_all_cells(study, monkeypatch, capfd)
         assert (lambda0, lambda1 / lr, lambda2, lambda3 / lr) == (0.1, 0.93, None, 0.57)
         return train_intercode(adata, model, lr, batch_size, epochs, *arguments, **more)
 
-    monkeypatch.setattr(timing.Epochs, "train", watched)
+    monkeypatch.setattr(timing.Trainer, "train", watched)
     monkeypatch.setattr(intercode.model, "train_autoencoder", watched_intercode)
     adata, sets, _ = study
     before = state()
@@ -428,10 +429,9 @@ def test_timing_tells_bad_input_in_one_line(study, fault, message):
 
 
 def entry(method, **settings):
-    return {
-        "method": method, "settings": settings, "min_genes": 0, "max_genes": 5000,
-        "embedding": "none", "tsne_learning_rate": None,
-    }  # fmt: skip
+    data = {"study": "s", "gene_sets": "sets.gmt"}
+    analyses = {"embedding": "none"}
+    return Baseline(method=method, data=data, settings=settings, analyses=analyses).model_dump()
 
 
 @pytest.fixture
@@ -442,16 +442,16 @@ def gmt(study, tmp_path):
     return path
 
 
-def peer(study, gmt, entry, **options):
+def baseline(study, gmt, entry, **options):
     adata = study[0].copy()
     adata.uns["provenance"] = "{}"
-    given = {"epochs_of": None, "instead": {}, "device": "cpu", "seed": 1, "threads": 1}
-    return run_peer(adata, gmt, entry, **{**given, **options})
+    given = {"epochs_of": None, "overrides": {}, "device": "cpu", "seed": 1, "threads": 1}
+    return run_baseline(adata, gmt, entry, **{**given, **options})
 
 
 def test_an_entry_gives_the_latent_space_of_its_method(study, gmt):
     adata, sets, _ = study
-    latent, facts = peer(study, gmt, entry("mask_pca", n_components=3))
+    latent, facts = baseline(study, gmt, entry("mask_pca", n_components=3))
     expected = METHODS["mask_pca"](adata, sets, seed=1, threads=1, n_components=3)
     np.testing.assert_allclose(latent.X, expected.activity, atol=1e-5)
     assert list(latent.var_names) == expected.names == ["PC_1", "PC_2", "PC_3"]
@@ -464,12 +464,14 @@ def test_a_method_is_trained_for_as_many_epochs_as_a_model(study, gmt, tmp_path)
     described = tmp_path / "model.json"
     write_description(described, {"losses": {"epochs": 3}})
     trial = {"n_hidden": 8, "max_epochs": 77, "beta": 5, "batch_size": 64}
-    _, facts = peer(study, gmt, entry("intercode"), epochs_of=described, instead=trial)
+    _, facts = baseline(study, gmt, entry("intercode"), epochs_of=described, overrides=trial)
     assert len(facts["losses"]["train"]) == 3
     settings = facts["settings"]
     assert (settings["n_hidden"], settings["batch_size"], settings["device"]) == (8, 64, "cpu")
 
 
 def test_an_unknown_setting_is_one_line(study, gmt):
-    with pytest.raises(InputError, match=r"peers.yaml: settings: pca has no width; it has n_comp"):
-        peer(study, gmt, entry("pca", width=3))
+    with pytest.raises(
+        InputError, match=r"settings: pca has no width; it has n_comp"
+    ):
+        baseline(study, gmt, entry("pca", width=3))

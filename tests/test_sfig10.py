@@ -31,7 +31,7 @@ def rows_of(data, letter, penalty):
     return table[
         (table["seed"] == 1)
         & (table["l1_update"] == list(sfig10.STEPS)[letter == "b"])
-        & (table["penalty"] == penalty)
+        & (table["l1_lambda"] == penalty)
     ]
 
 
@@ -86,7 +86,7 @@ def test_those_further_down_are_listed_with_their_rank_below_their_axes(data):
 
 def test_a_weight_of_zero_is_not_on_top_wherever_ties_put_it(data):
     table = data.tables["kang_soft_weights"]
-    chosen = (table["penalty"] == 1000) & (table["gene"] == "ISG15")
+    chosen = (table["l1_lambda"] == 1000) & (table["gene"] == "ISG15")
     table.loc[chosen, "rank"] = 3
     part = panel("b", data)
     names = [t.get_text() for t in part.axes[4].get_yticklabels()]
@@ -95,7 +95,9 @@ def test_a_weight_of_zero_is_not_on_top_wherever_ties_put_it(data):
 
 def test_what_is_missing_is_said(data):
     table = data.tables["kang_soft_weights"]
-    data.tables["kang_soft_weights"] = table[(table["penalty"] != 10) & (table["gene"] != "IFIT2")]
+    data.tables["kang_soft_weights"] = table[
+        (table["l1_lambda"] != 10) & (table["gene"] != "IFIT2")
+    ]
     part = panel("a", data)
     assert [ax.get_title() for ax in part.axes] == [*TITLES[:2], *TITLES[3:]]
     assert "no model\nwith λ = 10" in texts(part)
@@ -118,6 +120,6 @@ def test_no_text_of_the_page_covers_another_or_leaves_it(data, fault, monkeypatc
     if fault == "long names":
         table["gene"] = table["gene"].replace(OTHERS[3], "RP11-1094M14.11")
     if fault == "no model":
-        data.tables["kang_soft_weights"] = table[table["penalty"] != 1]
+        data.tables["kang_soft_weights"] = table[table["l1_lambda"] != 1]
     panels = {letter: getattr(sfig10, letter) for letter in "ab"}
     assert_legible(page.page_figure(panels, sfig10.LAYOUT, "A title", data), monkeypatch)

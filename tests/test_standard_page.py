@@ -253,8 +253,8 @@ def test_files_are_the_page_and_its_panels(results, tmp_path):
 def test_models_that_no_figure_names_have_a_standard_page(tmp_path):
     config = load({"run": "t"}, ROOT / "config")
     named = {model for figure in config.figures.values() for model in figure.models}
-    assert not named & set(config.standard_models)
+    assert not named & set(config.summary_models)
     alone = config.model_copy(update={"figures": {"fig3": config.figures["fig3"]}})
-    assert "kang" in alone.standard_models and "organoid" not in alone.standard_models
+    assert "kang" in alone.summary_models and "organoid" not in alone.summary_models
     # Nothing could be shown of a model without an embedding of which nothing is asked.
-    assert "kang_control" not in alone.standard_models
+    assert "kang_control" not in alone.summary_models

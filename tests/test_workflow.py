@@ -72,8 +72,9 @@ def test_the_whole_demo_brings_its_planted_truth_back_and_reruns_only_what_chang
     # A question is asked anew without training; a filter of the study changes everything after.
     edit(
         repository / "config" / "models.yaml",
-        lambda c: c["kang"]["contrasts"]["innate"].update(reference="control", group="stimulated",
-            within={"cell_type": ["CD14+Mono"]}),
+        lambda c: c["kang"]["analyses"]["contrasts"]["innate"].update(
+            within={"cell_type": ["CD14+Mono"]}
+        ),
     )  # fmt: skip
     rules = planned(repository)
     assert {"differential", "gsea"} <= rules
@@ -184,7 +185,7 @@ def test_model_json_tells_how_it_was_made(repository):
     assert described["training"]["seed"] == 7
     assert described["training"]["device"] == "cpu"
     demo = yaml.safe_load((repository / "config" / "demo.yaml").read_text())
-    assert described["training"]["learning_rate"] == demo["training"]["learning_rate"]
+    assert described["training"]["learning_rate"] == demo["training_overrides"]["learning_rate"]
     assert set(described["versions"]) >= {"python", "torch", "vega"}
 
 

@@ -16,7 +16,7 @@ from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
 from scripts.common.config.figures import FigureConfig, File
-from scripts.common.config.models import ModelConfig, Peer
+from scripts.common.config.models import Baseline, ModelConfig
 from scripts.common.config.settings import Settings
 from scripts.common.config.simulations import Simulations
 from scripts.common.config.studies import Study
@@ -29,7 +29,7 @@ TABLES: dict[str, tuple[type[BaseModel], str]] = {
     "config.yaml": (Settings, "The switches of a run."),
     "studies.yaml": (Study, "One entry per study, by name."),
     "models.yaml": (ModelConfig, "One entry per model, by name."),
-    "peers.yaml": (Peer, "One entry per other method beside VEGA, by name."),
+    "baselines.yaml": (Baseline, "One entry per other method beside VEGA, by name."),
     "figures.yaml": (FigureConfig, "One entry per figure, by name."),
     "files.tsv": (File, "One row per raw file."),
     "simulations.yaml": (Simulations, "What simulated studies are made of."),
@@ -78,7 +78,8 @@ def _rows(kind: type[BaseModel]) -> str:
         default = "required"
         if not field.is_required():
             value = field.get_default(call_default_factory=True)
-            default = "" if value is PydanticUndefined else f"`{json.dumps(value)}`"
+            plain = not (value is PydanticUndefined or isinstance(value, BaseModel))
+            default = f"`{json.dumps(value)}`" if plain else ""
         cells = (f"`{name}`", _type_name(field.annotation), default, field.description or "")
         lines.append("| " + " | ".join(c.replace("|", "\\|") for c in cells) + " |\n")
     return "".join(lines)

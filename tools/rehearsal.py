@@ -55,8 +55,9 @@ def too_large(rules: pd.DataFrame) -> str:
 
 def expected_epochs(model: ModelConfig) -> int:
     """Return how many epochs a model trains: up to its last one if it does not stop early."""
-    stops_early = model.patience < model.max_epochs
-    return min(EPOCHS, model.max_epochs) if stops_early else model.max_epochs
+    train = model.train
+    stops_early = train.patience < train.max_epochs
+    return min(EPOCHS, train.max_epochs) if stops_early else train.max_epochs
 
 
 def trainings(config: Config, run: Path) -> pd.DataFrame:

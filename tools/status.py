@@ -35,7 +35,7 @@ class Figure:
 def figures_of(config: Config, run: Path) -> list[Figure]:
     """The figures of a run in the order of the paper, then its standard pages."""
     entries = {name: config.figures[name] for name in sorted(config.selected_figures, key=place)}
-    for model in config.standard_models:
+    for model in config.summary_models:
         entries[f"standard/{model}"] = FigureConfig(
             title=model, studies=[config.latent(model).study], models=[model], panels=["a"]
         )
@@ -56,7 +56,7 @@ def _missing(config: Config, run: Path, entry: FigureConfig) -> Iterator[str]:
     for name in dict.fromkeys([*entry.models, *families]):
         members = config.members(name)
         folders = [run / "models" / member / f"seed{seed}" for member in members]
-        if name not in config.peers:
+        if name not in config.baselines:
             trained = sum((folder / "model.json").exists() for folder in folders)
             if trained < len(members):
                 waiting = True

@@ -132,7 +132,7 @@ def ranks_of_removed(evidence: Evidence, seed: int, step: str) -> pd.DataFrame:
     table = rows_of(evidence, "kang_soft_weights", seed)
     table = table[(table["l1_update"] == step) & (table["gmv"] == INTERFERON_AB)]
     ranks = table["rank"].where(table["weight"] > 0, table["rank"].max())
-    ranks = table.assign(rank=ranks).pivot(index="penalty", columns="gene", values="rank")
+    ranks = table.assign(rank=ranks).pivot(index="l1_lambda", columns="gene", values="rank")
     absent = [gene for gene in REMOVED if gene not in ranks]
     if absent:
         raise Missing(f"there is no weight of {', '.join(absent)} in {INTERFERON_AB}")

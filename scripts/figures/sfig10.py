@@ -47,7 +47,7 @@ def _weights(figure: FigureBase, data: FigureData, step: str) -> None:
         figure.text(1 - left / width, high, word, **style)
     each = width / len(PENALTIES)
     for i, penalty in enumerate(PENALTIES):
-        rows = table[np.isclose(table["penalty"], penalty)].set_index("gene")
+        rows = table[np.isclose(table["l1_lambda"], penalty)].set_index("gene")
         _at_penalty(figure, rows, f"λ = {penalty:g}", i * each, each)
 
 

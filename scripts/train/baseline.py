@@ -1,4 +1,4 @@
-"""Another method on a study, as its entry in `config/peers.yaml` says."""
+"""A baseline on a study, as its entry in `config/baselines.yaml` says."""
 
 import inspect
 import json
@@ -19,13 +19,13 @@ from vega.errors import InputError
 from vega.files import written_whole
 
 
-def run_peer(
+def run_baseline(
     adata: AnnData,
     gmt: Path,
     entry: dict[str, Any],
     *,
     epochs_of: Path | None,
-    instead: dict[str, Any],
+    overrides: dict[str, Any],
     device: str,
     seed: int,
     threads: int,
@@ -39,10 +39,10 @@ def run_peer(
     gmt
         The gene set collection.
     entry
-        Its fields as in `config.Peer`.
+        Its fields as in `config.Baseline`.
     epochs_of
         `model.json` of the model that it is trained for as many epochs as.
-    instead
+    overrides
         Settings taken in place of its own, of those that it has.
     device
         Where methods that train do so; those that know no other than `cuda` take the CPU.
@@ -67,18 +67,18 @@ def run_peer(
         for name, parameter in inspect.signature(method).parameters.items()
         if parameter.kind is parameter.KEYWORD_ONLY
     } - {"seed", "threads"}
-    settings = entry["settings"] | {name: instead[name] for name in known.intersection(instead)}
+    settings = entry["settings"] | {name: overrides[name] for name in known.intersection(overrides)}
     for name in settings:
         if name not in known:
             raise InputError(
-                f"config/peers.yaml: settings: {entry['method']} has no {name}; it has "
+                f"config/baselines.yaml: settings: {entry['method']} has no {name}; it has "
                 f"{', '.join(sorted(known))}"
             )
     if epochs_of is not None:
         settings["max_epochs"] = read_description(epochs_of)["losses"]["epochs"]
     if "device" in known:
         settings["device"] = "cuda" if device == "cuda" else "cpu"
-    gene_sets = read_gmt(gmt, entry["min_genes"], entry["max_genes"])
+    gene_sets = read_gmt(gmt, entry["data"]["min_genes"], entry["data"]["max_genes"])
     found = method(adata, gene_sets, seed=seed, threads=threads, **settings)
     latent = AnnData(
         found.activity,
@@ -86,7 +86,8 @@ def run_peer(
         var=pd.DataFrame(index=pd.Index(found.names, name="gmv")),
         uns={"provenance": adata.uns["provenance"]},
     )
-    embed(latent, entry["embedding"], entry["tsne_learning_rate"])
+    analyses = entry["analyses"]
+    embed(latent, analyses["embedding"], analyses["tsne_learning_rate"])
     return latent, {"method": entry["method"], **found.facts}
 
 
@@ -94,12 +95,12 @@ def main(snakemake):
     """Rule `baseline`."""
     inputs, outputs, params = snakemake.input, snakemake.output, snakemake.params
     given_gpu = snakemake.resources.get("gpu", 0) > 0
-    latent, facts = run_peer(
+    latent, facts = run_baseline(
         read_cells(inputs.data),
         Path(inputs.gene_sets),
         params.entry,
         epochs_of=next(map(Path, inputs.epochs_of), None),
-        instead=params.instead,
+        overrides=params.overrides,
         device=choose_device(params.device, given_gpu, params.require_gpu),
         seed=int(snakemake.wildcards.seed),
         threads=snakemake.threads,

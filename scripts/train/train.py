@@ -25,15 +25,6 @@ from vega.model import resolve_device
 log = logging.getLogger("workflow")
 
 CHECKPOINT = Path("checkpoint", "state.safetensors")  # a folder of its own, gone in the end
-ARCHITECTURE = (
-    "extra_nodes", "encoder", "decoder", "likelihood", "layer", "n_hidden", "n_layers", "dropout",
-    "latent_dropout", "norm_momentum", "norm_epsilon", "nonnegative_start", "beta", "positive", "bias",
-    "penalty", "l1_update",
-)  # fmt: skip
-TRAINING = (
-    "learning_rate", "weight_decay", "adam_epsilon", "batch_size", "drop_last", "mean_loss",
-    "n_epochs_kl_warmup", "max_epochs", "patience", "train_fraction",
-)  # fmt: skip
 SPLIT_SEED = 0  # of cross-validation
 RUNS = 1000  # seeds from one run of a model to the next
 
@@ -61,8 +52,8 @@ def train_models(
     adata, gmt
         As for `train_model`.
     configs
-        By the folder of each model, the settings of `config.ModelConfig` that bear on training,
-        and its `seed`.
+        By the folder of each model, its blocks `data`, `model` and `train`
+        (`config.ModelConfig`) and its `seed`.
     models_per_gpu
         How many at a time on a GPU. On a CPU they are as many as there are threads, which takes
         less time than one after the other with all threads each (docs/performance.md).
@@ -132,7 +123,7 @@ def train_model(
     folder
         Where the model goes, with its checkpoint.
     config
-        The settings of `config.ModelConfig` that bear on training, and the `seed` of the first
+        Its blocks `data`, `model` and `train` (`config.ModelConfig`), and the `seed` of the first
         run's initial weights and training.
     device, precision
         Where and how to compute, see `vega.VEGA.fit`.
@@ -148,28 +139,29 @@ def train_model(
     """
     torch.set_num_threads(threads)
     _tidy(folder)
-    adata = adata[learnt_from(adata.obs, config["cells"], config["leave_out"])]
-    batches = _batches(adata, config["batch_key"])
-    gene_sets = read_gmt(gmt, config["min_genes"], config["max_genes"])
+    data = config["data"]
+    adata = adata[learnt_from(adata.obs, data["cells"], data["leave_out"])]
+    batches = _batches(adata, data["batch_key"])
+    gene_sets = read_gmt(gmt, data["min_genes"], data["max_genes"])
     model = VEGA(
         adata.var_names,
-        without_genes(gene_sets, config["remove_genes"]),
+        without_genes(gene_sets, data["remove_genes"]),
         batches=batches,
-        seed=config["seed"] + RUNS * (config["run"] - 1),
-        **{key: config[key] for key in ARCHITECTURE},
+        seed=config["seed"] + RUNS * (data["run"] - 1),
+        **config["model"],
     )
     name = "/".join(folder.parts[-2:])
     log.info("%s: %d cells, %d genes, %d GMVs", name, *adata.shape, len(model.gmvs))
     history = model.fit(
         adata,
-        batch_key=config["batch_key"],
-        validation=fold_of(adata.obs, config["folds"], config["fold"]),
+        batch_key=data["batch_key"],
+        validation=fold_of(adata.obs, data["folds"], data["fold"]),
         device=device,
         precision=precision,
         checkpoint=folder / CHECKPOINT,
         progress=False,
         log=partial(say, name),
-        **{key: config[key] for key in TRAINING},
+        **config["train"],
     )
     log.info(
         "%s: %d epochs in %.0f s on %s in %s, loss per cell %s",

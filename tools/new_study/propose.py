@@ -119,19 +119,20 @@ def propose(
     for ours, entry in (("cell_type", "cell_types"), ("condition", "conditions")):
         if ours in columns:
             study[entry] = list(values[columns[ours]])
-    model: dict[str, Any] = {"study": name, "gene_sets": gene_sets}
+    data: dict[str, Any] = {"study": name, "gene_sets": gene_sets}
+    analyses: dict[str, Any] = {}
     notes = []
     if "cell_type" in columns:
-        model["one_vs_rest"] = "cell_type"
+        analyses["one_vs_rest"] = "cell_type"
     if "condition" in columns:
         contrasts, told = _contrasts(list(values[columns["condition"]]), contrast)
-        model |= {"contrasts": contrasts} if contrasts else {}
+        analyses |= {"contrasts": contrasts} if contrasts else {}
         notes += told
         if contrasts:
             first = next(iter(contrasts.values()))["reference"]
             study["conditions"].sort(key=lambda value: value != first)
     if batch:
-        model["batch_key"] = "batch"
+        data["batch_key"] = "batch"
     elif "batch" in columns:
         told = columns["batch"]
         notes.append(f"the decoder is not told of batches; --batch {told} tells it of {told}")
@@ -139,6 +140,7 @@ def propose(
         notes.append("genes are those of mouse, as those of the gene sets must be")
     if not found.counts:
         notes.append("values are no counts: taken as log-normalised, no further step is done")
+    model = {"data": data, "analyses": analyses}
     return Proposal(name, study, model, [*given.files], notes)
 
 

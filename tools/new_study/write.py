@@ -42,7 +42,7 @@ def check_free(name: str, folder: Path) -> None:
     InputError
         If one has.
     """
-    for table in ("studies.yaml", "models.yaml", "peers.yaml"):
+    for table in ("studies.yaml", "models.yaml", "baselines.yaml"):
         if name in read_yaml(folder / table):
             raise InputError(
                 f"{folder / table}: there is an entry {name}; choose another --name, or remove it"

@@ -73,10 +73,10 @@ def figures_page(config: Config) -> str:
     """How each figure is made: its cells, models and tables, and what its panels draw."""
     parts = [
         "# How each figure is made\n\n"
-        "`snakemake --cores all results/scripts/figures/fig1.pdf` makes one figure and whatever it "
+        "`snakemake --cores all results/paper/figures/fig1.pdf` makes one figure and whatever it "
         "needs. Panels are drawn by functions of their names; each is kept as a file of its own, "
         "`results/<run>/figures/<figure>/<panel>.{png,pdf}`. Models are entries of "
-        "`config/models.yaml`, other methods of `config/peers.yaml`, studies of "
+        "`config/models.yaml`, other methods of `config/baselines.yaml`, studies of "
         "`config/studies.yaml`.\n"
     ]
     for name in sorted(config.figures, key=place):

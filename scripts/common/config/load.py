@@ -4,7 +4,7 @@ import csv
 import io
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from graphlib import CycleError, TopologicalSorter
 from math import prod
 from pathlib import Path
@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from scripts.common.config.base import NAME, NO_NAME, Model
 from scripts.common.config.figures import FigureConfig, File
-from scripts.common.config.models import ModelConfig, Peer
+from scripts.common.config.models import BLOCKS, Baseline, ModelConfig
 from scripts.common.config.plain import RESTORE, read_yaml
 from scripts.common.config.run import Config
 from scripts.common.config.settings import Settings
@@ -33,7 +33,7 @@ MOST_MODELS = 10**4  # of one entry
 FILES = {
     "studies": (Path("studies.yaml"), Study),
     "models": (Path("models.yaml"), ModelConfig),
-    "peers": (Path("peers.yaml"), Peer),
+    "baselines": (Path("baselines.yaml"), Baseline),
     "figures": (Path("figures.yaml"), FigureConfig),
 }
 
@@ -69,6 +69,11 @@ def load(settings: dict[str, Any], folder: Path | str = "config") -> Config:
     }
     config = _checked(Config, parts, folder)
     _cross_check(config, folder)
+    models = {
+        name: _with_conditions(name, model, config.studies[model.study], folder / "models.yaml")
+        for name, model in config.models.items()
+    }
+    config = config.model_copy(update={"models": models})
     _check_simulations(config, simulations)
     if config.settings.from_authors:
         studies = {name: study.from_authors() for name, study in config.studies.items()}
@@ -92,35 +97,37 @@ def _cross_check(config: Config, folder: Path) -> None:
                 config.file(source.raw or name, file)
     genes_of = {name: study.reindexed_to for name, study in config.studies.items()}
     _leads_on(genes_of, f"{folder / 'studies.yaml'}: ", "reindex")
-    for table, entries in (("models", config.models), ("peers", config.peers)):
+    for table, entries in (("models", config.models), ("baselines", config.baselines)):
         for name, entry in entries.items():
             if entry.study not in config.studies:
                 raise InputError(
                     f"{folder / table}.yaml: {name}.study: {entry.study} is not in studies.yaml"
                 )
             config.file("gene_sets", entry.gene_sets)
-    for name, peer in config.peers.items():
+    for name, baseline in config.baselines.items():
         if name in config.models:
-            raise InputError(f"{folder / 'peers.yaml'}: {name} is the name of a model too")
-        if peer.epochs_of:
-            _known(peer.epochs_of, config.models, f"{folder / 'peers.yaml'}: {name}.epochs_of")
-    for name in config.settings.training_of:
-        _known(name, config.models, f"{folder / 'config.yaml'}: training_of: entry")
+            raise InputError(f"{folder / 'baselines.yaml'}: {name} is the name of a model too")
+        if baseline.epochs_of:
+            where = f"{folder / 'baselines.yaml'}: {name}.epochs_of"
+            _known(baseline.epochs_of, config.models, where)
+    for name in config.settings.model_overrides:
+        _known(name, config.models, f"{folder / 'config.yaml'}: model_overrides: entry")
     for name, model in config.models.items():
         where = folder / "models.yaml"
-        plain = model.model_dump(exclude={"corrected"})
-        _checked(ModelConfig, {**plain, **model.corrected}, where, f"{name}.corrected")
+        _check_settings(model.corrected, where, f"{name}.corrected")
         for variant, settings in model.variants.items():
-            _checked(ModelConfig, {**plain, **settings}, where, f"{name}.variants.{variant}")
+            _check_settings(settings, where, f"{name}.variants.{variant}")
         for setting, values in model.sweep.items():
             for value in values:
-                _checked(ModelConfig, {**plain, setting: value}, where, f"{name}.sweep")
-        own = config.settings.training_of.get(name, {})
-        for field, settings in (("training", config.settings.training), ("training_of", own)):
-            _checked(ModelConfig, {**plain, **settings}, folder / "config.yaml", field)
+                _check_settings({setting: value}, where, f"{name}.sweep")
+    overrides = {"training_overrides": config.settings.training_overrides}
+    for name, settings in config.settings.model_overrides.items():
+        overrides[f"model_overrides.{name}"] = settings
+    for field, settings in overrides.items():
+        _check_settings(settings, folder / "config.yaml", field)
     _check_families(config, folder / "models.yaml")
     members = (member.config for family in config.families.values() for member in family.values())
-    scored = list(filter(None, dict.fromkeys(member.recovery for member in members)))
+    scored = list(filter(None, dict.fromkeys(member.analyses.recovery for member in members)))
     for name in config.settings.recovery_models:
         _known(name, scored, f"{folder / 'config.yaml'}: recovery_models")
     for name, figure in config.figures.items():
@@ -130,13 +137,24 @@ def _cross_check(config: Config, folder: Path) -> None:
                     f"{folder / 'figures.yaml'}: {name}.studies: {study} is not in studies.yaml"
                 )
         for model in figure.models:
-            known = (*config.families, *config.peers)
+            known = (*config.families, *config.baselines)
             _known(model, known, f"{folder / 'figures.yaml'}: {name}.models")
+
+
+def _check_settings(settings: Mapping[str, Any], path: Path, entry: str) -> None:
+    """Check settings that are given by name, without their block."""
+    for name, value in settings.items():
+        block = next((b for b, kind in BLOCKS.items() if name in kind.model_fields), None)
+        if block is None:
+            known = [field for kind in BLOCKS.values() for field in kind.model_fields]
+            raise InputError(f"{path}: {entry}: unknown setting {name}; known: {', '.join(known)}")
+        required = {"study": "any", "gene_sets": "any"} if block == "data" else {}
+        _checked(BLOCKS[block], {**required, name: value}, path, entry)
 
 
 def _check_families(config: Config, path: Path) -> None:
     """An entry stands for models of one study and one collection, each with a name of its own."""
-    members = [*config.peers]
+    members = [*config.baselines]
     for name, model in config.models.items():
         for settings in (model.sweep, *model.variants.values()):
             for shared in {"study", "gene_sets"}.intersection(settings):
@@ -195,7 +213,7 @@ def _check_simulations(config: Config, path: Path) -> None:
         for study in config.needed_studies:
             folder = config.group(study)
             _known(folder, table.studies, f"{path}: studies: {asked}, but study")
-        for name in (*config.selected_models, *config.selected_peers):
+        for name in (*config.selected_models, *config.selected_baselines):
             gmt = config.latent(name).gene_sets
             _known(gmt, table.gene_sets, f"{path}: gene_sets: {asked}, but file")
 
@@ -203,10 +221,45 @@ def _check_simulations(config: Config, path: Path) -> None:
 def _entries(kind: type[Model], path: Path) -> dict[str, Any]:
     """The entries of a table by name, which will be a part of paths."""
     entries = read_yaml(path)
+    if kind is ModelConfig:
+        entries = dict(_per_study(entries))
     for name in entries:
         if not (isinstance(name, str) and re.fullmatch(NAME, name)):
             raise InputError(f"{path}: {name!r:.60} {NO_NAME}")
     return {name: _checked(kind, entry, path, name) for name, entry in entries.items()}
+
+
+def _per_study(entries: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Yield the entries of models; one with `studies` is one for each, by the study's name."""
+    for name, entry in entries.items():
+        if isinstance(entry, dict) and isinstance(studies := entry.get("studies"), list):
+            rest = {key: value for key, value in entry.items() if key != "studies"}
+            data = entry.get("data") if isinstance(entry.get("data"), dict) else {}
+            for study in studies:
+                yield study, {**rest, "data": {"study": study, **data}}
+        else:
+            yield name, entry
+
+
+def _with_conditions(name: str, model: ModelConfig, study: Study, path: Path) -> ModelConfig:
+    """Return a model whose contrasts name their groups: by default the study's conditions."""
+    contrasts = {}
+    for label, contrast in model.analyses.contrasts.items():
+        if not (contrast.group and contrast.reference):
+            if len(study.conditions) != 2:
+                raise InputError(
+                    f"{path}: {name}.contrasts.{label}: expected group and reference, as the study "
+                    f"has {len(study.conditions)} conditions; name both"
+                )
+            reference, group = study.conditions
+            chosen = {
+                "group": contrast.group or group,
+                "reference": contrast.reference or reference,
+            }
+            contrast = contrast.model_copy(update=chosen)
+        contrasts[label] = contrast
+    analyses = model.analyses.model_copy(update={"contrasts": contrasts})
+    return model.model_copy(update={"analyses": analyses})
 
 
 def _once(names: Iterable[str], where: Path) -> None:

@@ -1,17 +1,42 @@
-"""Models, other methods, and what is asked of both (`models.yaml`, `peers.yaml`)."""
+"""Models, baselines, and what is asked of both (`models.yaml`, `baselines.yaml`)."""
 
-from typing import Annotated, Any, Literal, Self
+from collections.abc import Iterator, Mapping
+from dataclasses import fields
+from typing import Annotated, Any, Literal, Self, get_type_hints
 
 from pydantic import (
     Field,
-    NonNegativeFloat,
     NonNegativeInt,
     PositiveFloat,
     PositiveInt,
+    create_model,
     model_validator,
 )
 
-from scripts.common.config.base import Model, Name, Share
+from scripts.common.config.base import Model, Name
+from vega.settings import BOUNDS, ModelSettings, TrainSettings
+
+
+def _block(settings: type) -> type[Model]:
+    """Return the configuration's class for the hyperparameters that an entry may set."""
+    hints = get_type_hints(settings)
+    return create_model(
+        settings.__name__,
+        __base__=Model,
+        __doc__=settings.__doc__,
+        **{
+            each.name: (
+                hints[each.name],
+                Field(
+                    each.default,
+                    description=each.metadata["description"],
+                    **{b: each.metadata[b] for b in BOUNDS if b in each.metadata},
+                ),
+            )
+            for each in fields(settings)
+            if not each.metadata.get("per_run")
+        },
+    )
 
 
 class Contrast(Model):
@@ -19,8 +44,13 @@ class Contrast(Model):
 
     within: dict[str, list[str]] = Field({}, description="Only cells with these values.")
     column: str = Field(description="Column that tells the groups apart.")
-    group: str = Field(description="The group whose higher activity gives a positive Bayes factor.")
-    reference: str = Field(description="The group it is compared with.")
+    group: str = Field(
+        "", description="The group whose higher activity gives a positive Bayes factor; by default "
+        "the second of the study's two conditions."
+    )  # fmt: skip
+    reference: str = Field(
+        "", description="The group it is compared with; by default the first condition."
+    )
     by: str | None = Field(
         None, description="One comparison for each value of this column, which names the group."
     )
@@ -45,13 +75,36 @@ class Folds(Model):
     column: str = Field(description="Column whose values are spread evenly over them.")
 
 
-class Latent(Model):
-    """What gives cells x latent variables, and what is asked of that."""
+class Data(Model):
+    """What a model or a baseline learns from."""
 
     study: Name = Field(description="Study it learns from, an entry of `studies.yaml`.")
     gene_sets: str = Field(description="GMT file among the files of `gene_sets`.")
     min_genes: NonNegativeInt = Field(0, description="Smallest gene set used, as published.")
     max_genes: PositiveInt = Field(5000, description="Largest gene set used, as published.")
+
+
+class ModelData(Data):
+    """What a model learns from."""
+
+    cells: dict[str, list[str]] = Field({}, description="Only cells with these values.")
+    leave_out: dict[str, list[str]] = Field(
+        {}, description="Without cells that have all of these values."
+    )
+    remove_genes: dict[str, list[str]] = Field(
+        {}, description="Genes that are taken out of gene sets, by set."
+    )
+    batch_key: str | None = Field(None, description="Column of the batch given to the decoder.")
+    folds: Folds | None = Field(
+        None, description="Cross-validation in place of `train_fraction`; `sweep` takes its folds."
+    )
+    fold: PositiveInt = Field(1, description="Fold that validates, with `folds`.")
+    run: PositiveInt = Field(1, description="Further runs start from other weights.")
+
+
+class LatentAnalyses(Model):
+    """What is asked of a latent space."""
+
     embedding: Literal["umap", "tsne", "none"] = Field(
         "umap", description="Two-dimensional embedding of the posterior means."
     )
@@ -61,127 +114,121 @@ class Latent(Model):
     silhouettes: dict[Name, Silhouette] = Field({}, description="Silhouettes to compute, by name.")
 
 
-class ModelConfig(Latent):
-    """A model: its study, gene sets, settings and contrasts. Defaults: the published Kang model."""
+class Analyses(LatentAnalyses):
+    """What is asked of a trained model."""
 
-    cells: dict[str, list[str]] = Field(
-        {}, description="Only cells with these values are learnt from."
-    )
-    leave_out: dict[str, list[str]] = Field(
-        {}, description="Cells with all of these values are not learnt from."
-    )
-    remove_genes: dict[str, list[str]] = Field(
-        {}, description="Genes that are taken out of gene sets, by set."
-    )
-    each: str | None = Field(
-        None, description="Column of types: one model for each, which is added to `leave_out`."
-    )
-    variants: dict[str, dict[str, Any]] = Field(
-        {}, description="Sets of settings by name: one model for each; without those that read "
-        "counts where the study has none."
-    )  # fmt: skip
-    sweep: dict[str, list[bool | int | float | str]] = Field(
-        {}, description="Settings with several values each: one model for each combination."
-    )
-    batch_key: str | None = Field(None, description="Column of the batch given to the decoder.")
-    encoder: Literal["deep", "masked", "masked_linear"] = Field(
-        "deep", description="`masked`: each GMV sees the genes of its set only, through one layer "
-        "with ReLU; `masked_linear`: without, with weights >= 0."
-    )  # fmt: skip
-    decoder: Literal["masked", "binary", "soft", "deep"] = Field(
-        "masked", description="`binary`: weights of 1 that never change; `soft`: weights outside "
-        "the sets at a price; `deep`: hidden layers."
-    )  # fmt: skip
-    likelihood: Literal["gaussian", "negative_binomial"] = Field(
-        "gaussian", description="Of log-normalised expression, or of counts."
-    )
-    layer: str | None = Field(None, description="Layer of the expression, if not `X`.")
-    extra_nodes: NonNegativeInt = Field(1, description="Fully connected extra latent variables.")
-    n_hidden: PositiveInt = Field(800, description="Width of the encoder's hidden layers.")
-    n_layers: PositiveInt = Field(2, description="Number of hidden layers of the encoder.")
-    dropout: Share = Field(0.5, description="Dropout of the encoder's hidden layers.")
-    latent_dropout: Share = Field(0.5, description="Dropout of the posterior's mean and variance.")
-    norm_momentum: Annotated[float, Field(gt=0, le=1)] = Field(
-        0.01, description="Momentum of batch norm."
-    )
-    norm_epsilon: PositiveFloat = Field(1e-3, description="Epsilon of batch norm.")
-    nonnegative_start: Literal["clamped", "uniform"] = Field(
-        "clamped", description="Initial weights that are kept >= 0: from U(-b, b), the negative "
-        "ones set to 0; or from U(0, b)."
-    )  # fmt: skip
-    beta: NonNegativeFloat = Field(1e-4, description="Weight of the KL term.")
-    positive: bool = Field(True, description="Whether decoder weights are kept >= 0.")
-    bias: bool = Field(True, description="Whether the decoder has a bias.")
-    penalty: NonNegativeFloat = Field(10, description="`soft`: weight of the L1 penalty, lambda.")
-    l1_update: Literal["multiplicative", "soft_threshold"] = Field(
-        "multiplicative", description="`soft`: how it is paid; the first as published."
-    )
-    learning_rate: PositiveFloat = Field(1e-4, description="Learning rate of Adam.")
-    weight_decay: NonNegativeFloat = Field(5e-4, description="Weight decay of Adam (coupled).")
-    adam_epsilon: PositiveFloat = Field(1e-8, description="Epsilon of Adam.")
-    batch_size: PositiveInt = Field(128, description="Cells per update.")
-    drop_last: bool = Field(False, description="Whether a smaller last minibatch is left out.")
-    mean_loss: bool = Field(
-        False, description="Whether an update takes the mean loss of its cells, not their sum."
-    )
-    n_epochs_kl_warmup: NonNegativeInt = Field(
-        0, description="Epochs in which the KL weight rises."
-    )
-    max_epochs: PositiveInt = Field(500, description="Most epochs.")
-    patience: PositiveInt = Field(10, description="Epochs without a better loss before it stops.")
-    train_fraction: Annotated[float, Field(gt=0, le=1)] = Field(
-        0.8, description="Share of the cells that are trained on; the rest validates."
-    )
-    folds: Folds | None = Field(
-        None, description="Cross-validation instead of `train_fraction`; `sweep` takes its folds."
-    )
-    fold: PositiveInt = Field(1, description="Fold that validates, with `folds`.")
-    run: PositiveInt = Field(1, description="Further runs start from other weights.")
-    corrected: dict[str, float] = Field(
-        {}, description="Settings that the paper's text has instead, for `fidelity: corrected`."
-    )
     contrasts: dict[Name, Contrast] = Field({}, description="Comparisons to make, by name.")
     one_vs_rest: str | None = Field(
         None, description="Column whose every value is compared with all other cells."
     )
     weights_of: list[str] = Field([], description="GMVs whose decoder weights get a table.")
     recovery: str | None = Field(
-        None, description="Name under which it is held against what is planted in simulated cells."
+        None, description="Name under which it is scored against the truth of simulated cells."
+    )
+
+
+class Latent(Model):
+    """What gives cells x latent variables."""
+
+    data: Data = Field(description="What it learns from.")
+    analyses: LatentAnalyses = Field(LatentAnalyses(), description="What is asked of it.")
+
+    @property
+    def study(self) -> str:
+        """The study it learns from."""
+        return self.data.study
+
+    @property
+    def gene_sets(self) -> str:
+        """Its gene set collection."""
+        return self.data.gene_sets
+
+
+ModelBlock, TrainBlock = _block(ModelSettings), _block(TrainSettings)
+BLOCKS: dict[str, type[Model]] = {
+    "data": ModelData, "model": ModelBlock, "train": TrainBlock, "analyses": Analyses,
+}  # fmt: skip
+Overrides = dict[str, Any]  # settings of any block by name, as no two blocks have one in common
+
+
+class ModelConfig(Latent):
+    """A model, or several that differ in some settings."""
+
+    data: ModelData = Field(description="What it learns from.")
+    model: ModelBlock = Field(ModelBlock(), description="What it is made of.")
+    train: TrainBlock = Field(TrainBlock(), description="How it is trained.")
+    analyses: Analyses = Field(Analyses(), description="What is asked of it.")
+    each: str | None = Field(
+        None, description="Column of types: one model for each, which is added to `leave_out`."
+    )
+    variants: dict[str, Overrides] = Field(
+        {}, description="Settings of any block, by the variant's name: one model for each; without "
+        "those that read counts where the study has none."
+    )  # fmt: skip
+    sweep: dict[str, list[bool | int | float | str]] = Field(
+        {}, description="Settings with several values each: one model for each combination."
+    )
+    studies: list[Name] = Field(
+        [], description="Studies in place of `data.study`: a model of its own name for each."
+    )
+    corrected: dict[str, float] = Field(
+        {"learning_rate": 5e-4, "beta": 1},
+        description="Settings of the paper's text, for `fidelity: corrected` (errata 2 and 3).",
     )
     simulated: bool = Field(
         False, description="Whether it is part of runs on simulated cells only."
     )
 
-    def training_settings(
-        self, fidelity: str = "published", instead: dict[str, Any] | None = None
-    ) -> dict[str, Any]:
-        """What a trained model depends on: all but the questions asked of it afterwards.
+    def with_settings(self, settings: Mapping[str, Any]) -> Self:
+        """Return the entry with other settings, given by name, checked.
 
-        `instead` holds settings that are taken in place of the model's own.
+        Raises
+        ------
+        ValueError
+            If no block has such a setting, or a value is not valid.
         """
-        changed = self.corrected if fidelity == "corrected" else {}
-        entry = self.with_settings({**changed, **(instead or {})})
-        return entry.model_dump(exclude={"study", "gene_sets", *CORRECTIONS, *QUESTIONS})
+        changed = self.model_dump()
+        for name, value in settings.items():
+            changed[block_of(name)][name] = value
+        return type(self).model_validate(changed)
 
-    def with_settings(self, settings: dict[str, Any]) -> "ModelConfig":
-        """The entry with other settings, checked, and without those of the paper's text."""
-        plain = self.model_dump(exclude=CORRECTIONS)
-        return type(self).model_validate({**plain, **settings})
+    def training_settings(
+        self, fidelity: str = "published", overrides: Mapping[str, Any] | None = None
+    ) -> dict[str, dict[str, Any]]:
+        """Return what the trained model depends on: blocks without the analyses."""
+        text = self.corrected if fidelity == "corrected" else {}
+        entry = self.with_settings({**text, **(overrides or {})})
+        return entry.model_dump(include={"data": True, "model": True, "train": True})
 
     def questions(self) -> dict[str, Any]:
-        """What is asked of a model once it is trained, and of which gene sets."""
-        return self.model_dump(include={"contrasts", "one_vs_rest", "min_genes", "max_genes"})
+        """Return the comparisons that are asked of it, and of which gene sets."""
+        return {
+            **self.analyses.model_dump(include={"contrasts", "one_vs_rest"}),
+            **self.data.model_dump(include={"min_genes", "max_genes"}),
+        }
 
 
-CORRECTIONS = {"corrected"}
-QUESTIONS = {
-    "contrasts", "one_vs_rest", "embedding", "tsne_learning_rate", "silhouettes", "weights_of",
-    "recovery", "simulated", "each", "variants", "sweep",
-}  # fmt: skip
+def block_of(setting: str) -> str:
+    """Return the block of a setting.
+
+    Raises
+    ------
+    ValueError
+        If there is none.
+    """
+    for block, kind in BLOCKS.items():
+        if setting in kind.model_fields:
+            return block
+    raise ValueError(f"unknown setting {setting}; known are {', '.join(_known())}")
 
 
-class Peer(Latent):
-    """Another method beside VEGA: what it learns from, its settings and what is asked of it."""
+def _known() -> Iterator[str]:
+    for kind in BLOCKS.values():
+        yield from kind.model_fields
+
+
+class Baseline(Latent):
+    """A method that VEGA is compared with: what it learns from and what is asked of it."""
 
     method: Literal["pca", "mask_pca", "linear_scvi", "intercode", "ulm", "score_genes"] = Field(
         description="Principal components, of the cells or of their sums over gene sets; linear "
@@ -197,7 +244,7 @@ class Peer(Latent):
 
     @model_validator(mode="after")
     def _no_samples(self) -> Self:
-        if any(silhouette.of == "sample" for silhouette in self.silhouettes.values()):
+        if any(silhouette.of == "sample" for silhouette in self.analyses.silhouettes.values()):
             raise ValueError("silhouettes: of: sample is for models, which have a posterior")
         return self
 

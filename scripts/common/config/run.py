@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, Self
 
 from scripts.common.config.base import Model, Name
 from scripts.common.config.figures import FigureConfig, File
-from scripts.common.config.models import ModelConfig, Peer
+from scripts.common.config.models import Baseline, ModelConfig
 from scripts.common.config.settings import Settings
 from scripts.common.config.simulations import Simulations
 from scripts.common.config.studies import Study
@@ -43,7 +43,7 @@ class Config(Model):
     public: dict[Name, Study]  # as `studies.yaml` has them
     studies: dict[Name, Study]  # the same, or from the authors' processed data
     models: dict[Name, ModelConfig]
-    peers: dict[Name, Peer]
+    baselines: dict[Name, Baseline]
     figures: dict[Name, FigureConfig]
     simulations: Simulations
     files: list[File]
@@ -93,9 +93,13 @@ class Config(Model):
         return [member for name in self.selected_entries for member in self.members(name)]
 
     @property
-    def selected_peers(self) -> list[str]:
+    def selected_baselines(self) -> list[str]:
         """Other methods that are part of this run."""
-        return [name for name, peer in self.peers.items() if peer.study in self.selected_studies]
+        return [
+            name
+            for name, baseline in self.baselines.items()
+            if baseline.study in self.selected_studies
+        ]
 
     @cached_property
     def families(self) -> dict[str, dict[str, Member]]:
@@ -114,7 +118,7 @@ class Config(Model):
             if kind is not None:
                 words.append(slug(kind))
                 by[model.each] = kind
-                settings["leave_out"] = {**model.leave_out, model.each: [kind]}
+                settings["leave_out"] = {**model.data.leave_out, model.each: [kind]}
             if variant is not None:
                 words.append(slug(variant))
                 by["variant"] = variant
@@ -122,23 +126,22 @@ class Config(Model):
             swept = dict(zip(model.sweep, values, strict=True))
             words += [f"{slug(setting)}-{slug(str(value))}" for setting, value in swept.items()]
             config = alone.with_settings({**settings, **swept}) if settings or swept else alone
-            if variant is not None and config.layer and study.processed:
+            if variant is not None and config.model.layer and study.processed:
                 continue  # it reads counts, and there are none
-            config = config.model_copy(update={"corrected": model.corrected})
             yield "_".join(words), Member(config, {**by, **swept})
 
     def training_settings(self, name: str) -> dict[str, dict[str, Any]]:
         """What the models of an entry of `models.yaml` depend on in this run, by member."""
         settings = self.settings
-        instead = settings.training | settings.training_of.get(name, {})
+        overrides = settings.training_overrides | settings.model_overrides.get(name, {})
         return {
-            member: entry.config.training_settings(settings.fidelity, instead)
+            member: entry.config.training_settings(settings.fidelity, overrides)
             for member, entry in self.families[name].items()
         }
 
     def members(self, name: str) -> list[str]:
-        """What an entry of `models.yaml` or `peers.yaml` stands for: itself, or its family."""
-        return [name] if name in self.peers else list(self.families[name])
+        """What an entry of `models.yaml` or `baselines.yaml` stands for: itself, or its family."""
+        return [name] if name in self.baselines else list(self.families[name])
 
     def member(self, name: str) -> Member:
         """A model, or a member of a family, by its name."""
@@ -151,38 +154,41 @@ class Config(Model):
         """The settings of a model, or of a member of a family."""
         return self.member(name).config
 
-    def entry(self, name: str) -> ModelConfig | Peer:
-        """An entry of `models.yaml` or `peers.yaml`."""
-        return self.peers[name] if name in self.peers else self.models[name]
+    def entry(self, name: str) -> ModelConfig | Baseline:
+        """An entry of `models.yaml` or `baselines.yaml`."""
+        return self.baselines[name] if name in self.baselines else self.models[name]
 
     def is_family(self, name: str) -> bool:
         """Whether an entry stands for several models."""
         return self.members(name) != [name]
 
-    def latent(self, name: str) -> ModelConfig | Peer:
+    def latent(self, name: str) -> ModelConfig | Baseline:
         """The entry of what has a latent space: a model, or another method."""
-        return self.peers[name] if name in self.peers else self.model(name)
+        return self.baselines[name] if name in self.baselines else self.model(name)
 
     def entries_asking(self, question: str) -> list[str]:
         """Entries of `models.yaml` in this run to which a question is put, by its field."""
-        return [name for name in self.selected_entries if getattr(self.models[name], question)]
+        return [
+            name for name in self.selected_entries if getattr(self.models[name].analyses, question)
+        ]
 
     @property
-    def judged(self) -> dict[str, dict[str, str]]:
-        """Who is held against planted truth: by study, models by the name they have there."""
+    def scored(self) -> dict[str, dict[str, str]]:
+        """Models that are scored against planted truth: by study, models by their name there."""
         found: dict[str, dict[str, str]] = {}
         asked = self.settings.recovery_models
         for name in self.selected_models:
             model = self.model(name)
-            if model.recovery in asked or (model.recovery and not asked):
-                found.setdefault(model.study, {})[model.recovery] = name
+            recovery = model.analyses.recovery
+            if recovery in asked or (recovery and not asked):
+                found.setdefault(model.study, {})[recovery] = name
         return found
 
     def is_shown(self, name: str) -> bool:
         """Whether a latent space is of interest, beyond what the model says of unseen cells."""
         entry = self.latent(name)
         on_a_figure = name in self._on_figures
-        return entry.embedding != "none" or on_a_figure or self.asks_contrasts(name)
+        return entry.analyses.embedding != "none" or on_a_figure or self.asks_contrasts(name)
 
     @cached_property
     def _on_figures(self) -> set[str]:
@@ -191,16 +197,16 @@ class Config(Model):
 
     def asks_gsea(self, member: str) -> bool:
         """Whether GSEA is run beside a model's contrasts."""
-        return member not in self.peers and any(
-            contrast.gsea for contrast in self.model(member).contrasts.values()
+        return member not in self.baselines and any(
+            contrast.gsea for contrast in self.model(member).analyses.contrasts.values()
         )
 
     def asks_contrasts(self, member: str) -> bool:
         """Whether a model is asked for differential activity."""
-        if member in self.peers:
+        if member in self.baselines:
             return False
-        model = self.model(member)
-        return bool(model.contrasts or model.one_vs_rest)
+        asked = self.model(member).analyses
+        return bool(asked.contrasts or asked.one_vs_rest)
 
     def raw_folder(self, study: str) -> str:
         """Folder of a study's raw files, below `raw/`."""
@@ -221,10 +227,10 @@ class Config(Model):
         return members[0].model_copy(update={**parts, "authors": None})
 
     @property
-    def standard_models(self) -> list[str]:
+    def summary_models(self) -> list[str]:
         """Models of this run that no figure names, and that have something to show.
 
-        Each has a standard page instead.
+        Each has a summary page instead.
         """
         return [
             member
@@ -275,7 +281,7 @@ class Config(Model):
         ]
         files = list(dict.fromkeys(files))
         if self.settings.simulated:
-            named = (*self.selected_models, *self.selected_peers)
+            named = (*self.selected_models, *self.selected_baselines)
             used = dict.fromkeys(self.latent(name).gene_sets for name in named)
             return files + [("gene_sets", gene_sets) for gene_sets in used]
         return files + [(row.study, row.file) for row in self.files if row.study == "gene_sets"]

@@ -53,11 +53,11 @@ class Settings(Model):
         [], description="Models that are scored against the truth of simulated studies, by their "
         "`recovery`; all of them by default."
     )  # fmt: skip
-    training: dict[str, bool | int | float | str] = Field(
-        {}, description="Settings that all models take instead of their own, for trials."
+    training_overrides: dict[str, bool | int | float | str] = Field(
+        {}, description="Settings that all models take in place of their own, for trials."
     )
-    training_of: dict[Name, dict[str, bool | int | float | str]] = Field(
-        {}, description="The same of single entries of `models.yaml`, which win over `training`."
+    model_overrides: dict[Name, dict[str, bool | int | float | str]] = Field(
+        {}, description="The same for single entries of `models.yaml`; they have precedence."
     )
 
     @property
