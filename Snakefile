@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 from snakemake.utils import min_version
+from snakemake_interface_executor_plugins.registry import ExecutorPluginRegistry
 
 from scripts.common.config.plain import read_yaml
 from scripts.common.provenance import forget_absences
@@ -33,6 +34,12 @@ include: "rules/train.smk"
 include: "rules/analyse.smk"
 include: "rules/figures.smk"
 include: "rules/report.smk"
+
+
+if ExecutorPluginRegistry().is_installed("kubernetes"):
+    from scripts.common import kubernetes_executor
+
+    kubernetes_executor.register()
 
 
 rule all:
