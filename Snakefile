@@ -63,5 +63,5 @@ onerror:
     for study in CONFIG.needed_studies:
         if not Path(f"{RUN}/data/{study}.h5ad").exists():
             forget_absences(Path(f"{RUN}/raw/{CONFIG.raw_folder(study)}"))
-    for line in failures(LOGS, STARTED):
+    for line in log_errors(LOGS, STARTED):
         print(f"error: {line}", file=sys.stderr)
