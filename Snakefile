@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 from snakemake.utils import min_version
+from snakemake_interface_executor_plugins.registry import ExecutorPluginRegistry
 
 from scripts.common.config.plain import read_yaml
 from scripts.common.provenance import forget_absences
@@ -35,6 +36,12 @@ include: "rules/figures.smk"
 include: "rules/report.smk"
 
 
+if ExecutorPluginRegistry().is_installed("kubernetes"):
+    from scripts.common import kubernetes_executor
+
+    kubernetes_executor.register()
+
+
 rule all:
     """Every figure and claim, and in the end the description of the run, which needs them all."""
     default_target: True
@@ -56,5 +63,5 @@ onerror:
     for study in CONFIG.needed_studies:
         if not Path(f"{RUN}/data/{study}.h5ad").exists():
             forget_absences(Path(f"{RUN}/raw/{CONFIG.raw_folder(study)}"))
-    for line in failures(LOGS, STARTED):
+    for line in log_errors(LOGS, STARTED):
         print(f"error: {line}", file=sys.stderr)

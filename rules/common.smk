@@ -13,7 +13,7 @@ from snakemake_interface_executor_plugins.settings import ExecMode
 
 from scripts.common.code_dependencies import code_of
 from scripts.common.config.load import load
-from scripts.common.log_errors import failures
+from scripts.common.log_errors import log_errors
 from vega.errors import InputError
 
 try:

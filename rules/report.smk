@@ -157,10 +157,10 @@ rule ro_crate:
         workflow=WORKFLOW_FILES,
         code=code_of("report/ro_crate.py"),
     output:
-        crate=f"{RUN}/ro-crate-metadata.json",
+        metadata=f"{RUN}/ro-crate-metadata.json",
         workflow=directory(f"{RUN}/workflow"),
     log:
-        f"{LOGS}/crate.log",
+        f"{LOGS}/ro_crate.log",
     localrule: True
     conda:
         "../envs/vega.yaml"

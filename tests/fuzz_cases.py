@@ -41,7 +41,7 @@ from scripts.preprocess.orthologs import one_to_one
 from scripts.preprocess.readers import read
 from scripts.preprocess.readers.files import RawFile
 from scripts.preprocess.readers.r_files import read_r
-from scripts.report import ro_crate as crate
+from scripts.report import ro_crate
 from vega.errors import InputError
 
 CONFIG = Path(__file__).resolve().parent.parent / "config"
@@ -108,7 +108,7 @@ CASES = {
         lambda f: provenance.verify(f / "raw", [ROW], f / "files.lock.tsv"),
     ),
     "checksums": Case("mirror/SHA256SUMS", "text", _fetch),
-    "crate": Case(f"run/{crate.NAME}", "json", lambda f: crate.verify(f / "run")),
+    "ro_crate": Case(f"run/{ro_crate.NAME}", "json", lambda f: ro_crate.verify(f / "run")),
     "model.json": Case("model/model.json", "json", _load),
     "weights": Case("model/weights.safetensors", "tensors", _load),
     "history": Case("model/history.tsv", "text", _load),
@@ -193,7 +193,7 @@ def whole() -> Path:
     provenance.record(raw, "http://x", "pinned")
     provenance.pin(ROW, provenance.measure(raw), folder / "files.lock.tsv")
     described = [{"@id": "./", "@type": "Dataset"}, {"@id": "tables/a.tsv", "sha256": digest}]
-    (folder / "run" / crate.NAME).write_text(json.dumps({"@graph": described}))
+    (folder / "run" / ro_crate.NAME).write_text(json.dumps({"@graph": described}))
     _write_models(folder)
     _write_study(folder / "study")
     table = {"contrast": ["a", "b"], "gmv": ["A", "B"], "log_bf": [1.0, 2.0]}

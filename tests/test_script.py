@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 from conftest import ROOT
 
-from scripts.common.log_errors import failures
+from scripts.common.log_errors import log_errors
 from scripts.common.run import run
 from vega.files import written_whole
 
@@ -49,7 +49,7 @@ def test_a_script_that_succeeds_returns(tmp_path):
     assert len(seen) == 1
 
 
-def test_errors_are_summed_up(tmp_path):
+def test_errors_that_differ_only_in_the_file_share_a_line(tmp_path):
     for name in ("kang/a.gz", "kang/b.gz"):
         log = tmp_path / "download" / f"{name}.log"
         log.parent.mkdir(parents=True, exist_ok=True)
@@ -59,11 +59,11 @@ def test_errors_are_summed_up(tmp_path):
     (tmp_path / "claims.log").write_text("12:00:00 claims: error: claims.tsv: lacks a column\n")
     (tmp_path / "train").mkdir()
     (tmp_path / "train" / "kang.log").write_text("12:00:00 fine: no error\n")
-    assert failures(tmp_path, 0) == [
+    assert log_errors(tmp_path, 0) == [
         "claims.tsv: lacks a column",
         "no way to kang/a.gz and 1 more; use a mirror",
     ]
-    assert failures(tmp_path, 2e10) == []
+    assert log_errors(tmp_path, 2e10) == []
 
 
 def test_a_file_is_whole_or_not_there(tmp_path):

@@ -1,30 +1,30 @@
-"""What went wrong in a run, said once at its end instead of somewhere in its output."""
+"""Collect the errors of a run from its logs, so that Snakemake prints them at the end."""
 
 from pathlib import Path
 
 MARK = ": error: "  # how scripts.common.run writes an InputError into the log of its rule
 
 
-def failures(logs: Path | str, since: float) -> list[str]:
-    """The errors that jobs wrote into their logs, one line for what is the same but for the file.
+def log_errors(logs: Path | str, since: float) -> list[str]:
+    """Return the errors in the logs of jobs; those that differ only in the file share a line.
 
     Parameters
     ----------
     logs
-        Folder of the run's logs, `<rule or phase>/<what the job was about>.log`.
+        Folder of the run's logs, `<rule or phase>/<wildcards>.log`.
     since
-        Time stamp from which on logs are of this run.
+        Time stamp; older logs are of earlier runs.
     """
     found: dict[str, list[str]] = {}
     for log in sorted(Path(logs).rglob("*.log")):
         if log.stat().st_mtime < since:
             continue
-        about = "/".join(log.relative_to(logs).parts[1:]).removesuffix(".log")
+        name = "/".join(log.relative_to(logs).parts[1:]).removesuffix(".log")
         for line in log.read_text(errors="replace").splitlines():
             if MARK in line:
                 message = line.split(MARK, 1)[1]
-                before, named, after = message.partition(about) if about else (message, "", "")
-                found.setdefault(f"{before}\0{after}" if named else message, []).append(about)
+                key = message.replace(name, "\0", 1) if name else message
+                found.setdefault(key, []).append(name)
     return [
         message.replace("\0", names[0] + (f" and {len(names) - 1} more" if names[1:] else ""))
         for message, names in found.items()

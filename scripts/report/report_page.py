@@ -17,7 +17,7 @@ from scripts.report.facts import Step, Training, duration, run_facts, steps_of, 
 from scripts.report.forest import Estimate, estimates
 from scripts.report.images import Picture, embedded
 from scripts.report.texts import caption, document
-from scripts.report.upstream_jobs import jobs_behind
+from scripts.report.upstream_jobs import upstream_jobs
 from vega.files import written_whole
 
 PANEL = re.compile(r"(S?)(\d+)")  # how `config/claims.tsv` names panels: 1e, S4
@@ -186,7 +186,7 @@ def main(snakemake):
     params, inputs = snakemake.params, snakemake.input
     folder, texts = Path(snakemake.output.page).parent, Path(inputs.templates[0]).parent
     claims = read_table(inputs.table)
-    jobs = jobs_behind([inputs.table, *inputs.figures], folder)
+    jobs = upstream_jobs([inputs.table, *inputs.figures], folder)
     text = report_page(
         claims,
         [

@@ -1,8 +1,7 @@
-"""What a run was made of and how, as a Provenance Run Crate: `ro-crate-metadata.json`.
+"""Describe a run as a Provenance Run Crate: `ro-crate-metadata.json` in its folder.
 
-The folder of the run is the crate. Its steps lead from the figures and claims that were asked for
-back to the raw files. The sizes and checksums of all files stand in it, so that `make verify` can
-tell later whether they are what they were.
+The crate lists the steps from the raw files to the figures and claims, and the size and checksum of
+each file, so that `make verify` finds files that have changed since.
 
 Profile: Workflow Run RO-Crate 0.5, on RO-Crate 1.1 (https://w3id.org/ro/wfrun/provenance/0.5).
 """
@@ -19,13 +18,14 @@ from typing import Any
 from urllib.parse import unquote
 
 import yaml
+from rocrate.model.computerlanguage import get_lang
 from rocrate.model.contextentity import ContextEntity
 from rocrate.model.entity import Entity
 from rocrate.rocrate import ROCrate
 
-from scripts.common.provenance import Check, Pins, measure, provenance
+from scripts.common.provenance import Check, measure, provenance
 from scripts.common.run import log, run
-from scripts.report.upstream_jobs import Job, files_below, jobs_behind
+from scripts.report.upstream_jobs import Job, files_below, upstream_jobs
 from vega.description import read_description
 from vega.files import reading, written_whole
 
@@ -38,79 +38,72 @@ PROFILES = {
     "https://w3id.org/workflowhub/workflow-ro-crate/1.0": "Workflow RO-Crate",
 }
 TERMS = "https://w3id.org/ro/terms/workflow-run/context"
-SNAKEMAKE = "https://w3id.org/workflowhub/workflow-ro-crate#snakemake"
 TOOL = ["File", "SoftwareSourceCode"]
-MAIN = [*TOOL, "ComputationalWorkflow", "HowTo"]
 COMPLETED = "http://schema.org/CompletedActionStatus"
-TRAINED = ("device", "precision", "threads", "seed")  # of model.json: what a training depends on
+ENVIRONMENT = ("device", "precision", "threads", "seed")  # entries of model.json
 
 
-def keep_workflow(sources: Iterable[str], run: Path) -> None:
-    """Copy code and configuration into the run, so that they are there after their next edit."""
+def copy_workflow(sources: Iterable[str], folder: Path) -> None:
+    """Copy code and configuration into the folder of the run."""
     for source in sources:
-        kept = run / WORKFLOW / source
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(source, kept)
+        target = folder / WORKFLOW / source
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source, target)
 
 
-def state_of_code(folder: Path) -> tuple[str, list[str]]:
-    """The git commit of a folder and the files that differ from it; "unknown" without git."""
-    words = ["rev-parse", "HEAD"], ["status", "--porcelain", "--", "."]
+def code_state(folder: Path) -> tuple[str, list[str]]:
+    """Return the git commit of a folder and its changed files; "unknown" without git."""
+    commands = ["rev-parse", "HEAD"], ["status", "--porcelain", "--", "."]
     try:
         commit, status = (
-            subprocess.run(
-                ["git", "-C", folder, *w], capture_output=True, text=True, check=True
-            ).stdout
-            for w in words
+            subprocess.check_output(["git", "-C", folder, *c], stderr=subprocess.DEVNULL, text=True)
+            for c in commands
         )
     except (OSError, subprocess.CalledProcessError):
         return "unknown", []
     return commit.strip(), [line[3:] for line in status.splitlines()]
 
 
-# ---------------------------------------------------------------- the crate
-
-
-def write_crate(
-    run: Path,
+def write_ro_crate(
+    folder: Path,
     targets: Sequence[str],
     jobs: Sequence[Job],
     *,
     state: tuple[str, list[str]],
     simulated: bool,
 ) -> None:
-    """Describe a run in its folder.
+    """Write the crate of a run, with the workflow that `copy_workflow` has copied.
 
     Parameters
     ----------
-    run
-        Folder of the run, with its results and its workflow (`keep_workflow`).
+    folder
+        Folder of the run.
     targets
-        Files that were asked for.
+        Requested files.
     jobs
-        Those that the targets come from, see `jobs.leading_to`.
+        Jobs that made them, see `upstream_jobs`.
     state
-        Of the code, see `state_of_code`.
+        Commit and changed files, see `code_state`.
     simulated
-        Whether the raw files are.
+        Whether the raw files are simulated.
     """
     crate = ROCrate(version="1.1")
     crate.metadata.extra_contexts.append(TERMS)
-    files = _add_files(crate, run, {*targets, *(o for job in jobs for o in job.outputs)}, jobs)
+    outputs = {output for job in jobs for output in job.outputs}
+    files = _add_files(crate, folder, outputs | set(targets), {job.script for job in jobs})
     workflow = _add_workflow(crate, files, jobs, state)
-    actions = [_add_action(crate, n, job, files) for n, job in enumerate(jobs)]
-    made = {output for job in jobs for output in job.outputs}
-    given = dict.fromkeys(i for job in jobs for i in job.inputs if i not in made and i in files)
-    ended = _time(max(Path(target).stat().st_mtime for target in targets))
+    actions = [_add_job(crate, n, job, files) for n, job in enumerate(jobs)]
+    inputs = dict.fromkeys(i for job in jobs for i in job.inputs if i in files.keys() - outputs)
+    end = _time(max(Path(target).stat().st_mtime for target in targets))
     whole = _add(
         crate, "#run", "CreateAction",
-        name=f"The run {run.name}",
+        name=f"The run {folder.name}",
         instrument=workflow,
-        object=[files[name] for name in given],
+        object=[files[name] for name in inputs],
         result=[files[target] for target in targets],
-        environment=[_setting(crate, "platform", platform.platform())],
+        environment=[_add_setting(crate, "platform", platform.platform())],
         startTime=_time(min(job.start for job in jobs)) if jobs else None,
-        endTime=ended,
+        endTime=end,
         actionStatus=COMPLETED,
     )  # fmt: skip
     organised = _add(
@@ -124,72 +117,66 @@ def write_crate(
         ],
         result=whole,
     )  # fmt: skip
-    _add_root(crate, run, simulated, [whole, organised, *actions])
-    crate.datePublished = ended
-    with written_whole(run / NAME) as part:
+    _describe_root(crate, folder, simulated)
+    crate.root_dataset["mentions"] = [whole, organised, *actions]
+    crate.datePublished = end
+    with written_whole(folder / NAME) as part:
         part.write_text(json.dumps(crate.metadata.generate(), indent=1, sort_keys=True) + "\n")
 
 
 def _add(crate: ROCrate, id: str, type: str, **properties: Any) -> Entity:
-    """Something that is no file; properties that are empty are left out."""
-    entity = crate.add(ContextEntity(crate, id, properties={"@type": type}))
-    for name, value in properties.items():
-        if value:
-            entity[name] = value
-    return entity
+    """Add an entity other than a file, without its empty properties."""
+    given = {name: value for name, value in properties.items() if value}
+    return crate.add(ContextEntity(crate, id, properties={"@type": type, **given}))
+
+
+def _add_setting(crate: ROCrate, name: str, value: Any) -> Entity:
+    id = f"#environment/{name}/{value}"
+    return _add(crate, id, "PropertyValue", name=name, value=str(value))
 
 
 def _time(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")
 
 
-def _setting(crate: ROCrate, name: str, value: Any) -> Entity:
-    id = f"#environment/{name}/{value}"
-    return _add(crate, id, "PropertyValue", name=name, value=str(value))
-
-
-def _add_root(crate: ROCrate, run: Path, simulated: bool, actions: list[Entity]) -> None:
-    """Say what the crate is about."""
-    cited = yaml.safe_load((run / WORKFLOW / "CITATION.cff").read_text())
+def _describe_root(crate: ROCrate, folder: Path, simulated: bool) -> None:
+    """Add title, licence, the paper and the profiles of the crate."""
+    cited = yaml.safe_load((folder / WORKFLOW / "CITATION.cff").read_text())
     paper = cited["preferred-citation"]
-    crate.name = f"{paper['title']}, regenerated: run {run.name}" + " (SIMULATED)" * simulated
+    crate.name = f"{paper['title']}, regenerated: run {folder.name}" + " (SIMULATED)" * simulated
     crate.description = "Figures and claims of the paper, made again from " + (
         "SIMULATED raw files with planted truth." if simulated else "its public raw data."
     )
-    crate.root_dataset["isBasedOn"] = _add(
+    crate.isBasedOn = _add(
         crate, f"https://doi.org/{paper['doi']}", "ScholarlyArticle", name=paper["title"]
     )
     crate.license = _add(
         crate, "#licence", "CreativeWork", name=f"{cited['license']} for the code",
         description="Data and gene sets stay under the terms of their sources.",
     )  # fmt: skip
-    crate.root_dataset["conformsTo"] = [
-        *crate.root_dataset.get("conformsTo", []),
-        *(
-            _add(crate, url, "CreativeWork", name=name, version=url.rsplit("/", 1)[1])
-            for url, name in PROFILES.items()
-        ),
-    ]
-    crate.root_dataset["mentions"] = actions
+    for url, name in PROFILES.items():
+        profile = _add(crate, url, "CreativeWork", name=name, version=url.rsplit("/", 1)[1])
+        crate.root_dataset.append_to("conformsTo", profile)
 
 
 def _add_files(
-    crate: ROCrate, run: Path, results: Iterable[str], jobs: Iterable[Job]
+    crate: ROCrate, folder: Path, results: Iterable[str], scripts: Iterable[str]
 ) -> dict[str, Entity]:
-    """The files of the run and of its workflow, by their names in the repository."""
-    types = {job.script: TOOL for job in jobs} | {"Snakefile": MAIN}
-    names = {name: Path(name) for name in sorted(results)}
-    kept = run / WORKFLOW
-    names |= {str(path.relative_to(kept)): path for path in files_below(kept)}
+    """Add the results and the workflow; return their entities by path in the repository."""
+    types = dict.fromkeys(scripts, TOOL)
+    types["Snakefile"] = [*TOOL, "ComputationalWorkflow", "HowTo"]
+    paths = {name: Path(name) for name in sorted(results)}
+    copied = folder / WORKFLOW
+    paths |= {str(path.relative_to(copied)): path for path in files_below(copied)}
     raw = {
-        str(folder / record.file): record
-        for folder in sorted({path.parent for path in names.values()})
-        for record in provenance(folder)
+        str(parent / record.file): record
+        for parent in sorted({path.parent for path in paths.values()})
+        for record in provenance(parent)
     }
-    with ThreadPoolExecutor() as pool:  # hashing lets other threads run
-        measures = pool.map(measure, names.values())
+    with ThreadPoolExecutor() as pool:  # hashing releases the interpreter's lock
+        measures = pool.map(measure, paths.values())
     files = {}
-    for (name, path), found in zip(names.items(), measures, strict=True):
+    for (name, path), found in zip(paths.items(), measures, strict=True):
         about = {
             "@type": types.get(name, "File"),
             "contentSize": str(found["bytes"]),
@@ -199,29 +186,25 @@ def _add_files(
             about["description"] = f"Raw file: {record.identity}"
             if "://" in record.source:
                 about["url"] = record.source
-        place = path.relative_to(run).as_posix()
-        files[name] = crate.add_file(dest_path=place, properties=about)
+        files[name] = crate.add_file(dest_path=path.relative_to(folder), properties=about)
     return files
 
 
 def _add_workflow(
     crate: ROCrate, files: Mapping[str, Entity], jobs: Sequence[Job], state: tuple[str, list[str]]
 ) -> Entity:
-    """The workflow with its engine, its tools (the scripts) and its steps (the rules)."""
+    """Add the workflow with its engine, tools (the scripts) and steps (the rules)."""
     from snakemake import __version__
 
     _add(crate, "#snakemake", "SoftwareApplication", name="Snakemake", softwareVersion=__version__)
-    language = _add(
-        crate, SNAKEMAKE, "ComputerLanguage", name="Snakemake", url="https://snakemake.github.io"
-    )
     scripts = {job.script: files[job.script] for job in jobs if job.script in files}
     for script, tool in scripts.items():
         tool["name"] = script
     commit, changed = state
-    workflow = files["Snakefile"]
+    workflow = crate.mainEntity = files["Snakefile"]
     for name, value in {
         "name": "VEGA, regenerated",
-        "programmingLanguage": language,
+        "programmingLanguage": crate.add(get_lang(crate, "snakemake")),
         "version": commit,
         "description": "Changed since that commit: " + (", ".join(changed) or "nothing"),
         "softwareRequirements": files["requirements.lock"],
@@ -232,91 +215,80 @@ def _add_workflow(
         ],
     }.items():
         workflow[name] = value
-    crate.mainEntity = workflow
     return workflow
 
 
-def _add_action(crate: ROCrate, number: int, job: Job, files: Mapping[str, Entity]) -> Entity:
-    """What a job did."""
+def _add_job(crate: ROCrate, number: int, job: Job, files: Mapping[str, Entity]) -> Entity:
+    """Add a job with its inputs, outputs and, of trainings, the environment."""
     models = [read_description(path) for o in job.outputs if (path := Path(o)).name == "model.json"]
-    settings = [(name, model["training"][name]) for model in models for name in TRAINED]
+    settings = [(name, model["training"][name]) for model in models for name in ENVIRONMENT]
     return _add(
         crate, f"#job/{number}", "CreateAction",
         name=f"Job of {job.rule}",
         instrument=files.get(job.script),
         object=[files[name] for name in job.inputs if name in files],
         result=[files[name] for name in job.outputs],
-        environment=[_setting(crate, *setting) for setting in dict.fromkeys(settings)],
+        environment=[_add_setting(crate, *setting) for setting in dict.fromkeys(settings)],
         startTime=_time(job.start),
         endTime=_time(job.end),
         actionStatus=COMPLETED,
     )  # fmt: skip
 
 
-# ---------------------------------------------------------------- whether it still is
+# ---------------------------------------------------------------- verification
 
 
-def verify(run: Path) -> list[Check]:
-    """Hash the files of a run and compare them with its crate; without a crate there are none.
+def verify(folder: Path) -> list[Check]:
+    """Compare the files of a run with its crate; return nothing if there is none.
 
-    Raw files are left out: they have their own check against their record (`provenance.verify`),
-    and the record stands in the crate.
+    `provenance.verify` checks the raw files.
 
     Raises
     ------
     InputError
-        If the crate is not one.
+        If the crate is invalid.
     """
-    expected = _checksums(run)
-    names = [name for name in expected if not _is_raw(name)]
+    expected = {name: sha for name, sha in _checksums(folder).items() if not _is_raw(name)}
     with ThreadPoolExecutor() as pool:
-        found = pool.map(lambda name: _check(run / name, name, expected[name]), names)
-    return list(found)
+        return list(pool.map(lambda item: _check(folder, *item), expected.items()))
 
 
-def raw_files(run: Path) -> set[str]:
-    """Raw files of a finished run, `<study>/<file>`; without a crate there are none."""
-    return {name.removeprefix("raw/") for name in _checksums(run) if _is_raw(name)}
+def raw_files(folder: Path) -> set[str]:
+    """Return the raw files in the crate of a run, as `<study>/<file>`; empty without a crate."""
+    return {name.removeprefix("raw/") for name in _checksums(folder) if _is_raw(name)}
 
 
-def _checksums(run: Path) -> dict[str, str]:
-    """SHA-256 of all files that the crate of a run has, by name."""
-    path = run / NAME
+def _checksums(folder: Path) -> dict[str, str]:
+    """Return the SHA-256 of all files in the crate of a run."""
+    path = folder / NAME
     if not path.exists():
         return {}
     with reading(path, "the crate of a run", "remove it and run again"):
         entities = json.loads(path.read_text(encoding="utf-8"))["@graph"]
-        expected = {unquote(e["@id"]): e["sha256"] for e in entities if "sha256" in e}
-        if outside := [n for n in expected if Path(n).is_absolute() or ".." in Path(n).parts]:
-            raise ValueError(f"{outside[0]} is outside")
-    return expected
+        return {unquote(e["@id"]): e["sha256"] for e in entities if "sha256" in e}
 
 
 def _is_raw(name: str) -> bool:
     return name.startswith("raw/") and ".provenance" not in name
 
 
-def _check(path: Path, name: str, expected: str) -> Check:
+def _check(folder: Path, name: str, expected: str) -> Check:
+    path = folder / name
     if not path.is_file():
         return Check(name, "missing", f"no file {path}")
-    if difference := Pins(NAME, {"sha256": expected}).difference(measure(path)):
-        return Check(name, "differs", difference)
-    return Check(name, "ok", "as the run left it")
+    if (found := measure(path)["sha256"]) != expected:
+        return Check(name, "differs", f"sha256 expected {expected} ({NAME}), found {found}")
+    return Check(name, "ok", "unchanged since the run")
 
 
 def main(snakemake):
     """Rule `ro_crate`."""
-    folder, targets = Path(snakemake.output.crate).parent, list(snakemake.input.results)
-    keep_workflow(snakemake.input.workflow, folder)
-    jobs = jobs_behind(targets, folder)
-    write_crate(
-        folder,
-        targets,
-        jobs,
-        state=state_of_code(Path()),
-        simulated=snakemake.params.simulated,
-    )
-    log.info("%s: %d jobs led to %d results", snakemake.output.crate, len(jobs), len(targets))
+    folder, targets = Path(snakemake.output.metadata).parent, list(snakemake.input.results)
+    copy_workflow(snakemake.input.workflow, folder)
+    jobs = upstream_jobs(targets, folder)
+    simulated = snakemake.params.simulated
+    write_ro_crate(folder, targets, jobs, state=code_state(Path()), simulated=simulated)
+    log.info("%s: %d jobs made %d results", snakemake.output.metadata, len(jobs), len(targets))
 
 
 if __name__ == "__main__":

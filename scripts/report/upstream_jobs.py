@@ -1,4 +1,4 @@
-"""Which jobs made the files of a run, from the records that Snakemake keeps of each output."""
+"""Find the jobs that made the files of a run, in Snakemake's records of their outputs."""
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -6,13 +6,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-TIMESTAMP = ".snakemake_timestamp"  # Snakemake's own, in folders that are an output
+TIMESTAMP = ".snakemake_timestamp"  # Snakemake writes it into folders that are an output
 SCRIPT = re.compile(r'"\.\./(scripts/[^"]+)"')  # in the code of a rule
 
 
 @dataclass
 class Job:
-    """A job that Snakemake has recorded; times in seconds since 1970."""
+    """A recorded job; times in seconds since 1970."""
 
     rule: str
     script: str
@@ -23,25 +23,35 @@ class Job:
 
 
 def files_below(folder: Path) -> list[Path]:
-    """All files in a folder and its folders, in order, but for Snakemake's own."""
+    """Return all files in a folder and its folders, sorted, without Snakemake's own."""
     return sorted(p for p in folder.rglob("*") if p.is_file() and p.name != TIMESTAMP)
 
 
-def jobs_of(run: Path, record: Callable[[str], Mapping[str, Any] | None]) -> list[Job]:
-    """The jobs that made the files of a run, in the order in which they began.
+def upstream_jobs(targets: Iterable[str], folder: Path) -> list[Job]:
+    """Return the jobs that files of a run depend on, by the records in the working directory."""
+    from snakemake.persistence.file import FilePersistence
+
+    read_record = FilePersistence(nolock=True)._read_record  # there is no public function
+    return select_upstream(targets, recorded_jobs(folder, read_record))
+
+
+def recorded_jobs(
+    folder: Path, read_record: Callable[[str], Mapping[str, Any] | None]
+) -> list[Job]:
+    """Return the jobs that made the files of a run, sorted by start.
 
     Parameters
     ----------
-    run
-        Folder of the run, as the outputs of its rules begin.
-    record
-        What Snakemake has recorded of an output, or None. The record of a folder is that of each
-        file in it.
+    folder
+        Folder of the run, as in the outputs of the rules.
+    read_record
+        Gives Snakemake's record of an output, or None. The record of a folder applies to each file
+        in it.
     """
     jobs: dict[tuple, Job] = {}
-    for path in files_below(run):
-        above = [path, *path.parents][: len(path.parts) - len(run.parts)]
-        found = next(filter(None, (record(str(name)) for name in above)), None)
+    for path in files_below(folder):
+        parents = [path, *path.parents][: len(path.parts) - len(folder.parts)]
+        found = next(filter(None, (read_record(str(name)) for name in parents)), None)
         if found is None:
             continue
         script = SCRIPT.search(found["code"] or "")
@@ -53,29 +63,19 @@ def jobs_of(run: Path, record: Callable[[str], Mapping[str, Any] | None]) -> lis
             ),
         )  # fmt: skip
         job.outputs.append(str(path))
-        job.start = min(job.start, found["starttime"])  # each output has its own
+        job.start = min(job.start, found["starttime"])  # the outputs of a job differ in time
         job.end = max(job.end, found["endtime"])
     return sorted(jobs.values(), key=lambda job: (job.start, job.outputs))
 
 
-def jobs_behind(targets: Iterable[str], run: Path) -> list[Job]:
-    """The jobs of a run that files of it come from, by the records in this folder."""
-    from snakemake.persistence.file import FilePersistence
-
-    # There is no public way to ask for a record.
-    record = FilePersistence(nolock=True)._read_record
-    return leading_to(targets, jobs_of(run, record))
-
-
-def leading_to(targets: Iterable[str], jobs: Iterable[Job]) -> list[Job]:
-    """Those jobs that the targets come from, in the same order."""
-    jobs = list(jobs)
+def select_upstream(targets: Iterable[str], jobs: Sequence[Job]) -> list[Job]:
+    """Return those jobs that the targets depend on, in the same order."""
     maker = {output: number for number, job in enumerate(jobs) for output in job.outputs}
     needed: set[int] = set()
-    asked = list(targets)
-    while asked:
-        number = maker.get(asked.pop())
+    waiting = list(targets)
+    while waiting:
+        number = maker.get(waiting.pop())
         if number is not None and number not in needed:
             needed.add(number)
-            asked += jobs[number].inputs
+            waiting += jobs[number].inputs
     return [jobs[number] for number in sorted(needed)]
