@@ -28,7 +28,9 @@ except PackageNotFoundError:  # used from its folder, without being installed
 # Loaded when first asked for, so that reading a GMT file does not cost torch's start-up.
 _PUBLIC = {
     "VEGA": "vega.model",
-    "load": "vega.io",
+    "ModelSettings": "vega.settings",
+    "TrainSettings": "vega.settings",
+    "load": "vega.model",
     "read_gmt": "vega.gene_sets",
     "gene_mask": "vega.gene_sets",
     "differential_activity": "vega.differential",

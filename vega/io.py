@@ -5,7 +5,7 @@ import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,9 +18,7 @@ from vega.description import AGAIN, FORMAT, read_description, write_description
 from vega.errors import InputError
 from vega.files import reading, written_whole
 
-if TYPE_CHECKING:
-    from vega.model import VEGA
-
+FITTING = "one model, as weights and model.json do not fit"
 ANNOTATION = "annotation."  # before the names of what is no weight: which genes are in which set
 
 
@@ -47,47 +45,47 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
         return {n: file.get_tensor(n) for n in file.keys()}, file.metadata() or {}  # noqa: SIM118
 
 
-def save(model: "VEGA", folder: Path | str) -> None:
+def write_model(
+    folder: Path,
+    tensors: Mapping[str, Tensor],
+    annotation: np.ndarray,
+    history: pd.DataFrame,
+    description: Mapping[str, Any],
+) -> None:
     """Write a model as `weights.safetensors`, `history.tsv` and, last, `model.json`.
 
-    `model.json` holds the architecture, names of genes and GMVs, settings, device, versions and
-    losses, and the checksums of the other files and of itself.
+    `model.json` holds the description and the checksums of the other files and of itself.
     """
-    folder = Path(folder)
-    weights, history = folder / "weights.safetensors", folder / "history.tsv"
-    gmvs, genes = (torch.from_numpy(i.astype(np.int32)) for i in np.nonzero(model.annotation))
-    annotation = {f"{ANNOTATION}gmvs": gmvs, f"{ANNOTATION}genes": genes}
-    write_tensors(weights, model.module.state_dict() | annotation, {"format": str(FORMAT)})
-    with written_whole(history) as temporary:
-        model.history.to_csv(temporary, sep="\t", index_label="epoch", float_format="%.6g")
-    checksums = {"weights_sha256": _sha256(weights), "history_sha256": _sha256(history)}
-    write_description(folder / "model.json", {**model.describe(), **checksums})
+    weights, losses = folder / "weights.safetensors", folder / "history.tsv"
+    gmvs, genes = (torch.from_numpy(i.astype(np.int32)) for i in np.nonzero(annotation))
+    stored = {f"{ANNOTATION}gmvs": gmvs, f"{ANNOTATION}genes": genes}
+    write_tensors(weights, {**tensors, **stored}, {"format": str(FORMAT)})
+    with written_whole(losses) as temporary:
+        history.to_csv(temporary, sep="\t", index_label="epoch", float_format="%.6g")
+    checksums = {"weights_sha256": _sha256(weights), "history_sha256": _sha256(losses)}
+    write_description(folder / "model.json", {**description, **checksums})
 
 
-def load(folder: Path | str) -> "VEGA":
-    """Read a model written by `save`; it computes on the CPU until it is moved.
+def read_model(folder: Path) -> tuple[dict[str, Tensor], np.ndarray, pd.DataFrame, dict[str, Any]]:
+    """Return what `write_model` wrote: tensors, annotation, history and description.
 
     Raises
     ------
     ValueError
         If the folder does not hold one whole model, saying which file is at fault.
     """
-    from vega.model import VEGA
-
-    folder = Path(folder)
-    weights, history = folder / "weights.safetensors", folder / "history.tsv"
+    weights, losses = folder / "weights.safetensors", folder / "history.tsv"
     description = read_description(folder / "model.json")
-    for file, name in ((weights, "weights"), (history, "history")):
+    for file, name in ((weights, "weights"), (losses, "history")):
         with reading(file, "a file", AGAIN):
             found = _sha256(file)
         if found != description.get(f"{name}_sha256"):
             raise InputError(f"{file}: not the {name} that model.json describes; {AGAIN}")
     tensors, _ = read_tensors(weights)
-    with reading(folder, "one model, as weights and model.json do not fit", AGAIN):
-        model = VEGA.from_description(description, _annotation(description, tensors))
-        model.module.load_state_dict(tensors)
-    model.history = pd.read_csv(history, sep="\t", index_col="epoch")
-    return model
+    with reading(folder, FITTING, AGAIN):
+        annotation = _annotation(description, tensors)
+    history = pd.read_csv(losses, sep="\t", index_col="epoch")
+    return tensors, annotation, history, description
 
 
 def _annotation(description: Mapping[str, Any], tensors: dict[str, Tensor]) -> np.ndarray:

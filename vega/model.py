@@ -16,7 +16,9 @@ from anndata.abc import CSCDataset, CSRDataset
 
 from vega import io
 from vega.data import BackedData, Data, InMemoryData
+from vega.description import AGAIN
 from vega.errors import InputError
+from vega.files import reading
 from vega.gene_sets import EXTRA_NODE, gene_mask
 from vega.module import LinearDecoder, VEGAModule
 from vega.posterior import Posterior
@@ -334,8 +336,18 @@ class VEGA:
         )
 
     def save(self, folder: Path | str) -> None:
-        """Write the model to a folder; `vega.load` reads it back."""
-        io.save(self, folder)
+        """Write the model to a folder; `vega.load` reads it back.
+
+        The files are `weights.safetensors`, `history.tsv` and `model.json`, which holds names of
+        genes and GMVs, settings, device, versions and losses, and the files' checksums.
+        """
+        io.write_model(
+            Path(folder),
+            self.module.state_dict(),
+            self.annotation,
+            self.history,
+            self.describe(),
+        )
 
     # ------------------------------------------------------------------ checks
 
@@ -391,6 +403,22 @@ class VEGA:
                 f"{', '.join(self.batches)}"
             )
         return labels.astype(np.int64)
+
+
+def load(folder: Path | str) -> VEGA:
+    """Read a model written by `VEGA.save`; it computes on the CPU until it is moved.
+
+    Raises
+    ------
+    ValueError
+        If the folder does not hold one whole model, saying which file is at fault.
+    """
+    tensors, annotation, history, description = io.read_model(Path(folder))
+    with reading(folder, io.FITTING, AGAIN):
+        model = VEGA.from_description(description, annotation)
+        model.module.load_state_dict(tensors)
+    model.history = history
+    return model
 
 
 def _having(labels: pd.Series, value: str | float) -> np.ndarray:
