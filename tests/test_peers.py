@@ -471,7 +471,5 @@ def test_a_method_is_trained_for_as_many_epochs_as_a_model(study, gmt, tmp_path)
 
 
 def test_an_unknown_setting_is_one_line(study, gmt):
-    with pytest.raises(
-        InputError, match=r"settings: pca has no width; it has n_comp"
-    ):
+    with pytest.raises(InputError, match=r"settings: pca has no width; it has n_comp"):
         baseline(study, gmt, entry("pca", width=3))

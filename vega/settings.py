@@ -7,7 +7,7 @@ workflow derives its configuration and the documentation of it from these classe
 
 import difflib
 from collections.abc import Mapping
-from dataclasses import MISSING, Field, dataclass, field, fields
+from dataclasses import Field, dataclass, field, fields
 from types import NoneType, UnionType
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
@@ -158,12 +158,3 @@ def _checked(declared: Field, kind: Any, value: Any) -> Any:
 def _within(value: float, bound: str, limit: float) -> bool:
     tests = {"ge": value >= limit, "gt": value > limit, "le": value <= limit, "lt": value < limit}
     return tests[bound]
-
-
-def documented(kind: type) -> str:
-    """Return the hyperparameters of a class as the section of a docstring."""
-    lines = []
-    for each in fields(kind):
-        assert each.default is not MISSING
-        lines.append(f"{each.name} = {each.default!r}\n    {each.metadata['description']}")
-    return "\n".join(lines)
