@@ -37,6 +37,7 @@ from scripts.common.h5ad import read_cells, read_latent, write_cells
 from scripts.common.tables import read_table
 from scripts.download import download as download
 from scripts.download.sample_annotations import read_series
+from scripts.download.verify import verify
 from scripts.preprocess.orthologs import one_to_one
 from scripts.preprocess.readers import read
 from scripts.preprocess.readers.files import RawFile
@@ -101,11 +102,11 @@ CASES = {
         "config/claims.tsv", "text", lambda f: read_claims(f / "config/claims.tsv")
     ),
     "lock": Case(
-        "files.lock.tsv", "text", lambda f: provenance.known(ROW, f / "files.lock.tsv")
+        "files.lock.tsv", "text", lambda f: provenance.expected_checksum(ROW, f / "files.lock.tsv")
     ),
     "record": Case(
         "raw/toy/.provenance/cells.gz.json", "json",
-        lambda f: provenance.verify(f / "raw", [ROW], f / "files.lock.tsv"),
+        lambda f: verify(f / "raw", [ROW], f / "files.lock.tsv"),
     ),
     "checksums": Case("mirror/SHA256SUMS", "text", _fetch),
     "crate": Case(f"run/{crate.NAME}", "json", lambda f: crate.verify(f / "run")),

@@ -23,7 +23,7 @@ from rocrate.model.contextentity import ContextEntity
 from rocrate.model.entity import Entity
 from rocrate.rocrate import ROCrate
 
-from scripts.common.provenance import Check, Pins, measure, provenance
+from scripts.common.provenance import Check, Checksums, measure, provenance
 from scripts.common.run import log, run
 from scripts.report.upstream_jobs import Job, files_below, jobs_behind
 from vega.description import read_description
@@ -299,7 +299,7 @@ def _is_raw(name: str) -> bool:
 def _check(path: Path, name: str, expected: str) -> Check:
     if not path.is_file():
         return Check(name, "missing", f"no file {path}")
-    if difference := Pins(NAME, {"sha256": expected}).difference(measure(path)):
+    if difference := Checksums(NAME, {"sha256": expected}).difference(measure(path)):
         return Check(name, "differs", difference)
     return Check(name, "ok", "as the run left it")
 

@@ -13,7 +13,7 @@ import pandas as pd
 
 from scripts.common.config.studies import Annotation
 from scripts.common.obs_mask import having
-from scripts.common.provenance import absence, again
+from scripts.common.provenance import absence, retry_hint
 from scripts.preprocess.readers.checks import check_unique
 from scripts.preprocess.readers.files import ANEW, RawFile
 from scripts.preprocess.readers.matrices import h5ad, meant, renamed
@@ -81,7 +81,7 @@ def _available(asked: Annotation, folder: Path) -> Annotation | None:
             "put one of them into a mirror and run again with it"
         )
     columns = ", ".join(asked.columns.values())
-    log.warning("%s; %s stay empty: %s", "; ".join(reasons), columns, again(folder / file))
+    log.warning("%s; %s stay empty: %s", "; ".join(reasons), columns, retry_hint(folder / file))
     return None
 
 
