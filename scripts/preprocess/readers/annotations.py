@@ -181,7 +181,7 @@ def read_table(file: RawFile, skip_rows: int = 0) -> pd.DataFrame:
     holds the row names; it is a column too if the header has a name for it. `skip_rows` lines
     below the header are left out.
     """
-    with file.opened(at_once=True) as stream:
+    with file.opened() as stream:
         header = stream.readline()
         separator = next((s for s in ("\t", ",") if s.encode() in header), r"\s+")
         lines = list(islice(stream, skip_rows, None))
