@@ -88,14 +88,6 @@ def test_a_link_in_a_zip_is_read_as_its_text(folder, harmless):
         says(entry("a.zip"), folder, "matrix.mtx: expected a first line '%%MatrixMarket")
 
 
-@pytest.mark.parametrize("archive", ARCHIVES)
-def test_a_duplicate_member_is_refused(folder, harmless, archive):
-    twice = {f"{prefix}{name}": MEMBERS[name] for prefix in ("x/", "y/") for name in MEMBERS}
-    pack(folder / archive, twice)
-    with harmless("duplicate member"):
-        says(entry(archive), folder, archive, "2 members matrix.mtx", "correct the name")
-
-
 @pytest.mark.parametrize("packed", [False, True])
 @pytest.mark.parametrize("archive", ARCHIVES)
 def test_no_room_to_unpack_a_member(folder, harmless, small_disk, archive, packed):
