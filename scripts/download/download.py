@@ -45,7 +45,8 @@ from vega.files import written_whole
 log = logging.getLogger("workflow")
 
 SUMS = "SHA256SUMS"
-MAKE_SUMS = f"once it has all its files, run `cd <mirror> && sha256sum */* > {SUMS}`"
+# sha256sum writes two blanks, or a blank and "*"; find puts "./" before names.
+SUMS_LINE = re.compile(r"^([0-9a-f]{64}) [ *](?:\./)?(.*\S)", re.M)
 PAGE = re.compile(rb"(\xef\xbb\xbf)?\s*<(!--|(!doctype|\?xml|html|head|body)\b)", re.I)
 
 Sleep = Callable[[float], None]
@@ -91,7 +92,7 @@ def fetch(
         source = old.source if is_same else next(iter(sources), str(target))
     elif not sources:
         raise InputError(
-            f"{name}: no public source has it ({row.note}); get it by hand, and give its path as "
+            f"{name}: no public source has it{_note(row)}; get it by hand, and give its path as "
             f"the url `file:<path>` in {TABLE} or put it into a mirror as {name}"
         )
     else:
@@ -230,7 +231,11 @@ def _explain(
             else "nothing was kept: run again, give a mirror or, if the source has changed for "
             f"good, correct {origin}"
         )
-    return f"{what}; {remedy}" + (f" ({row.note})" if row.note else "")
+    return f"{what}; {remedy}{_note(row)}"
+
+
+def _note(row: File) -> str:
+    return f" ({row.note})" if row.note else ""
 
 
 # ---------------------------------------------------------------- mirrors
@@ -245,33 +250,20 @@ def _mirror_checksum(mirror: str, row: File, published: Checksums, sleep: Sleep)
         path = Path(folder) / SUMS
         try:
             retry(lambda: _copy(source, path), source, sleep)
-            sums, lacks = _read_sums(path, source), f"has no line for {name} in {SUMS}"
+            lines = SUMS_LINE.findall(path.read_text(errors="replace"))
+            sums, lacks = {file: digest for digest, file in lines}, f"has no line for {name}"
         except DownloadError as error:
             if error.kind != "absent":
                 raise InputError(_explain({source: error}, row, mirror, SUMS)) from None
-            sums, lacks = {}, f"has no {SUMS}"
+            sums, lacks = {}, "is missing"
     if name in sums:
         return Checksums(f"{SUMS} of the mirror", {"sha256": sums[name]})
     if published.identify:
         return published
     raise InputError(
-        f"mirror {mirror} {lacks}, and no checksum of {name} is published; {MAKE_SUMS}"
+        f"{source} {lacks}, and no checksum of {name} is published; once the mirror has all its "
+        f"files, run `cd <mirror> && sha256sum */* > {SUMS}`"
     )
-
-
-def _read_sums(path: Path, source: str) -> dict[str, str]:
-    sums = {}
-    for number, line in enumerate(path.read_text(errors="replace").splitlines(), start=1):
-        # sha256sum writes two blanks, or a blank and "*"; find puts "./" before names.
-        match = re.fullmatch(r"([0-9a-f]{64}) [ *](?:\./)?(.+)", line.strip())
-        if match:
-            sums[match[2]] = match[1]
-        elif line.strip():
-            raise InputError(
-                f"{source}: line {number}: expected '<sha256>  <study>/<file>', found "
-                f"{line!r:.60}; {MAKE_SUMS}"
-            )
-    return sums
 
 
 def main(snakemake):
