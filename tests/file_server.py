@@ -1,4 +1,4 @@
-"""A server on this machine that answers as it is told, with faults too, and what it serves."""
+"""A local server with given answers, faults among them, and the files that it serves."""
 
 import hashlib
 import http.server
@@ -13,7 +13,7 @@ from scripts.common.config.figures import File
 DATA = bytes(range(256)) * 2000
 HALF = DATA[: len(DATA) // 2]
 OTHER = b"another" * 1000
-QUOTA = (  # as Google Drive says it
+QUOTA = (  # Google Drive
     b"<!DOCTYPE html><html><head><title>Google Drive - Quota exceeded</title></head><body>"
     b"Sorry, you can't view or download this file at this time.</body></html>"
 )
@@ -25,7 +25,7 @@ def sha256(data: bytes) -> str:
 
 
 def row(url: str, data: bytes | None = None, **pins) -> File:
-    """The table's row of toy/cells.gz, pinned to `data` if given."""
+    """Return the row of toy/cells.gz, with the checksums of `data` if given."""
     if data is not None:
         pins = {"bytes": len(data), "sha256": sha256(data)}
     return File(study="toy", file="cells.gz", url=url, **pins)
@@ -41,9 +41,9 @@ def make_mirror(folder, data: bytes, sums: str | None):
 
 @contextmanager
 def serving(answers):
-    """A server; `answers[path]` is a list of (status, headers, body) or of what answers itself.
+    """Run a server; `answers[path]` is a list of (status, headers, body) or of functions.
 
-    Each request takes the next answer, the last one stays. Gives (base URL, count by path).
+    Each request takes the next answer, the last one stays. Yields (base URL, requests by path).
     """
     seen = Counter()
 
@@ -52,14 +52,14 @@ def serving(answers):
             todo = answers.get(self.path, [(404, {}, b"")])
             answer = todo[min(seen[self.path], len(todo) - 1)]
             seen[self.path] += 1
-            with suppress(ConnectionError):  # whoever asked may have enough
+            with suppress(ConnectionError):  # the client may have closed it
                 if callable(answer):
                     answer(self)
                 else:
                     self.start(*answer)
 
         def start(self, status=200, headers=None, body=HALF, size=None):
-            """A whole answer or, where `size` says that there is more to come, its beginning."""
+            """Send a whole answer or, with a larger `size`, its beginning."""
             self.send_response(status)
             length = {"Content-Length": str(size or len(body))}
             for key, value in (length | (headers or {})).items():
@@ -83,11 +83,11 @@ def serving(answers):
         thread.join()
 
 
-# ---------------------------------------------------------------- answers that are faults
+# ---------------------------------------------------------------- faults
 
 
 def for_browsers(handler):
-    """The file for a browser, 403 for all others."""
+    """Send the file to a browser, 403 to all others."""
     if handler.headers["User-Agent"].startswith("Mozilla/"):
         handler.start(body=DATA)
     else:
@@ -95,13 +95,13 @@ def for_browsers(handler):
 
 
 def reset(handler):
-    """Half of the file, and the connection is reset: no end of it is sent."""
+    """Send half of the file and reset the connection."""
     handler.start(size=len(DATA))
     _reset(handler)
 
 
 def reset_at_once(handler):
-    """The connection is reset where an answer should be."""
+    """Reset the connection instead of an answer."""
     _reset(handler)
 
 
@@ -111,30 +111,11 @@ def _reset(handler):
 
 
 def stall(handler):
-    """Half of the file, and then nothing."""
+    """Send half of the file, and then nothing."""
     handler.start(size=len(DATA))
     handler.server.over.wait()
 
 
 def silence(handler):
-    """Nothing at all."""
+    """Send nothing at all."""
     handler.server.over.wait()
-
-
-def endless(handler):
-    """More and more bytes, never an end, and no word of how many."""
-    handler.send_response(200)
-    handler.end_headers()
-    while True:
-        handler.wfile.write(DATA)
-
-
-def drip(start, piece=b"x"):
-    """`start`, and from then on a piece now and then, so that no timeout is ever met."""
-
-    def answer(handler):
-        handler.wfile.write(b"HTTP/1.1 " + start)
-        while not handler.server.over.wait(0.001):
-            handler.wfile.write(piece)
-
-    return answer

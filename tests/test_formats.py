@@ -159,27 +159,35 @@ def test_whole_numbers_written_as_real_are_counts(folder):
     np.testing.assert_array_equal(read(study(), folder).X[:2].toarray(), COUNTS["a"].T)
 
 
-def test_duplicate_ids(folder):
-    put(folder / "genes.tsv.gz", "ENSG1\tA\nENSG2\tB\nENSG1\tC\n")
-    says(folder, "genes.tsv.gz", "gene ENSG1 stands twice", "source's own file")
-
-
-def test_duplicate_barcodes(folder):
-    put(folder / "a_barcodes.tsv.gz", "AAAC-1\nAAAC-1\n")
-    says(folder, "a_barcodes.tsv.gz", "barcode AAAC-1 stands twice")
-
-
-def test_duplicate_rows_of_the_annotation(folder):
-    put(folder / "cells.tsv.gz", TABLE + "AAAT-1\t0.5\t107\tstim\tNK cells\tsinglet\n")
-    says(folder, "cells.tsv.gz", "stimulated AAAT-1 stands twice")
-
-
-def test_sides_of_another_size(folder):
-    put(folder / "a_barcodes.tsv.gz", "AAAC-1\n")
-    says(folder, "a.mtx.gz", "2 cells", "a_barcodes.tsv.gz has 1", "check the names")
-    put(folder / "a_barcodes.tsv.gz", "\n".join(CONTROL))
-    put(folder / "genes.tsv.gz", "ENSG1\tA\n")
-    says(folder, "a.mtx.gz", "3 genes", "genes.tsv.gz has 1")
+@pytest.mark.parametrize(
+    ("name", "text", "words"),
+    [
+        ("genes.tsv.gz", "ENSG1\tA\nENSG2\tB\nENSG1\tC\n",
+         ["genes.tsv.gz", "gene ENSG1 stands twice", "source's own file"]),
+        ("a_barcodes.tsv.gz", "AAAC-1\nAAAC-1\n",
+         ["a_barcodes.tsv.gz", "barcode AAAC-1 stands twice"]),
+        ("cells.tsv.gz", TABLE + "AAAT-1\t0.5\t107\tstim\tNK cells\tsinglet\n",
+         ["cells.tsv.gz", "stimulated AAAT-1 stands twice"]),
+        ("a_barcodes.tsv.gz", "AAAC-1\n",
+         ["a.mtx.gz", "2 cells", "a_barcodes.tsv.gz has 1", "check the names"]),
+        ("genes.tsv.gz", "ENSG1\tA\n", ["a.mtx.gz", "3 genes", "genes.tsv.gz has 1"]),
+        ("genes.tsv.gz", "CD3D\nLYZ\nLYZ2\n",
+         ["genes.tsv.gz", "line 1", "Ensembl id, tab, symbol", "'CD3D'"]),
+        ("b_barcodes.tsv.gz", "TTTT-1\nTTTG-1\n",
+         ["cells.tsv.gz", "only 0 of the 2 barcodes of b.mtx.gz", "TTTT-1", "AAAC-1",
+          "studies.yaml"]),
+        ("cells.tsv.gz", TABLE.replace("multiplets", "doublets"),
+         ["cells.tsv.gz", "no column multiplets", "tsne1, ind, stim", "correct columns"]),
+        ("cells.tsv.gz", TABLE.replace("NK cells", "Platelets"),
+         ["cells.tsv.gz", "cell_type", "'Platelets'", "add it to values.cell_type"]),
+        ("cells.tsv.gz", TABLE + "AAAT-1\t1\t2\t3\t4\t5\t6\t7\t8\t9\n",
+         ["cells.tsv.gz", "not a delimited table", "line 6"]),
+        ("cells.tsv.gz", TABLE.splitlines()[0] + "\n", ["cells.tsv.gz", "no row below the header"]),
+    ],
+)  # fmt: skip
+def test_files_that_do_not_fit_together_are_named(folder, name, text, words):
+    put(folder / name, text)
+    says(folder, *words)
 
 
 def test_matrices_with_other_genes(folder):
@@ -189,28 +197,7 @@ def test_matrices_with_other_genes(folder):
     says(folder, "other.tsv.gz", "same order", entry=Study.model_validate(entry))
 
 
-def test_genes_without_symbols(folder):
-    put(folder / "genes.tsv.gz", "CD3D\nLYZ\nLYZ2\n")
-    says(folder, "genes.tsv.gz", "line 1", "Ensembl id, tab, symbol", "'CD3D'")
-
-
-def test_barcodes_of_another_sample(folder):
-    put(folder / "b_barcodes.tsv.gz", "TTTT-1\nTTTG-1\n")
-    message = says(folder, "cells.tsv.gz", "only 0 of the 2 barcodes of b.mtx.gz")
-    assert "TTTT-1" in message and "AAAC-1" in message and "studies.yaml" in message
-
-
-def test_missing_column(folder):
-    put(folder / "cells.tsv.gz", TABLE.replace("multiplets", "doublets"))
-    says(folder, "cells.tsv.gz", "no column multiplets", "tsne1, ind, stim", "correct columns")
-
-
-def test_value_without_a_meaning(folder):
-    put(folder / "cells.tsv.gz", TABLE.replace("NK cells", "Platelets"))
-    says(folder, "cells.tsv.gz", "cell_type", "'Platelets'", "add it to values.cell_type")
-
-
-def test_match_by_a_column_that_is_not_there(folder):
+def test_match_by_a_column_that_is_missing(folder):
     entry = study().model_dump(exclude_unset=True)
     entry["annotations"][0]["match"] = ["donor", "barcode"]
     says(folder, "matched by donor", "match in studies.yaml", entry=Study.model_validate(entry))
@@ -277,16 +264,6 @@ def test_not_a_count_matrix(folder, head):
 def test_damaged_matrix(folder, change, reason):
     put(folder / "a.mtx.gz", change(market(COUNTS["a"])))
     says(folder, "a.mtx.gz", "damaged Matrix Market file", reason, "delete it")
-
-
-def test_table_with_broken_rows(folder):
-    put(folder / "cells.tsv.gz", TABLE + "AAAT-1\t1\t2\t3\t4\t5\t6\t7\t8\t9\n")
-    says(folder, "cells.tsv.gz", "not a delimited table", "line 6")
-
-
-def test_table_without_rows(folder):
-    put(folder / "cells.tsv.gz", TABLE.splitlines()[0] + "\n")
-    says(folder, "cells.tsv.gz", "no row below the header")
 
 
 @pytest.mark.parametrize("text", ["x\ty\na\t1\tNA\nb\t\t4\n", ",x,y\na,1,NA\nb,,4\n"])

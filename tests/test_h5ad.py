@@ -1,7 +1,8 @@
-"""Cells in files: what is written comes back, the same bytes each time, and only what is sound."""
+"""Cells in h5ad files: the same after reading, the same bytes each time, and validated."""
 
 import json
 
+import h5py
 import numpy as np
 import pandas as pd
 import pytest
@@ -59,16 +60,16 @@ def test_the_same_cells_are_the_same_bytes(cells, tmp_path):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda c: c.X.data.__setitem__(0, np.nan), "X holds more than finite numbers from 0 up"),
-        (lambda c: c.X.data.__setitem__(0, -1), "X holds more than finite numbers from 0 up"),
-        (lambda c: c.layers["counts"].data.__setitem__(0, np.inf), "counts holds more than finite"),
+        (lambda c: c.X.data.__setitem__(0, np.nan), "X: expected non-negative finite numbers"),
+        (lambda c: c.X.data.__setitem__(0, -1), "X: expected non-negative finite numbers"),
+        (lambda c: c.layers["counts"].data.__setitem__(0, np.inf), "counts: expected non-negative"),
         (lambda c: c.uns.clear(), "uns has no provenance"),
-        (lambda c: setattr(c, "var_names", ["G"] * 12), "the name G stands twice"),
-        (lambda c: setattr(c, "obs_names", ["c"] * 30), "the cell c stands twice"),
+        (lambda c: setattr(c, "var_names", ["G"] * 12), "duplicate gene or GMV G"),
+        (lambda c: setattr(c, "obs_names", ["c"] * 30), "duplicate cell c"),
     ],
 )
 @pytest.mark.filterwarnings("ignore:.*names are not unique")
-def test_cells_that_are_none_are_named_with_their_file(cells, tmp_path, change, message):
+def test_invalid_cells_are_named_with_their_file(cells, tmp_path, change, message):
     change(cells)
     write_cells(cells, tmp_path / "a.h5ad")
     with pytest.raises(InputError, match=rf"a\.h5ad: {message}.*; remove it and run again"):
@@ -81,5 +82,46 @@ def test_activities_may_be_negative_but_are_finite(cells, tmp_path):
     np.testing.assert_array_equal(read_latent(tmp_path / "a.h5ad").X, latent.X)
     latent.X[0, 0] = np.nan
     write_cells(latent, tmp_path / "a.h5ad")
-    with pytest.raises(InputError, match="X holds more than finite numbers;"):
+    with pytest.raises(InputError, match="X: expected finite numbers"):
         read_latent(tmp_path / "a.h5ad")
+
+
+@pytest.mark.parametrize(
+    ("damage", "words"),
+    [
+        (lambda content: content[: len(content) // 2], "truncated file"),
+        (lambda content: b"<!DOCTYPE html><html>not found</html>", "file signature not found"),
+        (lambda content: b"", "not an h5ad file"),
+        (lambda content: content[:8] + bytes(len(content) - 8), "not an h5ad file"),
+    ],
+    ids=["truncated", "HTML page", "empty", "zeros"],
+)
+@pytest.mark.parametrize("backed", [False, True])
+def test_a_damaged_file_is_named_in_one_line(cells, tmp_path, fault, damage, words, backed):
+    path = tmp_path / "a.h5ad"
+    write_cells(cells, path)
+    with fault("damaged h5ad"):
+        path.write_bytes(damage(path.read_bytes()))
+        with pytest.raises(InputError, match=rf"a\.h5ad: .*{words}.*run again") as error:
+            read_cells(path, backed)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("part", ["X", "obs", "layers/counts/indices", "uns/provenance"])
+def test_a_file_without_one_of_its_parts_is_named(cells, tmp_path, fault, part):
+    path = tmp_path / "a.h5ad"
+    write_cells(cells, path)
+    with fault("damaged h5ad"):
+        with h5py.File(path, "r+") as file:
+            del file[part]
+        with pytest.raises(InputError, match=r"a\.h5ad: .*; remove it and run again"):
+            read_cells(path)
+
+
+def test_an_index_out_of_range_is_never_used(cells, tmp_path):
+    path = tmp_path / "a.h5ad"
+    write_cells(cells, path)
+    with h5py.File(path, "r+") as file:
+        file["X/indices"][0] = 10**6
+    with pytest.raises(InputError, match=r"a\.h5ad: not an h5ad file of cells"):
+        read_cells(path)

@@ -22,7 +22,7 @@ from file_server import serving
 from test_new_study import GENES, SETS, write_gmt
 
 from scripts.common.config.load import load
-from scripts.download.download import bring
+from scripts.download.download import fetch_unpinned
 from scripts.preprocess.readers import read
 from tools.new_study.__main__ import main
 
@@ -104,7 +104,9 @@ def truth() -> dict[str, np.ndarray]:
 def geo(repository, monkeypatch, capsys):
     """A mirror of GEO on this machine, and `make new-study` with it in a repository."""
     monkeypatch.chdir(repository)
-    monkeypatch.setattr("tools.new_study.geo.bring", partial(bring, sleep=lambda seconds: None))
+    monkeypatch.setattr(
+        "tools.new_study.geo.fetch_unpinned", partial(fetch_unpinned, sleep=lambda seconds: None)
+    )
     write_gmt(repository / "own.gmt", SETS)
     answers = {}
 

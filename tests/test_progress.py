@@ -1,15 +1,15 @@
-"""Long jobs say how far they are, and not too often."""
+"""Long jobs log their progress, at most one line every few seconds."""
 
 import logging
 
 import pytest
 
-from scripts.common.progress import Left, Pace, told
-from scripts.download.transfer import _Bounded
+from scripts.common.progress import Eta, Throttle, log_progress
+from scripts.download.transfer import Progress
 
 
 class Clock:
-    """Time that passes when it is told to."""
+    """A clock that the test sets."""
 
     now = 100.0
 
@@ -19,53 +19,52 @@ class Clock:
 
 def test_lines_keep_their_distance_however_many_ask():
     clock = Clock()
-    pace = Pace(20, clock)
-    said = []
+    throttle = Throttle(20, clock)
+    logged = []
     for _ in range(1000):
-        if pace.due():
-            said.append(clock.now)
+        if throttle.due():
+            logged.append(clock.now)
         clock.now += 0.5
-    assert said == [100 + 20 * n for n in range(25)]
+    assert logged == [100 + 20 * n for n in range(25)]
 
 
-def test_the_rest_is_reckoned_from_what_is_done():
+def test_the_remaining_time_follows_from_the_finished_items():
     clock = Clock()
-    left = Left(4, clock)
+    eta = Eta(4, clock)
     clock.now += 30
-    assert left.one_more() == "1 of 4, about 01:30 left"
+    assert eta.step() == "1 of 4, about 01:30 left"
     clock.now += 90
-    assert left.one_more() == "2 of 4, about 02:00 left"
-    left.one_more()
-    assert left.one_more() == "4 of 4"
+    assert eta.step() == "2 of 4, about 02:00 left"
+    eta.step()
+    assert eta.step() == "4 of 4"
 
 
-def test_items_pass_and_the_last_one_is_always_said(caplog):
+def test_all_items_are_yielded_and_the_last_one_is_logged(caplog):
     clock = Clock()
     with caplog.at_level(logging.INFO, "workflow"):
         passed = []
-        for item in told("abcde", "letters", 5, Pace(20, clock)):
+        for item in log_progress("abcde", "letters", 5, Throttle(20, clock)):
             passed.append(item)
             clock.now += 9
     assert passed == [*"abcde"]
-    words = [record.getMessage().split(", about")[0] for record in caplog.records]
-    assert words == ["letters: 1 of 5", "letters: 4 of 5", "letters: 5 of 5"]
+    lines = [record.getMessage().split(", about")[0] for record in caplog.records]
+    assert lines == ["letters: 1 of 5", "letters: 4 of 5", "letters: 5 of 5"]
 
 
 @pytest.mark.parametrize("items", ["", "a"])
-def test_of_one_item_nothing_is_counted(items, caplog):
+def test_a_single_item_is_not_counted(items, caplog):
     with caplog.at_level(logging.INFO, "workflow"):
-        assert list(told(items, "letters", len(items))) == [*items]
+        assert list(log_progress(items, "letters", len(items))) == [*items]
     assert not caplog.records
 
 
-def test_a_download_says_how_much_is_there(caplog, tmp_path):
-    with (
-        caplog.at_level(logging.INFO, "workflow"),
-        _Bounded(tmp_path / "file", 10**8, "https://x.org/file") as file,
-    ):
-        file.write(b"x" * 2_000_000)
+def test_a_long_download_logs_how_much_has_arrived(caplog):
+    progress = Progress("https://x.org/file")
+    with caplog.at_level(logging.INFO, "workflow"):
+        progress.total = 64_000_000
+        progress.update(2_000_000)
         assert not caplog.records  # it has just begun
-        file.pace = Pace(0)
-        file.write(b"x" * 3_000_000)
+        progress.throttle = Throttle(0)
+        progress.update(3_000_000)
     (record,) = caplog.records
-    assert record.getMessage() == "https://x.org/file: 5 MB so far"
+    assert record.getMessage() == "https://x.org/file: 5 of 64 MB"

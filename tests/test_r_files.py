@@ -8,11 +8,10 @@ import pandas as pd
 import pytest
 import rdata
 from rdata.conversion import ConverterFromPythonToR
-from rdata.parser import RObjectType
 from rdata.unparser import unparse_data
 
 from scripts.preprocess.readers.files import RawFile
-from scripts.preprocess.readers.r_files import LONGEST, read_r
+from scripts.preprocess.readers.r_files import read_r
 from vega.errors import InputError
 
 BY_R = Path(rdata.__file__).parent / "tests" / "data" / "generated"  # rdata's own test files
@@ -112,16 +111,3 @@ def test_every_cut_of_a_file_ends_in_one_line(tmp_path, fault):
 def test_other_files(tmp_path, content):
     with pytest.raises(InputError, match=r"x.rds: not a table or a named vector.*delete it"):
         read_r(put(tmp_path, content, packed=False))
-
-
-def test_a_few_bytes_do_not_fill_the_memory(tmp_path):
-    converter = ConverterFromPythonToR()
-    whole = converter.convert_to_r_data(pd.RangeIndex(1, 5))
-    assert whole.object.info.type is RObjectType.ALTREP
-    whole.object.value[1].value[0] = LONGEST + 1
-    with pytest.raises(InputError, match=r"a sequence of 1e\+07 numbers"):
-        read_r(put(tmp_path, unparse_data(whole)))
-    head = unparse_data(converter.convert_to_r_data(None))[:-4]
-    content = head + bytes([0, 0, 0, 19, 0, 0, 0, 1]) * 5000  # lists of a list
-    with pytest.raises(InputError, match="recursion"):
-        read_r(put(tmp_path, content))

@@ -8,7 +8,7 @@ from anndata import AnnData
 
 from scripts.analyse.contrasts import Questions, groups
 from scripts.common.h5ad import read_cells
-from scripts.common.progress import told
+from scripts.common.progress import log_progress
 from scripts.common.run import run
 from scripts.common.tables import write_table
 from vega import read_gmt
@@ -58,7 +58,7 @@ def gsea_tables(
         for comparison in groups(adata.obs, questions)
         if questions["contrasts"].get(comparison[0], {}).get("gsea")
     ]
-    for contrast, group, reference, side in told(asked, "comparisons", len(asked)):
+    for contrast, group, reference, side in log_progress(asked, "comparisons", len(asked)):
         scores = wilcoxon_scores(adata[side != 0], side[side != 0] == 1)
         table = prerank(scores, gene_sets, threads)
         others = {

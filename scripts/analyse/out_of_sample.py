@@ -30,7 +30,7 @@ from anndata import AnnData
 import vega
 from scripts.common.gmvs import INTERFERON_AB
 from scripts.common.h5ad import read_cells
-from scripts.common.progress import told
+from scripts.common.progress import log_progress
 from scripts.common.run import log, run
 from scripts.common.tables import write_table
 from vega.differential import log_bayes_factor
@@ -240,7 +240,9 @@ def held_out(full: Encoded, models: Mapping[str, "VEGA"], seed: int) -> Tables:
         If a model has other gene sets than the full one.
     """
     overlap, r2s, activity = [], [], []
-    for i, (cell_type, model) in told(enumerate(models.items()), "held out types", len(models)):
+    for i, (cell_type, model) in log_progress(
+        enumerate(models.items()), "held out types", len(models)
+    ):
         if model.gmvs != full.model.gmvs:
             raise InputError(
                 f"config/models.yaml: the model without {cell_type} has other gene sets than the "
@@ -290,7 +292,9 @@ def other_study(
     overlap, r2s, activity = [], [], []
     a, b = full.having("condition", CONTROL), encode(full.model, other)
     under_control = [encode(control_model, side.cells) for side in (a, b)]
-    for i, cell_type in told(enumerate(cell_types), "types of the other study", len(cell_types)):
+    for i, cell_type in log_progress(
+        enumerate(cell_types), "types of the other study", len(cell_types)
+    ):
         names = {"seed": seed, "experiment": OTHER_STUDY, "cell_type": cell_type}
         pairs = [
             (side.having("cell_type", cell_type), side.lacking("cell_type", cell_type))

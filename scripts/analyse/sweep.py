@@ -11,7 +11,7 @@ from scripts.analyse.encoded import encoded
 from scripts.analyse.silhouettes import Asked, silhouettes
 from scripts.analyse.trained_models import Trained, trained
 from scripts.common.h5ad import read_cells
-from scripts.common.progress import told
+from scripts.common.progress import log_progress
 from scripts.common.run import run
 from scripts.common.tables import write_table
 
@@ -35,7 +35,7 @@ def summary(models: Iterable[Trained], adata: AnnData, asked: Asked) -> pd.DataF
     """
     rows = []
     models = list(models)
-    for each in told(models, "models", len(models)):
+    for each in log_progress(models, "models", len(models)):
         model = vega.load(each.folder)
         best = model.history.min()
         rows.append(

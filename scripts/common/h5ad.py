@@ -1,9 +1,6 @@
-"""Cells in h5ad files, which are read only where they are sound, and written whole."""
+"""Read and validate cells in h5ad files, and write them atomically and reproducibly."""
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import anndata as ad
@@ -12,42 +9,40 @@ import numpy as np
 import scipy.sparse as sp
 from anndata.io import write_elem
 
-from scripts.common import hdf5_check
 from vega.errors import InputError
 from vega.files import reading, written_whole
 from vega.values import layers_of
 
 AGAIN = "remove it and run again"
-SECONDS = 120  # of the processor, to look through a file; a million cells take two
 
 
 def read_cells(path: Path | str, backed: bool = False) -> ad.AnnData:
-    """The expression of a run's cells; with `backed` the values stay in the file, unchecked.
+    """Read the expression of a run's cells; with `backed` the values stay in the file, unchecked.
 
     Raises
     ------
     InputError
-        If the file is damaged or no such cells: names stand twice, a value is not finite or below
-        zero, or nothing says where they are from.
+        If the file is damaged, names are not unique, values are not finite or negative, or the
+        provenance is missing.
     """
     return _checked(path, backed, least=0)
 
 
 def read_latent(path: Path | str) -> ad.AnnData:
-    """A run's cells in a latent space, of which values may be negative; see `read_cells`."""
+    """Read a run's cells in a latent space, where values may be negative; see `read_cells`."""
     return _checked(path, backed=False, least=-np.inf)
 
 
 def write_cells(cells: ad.AnnData, path: Path | str) -> None:
-    """Write cells, to the same bytes each time.
+    """Write cells atomically, to the same bytes each time.
 
-    The file is put together in memory: where a disk fills under it, HDF5 crashes. It is packed
-    with gzip, since LZF, as HDF5 has it, packs the same values now and then into other bytes.
+    The file is built in memory, since HDF5 crashes when a disk fills. It is compressed with gzip,
+    since HDF5's LZF sometimes compresses the same values into other bytes.
     """
     cells.strings_to_categoricals()
     with h5py.File("in memory", "w", driver="core", backing_store=False) as file:
         write_elem(file, "/", cells, dataset_kwargs={"compression": "gzip"})
-        if cells.raw is None:  # written all the same, which a backed reader takes for one
+        if cells.raw is None:  # written as an empty group, which a backed reader takes for data
             del file["raw"]
         file.flush()
         image = file.id.get_file_image()
@@ -57,58 +52,25 @@ def write_cells(cells: ad.AnnData, path: Path | str) -> None:
 
 def _checked(path: Path | str, backed: bool, least: float) -> ad.AnnData:
     with reading(path, "an h5ad file of cells", AGAIN):
-        cells = sound(path, backed)
-        known = json.loads(cells.uns.get("provenance", "{}"))
-    if "origin" not in known:
+        cells = read_h5ad(path, backed)
+        source = json.loads(cells.uns.get("provenance", "{}"))
+    if "origin" not in source:
         raise InputError(f"{path}: uns has no provenance; {AGAIN}")
-    for names, what in ((cells.obs_names, "cell"), (cells.var_names, "name")):
+    for names, what in ((cells.obs_names, "cell"), (cells.var_names, "gene or GMV")):
         if not names.is_unique:
-            twice = names[names.duplicated()][0]
-            raise InputError(f"{path}: the {what} {twice} stands twice; {AGAIN}")
+            raise InputError(f"{path}: duplicate {what} {names[names.duplicated()][0]}; {AGAIN}")
     for name, matrix in {} if backed else {"X": cells.X, **layers_of(cells)}.items():
         values = matrix.data if sp.issparse(matrix) else np.asarray(matrix)
         if values.dtype.kind not in "iuf" or not (np.isfinite(values) & (values >= least)).all():
-            few = " from 0 up" if least == 0 else ""
-            raise InputError(f"{path}: {name} holds more than finite numbers{few}; {AGAIN}")
+            kind = "non-negative finite" if least == 0 else "finite"
+            raise InputError(f"{path}: {name}: expected {kind} numbers, found others; {AGAIN}")
     return cells
 
 
-def sound(path: Path | str, backed: bool = False) -> ad.AnnData:
-    """Any h5ad file that holds nothing but numbers and texts of its own.
-
-    Whatever else there is, or the libraries stumble over, is raised as they do.
-    """
-    check_sound(path, backed)
+def read_h5ad(path: Path | str, backed: bool = False) -> ad.AnnData:
+    """Read any h5ad file; errors of the libraries are passed on."""
     cells = ad.read_h5ad(path, backed="r" if backed else None)
     for matrix in () if backed else (cells.X, *layers_of(cells).values()):
         if sp.issparse(matrix):
-            matrix.check_format()  # an index that is too large would lead elsewhere in memory
+            matrix.check_format()  # an index out of range would read foreign memory
     return cells
-
-
-def check_sound(path: Path | str, backed: bool = False) -> None:
-    """Have a process of its own look at an HDF5 file first.
-
-    A damaged file can make the library that reads it loop for ever, crash, or fill the memory.
-
-    Raises
-    ------
-    ValueError
-        If there is something wrong with it.
-    """
-    with Path(path).open("rb"):
-        pass  # what the system has against it is said best by itself
-    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    looked = subprocess.run(
-        [
-            *(sys.executable, "-I", hdf5_check.__file__, str(path), str(SECONDS), str(memory)),
-            *(["X"] if backed else []),
-        ],
-        capture_output=True,
-        text=True,
-        errors="replace",
-        check=False,
-    )
-    wrong = looked.stdout.strip() if looked.returncode == 0 else "damaged, reading it does not end"
-    if wrong:
-        raise ValueError(wrong)

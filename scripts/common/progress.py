@@ -1,7 +1,7 @@
-"""What long jobs say of how far they are: a line now and then, in the terminal and in the log.
+"""Log the progress of long jobs: a line now and then, in the terminal and in the log.
 
-Lines, and no bars: jobs run side by side and on other machines, where bars overwrite each other or
-fill the log. And few of them: at most one every `EVERY` seconds, however many models are at work.
+Lines, not bars: jobs run in parallel and on other machines, where bars overwrite each other or
+fill the log. A job logs at most one line every `EVERY` seconds, however many models it trains.
 """
 
 import logging
@@ -12,23 +12,23 @@ from typing import TypeVar
 
 from tqdm import tqdm
 
-EVERY = 20.0  # seconds from one line of a job to its next
+EVERY = 20.0  # seconds between two lines of a job
 
 T = TypeVar("T")
 
 log = logging.getLogger("workflow")
 
 
-class Pace:
-    """Lets the first line through, and then one every `every` seconds."""
+class Throttle:
+    """Let the first line through, and then one every `every` seconds."""
 
     def __init__(self, every: float = EVERY, clock: Callable[[], float] = time.monotonic):
         self._every, self._clock = every, clock
         self._next = clock()
-        self._lock = threading.Lock()  # models train side by side, in threads
+        self._lock = threading.Lock()  # models train in parallel threads
 
     def due(self) -> bool:
-        """Whether a line may be said now; if so, the next one has to wait."""
+        """Return whether a line may be logged now; if so, the next one has to wait."""
         with self._lock:
             now = self._clock()
             if now < self._next:
@@ -37,20 +37,20 @@ class Pace:
             return True
 
 
-class Left:
-    """How long the rest will take, if it goes on as it went so far."""
+class Eta:
+    """Estimate the remaining time from the time that the finished items took."""
 
     def __init__(self, total: int, clock: Callable[[], float] = time.monotonic):
         self.total, self.done = total, 0
         self._clock = clock
         self._start = clock()
 
-    def one_more(self) -> str:
-        """Count one as done, and say how many are and how long the rest will take.
+    def step(self) -> str:
+        """Count one item as done; return how many are done and the remaining time.
 
         >>> clock = iter([0.0, 30.0, 60.0]).__next__
-        >>> left = Left(2, clock)
-        >>> left.one_more(), left.one_more()
+        >>> eta = Eta(2, clock)
+        >>> eta.step(), eta.step()
         ('1 of 2, about 00:30 left', '2 of 2')
         """
         self.done += 1
@@ -59,11 +59,13 @@ class Left:
         return f"{self.done} of {self.total}{about}"
 
 
-def told(items: Iterable[T], what: str, total: int, pace: Pace | None = None) -> Iterator[T]:
-    """The items one by one; now and then, and after the last of several, how many are done."""
-    left, pace = Left(total), pace or Pace()
+def log_progress(
+    items: Iterable[T], what: str, total: int, throttle: Throttle | None = None
+) -> Iterator[T]:
+    """Yield the items; log now and then, and after the last of several, how many are done."""
+    eta, throttle = Eta(total), throttle or Throttle()
     for item in items:
         yield item
-        words = left.one_more()
-        if total > 1 and (pace.due() or left.done == total):
-            log.info("%s: %s", what, words)
+        line = eta.step()
+        if total > 1 and (throttle.due() or eta.done == total):
+            log.info("%s: %s", what, line)

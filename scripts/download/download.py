@@ -1,51 +1,43 @@
-"""Raw files: fetched from their public source or a mirror, and trusted only once verified.
+"""Download raw files from their public source or a mirror, and verify their checksums.
 
-What a file must be, its record and the lock are in `scripts.common.provenance`; what may go wrong
-on the way here is in `transfer`.
+Checksums, the record of a file and the lock are in `scripts.common.provenance`, single downloads
+and their failures in `transfer`.
 """
 
-import itertools
 import logging
-import random
 import re
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-import requests
-
 from scripts.common.config.figures import File
 from scripts.common.provenance import (
     LOCK,
     TABLE,
+    Checksums,
     Measures,
-    Pins,
     Provenance,
-    again,
-    known,
+    expected_checksum,
     measure,
     pin,
+    read_record,
     record,
     record_absence,
-    recorded_source,
+    retry_hint,
 )
 from scripts.common.run import run
 from scripts.download import figshare
 from scripts.download.transfer import (
-    HEADERS,
-    HOOKS,
-    TIMEOUT,
-    Failure,
+    DownloadError,
     download,
-    meaning,
-    one_line,
-    watched,
+    download_errors,
+    request_options,
+    retry,
 )
 from vega.errors import InputError
 from vega.files import written_whole
@@ -53,308 +45,225 @@ from vega.files import written_whole
 log = logging.getLogger("workflow")
 
 SUMS = "SHA256SUMS"
-MOST_SUMS = 2**24  # bytes that are read of it
-MAKE_SUMS = f"once it has all its files, run `cd <mirror> && sha256sum */* > {SUMS}`"
-
+# sha256sum writes two blanks, or a blank and "*"; find puts "./" before names.
+SUMS_LINE = re.compile(r"^([0-9a-f]{64}) [ *](?:\./)?(.*\S)", re.M)
 PAGE = re.compile(rb"(\xef\xbb\xbf)?\s*<(!--|(!doctype|\?xml|html|head|body)\b)", re.I)
-PAGE_BYTES = 2**16  # that are read of a page
 
-WRONG_FILE_ATTEMPTS = 2  # at a file that came complete and is not the one asked for
-MOST_BYTES = 2**36  # of a file whose size is not known; the largest known of the paper has 1.3e8
+Sleep = Callable[[float], None]
 
 
 def fetch(
-    row: File,
-    target: Path,
-    mirror: str | None,
-    lock: Path = LOCK,
-    sleep: Callable[[float], None] = time.sleep,
+    row: File, target: Path, mirror: str | None, lock: Path = LOCK, sleep: Sleep = time.sleep
 ) -> Provenance:
-    """Put a raw file at `target` once it is verified, and write its provenance beside it.
+    """Write a verified raw file to `target`, and its provenance next to it.
 
     Parameters
     ----------
     row
-        What `files.tsv` says of the file.
+        The file's row of `files.tsv`.
     target
-        `<run>/raw/<study>/<file>`. A file there that is right already is kept; any other is
-        replaced by a verified one, or stays if there is none.
+        `<run>/raw/<study>/<file>`. It is kept if it is right already, and after a failure.
     mirror
-        Folder or URL with `<study>/<file>` and `SHA256SUMS`, or None for the public sources, of
-        which each is tried until one gives the right file.
+        Folder or URL with `<study>/<file>` and `SHA256SUMS`; None for the public sources in order.
     lock
-        Where files without a known checksum are pinned; never with a mirror's file.
+        Table in which files without a known checksum are pinned; never with a mirror's file.
     sleep
-        Called with the seconds to wait before another attempt.
+        Called with the seconds to wait before a retry.
 
     Raises
     ------
     InputError
-        If the file cannot be had or is not the one asked for.
+        If no source has the file, or its checksum is wrong.
+    OSError
+        If the disk cannot be written.
     """
     name = f"{row.study}/{row.file}"
-    if row.own:  # no mirror has it
+    if row.own:
         sources, mirror = [str(row.own)], None
     else:
         sources = row.urls if mirror is None else [f"{mirror.rstrip('/')}/{name}"]
-    pins = expected = known(row, lock)
-    with _told_of_disk(name, target):
-        try:
-            if mirror is not None:
-                expected = _mirror_pins(mirror, name, pins, sleep)
-            if found := _right_already(target, expected):
-                source = recorded_source(target, found) or next(iter(sources), str(target))
-            elif not sources:
-                raise InputError(_by_hand(row))
-            else:
-                with written_whole(target) as part:
-                    source, found = _first(sources, part, row, expected, lock, sleep)
-            if not expected.checksum:
-                identity = "first use"
-            elif pins.checksum and not pins.difference(found):
-                identity = "pinned"
-            else:
-                identity = "mirror"
-            return record(target, source, identity, found, pins.values)
-        except _Failures as failures:
-            words = _in_words(failures.by_source, name, mirror, expected.origin)
-        except Failure as failure:  # of the mirror's checksums
-            words = _in_words({sources[0]: failure}, name, mirror, expected.origin)
-    raise InputError(f"{words} ({row.note})" if row.note else words)
+    published = expected = expected_checksum(row, lock)
+    if mirror is not None:
+        expected = _mirror_checksum(mirror, row, published, sleep)
+    found = measure(target) if expected.identify and target.is_file() else None
+    if found and not expected.difference(found):
+        old = read_record(target)
+        is_same = old and old.sha256 == found["sha256"]
+        source = old.source if is_same else next(iter(sources), str(target))
+    elif not sources:
+        raise InputError(
+            f"{name}: no public source has it{_note(row)}; get it by hand, and give its path as "
+            f"the url `file:<path>` in {TABLE} or put it into a mirror as {name}"
+        )
+    else:
+        with written_whole(target) as part:
+            source, found = _fetch_any(sources, part, row, mirror, expected, lock, sleep)
+    if not expected.identify:
+        identity = "first use"
+    elif published.identify and not published.difference(found):
+        identity = "pinned"
+    else:
+        identity = "mirror"
+    return record(target, source, identity, found, published.values)
 
 
 def fetch_if_available(row: File, target: Path, mirror: str | None, **options: Any) -> Provenance:
-    """Do as `fetch`, but leave an empty file, and a record of the reason, of what cannot be had."""
+    """Fetch an optional file; where it is not available, write an empty one and the reason."""
     try:
         return fetch(row, target, mirror, **options)
     except InputError as error:
-        log.warning("%s; the run continues without it: %s", error, again(target))
+        log.warning("%s; the run continues without it: %s", error, retry_hint(target))
         return record_absence(target, row, str(error))
 
 
-def bring(source: str, target: Path, sleep: Callable[[float], None] = time.sleep) -> Measures:
-    """Put a file of which nothing is known at `target`; gives what it is.
+def fetch_unpinned(source: str, target: Path, sleep: Sleep = time.sleep) -> Measures:
+    """Write a file without a known checksum to `target`; return its measures.
 
     Raises
     ------
-    Failure
-        If it cannot be had.
-    InputError
-        If the disk cannot be written.
+    DownloadError
+        If the source does not have it.
     """
-    with _told_of_disk(target.name, target), written_whole(target) as part:
-        unknown = Pins("nothing is known of it", {})
-        return _attempts(lambda: _get(source, part, unknown), target.name, sleep)
+    unknown = Checksums("not known", {})
+    with written_whole(target) as part:
+        return retry(lambda: _fetch(source, part, unknown), target.name, sleep)[1]
 
 
-@contextmanager
-def _told_of_disk(name: str, target: Path) -> Iterator[None]:
-    """Turn what the disk says into one line."""
-    try:
-        yield
-    except OSError as error:
-        where = error.filename2 or error.filename or target  # the second is where a copy goes
-        raise InputError(f"{name}: {where}: {error.strerror or error}; nothing was kept") from None
-
-
-def _right_already(target: Path, expected: Pins) -> Measures | None:
-    """Measures of the file at `target` if it is known to be the right one."""
-    if not (expected.checksum and target.is_file()):
-        return None
-    found = measure(target)
-    return None if expected.difference(found) else found
-
-
-class _Failures(Exception):
-    """No source gives the file: why, by source."""
-
-    def __init__(self, by_source: Mapping[str, Failure]):
-        super().__init__()
-        self.by_source = by_source
-
-
-def _first(
+def _fetch_any(
     sources: Sequence[str],
     part: Path,
     row: File,
-    expected: Pins,
+    mirror: str | None,
+    expected: Checksums,
     lock: Path,
-    sleep: Callable[[float], None],
+    sleep: Sleep,
 ) -> tuple[str, Measures]:
-    """Bring the file to `part` from the first source that gives it; return this and its measures.
+    """Write the file to `part` from the first source that has it; return URL and measures.
 
     Without a checksum in `expected` the file is pinned in the lock.
     """
     name = f"{row.study}/{row.file}"
     failures = {}
-    left = [(source, expected) for source in sources]
-    while left:
-        source, must = left.pop(0)
+    for source in sources:
+        log.info("%s: from %s", name, source)
         try:
-            if listed := _attempts(partial(_listed, source), name, sleep):
-                said = Pins("figshare's listing", {"bytes": listed.bytes, "md5": listed.md5})
-                left = [(url, must if must.checksum else said) for url in listed.urls] + left
-                continue
-            log.info("%s: from %s", name, source)
-            found = _attempts(partial(_get, source, part, must), name, sleep)
+            url, found = retry(partial(_fetch, source, part, expected), name, sleep)
             # Another run may have pinned it in the meantime.
-            if not expected.checksum and (wrong := pin(row, found, lock).difference(found)):
-                raise Failure(wrong)
-        except Failure as failure:
-            failures[source] = failure
-            if left:
-                log.warning("%s: %s: %s; next source", name, source, failure.reason)
-        else:
-            return source, found
-    raise _Failures(failures)
+            if not expected.identify and (wrong := pin(row, found, lock).difference(found)):
+                raise DownloadError(wrong)
+            return url, found
+        except DownloadError as error:
+            failures[source] = error
+            if source != sources[-1]:
+                log.warning("%s: %s: %s; next source", name, source, error.reason)
+    raise InputError(_explain(failures, row, mirror, expected.origin))
 
 
-def _listed(source: str) -> figshare.ListedFile | None:
-    """Return what figshare's listing says of a source; None if it is on another host."""
-    try:
-        with watched():
-            return figshare.find(source, timeout=TIMEOUT, headers=HEADERS, hooks=HOOKS)
-    except (requests.RequestException, ValueError) as error:
-        raise meaning(error) or Failure(one_line(error)) from None
+def _fetch(source: str, part: Path, expected: Checksums) -> tuple[str, Measures]:
+    """Copy or download `source` to `part` in one attempt and verify it; return URL and measures."""
+    with download_errors():
+        listed = figshare.find(source, **request_options())
+    if listed and not expected.identify:
+        expected = Checksums("figshare's listing", listed.checksums)
+    *others, last = listed.urls if listed else [source]
+    for url in others:
+        try:
+            return url, _fetch_url(url, part, expected)
+        except DownloadError as error:
+            log.warning("%s: %s; next address", url, error)
+    return last, _fetch_url(last, part, expected)
 
 
-def _get(source: str, part: Path, expected: Pins) -> Measures:
-    """One attempt to bring `source` to `part`; gives its measures if they are as expected."""
-    size, whole = expected.values.get("bytes"), True
-    if _is_url(source):
-        whole = download(source, part, size or MOST_BYTES)
-    elif Path(source).is_file():
-        shutil.copyfile(source, part)
-    else:
-        raise Failure("no such file", kind="absent")
+def _fetch_url(url: str, part: Path, expected: Checksums) -> Measures:
+    _copy(url, part)
     found = measure(part)
     wrong = expected.difference(found)
-    if not whole:
-        most = size or f"up to {MOST_BYTES}"
-        wrong = f"bytes expected {most} ({expected.origin}), found more"
     if found["bytes"] == 0:
         wrong = "the file is empty"
-    elif wrong or not expected.checksum:
-        wrong = _page(part) or wrong
+    elif wrong or not expected.identify:
+        wrong = _html_page(part) or wrong
     if wrong:
-        raise Failure(wrong, attempts=WRONG_FILE_ATTEMPTS if _is_url(source) else 1)
+        raise DownloadError(wrong, attempts=2 if _is_url(url) else 1)
     return found
 
 
-def _page(path: Path) -> str:
-    """What it means that a file is an HTML page, which many servers send instead of an error."""
-    with path.open("rb") as handle:
-        start = handle.read(PAGE_BYTES)
-    if not PAGE.match(start):
-        return ""
-    if b"quota exceeded" in start.lower():
-        return "too many downloads of this file today (quota exceeded), try again tomorrow"
-    return "the answer is an HTML page (an error or a log-in), not the file"
-
-
-# ---------------------------------------------------------------- attempts and their failures
-
-
-def _attempts(attempt: Callable[[], Any], name: str, sleep: Callable[[float], None]) -> Any:
-    """Result of `attempt`, repeated with growing pauses as often as its failure is worth."""
-    for number in itertools.count(1):
-        try:
-            return attempt()
-        except Failure as failure:
-            if number >= failure.attempts:
-                raise
-            # The jitter keeps jobs that failed together from coming back together.
-            pause = max(failure.wait, 2 ** (number - 1) * random.uniform(1, 1.5))
-            log.warning("%s: %s; again in %.0f s", name, failure.reason, pause)
-            sleep(pause)
+def _copy(source: str, path: Path) -> None:
+    if _is_url(source):
+        download(source, path)
+    elif Path(source).is_file():
+        with Path(source).open("rb") as file, path.open("wb") as copy:
+            shutil.copyfileobj(file, copy)
+    else:
+        raise DownloadError("no such file", kind="absent")
 
 
 def _is_url(source: str) -> bool:
     return source.startswith(("http://", "https://", "ftp://", "doi:"))
 
 
-def _in_words(failures: Mapping[str, Failure], name: str, mirror: str | None, origin: str) -> str:
-    """The line for the user: what happened where, and what to do."""
-    kinds = {failure.kind for failure in failures.values()}
-    if kinds == {"unreachable"}:  # without addresses, so that it is one line for all such files
-        hosts = ", ".join(dict.fromkeys(urlsplit(url).hostname or "doi.org" for url in failures))
-        reasons = "; ".join(dict.fromkeys(failure.reason for failure in failures.values()))
-        return (
-            f"could not reach {hosts} for {name} ({reasons}); give a mirror "
-            "(`make paper MIRROR=<folder or URL>`) or take simulated data (`make demo`)"
-        )
-    if kinds == {"absent"}:
-        remedy = "add it to the mirror" if mirror else f"correct its url in {TABLE}"
-        remedy += ", give another mirror or run other STUDIES"
-    elif mirror:
-        remedy = f"copy the file into the mirror again or renew its {SUMS}"
-    else:
-        remedy = (
-            "nothing was kept: run again, give a mirror or, if the source has changed for good, "
-            f"change what {origin} says of it"
-        )
-    reasons = "; ".join(f"{source}: {failure.reason}" for source, failure in failures.items())
-    return f"{name}: {reasons}; {remedy}"
+def _html_page(path: Path) -> str:
+    """Return what an HTML page in place of the file means; empty if it is none."""
+    with path.open("rb") as handle:
+        start = handle.read(2**16)
+    if not PAGE.match(start):
+        return ""
+    if b"quota exceeded" in start.lower():  # Google Drive
+        return "too many downloads of this file today (quota exceeded), try again tomorrow"
+    return "the answer is an HTML page (an error or a log-in), not the file"
 
 
-def _by_hand(row: File) -> str:
-    """The line for a file that no public source has."""
+def _explain(
+    failures: Mapping[str, DownloadError], row: File, mirror: str | None, origin: str
+) -> str:
+    """Return the error of a file that no source has: what failed where, and the remedy."""
     name = f"{row.study}/{row.file}"
-    about = f" ({row.note})" if row.note else ""
-    return (
-        f"{name}: no public source has it{about}; get it by hand, and give its place as the url "
-        f"`file:<path>` in {TABLE} or put it into a mirror as {name}"
-    )
+    if {error.kind for error in failures.values()} == {"unreachable"}:
+        # Without addresses, so that all files of a host give the same reason.
+        hosts = ", ".join(dict.fromkeys(urlsplit(url).hostname or "doi.org" for url in failures))
+        reasons = "; ".join(dict.fromkeys(error.reason for error in failures.values()))
+        what = f"could not reach {hosts} for {name} ({reasons})"
+        remedy = "give a mirror (`make paper MIRROR=<folder or URL>`) or run `make demo`"
+    else:
+        what = f"{name}: " + "; ".join(f"{url}: {error.reason}" for url, error in failures.items())
+        remedy = (
+            f"copy the file into the mirror again and update its {SUMS}, or give another mirror"
+            if mirror
+            else "nothing was kept: run again, give a mirror or, if the source has changed for "
+            f"good, correct {origin}"
+        )
+    return f"{what}; {remedy}{_note(row)}"
+
+
+def _note(row: File) -> str:
+    return f" ({row.note})" if row.note else ""
 
 
 # ---------------------------------------------------------------- mirrors
 
 
-def _mirror_pins(mirror: str, name: str, pins: Pins, sleep: Callable[[float], None]) -> Pins:
-    """What a mirror's file must be: its line of SHA256SUMS or, without one, its published pins."""
-    sums = _mirror_sums(mirror, sleep)
-    if sums and name in sums:
-        return Pins(f"{SUMS} of the mirror", {"sha256": sums[name]})
-    if pins.checksum:
-        return pins
-    lacks = f"has no {SUMS}" if sums is None else f"has no line for {name} in {SUMS}"
-    raise InputError(
-        f"mirror {mirror} {lacks}, and no checksum of {name} is published; {MAKE_SUMS}"
-    )
-
-
-def _mirror_sums(mirror: str, sleep: Callable[[float], None]) -> dict[str, str] | None:
-    """Checksum by `<study>/<file>`; None if the mirror has no list."""
-    source = f"{mirror.rstrip('/')}/{SUMS}"
-    if not _is_url(mirror):
-        if not Path(mirror).is_dir():
-            raise InputError(f"mirror {mirror}: no such folder; give MIRROR=<folder or URL>")
-        return _read_sums(Path(source), source) if Path(source).exists() else None
+def _mirror_checksum(mirror: str, row: File, published: Checksums, sleep: Sleep) -> Checksums:
+    """Return the checksum of a mirror's file: of its SHA256SUMS or else the published one."""
+    name, source = f"{row.study}/{row.file}", f"{mirror.rstrip('/')}/{SUMS}"
+    if not (_is_url(mirror) or Path(mirror).is_dir()):
+        raise InputError(f"mirror {mirror}: no such folder; give MIRROR=<folder or URL>")
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / SUMS
         try:
-            _attempts(lambda: download(source, path, MOST_SUMS), source, sleep)
-        except Failure as failure:
-            if failure.kind == "absent":
-                return None
-            raise
-        return _read_sums(path, source)
-
-
-def _read_sums(path: Path, source: str) -> dict[str, str]:
-    sums = {}
-    for number, line in enumerate(path.read_text(errors="replace").splitlines(), start=1):
-        if not line.strip():
-            continue
-        # sha256sum writes two blanks, or a blank and "*"; find puts "./" before names.
-        match = re.fullmatch(r"([0-9a-f]{64}) [ *](?:\./)?(.+)", line.strip())
-        if not match:
-            raise InputError(
-                f"{source}: line {number}: not '<sha256>  <study>/<file>' but {line!r:.60}; "
-                f"{MAKE_SUMS}"
-            )
-        sums[match[2]] = match[1]
-    return sums
+            retry(lambda: _copy(source, path), source, sleep)
+            lines = SUMS_LINE.findall(path.read_text(errors="replace"))
+            sums, lacks = {file: digest for digest, file in lines}, f"has no line for {name}"
+        except DownloadError as error:
+            if error.kind != "absent":
+                raise InputError(_explain({source: error}, row, mirror, SUMS)) from None
+            sums, lacks = {}, "is missing"
+    if name in sums:
+        return Checksums(f"{SUMS} of the mirror", {"sha256": sums[name]})
+    if published.identify:
+        return published
+    raise InputError(
+        f"{source} {lacks}, and no checksum of {name} is published; once the mirror has all its "
+        f"files, run `cd <mirror> && sha256sum */* > {SUMS}`"
+    )
 
 
 def main(snakemake):

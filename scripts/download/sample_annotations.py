@@ -100,7 +100,7 @@ def _parsed(soft: Path) -> Any:
 
 def _check_soft(soft: Path) -> None:
     """GEOparse takes a damaged archive for a short one: read all of it beforehand."""
-    with RawFile(soft).opened(at_once=True) as stream:
+    with RawFile(soft).opened() as stream:
         start = stream.read(1)
         while stream.read(2**20):
             pass

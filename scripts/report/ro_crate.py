@@ -23,7 +23,7 @@ from rocrate.model.contextentity import ContextEntity
 from rocrate.model.entity import Entity
 from rocrate.rocrate import ROCrate
 
-from scripts.common.provenance import Check, measure, provenance
+from scripts.common.provenance import Check, Checksums, measure, provenance
 from scripts.common.run import log, run
 from scripts.report.upstream_jobs import Job, files_below, upstream_jobs
 from vega.description import read_description
@@ -276,8 +276,8 @@ def _check(folder: Path, name: str, expected: str) -> Check:
     path = folder / name
     if not path.is_file():
         return Check(name, "missing", f"no file {path}")
-    if (found := measure(path)["sha256"]) != expected:
-        return Check(name, "differs", f"sha256 expected {expected} ({NAME}), found {found}")
+    if difference := Checksums(NAME, {"sha256": expected}).difference(measure(path)):
+        return Check(name, "differs", difference)
     return Check(name, "ok", "unchanged since the run")
 
 

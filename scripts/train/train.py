@@ -16,7 +16,7 @@ from anndata import AnnData
 
 from scripts.common.h5ad import read_cells
 from scripts.common.obs_mask import having
-from scripts.common.progress import Pace, told
+from scripts.common.progress import Throttle, log_progress
 from scripts.common.run import run
 from vega import VEGA, read_gmt
 from vega.errors import InputError
@@ -72,10 +72,10 @@ def train_models(
     target = choose_device(device, given_gpu, require_gpu)
     at_once = min(len(configs), threads if target == "cpu" else models_per_gpu)
     options |= {"device": target, "threads": max(1, threads // at_once)}
-    failed, pace = Event(), Pace()
+    failed, throttle = Event(), Throttle()
 
     def say(name: str, line: str) -> None:
-        if pace.due() or not line.startswith("epoch"):
+        if throttle.due() or not line.startswith("epoch"):
             log.info("%s: %s", name, line)
 
     def train_next(folder: Path, config: dict[str, Any]) -> None:
@@ -92,7 +92,7 @@ def train_models(
     with ThreadPoolExecutor(at_once, thread_name_prefix="training") as pool:
         trainings = [pool.submit(train_next, *job) for job in configs.items()]
         try:
-            for training in told(as_completed(trainings), "models", len(configs)):
+            for training in log_progress(as_completed(trainings), "models", len(configs)):
                 training.result()
         except BaseException:
             failed.set()

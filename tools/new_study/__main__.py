@@ -54,10 +54,10 @@ def main() -> None:
     parser.add_argument("--yes", action="store_true", help="add the rows without asking")
     options = parser.parse_args()
     logging.basicConfig(format="%(message)s")
-    logging.getLogger("workflow.transfer").setLevel(logging.INFO)  # how far a long download is
+    logging.getLogger("workflow.transfer").setLevel(logging.INFO)  # the progress of downloads
     try:
         run(options)
-    except InputError as error:
+    except (InputError, OSError) as error:
         sys.exit(f"error: {error}")
 
 

@@ -10,9 +10,9 @@ from urllib.parse import unquote, urlsplit
 
 from scripts.common.config.figures import File
 from scripts.common.provenance import measure
-from scripts.download.download import bring
+from scripts.download.download import fetch_unpinned
 from scripts.download.sample_annotations import Series, read_series
-from scripts.download.transfer import Failure
+from scripts.download.transfer import DownloadError
 from scripts.preprocess.readers.annotations import LEAST_KNOWN_CELLS
 from tools.new_study.bundle import BUNDLE, CONVERT, bundled, look_into
 from tools.new_study.given import Given, Table, check_name, own
@@ -169,20 +169,20 @@ class Geo:
         target = self.folder / name
         source = self.root.rstrip("/") + url.removeprefix(PUBLIC)
         try:
-            found = measure(target) if target.is_file() else bring(source, target)
-        except Failure as failure:
-            raise InputError(f"{self.accession}: {_in_words(failure, source)}") from None
+            found = measure(target) if target.is_file() else fetch_unpinned(source, target)
+        except DownloadError as error:
+            raise InputError(f"{self.accession}: {_in_words(error, source)}") from None
         return File(study=self.folder.name, file=name, url=url, **found)
 
 
-def _in_words(failure: Failure, source: str) -> str:
-    if failure.kind == "unreachable":
+def _in_words(error: DownloadError, source: str) -> str:
+    if error.kind == "unreachable":
         host = urlsplit(source).hostname
-        return f"could not reach {host} ({failure.reason}); name a mirror of GEO with --geo"
+        return f"could not reach {host} ({error.reason}); name a mirror of GEO with --geo"
     remedy = "nothing was kept: run again"
-    if failure.kind == "absent":
+    if error.kind == "absent":
         remedy = "check the accession, and whether the series is public yet"
-    return f"{source}: {failure.reason}; {remedy}"
+    return f"{source}: {error.reason}; {remedy}"
 
 
 def _by_name(urls: Iterable[str]) -> dict[str, str]:

@@ -13,7 +13,7 @@ import pandas as pd
 
 from scripts.common.config.studies import Annotation
 from scripts.common.obs_mask import having
-from scripts.common.provenance import absence, again
+from scripts.common.provenance import absence, retry_hint
 from scripts.preprocess.readers.checks import check_unique
 from scripts.preprocess.readers.files import ANEW, RawFile
 from scripts.preprocess.readers.matrices import h5ad, meant, renamed
@@ -81,7 +81,7 @@ def _available(asked: Annotation, folder: Path) -> Annotation | None:
             "put one of them into a mirror and run again with it"
         )
     columns = ", ".join(asked.columns.values())
-    log.warning("%s; %s stay empty: %s", "; ".join(reasons), columns, again(folder / file))
+    log.warning("%s; %s stay empty: %s", "; ".join(reasons), columns, retry_hint(folder / file))
     return None
 
 
@@ -181,7 +181,7 @@ def read_table(file: RawFile, skip_rows: int = 0) -> pd.DataFrame:
     holds the row names; it is a column too if the header has a name for it. `skip_rows` lines
     below the header are left out.
     """
-    with file.opened(at_once=True) as stream:
+    with file.opened() as stream:
         header = stream.readline()
         separator = next((s for s in ("\t", ",") if s.encode() in header), r"\s+")
         lines = list(islice(stream, skip_rows, None))

@@ -1,8 +1,5 @@
-"""Members of archives as streams: nothing is written under its own name, no link is followed."""
+"""Members of archives as streams: nothing is extracted, no link is followed."""
 
-import bz2
-import gzip
-import lzma
 import tarfile
 import zipfile
 from collections.abc import Callable, Iterator
@@ -10,19 +7,13 @@ from contextlib import contextmanager
 from functools import partial
 from typing import BinaryIO, NamedTuple
 
-from scripts.preprocess.readers.bounded import Bounded
 from vega.errors import InputError
-
-PACKED_TARS = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ": lzma.open}
-ZIPPED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # others are unpacked at one go, however long
-MOST_MEMBERS = 10**5  # of a tar, since their list is held in memory
 
 
 class Member(NamedTuple):
-    """A file in an archive; links, folders and devices are none."""
+    """A file in an archive; links, folders and devices are not members."""
 
     name: str
-    size: int  # as the archive says
     open: Callable[[], BinaryIO]
 
 
@@ -39,7 +30,7 @@ def member(archive: BinaryIO, path: str, name: str) -> Iterator[Member]:
     name
         The member's name.
     """
-    members = members_of(archive, path)
+    members = members_of(archive)
     passed = []
     for here in members:
         passed.append(here)
@@ -69,12 +60,10 @@ def is_meant(member: str, name: str) -> bool:
     return member == name or (member.endswith(f"/{name}") and not member.startswith("__MACOSX/"))
 
 
-def members_of(archive: BinaryIO, path: str) -> Iterator[Member]:
-    """All members, in their order; `path` is the name of the archive in errors."""
-    kind = _zipped if zipfile.is_zipfile(archive) else partial(_tarred, path=path)
+def members_of(archive: BinaryIO) -> Iterator[Member]:
+    """Yield the members in their order."""
     try:
-        for name, *rest in kind(archive):
-            yield Member(name.removeprefix("./"), *rest)
+        yield from (_zipped if zipfile.is_zipfile(archive) else _tarred)(archive)
     except (InputError, OSError):
         raise
     except Exception as error:  # whatever zipfile and tarfile raise of a damaged one
@@ -85,23 +74,12 @@ def _zipped(archive: BinaryIO) -> Iterator[Member]:
     content = zipfile.ZipFile(archive)
     for entry in content.infolist():
         if not entry.is_dir():
-            yield Member(entry.filename, entry.file_size, partial(_unzip, content, entry))
+            yield Member(entry.filename.removeprefix("./"), partial(content.open, entry))
 
 
-def _unzip(content: zipfile.ZipFile, entry: zipfile.ZipInfo) -> BinaryIO:
-    if entry.compress_type not in ZIPPED:
-        raise NotImplementedError("neither stored nor deflated; pack it anew")
-    return content.open(entry)
-
-
-def _tarred(archive: BinaryIO, path: str) -> Iterator[Member]:
+def _tarred(archive: BinaryIO) -> Iterator[Member]:
     archive.seek(0)
-    start = archive.peek(8)
-    unpack = next((f for magic, f in PACKED_TARS.items() if start.startswith(magic)), None)
-    content = tarfile.TarFile(fileobj=Bounded(unpack(archive) if unpack else archive, path))
-    for number, entry in enumerate(content, start=1):
-        # A size below zero leads back to an earlier member, for ever.
-        if entry.size < 0 or number > MOST_MEMBERS:
-            raise tarfile.ReadError("a size below zero, or members without end")
+    content = tarfile.open(fileobj=archive)  # noqa: SIM115, members are read when all have passed
+    for entry in content:
         if entry.isfile():
-            yield Member(entry.name, entry.size, partial(content.extractfile, entry))
+            yield Member(entry.name.removeprefix("./"), partial(content.extractfile, entry))

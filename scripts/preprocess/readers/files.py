@@ -1,6 +1,8 @@
 """Raw files as streams of bytes: plain, gzipped, or members of an archive."""
 
+import errno
 import gzip
+import io
 import lzma
 import shutil
 import tarfile
@@ -14,7 +16,6 @@ from pathlib import Path
 from typing import BinaryIO
 
 from scripts.preprocess.readers.archives import is_meant, member, members_of
-from scripts.preprocess.readers.bounded import bounded
 from vega.errors import InputError
 
 ANEW = "delete it and run again to get it anew"
@@ -46,14 +47,11 @@ class RawFile:
         return Path(self.member or self.path).name
 
     @contextmanager
-    def opened(self, at_once: bool = False) -> Iterator[BinaryIO]:
-        """Its bytes, unpacked where they are gzipped; what it cannot be ends in `InputError`.
-
-        `at_once` says that they will all be held in memory, where fewer are allowed.
-        """
-        with self._told(), self._raw(at_once) as raw:
+    def opened(self) -> Iterator[BinaryIO]:
+        """Open its bytes, decompressed if gzipped; a damaged file raises `InputError`."""
+        with self._told(), self._raw() as raw:
             packed = raw.peek(2)[:2] == GZIP_MAGIC
-            with bounded(gzip.open(raw), str(self), at_once) if packed else raw as stream:
+            with _buffered(gzip.open(raw)) if packed else raw as stream:
                 _check_start(stream, self)
                 if self.name.endswith(".gz") and not packed:
                     raise InputError(f"{self}: not a gzip file in spite of its name; {ANEW}")
@@ -71,15 +69,12 @@ class RawFile:
                 return
             with tempfile.TemporaryDirectory() as folder:
                 path = Path(folder) / "member"
-                with path.open("wb") as copy:
-                    while piece := stream.read(2**20):
-                        self._check_room(folder, max(len(piece), stream.raw.size - copy.tell()))
-                        copy.write(piece)
+                self._copy(stream, path)
                 yield path
 
     def lines(self) -> list[str]:
         """Lines of a text, without empty ones at its end."""
-        with self.opened(at_once=True) as stream:
+        with self.opened() as stream:
             try:
                 return stream.read().decode().rstrip().splitlines()
             except UnicodeDecodeError:
@@ -100,7 +95,7 @@ class RawFile:
         """Names of the members of an archive, one after the other."""
         with self._told(), self.path.open("rb") as file:
             _check_start(file, self)
-            yield (entry.name for entry in members_of(file, str(self.path)))
+            yield (entry.name for entry in members_of(file))
 
     @contextmanager
     def _told(self) -> Iterator[None]:
@@ -121,7 +116,7 @@ class RawFile:
             ) from None
 
     @contextmanager
-    def _raw(self, at_once: bool) -> Iterator[BinaryIO]:
+    def _raw(self) -> Iterator[BinaryIO]:
         """Its bytes as they are stored."""
         with self.path.open("rb") as file:
             if self.member is None:
@@ -133,17 +128,25 @@ class RawFile:
                     stream = entry.open()
                 except (NotImplementedError, RuntimeError) as error:  # packing, password
                     raise InputError(f"{self}: cannot be unpacked ({error})") from None
-                with bounded(stream, str(self), at_once, entry.size) as unpacked:
+                with _buffered(stream) as unpacked:
                     yield unpacked
 
-    def _check_room(self, folder: str, size: int) -> None:
-        """Check that `size` more bytes can be unpacked into a folder."""
-        room = shutil.disk_usage(folder).free
-        if room < size:
+    def _copy(self, stream: BinaryIO, path: Path) -> None:
+        try:
+            with path.open("wb") as copy:
+                shutil.copyfileobj(stream, copy, 2**20)
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                raise
             raise InputError(
-                f"{self}: unpacking it into {folder} needs {size:,} bytes, and its disk has "
-                f"{room:,}; free some, or name a roomier folder in TMPDIR"
-            )
+                f"{self}: cannot be unpacked into {path.parent} ({error.strerror}); make room "
+                "there, or name a folder with more room in TMPDIR"
+            ) from None
+
+
+def _buffered(stream: BinaryIO) -> io.BufferedReader:
+    """Add a buffer, without which lines are read slowly."""
+    return io.BufferedReader(stream, 2**17)
 
 
 def _check_start(stream: BinaryIO, file: RawFile) -> None:

@@ -5,7 +5,6 @@ import logging
 import re
 import warnings
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
@@ -16,7 +15,7 @@ import scipy.io
 import scipy.sparse as sp
 
 from scripts.common.config.studies import Matrix
-from scripts.common.h5ad import check_sound, sound
+from scripts.common.h5ad import read_h5ad as read_valid_h5ad
 from scripts.preprocess.readers.checks import check_unique
 from scripts.preprocess.readers.files import ANEW, RawFile
 from vega.errors import InputError
@@ -24,8 +23,6 @@ from vega.files import reading
 from vega.values import layers_of
 
 log = logging.getLogger("workflow")
-
-LONGEST_LINE = 2**28  # bytes of a table, of which one line at a time is in memory
 
 
 def read_mtx(matrix: Matrix, folder: Path) -> ad.AnnData:
@@ -66,14 +63,13 @@ def read_delimited(matrix: Matrix, folder: Path) -> ad.AnnData:
     file = RawFile.of(folder, matrix.archive, matrix.matrix)
     genes, rows, width = [], [], None
     with file.opened() as stream:
-        lines = iter(partial(stream.readline, LONGEST_LINE), b"")
-        header = next(lines).decode(errors="replace").rstrip("\r\n")
+        header = stream.readline().decode(errors="replace").rstrip("\r\n")
         separator = next((s for s in "\t, " if s in header), "\t")
         try:
             names = next(csv.reader([header], delimiter=separator))
         except csv.Error as error:
             raise InputError(f"{file}: line 1: not names of cells ({error}); {ANEW}") from None
-        for number, line in enumerate(lines, start=2):
+        for number, line in enumerate(stream, start=2):
             gene, row = _row(line, separator)
             fits = [len(names), len(names) - 1] if width is None else [width]
             if not row.width or row.width not in fits:
@@ -126,9 +122,8 @@ def read_cell_ranger(matrix: Matrix, folder: Path) -> ad.AnnData:
 
     file = RawFile.of(folder, matrix.archive, matrix.matrix)
     with file.on_disk(unpacked=True) as path, reading(file, "Cell Ranger's HDF5 of counts", ANEW):
-        check_sound(path)
         whole = sc.read_10x_h5(path, gex_only=False)
-        whole.X.check_format()  # an index that is too large would lead elsewhere in memory
+        whole.X.check_format()  # an index out of range would read foreign memory
         if "feature_types" in whole.var:
             whole = whole[:, whole.var["feature_types"] == "Gene Expression"]
     check_unique(whole.obs_names, file, "barcode")
@@ -153,7 +148,7 @@ def h5ad(file: RawFile) -> ad.AnnData:
     ):
         # Names that repeat are numbered later.
         warnings.filterwarnings("ignore", ".* names are not unique", UserWarning)
-        return sound(path)
+        return read_valid_h5ad(path)
 
 
 def renamed(table: pd.DataFrame, columns: dict[str, str], file: RawFile) -> pd.DataFrame:

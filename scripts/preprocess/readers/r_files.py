@@ -6,7 +6,7 @@ since that drops the names of vectors.
 """
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 KIND = "a table or a named vector in a file of R's saveRDS, gzipped or not"
 XDR, ASCII, NATIVE = b"X\n", b"A\n", b"B\n"  # how such files begin
 LATIN1 = 4  # the bit of a text that says so
-LONGEST = 10**7  # of a sequence that is stored as its first number, its step and its length
 
 
 def read_r(file: RawFile, element: str | None = None) -> pd.DataFrame:
@@ -42,7 +41,7 @@ def read_r(file: RawFile, element: str | None = None) -> pd.DataFrame:
     InputError
         If the file is damaged or holds something else.
     """
-    with file.opened(at_once=True) as stream:
+    with file.opened() as stream:
         content = stream.read()
     with reading(file, KIND, ANEW):
         whole = _parsed(content)
@@ -69,26 +68,11 @@ def _told(names: list[str]) -> str:
 
 
 def _parsed(content: bytes) -> "RObject":
-    from rdata.parser import DEFAULT_ALTREP_MAP, parse_data
+    from rdata.parser import parse_data
 
     if not content.startswith((XDR, ASCII, NATIVE)):
         raise ValueError(f"it begins with {content[:8]!r}")
-    compact = {
-        name: _short(DEFAULT_ALTREP_MAP[name]) for name in (b"compact_intseq", b"compact_realseq")
-    }
-    known = {**DEFAULT_ALTREP_MAP, **compact}
-    return parse_data(content, extension=".rds", altrep_constructor_dict=known).object
-
-
-def _short(expand: Any) -> Any:
-    """The function that expands a sequence, but none that fills the memory."""
-
-    def checked(state: "RObject") -> Any:
-        if not 0 <= state.value[0] <= LONGEST:
-            raise ValueError(f"a sequence of {state.value[0]:g} numbers")
-        return expand(state)
-
-    return checked
+    return parse_data(content, extension=".rds").object
 
 
 def _table(thing: "RObject") -> pd.DataFrame:

@@ -10,7 +10,7 @@ from typing import Any
 
 from anndata import AnnData
 
-from scripts.common.progress import Pace
+from scripts.common.progress import Throttle
 from scripts.train.baselines.embedded import Columns, method
 from scripts.train.baselines.inputs import cells_alone, check_last_minibatch, on_gpu
 from scripts.train.baselines.printed import printed
@@ -63,7 +63,7 @@ def linear_scvi(
             max_epochs=max_epochs, accelerator=accelerator, devices=1, train_size=train_fraction,
             batch_size=batch_size, plan_kwargs={"lr": learning_rate}, early_stopping=True,
             early_stopping_patience=patience, enable_progress_bar=False,
-            callbacks=[LambdaCallback(on_train_epoch_end=now_and_then(Pace()))],
+            callbacks=[LambdaCallback(on_train_epoch_end=now_and_then(Throttle()))],
         )  # fmt: skip
         activity = model.get_latent_representation()
     losses = {
@@ -74,11 +74,11 @@ def linear_scvi(
     return activity, [f"LATENT_{i + 1}" for i in range(n_latent)], facts
 
 
-def now_and_then(pace: Pace) -> Callable[[Any, Any], None]:
+def now_and_then(throttle: Throttle) -> Callable[[Any, Any], None]:
     """What says how far a training is, as Lightning calls it at the end of each epoch."""
 
     def say(trainer: Any, _module: Any) -> None:
-        if pace.due():
+        if throttle.due():
             log.info("epoch %d of at most %d", trainer.current_epoch + 1, trainer.max_epochs)
 
     return say

@@ -5,7 +5,7 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
 
-from scripts.common.progress import Pace
+from scripts.common.progress import Throttle
 
 log = logging.getLogger("workflow")
 
@@ -16,13 +16,13 @@ class Printed(io.TextIOBase):
     def __init__(self):
         self.lines: list[str] = []
         self._begun = ""
-        self._pace = Pace()
+        self._throttle = Throttle()
 
     def write(self, text: str) -> int:
         """Take some text."""
         *lines, self._begun = (self._begun + text).split("\n")
         for line in lines:
-            if line.strip() and self._pace.due():
+            if line.strip() and self._throttle.due():
                 log.info("%s", line)
         self.lines += lines
         return len(text)

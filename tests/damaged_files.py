@@ -1,16 +1,12 @@
-"""Each kind of file that the project reads: a whole one, and who reads it.
-
-`outcomes(case, seeds)` damages it in so many ways and says what came of each. It runs in a process
-of its own, since a library that a file brings down takes its process with it.
-"""
+"""Each kind of file that the project reads: a valid one, its reader, and ways to damage it."""
 
 import gzip
 import hashlib
 import json
-import logging
+import random
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -19,10 +15,9 @@ import numpy as np
 import pandas as pd
 import rdata
 import scipy.sparse as sp
-import torch
+import yaml
 from anndata import AnnData
 from cell_ranger import cell_ranger
-from fuzz import damage
 from test_formats import CONTROL, COUNTS, GENES, STIMULATED, TABLE, market, study
 from test_geo import soft_text
 
@@ -35,14 +30,14 @@ from scripts.common.config.load import load
 from scripts.common.config.studies import Source
 from scripts.common.h5ad import read_cells, read_latent, write_cells
 from scripts.common.tables import read_table
-from scripts.download import download as download
+from scripts.download.download import fetch
 from scripts.download.sample_annotations import read_series
+from scripts.download.verify import verify
 from scripts.preprocess.orthologs import one_to_one
 from scripts.preprocess.readers import read
 from scripts.preprocess.readers.files import RawFile
 from scripts.preprocess.readers.r_files import read_r
 from scripts.report import ro_crate
-from vega.errors import InputError
 
 CONFIG = Path(__file__).resolve().parent.parent / "config"
 TABLES = ("one", "two")  # of an R file
@@ -53,7 +48,7 @@ CONTENT = b"hello"
 
 @dataclass(frozen=True)
 class Case:
-    """A file below the folder of whole ones, how it may be damaged (`fuzz.KINDS`), its reader."""
+    """A file below the folder of valid ones, its kind (a key of `DAMAGES`) and its reader."""
 
     file: str
     kind: str
@@ -67,14 +62,16 @@ def _source(format: str, **matrix) -> Source:
 
 
 def _resume(folder: Path) -> None:
-    _model().fit(_cells(), max_epochs=2, progress=False, checkpoint=folder / "state.safetensors")
+    _model().fit(
+        small_cells(), max_epochs=2, progress=False, checkpoint=folder / "state.safetensors"
+    )
 
 
 def _fetch(folder: Path) -> None:
     target = folder / "fetched" / "toy" / "cells.gz"
     shutil.rmtree(folder / "fetched", ignore_errors=True)
     lock = folder / "no.lock"
-    download.fetch(ROW, target, str(folder / "mirror"), lock, sleep=lambda _: None)
+    fetch(ROW, target, str(folder / "mirror"), lock, sleep=lambda _: None)
 
 
 def _load(folder: Path) -> vega.VEGA:
@@ -101,18 +98,18 @@ CASES = {
         "config/claims.tsv", "text", lambda f: read_claims(f / "config/claims.tsv")
     ),
     "lock": Case(
-        "files.lock.tsv", "text", lambda f: provenance.known(ROW, f / "files.lock.tsv")
+        "files.lock.tsv", "text", lambda f: provenance.expected_checksum(ROW, f / "files.lock.tsv")
     ),
     "record": Case(
         "raw/toy/.provenance/cells.gz.json", "json",
-        lambda f: provenance.verify(f / "raw", [ROW], f / "files.lock.tsv"),
+        lambda f: verify(f / "raw", [ROW], f / "files.lock.tsv"),
     ),
     "checksums": Case("mirror/SHA256SUMS", "text", _fetch),
     "ro_crate": Case(f"run/{ro_crate.NAME}", "json", lambda f: ro_crate.verify(f / "run")),
     "model.json": Case("model/model.json", "json", _load),
-    "weights": Case("model/weights.safetensors", "tensors", _load),
+    "weights": Case("model/weights.safetensors", "binary", _load),
     "history": Case("model/history.tsv", "text", _load),
-    "checkpoint": Case("state.safetensors", "tensors", _resume),
+    "checkpoint": Case("state.safetensors", "binary", _resume),
     "Matrix Market": Case("study/a.mtx", "text", _read_study),
     "barcodes": Case("study/a_barcodes.tsv", "text", _read_study),
     "genes": Case("study/genes.tsv", "text", _read_study),
@@ -122,33 +119,33 @@ CASES = {
     ),
     "SOFT": Case("study/GSE1.soft", "text", lambda f: read_series(f / "study/GSE1.soft")),
     "SOFT, packed": Case(
-        "study/GSE1.soft.gz", "bytes", lambda f: read_series(f / "study/GSE1.soft.gz")
+        "study/GSE1.soft.gz", "binary", lambda f: read_series(f / "study/GSE1.soft.gz")
     ),
-    "R file": Case("study/x.rds", "bytes", lambda f: read_r(RawFile(f / "study/x.rds"), "two")),
+    "R file": Case("study/x.rds", "binary", lambda f: read_r(RawFile(f / "study/x.rds"), "two")),
     "orthologs": Case(
         "study/orthologs.txt", "text", lambda f: one_to_one(RawFile(f / "study/orthologs.txt"))
     ),
     "h5ad, raw": Case(
-        "study/raw.h5ad", "h5ad",
+        "study/raw.h5ad", "binary",
         lambda f: read(
             _source("h5ad", matrix="raw.h5ad", columns={"cell_type": "cell_type"}), f / "study"
         ),
     ),
     "Cell Ranger": Case(
-        "study/raw.h5", "h5ad", lambda f: read(_source("10x_h5", matrix="raw.h5"), f / "study")
+        "study/raw.h5", "binary", lambda f: read(_source("10x_h5", matrix="raw.h5"), f / "study")
     ),
-    "h5ad of a study": Case("toy.h5ad", "h5ad", lambda f: read_cells(f / "toy.h5ad")),
+    "h5ad of a study": Case("toy.h5ad", "binary", lambda f: read_cells(f / "toy.h5ad")),
     "h5ad of a latent space": Case(
-        "latent.h5ad", "h5ad", lambda f: read_latent(f / "latent.h5ad")
+        "latent.h5ad", "binary", lambda f: read_latent(f / "latent.h5ad")
     ),
     "table": Case("table.tsv", "text", lambda f: read_table(f / "table.tsv")),
 }  # fmt: skip
 
 
-# ---------------------------------------------------------------- whole files
+# ---------------------------------------------------------------- valid files
 
 
-def _cells() -> AnnData:
+def small_cells() -> AnnData:
     rng = np.random.default_rng(0)
     x = sp.csr_matrix(np.log1p(rng.poisson(1, (24, 8))).astype(np.float32))
     names = [f"c{i}" for i in range(24)]
@@ -166,11 +163,11 @@ def _cells() -> AnnData:
 
 
 def _model() -> vega.VEGA:
-    return vega.VEGA(_cells().var_names, SETS, n_hidden=8)
+    return vega.VEGA(small_cells().var_names, SETS, n_hidden=8)
 
 
 def _plain_study() -> Source:
-    """The study of the tests of formats, with files that are not packed."""
+    """Return the study of test_formats, with files that are not gzipped."""
     entry = study()
     return type(entry).model_validate_json(
         entry.model_dump_json(exclude_none=True).replace(".gz", "")
@@ -178,9 +175,9 @@ def _plain_study() -> Source:
 
 
 @cache
-def whole() -> Path:
-    """The folder with a whole file of each case."""
-    folder = Path(tempfile.mkdtemp(prefix="fuzz-"))
+def valid_files() -> Path:
+    """Return a folder with a valid file of each case."""
+    folder = Path(tempfile.mkdtemp(prefix="valid-"))
     lines = (f"{name}\thttp://x\t" + "\t".join(genes) for name, genes in SETS.items())
     (folder / "sets.gmt").write_text("\n".join(lines) + "\n")
     shutil.copytree(CONFIG, folder / "config")
@@ -203,7 +200,7 @@ def whole() -> Path:
 
 def _write_models(folder: Path) -> None:
     _resume(folder)
-    model, cells = _model(), _cells()
+    model, cells = _model(), small_cells()
     model.fit(cells, max_epochs=2, progress=False)
     model.save(folder / "model")
     write_cells(cells, folder / "toy.h5ad")
@@ -227,7 +224,7 @@ def _write_study(folder: Path) -> None:
         "Gene name\tHuman gene name\tHuman homology type\n"
         "abc\tABC\tortholog_one2one\nd\tD\tortholog_one2one\n"
     )
-    counts = _cells()
+    counts = small_cells()
     counts.X.data = np.rint(np.expm1(counts.X.data)).astype(np.float32)
     del counts.layers["counts"]
     counts.write_h5ad(folder / "raw.h5ad")
@@ -236,34 +233,87 @@ def _write_study(folder: Path) -> None:
     )
 
 
-# ---------------------------------------------------------------- damaged files
+# ---------------------------------------------------------------- damage
+
+ODD = [None, True, -1, 1.5, 10**40, float("nan"), "", "nan", "../up", "a\nb", "é", [], {"a": {}}]
 
 
-def outcomes(name: str, seeds: Iterable[int]) -> list[tuple[str, str]]:
-    """What was done, and what came of it: "" if it was read, the line of an InputError, or else."""
-    logging.disable(logging.CRITICAL)
-    torch.set_num_threads(1)
-    case, folder = CASES[name], whole()
+def _binary(content: bytes) -> Iterator[tuple[str, bytes]]:
+    yield "empty", b""
+    yield "HTML page", b"<!DOCTYPE html><html><body>not found</body></html>"
+    for share in (0.1, 0.5, 0.9):
+        yield f"cut off at {share}", content[: int(share * len(content))]
+    yield "other bytes", random.Random(1).randbytes(1000)
+    middle = len(content) // 2
+    yield "nulls", content[: middle - 8] + bytes(16) + content[middle + 8 :]
+
+
+def _text(content: bytes) -> Iterator[tuple[str, bytes]]:
+    yield from _binary(content)
+    yield "UTF-16", content.decode().encode("utf-16")
+    lines = content.splitlines(keepends=True)
+    for i in {0, 1, len(lines) - 1} & {*range(len(lines))}:
+        before, line, after = lines[:i], lines[i].rstrip(b"\n"), lines[i + 1 :]
+        mark = next((mark for mark in (b"\t", b",", b" ") if mark in line), b"\t")
+        *fields, last = line.split(mark)
+        for what, changed in {
+            f"line {i} lost": [],
+            f"line {i} twice": [line, line],
+            f"field of line {i} lost": [mark.join(fields)],
+            f"field of line {i} twice": [mark.join([*fields, last, last])],
+            f"quote in line {i}": [mark.join([*fields, b'"' + last])],
+            f"odd field in line {i}": [mark.join([*fields, b"nan"])],
+        }.items():
+            yield what, b"".join([*before, *(text + b"\n" for text in changed), *after])
+
+
+def _tree(load: Callable, dump: Callable) -> Callable[[bytes], Iterator[tuple[str, bytes]]]:
+    def damaged(content: bytes) -> Iterator[tuple[str, bytes]]:
+        yield from _binary(content)
+        rng = random.Random(1)
+        for odd in [*ODD, KeyError]:
+            tree = load(content)
+            node, key = rng.choice(_places(tree))
+            if odd is KeyError:
+                del node[key]
+            else:
+                node[key] = odd
+            yield f"{key}: {odd!r}", dump(tree).encode()
+
+    return damaged
+
+
+def _places(node: object) -> list[tuple]:
+    """Return every container of a tree with each of its keys."""
+    keys = [*node] if isinstance(node, dict) else range(len(node)) if isinstance(node, list) else []
+    return [place for key in keys for place in [(node, key), *_places(node[key])]]
+
+
+DAMAGES = {
+    "binary": _binary,
+    "text": _text,
+    "yaml": _tree(yaml.safe_load, yaml.safe_dump),
+    "json": _tree(json.loads, json.dumps),
+}
+
+
+def damaged(case: Case) -> Iterator[tuple[str, Path]]:
+    """Damage the case's file in each way; yield a description and the folder to read it from."""
+    folder = valid_files()
     path = folder / case.file
-    original = path.read_bytes()
+    content = path.read_bytes()
     case.reader(folder)
-    found = []
-    for seed in seeds:
-        done = damage(path, case.kind, seed)
-        damaged = path.read_bytes() if path.is_file() else None
-        try:
-            case.reader(folder)
-            came = ""
-        except InputError as error:
-            came = str(error)
-        except Exception as error:
-            came = f"TRACEBACK {type(error).__name__}: {error}"
-        if name != "checkpoint" and damaged != (path.read_bytes() if path.is_file() else None):
-            came = "CHANGED BY ITS READER"
-        found.append((done, came))
-        if path.is_dir() and not path.is_symlink():
+    try:
+        path.unlink()
+        yield "missing", folder
+        path.unlink(missing_ok=True)  # a new checkpoint
+        path.mkdir()
+        yield "a folder", folder
+        path.rmdir()
+        for what, new in DAMAGES[case.kind](content):
+            path.write_bytes(new)
+            yield what, folder
+    finally:
+        if path.is_dir():
             path.rmdir()
-        else:
-            path.unlink(missing_ok=True)
-        path.write_bytes(original)
-    return found
+        path.write_bytes(content)
