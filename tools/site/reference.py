@@ -4,9 +4,12 @@ MkDocs calls this file (`extensions` of mkdocstrings in `mkdocs.yml`), whose own
 all names of such an entry the type and the default of the first.
 """
 
+from dataclasses import fields
 from typing import Any
 
 import griffe
+
+from vega import settings
 
 
 class OwnDefaults(griffe.Extension):
@@ -17,8 +20,17 @@ class OwnDefaults(griffe.Extension):
         _correct(func)
 
     def on_class_members(self, *, cls: griffe.Class, **_: Any) -> None:
-        """Correct the parameters of a class, whose signature is that of its `__init__`."""
+        """Correct the parameters of a class, and describe the hyperparameters of settings."""
+        if cls.module.path == settings.__name__ and cls.docstring:
+            cls.docstring.value += "\n\nAttributes\n----------\n" + _described(cls.name)
         _correct(cls)
+
+
+def _described(name: str) -> str:
+    return "\n".join(
+        f"{each.name}\n    `{each.default!r}`. {each.metadata['description']}"
+        for each in fields(getattr(settings, name))
+    )
 
 
 def _correct(of: griffe.Function | griffe.Class) -> None:
