@@ -221,10 +221,10 @@ class Config(Model):
         return members[0].model_copy(update={**parts, "authors": None})
 
     @property
-    def standard_models(self) -> list[str]:
+    def summary_models(self) -> list[str]:
         """Models of this run that no figure names, and that have something to show.
 
-        Each has a standard page instead.
+        Each has a summary page instead.
         """
         return [
             member
