@@ -82,7 +82,7 @@ rule figure:
         "../scripts/figures/figure.py"
 
 
-rule qc_figure:
+rule qc:
     """Draws how many cells and genes remain after each step of preprocessing."""
     input:
         table=f"{RUN}/tables/{{study}}_qc.tsv",
