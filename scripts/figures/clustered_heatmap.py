@@ -11,9 +11,9 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import FigureBase
 from matplotlib.legend import Legend
 from matplotlib.patches import Patch
-from scipy.cluster.hierarchy import dendrogram, leaves_list, linkage
-from scipy.spatial.distance import pdist
+from scipy.cluster.hierarchy import dendrogram, leaves_list
 
+from scripts.common.clustering import tree_in_order
 from vega.gene_sets import readable
 from vega.plot.colours import MISSING
 
@@ -37,35 +37,6 @@ class ColourStrip:
     colours: dict[str, str]
 
 
-def column_linkage(values: pd.DataFrame) -> np.ndarray:
-    """Hierarchical clustering of the columns: correlation distance, complete linkage.
-
-    A column without any variation correlates with nothing: its distance to all others is 1. Of two
-    clusters the one that holds the first column is left, so that columns which are already in the
-    order of their tree keep it.
-
-    Returns
-    -------
-    SciPy's linkage matrix; without a row if there are fewer than two columns.
-    """
-    n = values.shape[1]
-    if n < 2:
-        return np.empty((0, 4))
-    distance = pdist(values.to_numpy(dtype=float).T, "correlation")
-    tree = linkage(np.nan_to_num(distance, nan=1.0).clip(min=0), "complete")
-    first = list(range(n))  # column of each cluster
-    for pair in tree[:, :2]:
-        pair[:] = sorted(pair, key=lambda cluster: first[int(cluster)])
-        first.append(first[int(pair[0])])
-    return tree
-
-
-def clustered(values: pd.DataFrame) -> list:
-    """Return the names of the columns in the order of their clustering."""
-    tree = column_linkage(values)
-    return list(values.columns[leaves_list(tree)] if len(tree) else values.columns)
-
-
 def clustered_heatmap(
     values: pd.DataFrame,
     strips: list[ColourStrip] | None = None,
@@ -75,12 +46,13 @@ def clustered_heatmap(
     row_names: bool = True,
     ax: Axes,
 ) -> None:
-    """Draw a heatmap with its columns clustered (see `column_linkage`) and its rows as given.
+    """Draw a heatmap with the tree of its columns (see `scripts.common.clustering`).
 
     Parameters
     ----------
     values
-        One row per GMV, from top to bottom, and one column per comparison.
+        One row per GMV, from top to bottom, and one column per comparison, from left to right, as
+        `clustered` orders them.
     strips
         Strips of colour between the columns' tree and the heatmap, from top to bottom.
     limit
@@ -95,8 +67,8 @@ def clustered_heatmap(
         each.
     """
     strips = strips or []
-    tree = column_linkage(values)
-    order = clustered(values)
+    tree = tree_in_order(values)
+    order = list(values.columns[leaves_list(tree)] if len(tree) else values.columns)
     n_rows, n_columns = values.shape
     # An image inside the vector file: 388 columns x 50 rows would be 19,400 polygons.
     ax.pcolormesh(
