@@ -1,8 +1,10 @@
-# The panels of every figure as files of their own, and its page.
+# The panels of every figure as files of their own, the tables they are drawn from, and its page.
 # in:  of the models that the figure names models/<model>/seed<N>/latent.h5ad and their tables;
-#      the tables and the expression that it names
-# out: figures/<figure>/<panel>.{png,pdf} and figures/<figure>.{png,pdf}; the same below
-#      figures/standard/ for every model that no figure names, and by name for any other
+#      the tables and the expression that it names; tables/<study>_qc.tsv
+# out: figures/<figure>/<panel>.{png,pdf,tsv} (.tsv.gz above 5,000 rows), columns.tsv, which
+#      describes the columns of these tables, and figures/<figure>.{png,pdf}; the same below
+#      figures/summary/ for every model that no figure names, and by name for any other;
+#      figures/qc/<study>.{png,pdf}
 
 FIGURES = [
     f"{RUN}/figures/{figure}.{suffix}"
@@ -10,62 +12,95 @@ FIGURES = [
     for suffix in ("png", "pdf")
 ]
 
-STANDARD_PAGES = [
-    f"{RUN}/figures/standard/{model}.{suffix}"
+SUMMARY_PAGES = [
+    f"{RUN}/figures/summary/{model}.{suffix}"
     for model in CONFIG.summary_models
     for suffix in ("png", "pdf")
 ]
 
-# One rule per figure, since each writes files of its own names.
-for figure, entry in CONFIG.figures.items():
-    shown = [member for name in entry.models for member in CONFIG.members(name)]
+QC_FIGURES = [
+    f"{RUN}/figures/qc/{study}.{suffix}"
+    for study in CONFIG.needed_studies
+    for suffix in ("png", "pdf")
+]
 
-    rule:
-        name:
-            figure
-        input:
-            **results_of(shown),
-            tables=[f"{RUN}/tables/{table}.tsv" for table in entry.tables],
-            expression=[f"{RUN}/data/{study}.h5ad" for study in entry.expression],
-            # A figure of tables alone has to know where their cells are from.
-            cells=[
-                f"{RUN}/data/{study}.h5ad"
-                for study in entry.studies
-                if not entry.models
-            ],
-            code=code_of("figures/figure.py", f"scripts.figures.{figure}"),
-        output:
-            panels=expand(
-                "{run}/figures/{figure}/{panel}.{suffix}",
-                run=RUN,
-                figure=figure,
-                panel=entry.panels,
-                suffix=["png", "pdf"],
-            ),
-            pdf=f"{RUN}/figures/{figure}.pdf",
-            page=report(
-                f"{RUN}/figures/{figure}.png",
-                caption=f"../report/{figure}.rst",
-                category="Figures",
-                labels={"figure": figure, "shows": entry.title},
-            ),
-        log:
-            f"{LOGS}/figures/{figure}.log",
-        conda:
-            "../envs/vega.yaml"
-        resources:
-            mem_mb=growing(4000),
-        params:
-            # What the configuration says, so that a changed entry draws again.
-            figure=figure,
-            entry=entry.model_dump(),
-            models=shown,
-            studies=[
-                CONFIG.studies[CONFIG.latent(m).study].model_dump(exclude_unset=True)
-                for m in shown
-            ],
-        script:
-            "../scripts/figures/figure.py"
+
+def shown_models(wildcards):
+    """Models of a figure, one per latent space."""
+    entries = CONFIG.figures[wildcards.figure].models
+    return [member for name in entries for member in CONFIG.members(name)]
+
+
+def figure_inputs(wildcards):
+    """Results that a figure is drawn from, as its entry in config/figures.yaml says."""
+    entry = CONFIG.figures[wildcards.figure]
+    return {
+        **results_of(shown_models(wildcards)),
+        "tables": [f"{RUN}/tables/{table}.tsv" for table in entry.tables],
+        "expression": [f"{RUN}/data/{study}.h5ad" for study in entry.expression],
+        # A figure of tables alone has to know where their cells are from.
+        "cells": [
+            f"{RUN}/data/{study}.h5ad" for study in entry.studies if not entry.models
+        ],
+        "code": code_of("figures/figure.py", f"scripts.figures.{wildcards.figure}"),
+    }
+
+
+rule figure:
+    """Writes the tables of a figure's panels, and draws panels and page from them."""
+    input:
+        unpack(figure_inputs),
+    output:
+        panels=directory(f"{RUN}/figures/{{figure}}"),
+        pdf=f"{RUN}/figures/{{figure}}.pdf",
+        page=report(
+            f"{RUN}/figures/{{figure}}.png",
+            caption="../report/{figure}.rst",
+            category="Figures",
+            labels=lambda w: {
+                "figure": w.figure,
+                "shows": CONFIG.figures[w.figure].title,
+            },
+        ),
+    log:
+        f"{LOGS}/figures/{{figure}}.log",
+    wildcard_constraints:
+        figure="|".join(CONFIG.figures),
+    conda:
+        "../envs/vega.yaml"
+    resources:
+        mem_mb=growing(4000),
+    params:
+        # What the configuration says, so that a changed entry draws again.
+        title=lambda w: CONFIG.figures[w.figure].title,
+        models=shown_models,
+        studies=lambda w: [
+            CONFIG.studies[CONFIG.latent(m).study].model_dump(exclude_unset=True)
+            for m in shown_models(w)
+        ],
+    script:
+        "../scripts/figures/figure.py"
+
+
+rule qc:
+    """Draws how many cells and genes remain after each step of preprocessing."""
+    input:
+        table=f"{RUN}/tables/{{study}}_qc.tsv",
+        code=code_of("figures/qc.py"),
+    output:
+        png=f"{RUN}/figures/qc/{{study}}.png",
+        pdf=f"{RUN}/figures/qc/{{study}}.pdf",
+    log:
+        f"{LOGS}/figures/qc/{{study}}.log",
+    wildcard_constraints:
+        study="|".join(CONFIG.studies),
+    conda:
+        "../envs/vega.yaml"
+    params:
+        title=lambda w: CONFIG.studies[w.study].title,
+        simulated=SETTINGS.simulated,
+    script:
+        "../scripts/figures/qc.py"
 
 
 rule summary_page:
@@ -75,16 +110,16 @@ rule summary_page:
         genes=f"{RUN}/tables/{{model}}_seed{SEED}_top_genes.tsv",
         code=code_of("figures/summary_page.py"),
     output:
-        panels=directory(f"{RUN}/figures/standard/{{model}}"),
-        pdf=f"{RUN}/figures/standard/{{model}}.pdf",
+        panels=directory(f"{RUN}/figures/summary/{{model}}"),
+        pdf=f"{RUN}/figures/summary/{{model}}.pdf",
         page=report(
-            f"{RUN}/figures/standard/{{model}}.png",
-            caption="../report/standard.rst",
-            category="Standard pages",
+            f"{RUN}/figures/summary/{{model}}.png",
+            caption="../report/summary_page.rst",
+            category="Summary pages",
             labels={"model": "{model}"},
         ),
     log:
-        f"{LOGS}/figures/standard/{{model}}.log",
+        f"{LOGS}/figures/summary/{{model}}.log",
     wildcard_constraints:
         model="[^/]+",
     conda:

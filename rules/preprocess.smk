@@ -1,8 +1,7 @@
 # From raw counts to normalised cells, as the study's entry in config/studies.yaml says.
 # in:  raw/<study>/ with the records of the download, raw/gene_sets/ of the study's models, and
 #      data/<other>.h5ad of the study whose genes it takes
-# out: data/<study>.h5ad, tables/<study>_qc.tsv, figures/qc/<study>.{png,pdf}; where GSEA is asked,
-#      data/<study>_all_genes.h5ad
+# out: data/<study>.h5ad, tables/<study>_qc.tsv; where GSEA is asked, data/<study>_all_genes.h5ad
 
 
 rule preprocess:
@@ -20,8 +19,6 @@ rule preprocess:
     output:
         cells=f"{RUN}/data/{{study}}.h5ad",
         table=f"{RUN}/tables/{{study}}_qc.tsv",
-        png=f"{RUN}/figures/qc/{{study}}.png",
-        pdf=f"{RUN}/figures/qc/{{study}}.pdf",
     log:
         f"{LOGS}/preprocess/{{study}}.log",
     wildcard_constraints:
@@ -33,7 +30,6 @@ rule preprocess:
     params:
         # What the entry says, so that a changed entry runs again.
         study=lambda w: CONFIG.studies[w.study].model_dump(exclude_unset=True),
-        simulated=SETTINGS.simulated,
     script:
         "../scripts/preprocess/preprocess.py"
 

@@ -71,7 +71,7 @@ REPORTED = [
         (name, CONFIG.figures[name].title, CONFIG.figures[name].tables)
         for name in CONFIG.selected_figures
     ),
-    *((f"standard/{model}", model, []) for model in CONFIG.summary_models),
+    *((f"summary/{model}", model, []) for model in CONFIG.summary_models),
 ]
 
 # How each model was trained, by entry.
@@ -90,7 +90,7 @@ rule report_page:
     input:
         table=rules.claims.output.table,
         values=rules.claims.output.values,
-        figures=[*FIGURES, *STANDARD_PAGES],
+        figures=[*FIGURES, *SUMMARY_PAGES],
         models=[path for paths in TRAINED.values() for path in paths],
         captions=sorted(map(str, Path("report").glob("*.rst"))),
         templates=sorted(map(str, Path("report").glob("report.*"))),
@@ -151,7 +151,8 @@ rule ro_crate:
             rules.claims.output.table,
             rules.report_page.output.page,
             *FIGURES,
-            *STANDARD_PAGES,
+            *SUMMARY_PAGES,
+            *QC_FIGURES,
             *SUPPLEMENTARY_DATA,
         ],
         workflow=WORKFLOW_FILES,

@@ -41,7 +41,7 @@ def values_around_the_published(seeds):
 def write_report(run, claims=None, of_paper=True, **settings):
     """Write `report.html` into the folder of a run, with the files that it links to.
 
-    A run that is not `of_paper` has a standard page alone.
+    A run that is not `of_paper` has a summary page alone.
     """
     config = load({"run": "x", **settings}, ROOT / "config")
     claims = claims_in_turn() if claims is None else claims
@@ -51,7 +51,7 @@ def write_report(run, claims=None, of_paper=True, **settings):
         (name, entry.title, entry.tables) for name, entry in config.figures.items() if of_paper
     ]
     for number, (name, title, tables) in enumerate(
-        sorted([*names, ("standard/kang", "kang", [])], key=lambda shown: page.place(shown[0]))
+        sorted([*names, ("summary/kang", "kang", [])], key=lambda shown: page.place(shown[0]))
     ):
         folder = run / "figures" / name
         folder.mkdir(parents=True)

@@ -14,10 +14,10 @@ from scipy.stats import pearsonr
 from scripts.claims.claims import evaluate, read_claims
 from scripts.claims.mixseq import longest_run
 from scripts.claims.run_results import Evidence
+from scripts.common.clustering import clustered
 from scripts.common.config.load import load
 from scripts.common.mixseq import DRUGS
 from scripts.common.tables import write_table
-from vega.plot import clustered
 from vega.values import values_of
 
 IDS = ["D04", "D05", "D06", "D07", "M01", "M02", "M03", "M04", "M05", "G01", "G02"]

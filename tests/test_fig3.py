@@ -1,38 +1,22 @@
 """Figure 3, Supplementary Figure 7 and their claims show what is planted, and nothing else."""
 
 from dataclasses import replace
-from importlib import import_module
 
 import numpy as np
 import pandas as pd
 import pytest
-import yaml
 from anndata import AnnData
 from conftest import ROOT
-from legible import assert_legible
-from matplotlib.colors import to_rgb
-from matplotlib.figure import Figure
-from matplotlib.text import Text
+from drawn import panel, texts
 from planted_organoid import GMVS, TYPES, planted_organoid
 
 from scripts.claims.claims import evaluate, read_claims
 from scripts.claims.run_results import Evidence
-from scripts.common.config.figures import FigureConfig
 from scripts.common.config.load import load
 from scripts.common.tables import write_table
-from scripts.figures import layout as page
 from scripts.figures.data import FigureData
 from scripts.figures.fig3 import CELL_CYCLE, MARKER_SETS
-from vega import plot
-from vega.plot.colours import COLOURS, RED, palette
 from vega.values import values_of
-
-FIGURES = {
-    name: FigureConfig.model_validate(entry)
-    for name, entry in yaml.safe_load((ROOT / "config" / "figures.yaml").read_text()).items()
-    if name in ("fig3", "sfig7")
-}
-PANELS = [(name, letter) for name, entry in FIGURES.items() for letter in entry.panels]
 
 
 @pytest.fixture(scope="module")
@@ -45,18 +29,9 @@ def changed(data: FigureData, **changes) -> FigureData:
     return replace(data, models={"organoid": replace(data["organoid"], **changes)})
 
 
-def whole(name, letter, data):
-    module = import_module(f"scripts.figures.{name}")
-    return page.panel_figure(getattr(module, letter), module.LAYOUT.size(letter), data)
-
-
 def axes_of(name, letter, data):
-    (ax,) = whole(name, letter, data).subfigs[1].axes
+    (ax,) = panel(name, letter, data).axes
     return ax
-
-
-def texts(figure):
-    return [t.get_text() for t in figure.findobj(Text) if t.get_text() and t.get_visible()]
 
 
 # ---------------------------------------------------------------- panels
@@ -72,13 +47,6 @@ def test_marker_sets_are_shown_on_one_scale_with_one_bar(data):
         assert dots.get_clim() == (0, 10)
         assert ax.get_title(loc="left") == gmv
         assert [child.get_ylabel() for child in ax.child_axes] == ["Activity"] * (letter == "d")
-
-
-def test_a_colour_bar_says_what_lies_beyond_it(data):
-    latent = data["organoid"].latent
-    for limits, extend in (((0, 5), "both"), ((-9, 99), "neither"), ((-9, 5), "max")):
-        ax = plot.embedding(latent, "Neuroepithelium", limits=limits, ax=Figure().subplots())
-        assert ax.child_axes[0]._colorbar.extend == extend
 
 
 def test_every_type_is_significant_in_its_own_marker_set_and_in_no_other(data):
@@ -115,7 +83,7 @@ def test_a_type_that_is_not_there_has_no_row(data):
     some = changed(data, differential=table[table["group"] != "Cajal-Retzius"])
     assert len(axes_of("fig3", "e", some).get_yticklabels()) == 2
     none = changed(data, differential=table.iloc[:0])
-    assert "none of these cell types\nin these data" in texts(whole("fig3", "e", none))
+    assert "none of these cell types\nin these data" in texts(panel("fig3", "e", none))
 
 
 def test_3f_and_3g_draw_each_cell_where_it_belongs(data):
@@ -133,25 +101,17 @@ def test_3f_and_3g_draw_each_cell_where_it_belongs(data):
     assert g.get_title() == f"R² = {r2:.2f}, y = {slope:.2f}x + {intercept:.2f}"
 
 
-def test_a_falling_line_has_its_signs():
-    x = np.arange(5.0)
-    ax = plot.regression(x, -2 * x - 1, ax=Figure().subplots())
-    assert ax.get_title() == "R² = 1.00, y = −2.00x − 1.00"
-    flat = plot.regression(np.zeros(5), x, ax=Figure().subplots())
-    assert not flat.lines and "no regression" in flat.get_title()
-
-
 def test_panels_say_what_is_missing(data):
     latent = data["organoid"].latent
     for gmv, letters in (("Neuroepithelium", "bef"), (CELL_CYCLE, "fg")):
         without = changed(data, latent=latent[:, latent.var_names != gmv])
         for letter in letters:
-            figure = whole("fig3", letter, without)
+            figure = panel("fig3", letter, without)
             assert any("in this collection" in t for t in texts(figure)), letter
-            assert not figure.subfigs[1].axes
+            assert not figure.axes
     cells = data.expression["field"]
     without = replace(data, expression={"field": cells[:, cells.var_names != "MKI67"]})
-    assert any("MKI67 is not among" in t for t in texts(whole("fig3", "g", without)))
+    assert any("MKI67 is not among" in t for t in texts(panel("fig3", "g", without)))
 
 
 @pytest.mark.parametrize(("letter", "kind"), zip("abc", TYPES, strict=True))
@@ -159,42 +119,10 @@ def test_s7_draws_each_type_against_the_others(data, letter, kind):
     ax = axes_of("sfig7", letter, data)
     assert ax.get_title(loc="left") == f"{kind} against all other cells"
     table = data["organoid"].differential
-    rows = table[table["group"] == kind]
-    red = rows[(rows["log_bf"].abs() > 3) & (rows["md"] > 5)]
-    drawn = [
-        tuple(point)
-        for dots in ax.collections
-        if len(dots.get_facecolors()) and tuple(dots.get_facecolors()[0][:3]) == to_rgb(RED)
-        for point in np.ma.getdata(dots.get_offsets())
-    ]
-    np.testing.assert_allclose(
-        sorted(drawn), sorted(zip(red["log_bf"].clip(-10, 10), red["md"], strict=True))
-    )
-    top = rows.set_index("gmv")["log_bf"].nlargest(5).index
-    named = {t.get_text().replace("\n", " ") for t in ax.texts}
-    assert named == {g.removeprefix("REACTOME_").replace("_", " ") for g in top}
-
-
-@pytest.mark.parametrize(("name", "letter"), PANELS)
-def test_every_panel_of_simulated_cells_says_so(data, name, letter):
-    assert "SIMULATED DATA" in texts(whole(name, letter, changed(data, origin="simulated")))
-    assert "SIMULATED DATA" not in texts(whole(name, letter, data))
-    assert (ROOT / "report" / f"{name}.rst").exists()
-
-
-@pytest.mark.parametrize("name", FIGURES)
-def test_no_text_of_a_page_covers_another_or_leaves_it(data, name, monkeypatch):
-    module = import_module(f"scripts.figures.{name}")
-    panels = {letter: getattr(module, letter) for letter in FIGURES[name].panels}
-    simulated = changed(data, origin="simulated")
-    figure = page.page_figure(panels, module.LAYOUT, FIGURES[name].title, simulated)
-    assert_legible(figure, monkeypatch)
-
-
-def test_colours_do_not_repeat():
-    for n in (1, 7, 10, 15, 40):
-        assert len(set(palette(n))) == n
-    assert tuple(palette(10)) == COLOURS
+    rows = table[(table["group"] == kind) & (table["contrast"] == "one_vs_rest")]
+    drawn = np.concatenate([np.ma.getdata(dots.get_offsets()) for dots in ax.collections])
+    expected = np.c_[rows["log_bf"].clip(-10, 10), rows["md"]]
+    np.testing.assert_allclose(sorted(map(tuple, drawn)), sorted(map(tuple, expected)))
 
 
 # ---------------------------------------------------------------- claims

@@ -110,14 +110,14 @@ def mirror_of_tiny(repository, tmp_path):
 
 
 @pytest.mark.slow
-def test_a_new_study_gets_its_standard_page_from_rows_in_tables(repository, mirror_of_tiny):
+def test_a_new_study_gets_its_summary_page_from_rows_in_tables(repository, mirror_of_tiny):
     settings = ("--config", "run=new", "data=public", f"mirror={mirror_of_tiny}", "studies=tiny")
     snakemake(repository, *settings)
     run = repository / "results" / "new"
     for suffix in ("png", "pdf"):
-        assert (run / "figures" / "standard" / f"tiny.{suffix}").stat().st_size > 10_000
+        assert (run / "figures" / "summary" / f"tiny.{suffix}").stat().st_size > 10_000
         # Two embeddings, three volcanoes, the heatmap, GSEA and the top genes.
-        panels = {p.stem for p in (run / "figures" / "standard" / "tiny").glob(f"*.{suffix}")}
+        panels = {p.stem for p in (run / "figures" / "summary" / "tiny").glob(f"*.{suffix}")}
         assert panels == set("abcdefgh")
     table = read_table(run / "tables" / "tiny_seed1_differential.tsv")
     for contrast, group, planted in (
@@ -144,14 +144,14 @@ def test_a_new_study_gets_its_standard_page_from_rows_in_tables(repository, mirr
 
     edit(repository / "config" / "models.yaml", unasked)
     edit(repository / "config" / "studies.yaml", bare)
-    snakemake(repository, *settings, "--", "results/new/figures/standard/tiny.png")
-    panels = {p.name for p in (run / "figures" / "standard" / "tiny").glob("*.png")}
+    snakemake(repository, *settings, "--", "results/new/figures/summary/tiny.png")
+    panels = {p.name for p in (run / "figures" / "summary" / "tiny").glob("*.png")}
     assert panels == {"a.png", "b.png", "c.png"}  # cells, why there is no volcano, genes
 
     # A question that such a study cannot answer.
     edit(repository / "config" / "models.yaml", lambda c: c["tiny"].update(one_vs_rest="tissue"))
     output = snakemake(
-        repository, *settings, "--", "results/new/figures/standard/tiny.png", check=False
+        repository, *settings, "--", "results/new/figures/summary/tiny.png", check=False
     )
     (line,) = (line for line in output.splitlines() if line.startswith("error: "))
     assert "config/models.yaml: one_vs_rest: the study has no column tissue; it has" in line
@@ -351,7 +351,7 @@ def test_from_a_plain_table_to_its_page(repository, own):
     small = {"n_hidden": 64, "dropout": 0.1, "latent_dropout": 0.1, "learning_rate": 3e-3,
              "batch_size": 16, "max_epochs": 60}  # fmt: skip
     settings = ("--config", "run=new", "data=public", "studies=mine", f"training={small}")
-    snakemake(repository, *settings, "--", "results/new/figures/standard/mine.png")
+    snakemake(repository, *settings, "--", "results/new/figures/summary/mine.png")
     table = read_table(repository / "results" / "new" / "tables" / "mine_seed1_differential.tsv")
     for group, planted in (("alpha", OF_ALPHA), ("treated", OF_DRUG)):
         rows = table[(table["group"] == group) & table["gmv"].isin(SETS)]

@@ -14,24 +14,18 @@ from matplotlib.markers import MarkerStyle
 from scipy.optimize import minimize
 
 from vega import plot
-from vega.plot.colours import BLUE, COLOURS, GREY, MISSING, PURPLE, RED
+from vega.plot.colours import BLUE, COLOURS, GREY, MISSING, PURPLE, RED, palette
 from vega.plot.gsea import dot_area
-from vega.plot.names import spread
+from vega.plot.labels import spread
+from vega.plot.scatter import scatter
 from vega.values import values_of
 
 
 def test_every_plot_takes_axes_and_gives_them_back():
-    takes = {}
-    for name in plot.__all__:
-        parameter = inspect.signature(getattr(plot, name)).parameters.get("ax")
-        if parameter is not None and parameter.default is None:
-            takes[name] = inspect.signature(getattr(plot, name)).return_annotation
-    assert set(takes.values()) == {Axes}
-    # What draws no plot: values, names, and keys of a heatmap.
-    assert set(plot.__all__) - set(takes) == {
-        "ColourStrip", "clustered", "heatmap_key", "median_shifts", "names_beside", "strip_key",
-        "wrapped",
-    }  # fmt: skip
+    for name in set(plot.__all__) - {"label_points", "wrapped"}:
+        signature = inspect.signature(getattr(plot, name))
+        assert signature.parameters["ax"].default is None
+        assert signature.return_annotation is Axes
 
 
 @pytest.fixture
@@ -133,11 +127,37 @@ def test_many_cells_become_an_image_and_few_do_not(cells):
         assert {bool(c.get_rasterized()) for c in ax.collections} == {image}
 
 
-def test_activities_draws_one_gmv_against_another(ax, cells):
-    drawn = dots(plot.activities(cells, "REACTOME_A_B", "D", "cell_type", ax=ax))
-    expected = pd.DataFrame({"x": values_of(cells, "REACTOME_A_B"), "y": values_of(cells, "D")})
-    np.testing.assert_allclose(positions(drawn), positions(expected), atol=1e-6)
-    assert ax.get_xlabel() == "A B"
+def test_two_columns_of_a_table_against_each_other(ax):
+    table = pd.DataFrame({"x": [1.0, 2, 3], "y": [3.0, 1, 2], "kind": ["b", "a", "b"]})
+    drawn = dots(scatter(table, "x", "y", "kind", ax=ax))
+    assert positions(drawn) == positions(table)
+    by_x = drawn.set_index("x")["colour"]
+    assert by_x[2] == to_rgba(COLOURS[0])[:3] and by_x[1] == by_x[3] == to_rgba(COLOURS[1])[:3]
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("x", "y")
+
+
+def test_a_colour_bar_says_what_lies_beyond_it(cells):
+    for limits, extend in (((0, 1), "both"), ((-9, 9), "neither"), ((-9, 1), "max")):
+        ax = plot.embedding(cells, "C", limits=limits, ax=Figure().subplots())
+        assert ax.child_axes[0]._colorbar.extend == extend
+    ax = plot.embedding(cells, "C", colorbar=False, ax=Figure().subplots())
+    assert not ax.child_axes
+
+
+def test_colours_do_not_repeat():
+    for n in (1, 7, 10, 15, 40):
+        assert len(set(palette(n))) == n
+    assert tuple(palette(10)) == COLOURS
+
+
+def test_a_heatmap_writes_what_is_beyond_a_value(ax):
+    table = pd.DataFrame([[3.0, 3.01], [-9, 12]], index=["a", "b"], columns=["x", "y"])
+    plot.heatmap(table, limit=10, values=3, ax=ax)
+    (mesh,) = ax.collections
+    np.testing.assert_array_equal(mesh.get_array(), table)
+    assert mesh.get_clim() == (-10, 10)
+    assert [t.get_text() for t in ax.texts] == ["n.s.", "3.01", "n.s.", "12.00"]
+    assert [t.get_text() for t in ax.get_yticklabels()] == ["a", "b"] and ax.yaxis_inverted()
 
 
 def test_volcano_is_red_where_both_thresholds_are_passed_and_nowhere_else(ax, table):
@@ -232,17 +252,6 @@ def test_comparison_areas_are_the_set_sizes(ax, table):
     for row in table.itertuples():
         key = round(row.neg_log10_fdr, 6), round(min(10, abs(row.log_bf)), 6)
         assert area[key] == pytest.approx(dot_area(row.n_genes))
-
-
-def test_set_size_counts_the_sets_above_the_line(ax, table):
-    drawn = dots(plot.set_size(table["n_genes"], table["log_bf"].abs(), 3, clip=10, ax=ax))
-    above = table[table["log_bf"].abs() > 3]
-    red = drawn[drawn["colour"] == to_rgba(RED)[:3]]
-    expected = pd.DataFrame({"x": above["n_genes"], "y": above["log_bf"].abs().clip(upper=10)})
-    assert positions(red) == positions(expected)
-    assert (drawn["marker"] == shape("^")).sum() == 5
-    assert ax.get_title() == f"{len(above)} of {len(table)} sets above the line"
-    assert ax.get_xscale() == "log"
 
 
 def test_wrapped_names_lose_nothing():

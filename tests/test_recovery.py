@@ -8,15 +8,14 @@ import pandas as pd
 import pytest
 from anndata import AnnData
 from conftest import ROOT
+from drawn import page, panel
 from legible import assert_legible
 from matplotlib.collections import PathCollection
 from matplotlib.colors import to_hex
-from matplotlib.container import ErrorbarContainer
 from matplotlib.figure import Figure
-from matplotlib.text import Text
+from planted_figures import COMMON, VEGA_VARIANTS, recovery_tables
 from scipy.stats import spearmanr
 
-import scripts.figures.recovery as figure_module
 from scripts.analyse.simulation_benchmark import (
     GSEA,
     NEGATIVE,
@@ -29,11 +28,10 @@ from scripts.analyse.simulation_benchmark import (
     spearman,
 )
 from scripts.common.config.load import load
-from scripts.figures import layout as page
 from scripts.figures.data import FigureData
+from scripts.figures.recovery import over_seeds, stripplot
 from scripts.simulate.genes import simulate_gene_sets
 from scripts.simulate.simulate_study import simulate_study
-from vega import plot
 from vega.differential import log_bayes_factor
 from vega.errors import InputError
 from vega.plot.colours import COLOURS
@@ -276,11 +274,11 @@ def test_each_seed_of_a_method_is_judged_apart_and_drawn_as_their_mean(toy):
     found = recovery(latents, TRUTH, QUESTIONS, cells(), SETS)
     by_seed = found.comparisons.groupby(["method", "seed"])["auroc"].agg(["min", "max"])
     assert by_seed.loc["VEGA"].to_numpy().tolist() == [[1, 1], [0.5, 0.5]]
-    mean = figure_module.over_seeds(found.comparisons).set_index("method")["auroc"]
+    mean = over_seeds(found.comparisons).set_index("method")["auroc"]
     assert (mean["VEGA"] == 0.75).all() and (mean["right"] == 1).all()
     assert len(mean) == 3 * len(set(found.comparisons["method"]))
     activity = found.activity.set_index(["method", "seed", "gene_set"])["spearman"]
-    drawn = figure_module.over_seeds(found.activity).set_index(["method", "gene_set"])
+    drawn = over_seeds(found.activity).set_index(["method", "gene_set"])
     assert drawn.loc[("VEGA", "UP"), "spearman"] == pytest.approx(activity["VEGA", 1, "UP"] / 2)
 
 
@@ -375,53 +373,20 @@ def test_cells_in_order_correlate_best_unless_tied():
 
 # ---------------------------------------------------------------- figure
 
-COMMON = ["VEGA", "ULM", "score_genes", "GSEA"]
-VARIANTS = ["VEGA, signed", "VEGA, no latent dropout", "VEGA, soft mask", "VEGA, binary decoder",
-    "VEGA, sparse encoder", "VEGA, counts"]  # fmt: skip
-
-
-def tables(variants=VARIANTS):
-    """As five studies would give them; Kang has further methods, and they come in no order."""
-    rng = np.random.default_rng(7)
-    comparisons, activity = [], []
-    for study in ("kang", "field", "mixseq_trametinib", "mixseq_dabrafenib", "darmanis"):
-        methods = [*variants, *COMMON] if study == "kang" else COMMON
-        for method in methods:
-            groups = [("condition", g) for g in "xyz" if study[0] in "km"]
-            groups += [("type", g) for g in "ABCD" if study[0] in "kfd"]
-            comparisons += [
-                (study, method, kind, group, *rng.uniform(0, 1, 2), 0.1 if kind == "type" else 0.3)
-                for kind, group in groups
-            ]
-            if method != GSEA:
-                activity += [(study, method, s, rng.uniform(-0.3, 0.9), 0.9) for s in ("P", "Q")]
-    columns = ["study", "method", "kind", "group", "auroc", "auprc", "base_rate"]
-    return {
-        "recovery_comparisons": pd.DataFrame(comparisons, columns=columns),
-        "recovery_activity": pd.DataFrame(
-            activity, columns=["study", "method", "gene_set", "spearman", "in_order"]
-        ),
-    }
-
 
 def shown(tables):
     return FigureData({}, tables, {}, [("simulated", 1000)])
 
 
-def panel(letter, tables):
-    size = figure_module.LAYOUT.size(letter)
-    return page.panel_figure(getattr(figure_module, letter), size, shown(tables))
-
-
 def means(axes):
     """Mean and half the length of the error bar (None without one), by place."""
     found = {}
-    for container in axes.containers:
-        if isinstance(container, ErrorbarContainer):
-            line, _, bars = container.lines
-            ((x,), (y,)) = line.get_data()
-            half = np.diff(bars[0].get_segments()[0][:, 0])[0] / 2 if bars else None
-            found[round(y, 6)] = (x, half, to_hex(line.get_markerfacecolor()).upper())
+    for dots in (line for line in axes.lines if line.get_marker() == "D"):
+        for x, y in dots.get_xydata()[np.isfinite(dots.get_xydata()).all(axis=1)]:
+            bars = [line.get_xydata() for line in axes.lines if line.get_marker() == "None"]
+            halves = [np.ptp(b[:, 0]) / 2 for b in bars if len(b) == 2 and np.allclose(b[:, 1], y)]
+            half = halves[0] if np.isfinite(halves[0]) else None
+            found[round(float(y), 6)] = (x, half, to_hex(dots.get_markerfacecolor()).upper())
     return found
 
 
@@ -431,10 +396,10 @@ def names(axes):
 
 @pytest.mark.parametrize(("letter", "column"), [("a", "auroc"), ("b", "auprc")])
 def test_rows_are_the_table_s_numbers_of_the_same_comparisons(letter, column):
-    data = tables()
-    every, kang = panel(letter, data).subfigs[1].axes
+    data = recovery_tables()
+    every, kang = panel("recovery", letter, shown(data)).axes
     assert names(every) == COMMON
-    assert names(kang) == ["VEGA", *VARIANTS, *COMMON[1:]]
+    assert names(kang) == ["VEGA", *VEGA_VARIANTS, *COMMON[1:]]
     table = data["recovery_comparisons"]
     for axes, rows in ((every, table), (kang, table[table["study"] == "kang"])):
         found = means(axes)
@@ -456,10 +421,10 @@ def test_rows_are_the_table_s_numbers_of_the_same_comparisons(letter, column):
 
 
 def test_correlations_stand_above_that_of_cells_in_order():
-    data = tables()
-    every, kang = panel("c", data).subfigs[1].axes
+    data = recovery_tables()
+    every, kang = panel("recovery", "c", shown(data)).axes
     assert names(every) == [*COMMON[:-1], "all cells in order"]
-    assert names(kang) == ["VEGA", *VARIANTS, *COMMON[1:-1], "all cells in order"]
+    assert names(kang) == ["VEGA", *VEGA_VARIANTS, *COMMON[1:-1], "all cells in order"]
     table = data["recovery_activity"]
     for axes, rows in ((every, table), (kang, table[table["study"] == "kang"])):
         found = means(axes)
@@ -471,44 +436,40 @@ def test_correlations_stand_above_that_of_cells_in_order():
 
 
 def test_methods_that_all_studies_have_need_no_second_block():
-    (axes,) = panel("a", tables(variants=[])).subfigs[1].axes
+    (axes,) = panel("recovery", "a", shown(recovery_tables([]))).axes
     assert names(axes) == COMMON
-    kang = {k: t[t["study"] == "kang"] for k, t in tables().items()}
-    (axes,) = panel("a", kang).subfigs[1].axes
-    assert names(axes) == ["VEGA", *VARIANTS, *COMMON[1:]]
+    kang = {k: t[t["study"] == "kang"] for k, t in recovery_tables().items()}
+    (axes,) = panel("recovery", "a", shown(kang)).axes
+    assert names(axes) == ["VEGA", *VEGA_VARIANTS, *COMMON[1:]]
     assert axes.get_title(loc="left") == "kang"
 
 
 def test_a_kind_of_comparison_that_is_not_there_has_a_dash():
-    data = tables(variants=[])
+    data = recovery_tables([])
     table = data["recovery_comparisons"]
     data["recovery_comparisons"] = table[table["kind"] == "type"]
-    (axes,) = panel("b", data).subfigs[1].axes
+    (axes,) = panel("recovery", "b", shown(data)).axes
     assert [t.get_text() for t in axes.texts] == ["–"] * 4
     assert len(means(axes)) == 4
 
 
 def test_panels_without_rows_say_so():
-    empty = {name: table.iloc[:0] for name, table in tables().items()}
+    empty = {name: table.iloc[:0] for name, table in recovery_tables().items()}
     for letter in "abc":
-        figure = panel(letter, empty)
-        assert not figure.subfigs[1].axes
-        assert any("nothing is planted" in t.get_text() for t in figure.findobj(Text))
+        part = panel("recovery", letter, shown(empty))
+        assert not part.axes and "nothing is planted" in part.texts[0].get_text()
 
 
-@pytest.mark.parametrize("variants", [VARIANTS, []])
-def test_no_text_of_the_page_covers_another_or_leaves_it(variants, monkeypatch):
-    panels = {letter: getattr(figure_module, letter) for letter in "abc"}
-    title = "How well planted programmes are recovered"
-    figure = page.page_figure(panels, figure_module.LAYOUT, title, shown(tables(variants)))
-    assert any(t.get_text() == "SIMULATED DATA" for t in figure.findobj(Text))
-    assert_legible(figure, monkeypatch)
+def test_no_text_of_a_page_without_variants_covers_another(monkeypatch):
+    assert_legible(page("recovery", shown(recovery_tables([]))), monkeypatch)
 
 
 def test_a_single_value_has_no_error_bar_and_missing_ones_no_place():
+    values = [("one", 0.4), ("two", 0.2), ("two", np.nan), ("two", 0.6), ("none", np.nan)]
+    table = pd.DataFrame(values, columns=["method", "x"]).assign(kind="k")
     ax = Figure().subplots()
-    plot.strips({"one": {"k": [0.4]}, "two": {"k": [0.2, np.nan, 0.6]}, "none": {"k": []}}, ax=ax)
+    stripplot(ax, table, "x", {"k": "red"})
     found = means(ax)
     assert found[0][:2] == (0.4, None)
     assert found[1][:2] == pytest.approx((0.4, 0.2))
-    assert [t.get_text() for t in ax.texts] == ["–"]
+    assert [(t.get_text(), t.get_position()[1]) for t in ax.texts] == [("–", 2)]

@@ -121,7 +121,7 @@ def test_of_other_studies_nothing_is_said_of_the_paper(tmp_path, page):
     assert "Studies that are not the paper’s" not in page
     ids = set(Elements(text).all("id"))
     assert not {"claims", "forest", "errata", "K01"} & ids
-    assert {"figures", "standard-kang", "run"} <= ids
+    assert {"figures", "summary-kang", "run"} <= ids
     links = {href[1:] for href in Elements(text).all("href") if href.startswith("#")}
     assert links <= ids
 
@@ -151,7 +151,7 @@ def test_pictures_have_words_and_sizes(page):
     images = [attributes for tag, attributes in Elements(page).found if tag == "img"]
     assert len(images) == 18
     for image in images:
-        assert image["alt"].startswith(("Figure ", "Beyond the paper", "Standard page"))
+        assert image["alt"].startswith(("Figure ", "Beyond the paper", "Summary page"))
         assert (image["width"], image["height"]) == ("400", "300")
 
 
@@ -247,12 +247,12 @@ def test_figures_are_named_and_ordered_as_in_the_paper():
     assert [figure_of(p) for p in ("1e", "S12", "S1b", "data", "gene sets")] == [
         "fig1", "sfig12", "sfig1", "", "",
     ]  # fmt: skip
-    assert [label(n) for n in ("fig4", "sfig10", "recovery", "standard/kang")] == [
-        "Figure 4", "Figure S10", "Beyond the paper", "Standard page",
+    assert [label(n) for n in ("fig4", "sfig10", "recovery", "summary/kang")] == [
+        "Figure 4", "Figure S10", "Beyond the paper", "Summary page",
     ]  # fmt: skip
-    names = ["recovery", "sfig10", "sfig2", "fig2", "standard/a", "fig1"]
+    names = ["recovery", "sfig10", "sfig2", "fig2", "summary/a", "fig1"]
     assert sorted(names, key=place) == [
-        "fig1", "fig2", "sfig2", "sfig10", "recovery", "standard/a",
+        "fig1", "fig2", "sfig2", "sfig10", "recovery", "summary/a",
     ]  # fmt: skip
 
 

@@ -61,10 +61,10 @@ def test_a_model_that_no_figure_names_has_its_page(config, tmp_path):
     own = config.models["kang"].model_copy(update={"sweep": {}})
     config = config.model_copy(update={"models": {**config.models, "own": own}})
     listed = states(config, tmp_path)
-    assert list(listed)[-1] == "standard/own"
-    assert listed["standard/own"] == "waits for the cells of kang, own (0 of 1 models trained)"
-    touch(tmp_path / "figures" / "standard" / "own.pdf")
-    assert states(config, tmp_path)["standard/own"] == "drawn"
+    assert list(listed)[-1] == "summary/own"
+    assert listed["summary/own"] == "waits for the cells of kang, own (0 of 1 models trained)"
+    touch(tmp_path / "figures" / "summary" / "own.pdf")
+    assert states(config, tmp_path)["summary/own"] == "drawn"
 
 
 def test_what_snakemake_has_marked_is_at_work(config, tmp_path):

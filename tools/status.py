@@ -33,11 +33,11 @@ class Figure:
 
 
 def figures_of(config: Config, run: Path) -> list[Figure]:
-    """The figures of a run in the order of the paper, then its standard pages."""
+    """The figures of a run in the order of the paper, then its summary pages."""
     entries = {name: config.figures[name] for name in sorted(config.selected_figures, key=place)}
     for model in config.summary_models:
-        entries[f"standard/{model}"] = FigureConfig(
-            title=model, studies=[config.latent(model).study], models=[model], panels=["a"]
+        entries[f"summary/{model}"] = FigureConfig(
+            title=model, studies=[config.latent(model).study], models=[model]
         )
     return [
         Figure(name, (run / "figures" / f"{name}.pdf").exists(), list(_missing(config, run, entry)))

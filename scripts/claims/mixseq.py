@@ -141,7 +141,7 @@ def dabrafenib_in_melanoma(evidence: Evidence, seed: int):
 )
 def adjacent_mutants(evidence: Evidence, seed: int):
     """Most BRAF-mutant lines without another between them in the Dabrafenib heatmap."""
-    from vega.plot.heatmap import clustered
+    from scripts.common.clustering import clustered
 
     table = log_bayes_factors(evidence, seed, "Dabrafenib")
     lines = lines_of_dabrafenib(evidence, seed)

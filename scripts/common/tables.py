@@ -1,5 +1,6 @@
 """Tables as this project writes them: whole, and the same numbers give the same bytes."""
 
+import gzip
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -9,14 +10,17 @@ from vega.files import reading, written_whole
 
 
 def write_table(table: pd.DataFrame, path: Path | str, index: bool = False) -> None:
-    """Write a table, separated by commas for `.csv` and by tabs otherwise.
+    """Write a table, separated by commas for `.csv` and by tabs otherwise; `.gz` compresses it.
 
     Eight significant digits: more than any claim needs, fewer than the last bits in which two
     machines differ.
     """
     with written_whole(path) as temporary:
         separator = "," if Path(path).suffix == ".csv" else "\t"
-        table.to_csv(temporary, sep=separator, index=index, float_format="%.8g")
+        content = table.to_csv(sep=separator, index=index, float_format="%.8g").encode()
+        if Path(path).suffix == ".gz":
+            content = gzip.compress(content, 6, mtime=0)
+        temporary.write_bytes(content)
 
 
 def markdown_table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
@@ -28,10 +32,11 @@ def markdown_table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
     )
 
 
-def read_table(path: Path | str) -> pd.DataFrame:
+def read_table(path: Path | str, text: Iterable[str] = ()) -> pd.DataFrame:
     """Read a table written by `write_table` without an index.
 
-    Only an empty field is missing: "NA" and "None" are names like any other.
+    Only an empty field is missing: "NA" and "None" are names like any other. The columns of `text`
+    are not read as numbers, whatever they hold.
 
     Raises
     ------
@@ -39,4 +44,6 @@ def read_table(path: Path | str) -> pd.DataFrame:
         If it is no table.
     """
     with reading(path, "a table", "remove it and run again"):
-        return pd.read_csv(path, sep="\t", keep_default_na=False, na_values=[""])
+        return pd.read_csv(
+            path, sep="\t", keep_default_na=False, na_values=[""], dtype=dict.fromkeys(text, str)
+        )

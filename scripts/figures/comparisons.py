@@ -7,39 +7,51 @@ from matplotlib.figure import FigureBase
 
 from scripts.analyse.contrasts import FEW_CELLS, ONE_VS_REST
 from scripts.figures.data import FigureData, Results
-from scripts.figures.layout import Panel, axes, message, shortened
+from scripts.figures.layout import Content, Panel, axes, shortened
 from vega.plot import volcano
 
 NAMED = 5
+COLUMNS = ["contrast", "group", "reference", "n_group", "gmv", "log_bf", "md"]
 
 
-def one_vs_rest_panels(model: str, n: int) -> list[Panel]:
-    """Panels of the first `n` cell types of a model's study, each against all other cells."""
-    return [partial(_one_vs_rest, model=model, index=i) for i in range(n)]
+def one_vs_rest_panels(model: str, letters: str) -> dict[str, Panel]:
+    """Return panels of the first cell types of a model's study, each against all other cells."""
+    return {
+        letter: Panel(
+            f"Cell type {i + 1} of the study against all other cells.",
+            draw_comparison,
+            partial(_one_vs_rest, model=model, index=i),
+        )
+        for i, letter in enumerate(letters)
+    }
 
 
-def _one_vs_rest(figure: FigureBase, data: FigureData, model: str, index: int) -> None:
-    """Differential activity of the study's `index`-th cell type."""
+def _one_vs_rest(data: FigureData, model: str, index: int) -> Content:
     results = data[model]
-    types = results.study.cell_types
-    if index >= len(types) or results.contrast(ONE_VS_REST, types[index]).empty:
-        message(figure, "no such cell type in these data")
-    else:
-        draw_comparison(figure, results, ONE_VS_REST, types[index])
+    group = dict(enumerate(results.study.cell_types)).get(index)
+    table = comparison(results, ONE_VS_REST, group)
+    return table if group and len(table) else "no such cell type in these data"
 
 
-def draw_comparison(figure: FigureBase, results: Results, contrast: str, group: str) -> None:
-    """The volcano of one comparison; the GMVs of the highest signed log Bayes factor are named."""
-    table = results.contrast(contrast, group)
-    ax = volcano(table, table["log_bf"].nlargest(NAMED).index, ax=axes(figure, 0.45, 1.7))
-    ax.set_title(comparison_title(table, contrast, group), loc="left")
+def comparison(results: Results, contrast: str, group: str | None) -> pd.DataFrame:
+    """Return the GMVs of one comparison."""
+    return results.contrast(contrast, group).reset_index()[COLUMNS]
 
 
-def comparison_title(table: pd.DataFrame, contrast: str, group: str) -> str:
-    """What is compared with what, and that the group is small where it is."""
-    group = shortened(group, 24)
-    n = table["n_group"].iloc[0]
+def draw_comparison(figure: FigureBase, table: pd.DataFrame) -> None:
+    """Draw the volcano of one comparison; the GMVs of the highest log Bayes factor are named."""
+    by_gmv = table.set_index("gmv")
+    ax = volcano(by_gmv, by_gmv["log_bf"].nlargest(NAMED).index, ax=axes(figure, 0.45, 1.7))
+    ax.set_title(comparison_title(table.iloc[0]), loc="left")
+
+
+def comparison_title(row: pd.Series) -> str:
+    """Return what is compared with what, and that the group is small where it is.
+
+    `row` is any of those of the comparison.
+    """
+    group, n = shortened(row["group"], 24), row["n_group"]
     few = f" (only {n} cell{'' if n == 1 else 's'})" if n < FEW_CELLS else ""
-    if contrast == ONE_VS_REST:
+    if row["contrast"] == ONE_VS_REST:
         return f"{group}{few} against all other cells"
-    return shortened(f"{contrast}: {group}{few} against {table['reference'].iloc[0]}", 56)
+    return shortened(f"{row['contrast']}: {group}{few} against {row['reference']}", 56)

@@ -12,6 +12,8 @@ from scripts.common.config.studies import Study
 from scripts.common.h5ad import read_cells, read_latent
 from scripts.common.tables import read_table
 
+SIMULATED = "SIMULATED DATA"
+
 
 @dataclass(frozen=True)
 class FigureData:
@@ -32,18 +34,16 @@ class FigureData:
         return self.models[model]
 
     @property
-    def origin(self) -> str:
-        """Where the cells are from: the least public of all that is shown."""
+    def tag(self) -> str:
+        """Say where the cells are from, the least public of all that is shown; empty if public."""
         origins = {results.origin for results in self.models.values()}
         origins |= {origin for origin, _ in self.cells}
-        return next((o for o in ("simulated", "mirror subset") if o in origins), "public")
-
-    @property
-    def n_cells(self) -> int:
-        """Cells of the models' studies, each study once."""
+        if "simulated" in origins:
+            return SIMULATED
         # Each model brings its own copy of what the configuration says of its study.
         of_models = {r.study.model_dump_json(): r.latent.n_obs for r in self.models.values()}
-        return sum(of_models.values()) + sum(n for _, n in self.cells)
+        n_cells = sum(of_models.values()) + sum(n for _, n in self.cells)
+        return f"subset of the study: {n_cells:,} cells" if "mirror subset" in origins else ""
 
 
 @dataclass(frozen=True)

@@ -1,14 +1,18 @@
 """Figure 1: VEGA on blood cells with and without interferon beta."""
 
+from functools import partial
+
 import pandas as pd
 from matplotlib.figure import FigureBase
 
 from scripts.common.gmvs import INTERFERON, INTERFERON_AB, TRYPTOPHAN
+from scripts.figures.charts import activity, cells, embedding_panel
 from scripts.figures.data import FigureData
 from scripts.figures.fig1_architecture import draw_architecture
-from scripts.figures.layout import Layout, axes, inches, lacks, message, note
+from scripts.figures.layout import Content, Layout, Panel, axes, note
 from vega.gene_sets import readable
-from vega.plot import activities, embedding, gsea_comparison, volcano, wrapped
+from vega.plot import gsea_comparison, volcano, wrapped
+from vega.plot.scatter import scatter
 
 LAYOUT = Layout(("aaab", "cddd", "eeff"), widths=(3.0, 0.95, 0.25, 3.0), heights=(2.5, 2.5, 2.8))
 
@@ -16,49 +20,38 @@ NAMED = (INTERFERON_AB, INTERFERON, TRYPTOPHAN)
 CONTRAST = "innate"  # stimulated against control in monocytes and dendritic cells
 
 
-def a(figure: FigureBase, data: FigureData) -> None:
-    """The architecture; a schematic, the same for all data."""
-    draw_architecture(figure, *inches(figure))
+def draw_activities(figure: FigureBase, table: pd.DataFrame) -> None:
+    ax, (x, y) = axes(figure, 0.5, 1.05), (INTERFERON_AB, TRYPTOPHAN)
+    scatter(table, activity(x), activity(y), "cell_type", "condition", ax=ax)
+    ax.set(xlabel=readable(x), ylabel=readable(y))
 
 
-def b(figure: FigureBase, data: FigureData) -> None:
-    """Cell types and conditions in the UMAP of the latent space."""
-    embedding(data["kang"].latent, "cell_type", "condition", ax=axes(figure, 0.3, 1.05))
+def contrast(data: FigureData) -> Content:
+    """Return the GMVs of the contrast with what a volcano shows of them."""
+    table = data["kang"].contrast(CONTRAST).reset_index()
+    return (
+        table[["gmv", "log_bf", "md"]] if len(table) else f"the model has no contrast “{CONTRAST}”"
+    )
 
 
-def c(figure: FigureBase, data: FigureData) -> None:
-    """Activity of interferon alpha/beta signaling in the same UMAP."""
-    if not lacks(figure, data["kang"], INTERFERON_AB):
-        ax = axes(figure, 0.3, 0.6)
-        embedding(data["kang"].latent, INTERFERON_AB, "condition", ax=ax)
-        ax.set_title(readable(INTERFERON_AB))
-
-
-def d(figure: FigureBase, data: FigureData) -> None:
-    """Interferon alpha/beta signaling against tryptophan catabolism."""
-    if not lacks(figure, data["kang"], INTERFERON_AB, TRYPTOPHAN):
-        ax = axes(figure, 0.5, 1.05)
-        activities(data["kang"].latent, INTERFERON_AB, TRYPTOPHAN, "cell_type", "condition", ax=ax)
-
-
-def e(figure: FigureBase, data: FigureData) -> None:
-    """Innate cells, stimulated against control; interferon and tryptophan sets are named."""
-    table = data["kang"].contrast(CONTRAST)
-    if table.empty:
-        message(figure, f"the model has no contrast “{CONTRAST}”")
-        return
+def draw_volcano(figure: FigureBase, table: pd.DataFrame) -> None:
+    table = table.set_index("gmv")
     found = table.index[(table["log_bf"].abs() > 3) & (table["md"] > 5)]
     interferon = found[found.str.contains("INTERFERON|IFN")]
     volcano(table, [*interferon, *NAMED], ax=axes(figure, 0.45, 1.6))
     _note_missing(figure, table)
 
 
-def f(figure: FigureBase, data: FigureData) -> None:
-    """GSEA and VEGA on the same contrast."""
-    table = data["kang"].with_gsea(CONTRAST)
+def with_gsea(data: FigureData) -> Content:
+    """Return the gene sets of the contrast with both results."""
+    table = data["kang"].with_gsea(CONTRAST).reset_index()
     if table.empty:
-        message(figure, f"the model has no contrast “{CONTRAST}”\nwith GSEA")
-        return
+        return f"the model has no contrast “{CONTRAST}”\nwith GSEA"
+    return table[["gmv", "n_genes", "log_bf", "neg_log10_fdr"]]
+
+
+def draw_gsea(figure: FigureBase, table: pd.DataFrame) -> None:
+    table = table.set_index("gmv")
     gsea_comparison(table, NAMED, ax=axes(figure, 0.45, 1.08, top=0.6))
     _note_missing(figure, table)
 
@@ -68,3 +61,29 @@ def _note_missing(figure: FigureBase, table: pd.DataFrame) -> None:
     missing = [wrapped(gmv, 40) for gmv in NAMED if gmv not in table.index]
     if missing:
         note(figure, "not in this collection: " + ", ".join(missing))
+
+
+PANELS = {
+    "a": Panel("The architecture; a schematic, the same for all data.", draw_architecture),
+    "b": embedding_panel(
+        "Cell types and conditions in the UMAP of the latent space.",
+        "kang", label="cell_type", style="condition", margins=(0.3, 1.05),
+    ),
+    "c": embedding_panel(
+        "Activity of interferon alpha/beta signaling in the same UMAP.",
+        "kang", gmv=INTERFERON_AB, style="condition", margins=(0.3, 0.6),
+    ),
+    "d": Panel(
+        "Interferon alpha/beta signaling against tryptophan catabolism.",
+        draw_activities,
+        partial(
+            cells, model="kang", label="cell_type", gmvs=(INTERFERON_AB, TRYPTOPHAN),
+            also=["condition"], basis=None,
+        ),
+    ),
+    "e": Panel(
+        "Innate cells, stimulated against control; interferon and tryptophan sets are named.",
+        draw_volcano, contrast,
+    ),
+    "f": Panel("GSEA and VEGA on the same contrast.", draw_gsea, with_gsea),
+}  # fmt: skip

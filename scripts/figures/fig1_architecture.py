@@ -4,6 +4,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import FigureBase
 
+from scripts.figures.layout import inches
 from scripts.figures.schematic import (
     FREE,
     GENES,
@@ -21,8 +22,9 @@ from vega.plot.colours import COLOURS
 BATCH = "#8C6BB1"
 
 
-def draw_architecture(figure: FigureBase, width: float, height: float) -> None:
+def draw_architecture(figure: FigureBase) -> None:
     """Draw encoder, gene module variables and masked decoder; the units are inches."""
+    width, height = inches(figure)
     ax = sheet(figure, width, height)
     middle = height / 2 + 0.05
     genes = column(0.55, middle, 8)

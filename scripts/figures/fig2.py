@@ -1,28 +1,25 @@
 """Figure 2: drugs on 97 cancer cell lines, and regulons in glioblastoma."""
 
+from functools import partial
+
+import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import FigureBase
 
-from scripts.common.mixseq import DRUGS
-from scripts.figures.data import FigureData
-from scripts.figures.layout import Layout, axes, inches, lacks
+from scripts.common.mixseq import DRUGS, MUTANT
+from scripts.figures.charts import activity, cells, draw_cells, embedding_panel
+from scripts.figures.clustered_heatmap import ColourStrip, clustered_heatmap
+from scripts.figures.layout import Layout, Panel, axes, inches
 from scripts.figures.mixseq import (
     KEYS,
-    bayes_factors,
-    draw_shifts,
+    comparisons,
     few_cells_strip,
     keys_below,
     legend_below,
-    lines_of,
-    side_by_side,
+    responses,
+    shifts_panel,
     tissue_strip,
-)
-from vega.gene_sets import readable
-from vega.plot import (
-    ColourStrip,
-    clustered_heatmap,
-    embedding,
-    two_channels,
 )
 from vega.plot.colours import COLOURS
 
@@ -30,57 +27,80 @@ LAYOUT = Layout(("aab", "ccc", "dee"), widths=(3.15, 0.45, 3.6), heights=(2.4, 5
 
 G2M = "HALLMARK_G2M_CHECKPOINT"
 STAT3, OLIG2 = "STAT3", "OLIG2"
+LIMIT = 5  # activity of the full colour in the dual embedding
 DRUG_COLOURS = dict(zip(DRUGS, COLOURS[1:5], strict=True))  # the first is DMSO's in panel a
 
 
-def a(figure: FigureBase, data: FigureData) -> None:
-    """Cells with Trametinib and with DMSO; an arrow per cell line."""
-    draw_shifts(figure, data, "Trametinib")
-
-
-def b(figure: FigureBase, data: FigureData) -> None:
-    """Activity of the G2M checkpoint in the same cells."""
-    results = data[DRUGS["Trametinib"]]
-    if not lacks(figure, results, G2M):
-        ax = axes(figure, 0.3, 0.6, bottom=0.48)
-        embedding(results.latent, G2M, basis="X_tsne", ax=ax)
-        ax.set_title(readable(G2M))
-
-
-def c(figure: FigureBase, data: FigureData) -> None:
-    """Every hallmark under every drug in every cell line."""
-    tables = bayes_factors(figure, data)
-    if not tables:
-        return
-    table, lines = side_by_side(tables), lines_of(data)
-    drug, line = (
-        pd.Series(table.columns.get_level_values(i), index=table.columns) for i in range(2)
-    )
+def draw_responses(figure: FigureBase, table: pd.DataFrame) -> None:
+    values, about = comparisons(table)
+    drugs = pd.Series(about.index.get_level_values("drug"), about.index)
     strips = [
-        ColourStrip("drug", drug, DRUG_COLOURS),
-        tissue_strip(line.map(lines["tissue"]), lines),
-        few_cells_strip(tables, data),
+        ColourStrip("drug", drugs, DRUG_COLOURS),
+        tissue_strip(about, table),
+        few_cells_strip(about),
     ]
     ax = axes(figure, 1.75, 0.1, bottom=KEYS, top=0.89)
-    melanoma = table.columns[line.map(lines["melanoma"])]
-    clustered_heatmap(table, strips, limit=4, marked=list(melanoma), ax=ax)
+    melanoma = about.index[(about["braf"] == MUTANT) & (about["tissue"] == "skin")]
+    clustered_heatmap(values, strips, limit=4, marked=list(melanoma), ax=ax)
     keys_below(figure, ax, *strips[:2])
-    unknown = lines["braf"].isna().all()
+    unknown = about["braf"].isna().all()
     if len(melanoma) or unknown:
         width, height = inches(figure)
         words = "BRAF mutations not known" if unknown else "▲ melanoma, BRAF mutant"
         figure.text(0.12 / width, 0.2 / height, words, fontsize="x-small")
 
 
-def d(figure: FigureBase, data: FigureData) -> None:
-    """Cell types of glioblastoma."""
-    ax = axes(figure, 0.3, 0.2, bottom=0.62)
-    embedding(data["gbm"].latent, "cell_type", basis="X_tsne", ax=ax)
-    legend_below(ax, 4)
+def draw_types(figure: FigureBase, table: pd.DataFrame) -> None:
+    legend_below(draw_cells(figure, table, "cell_type", margins=(0.3, 0.2, 0.62)), 4)
 
 
-def e(figure: FigureBase, data: FigureData) -> None:
-    """Regulons of STAT3 and OLIG2 in the same cells."""
-    if not lacks(figure, data["gbm"], STAT3, OLIG2):
-        ax = axes(figure, 0.3, 1.1, bottom=0.62)
-        two_channels(data["gbm"].latent, STAT3, OLIG2, basis="X_tsne", ax=ax)
+def dual_embedding(figure: FigureBase, table: pd.DataFrame) -> None:
+    """Draw cells by two activities: one is the red of the colour, the other the blue."""
+    ax = draw_cells(figure, table, None, margins=(0.3, 1.1, 0.62))
+    (dots,) = ax.collections
+    dots.set_facecolor(dual_colours(*(table[activity(gmv)] for gmv in (STAT3, OLIG2))))
+    dots.set_alpha(0.7)
+    _draw_key(ax)
+
+
+def dual_colours(red: np.ndarray, blue: np.ndarray) -> np.ndarray:
+    """Return the colours (n x 3) of activities: black at 0 or below, full at `LIMIT` or above."""
+    r, b = (np.clip(np.asarray(values) / LIMIT, 0, 1) for values in (red, blue))
+    return np.stack([r, np.zeros_like(r), b], axis=-1)
+
+
+def _draw_key(ax: Axes) -> None:
+    """Draw a square right of the axes that shows the colour of each pair of activities."""
+    dpi = ax.get_figure(root=True).dpi
+    x, y = ax.bbox.size / dpi
+    key = ax.inset_axes((1 + 0.42 / x, 1 - 0.6 / y, 0.6 / x, 0.6 / y))
+    steps = np.linspace(0, LIMIT, 11)
+    edges = np.append(steps, steps[-1] + steps[1]) - steps[1] / 2
+    colours = dual_colours(*np.meshgrid(steps, steps))
+    key.pcolormesh(edges, edges, colours, edgecolor="face", linewidth=0.2)
+    for axis, name in ((key.xaxis, STAT3), (key.yaxis, OLIG2)):
+        axis.set_ticks([0, LIMIT], ["≤0", f"≥{LIMIT}"])
+        axis.set_tick_params(length=1.5)
+        axis.set_label_text(name)
+    key.spines[:].set_visible(False)
+
+
+PANELS = {
+    "a": shifts_panel("Trametinib"),
+    "b": embedding_panel(
+        "Activity of the G2M checkpoint in the same cells.",
+        DRUGS["Trametinib"], gmv=G2M, basis="tsne", margins=(0.3, 0.6, 0.48),
+    ),
+    "c": Panel(
+        "Every hallmark under every drug in every cell line.",
+        draw_responses, partial(responses, by_drug=False),
+    ),
+    "d": Panel(
+        "Cell types of glioblastoma.",
+        draw_types, partial(cells, model="gbm", label="cell_type", basis="tsne"),
+    ),
+    "e": Panel(
+        "Regulons of STAT3 and OLIG2 in the same cells.",
+        dual_embedding, partial(cells, model="gbm", gmvs=(STAT3, OLIG2), basis="tsne"),
+    ),
+}  # fmt: skip

@@ -1,12 +1,16 @@
 """Figure 3: cell types and cycling cells of cortical organoids."""
 
+from functools import partial
+
 import pandas as pd
 from matplotlib.figure import FigureBase
 
+from scripts.figures.charts import activity, cells, embedding_panel, regression
 from scripts.figures.data import FigureData
-from scripts.figures.layout import Layout, axes, lacks, message
+from scripts.figures.layout import Content, Layout, Panel, axes, lacking
 from vega.gene_sets import readable
-from vega.plot import activities, bayes_factors, embedding, regression, wrapped
+from vega.plot import heatmap, wrapped
+from vega.plot.scatter import scatter
 from vega.values import values_of
 
 LAYOUT = Layout(("abccd", "effgg"), widths=(2.75, 1.45, 1.3, 0.15, 1.95), heights=(2.0, 2.5))
@@ -18,71 +22,92 @@ MARKER_SETS = {
 }
 CELL_CYCLE = "REACTOME_CELL_CYCLE_MITOTIC"
 PROLIFERATION = "MKI67"  # marks cycling cells, and is in no Reactome set
-SCALE = (0, 10)  # of b to d
 SIGNIFICANT = 3
 
 
-def a(figure: FigureBase, data: FigureData) -> None:
-    """Cell types in the UMAP of the latent space."""
-    embedding(data["organoid"].latent, "cell_type", ax=axes(figure, 0.3, 1.1))
+def marker_set_panel(shows: str, cell_type: str, margins: tuple, colorbar: bool = False) -> Panel:
+    """Return the panel of the activity of a marker set, all on one scale."""
+    return embedding_panel(
+        shows, "organoid", gmv=MARKER_SETS[cell_type], limits=(0, 10), colorbar=colorbar,
+        margins=margins, loc="left",
+    )  # fmt: skip
 
 
-def b(figure: FigureBase, data: FigureData) -> None:
-    """Activity of the neuroepithelium's marker set."""
-    _marker_set(figure, data, MARKER_SETS["Neural Epithelium"])
+def marker_sets(data: FigureData) -> Content:
+    """Return the Bayes factors of the marker sets in each type against the others."""
+    if words := lacking(data["organoid"], *MARKER_SETS.values()):
+        return words
+    table = data["organoid"].contrast("one_vs_rest")
+    rows = [
+        (kind, gmv, table.loc[(table["group"] == kind) & (table.index == gmv), "log_bf"])
+        for kind in MARKER_SETS
+        for gmv in MARKER_SETS.values()
+    ]
+    rows = [(kind, gmv, *values) for kind, gmv, values in rows if len(values)]
+    table = pd.DataFrame(rows, columns=["group", "gmv", "log_bf"])
+    return "none of these cell types\nin these data" if table.empty else table
 
 
-def c(figure: FigureBase, data: FigureData) -> None:
-    """Activity of the radial glia's marker set."""
-    _marker_set(figure, data, MARKER_SETS["Radial Glia"])
-
-
-def d(figure: FigureBase, data: FigureData) -> None:
-    """Activity of the Cajal-Retzius neurons' marker set, and the scale of the three."""
-    _marker_set(figure, data, MARKER_SETS["Cajal-Retzius"], right=0.7, colorbar=True)
-
-
-def _marker_set(
-    figure: FigureBase, data: FigureData, gmv: str, right: float = 0.1, colorbar: bool = False
-) -> None:
-    if not lacks(figure, data["organoid"], gmv):
-        ax = axes(figure, 0.3, right)
-        embedding(data["organoid"].latent, gmv, limits=SCALE, colorbar=colorbar, ax=ax)
-        ax.set_title(gmv, loc="left")
-
-
-def e(figure: FigureBase, data: FigureData) -> None:
-    """Each type against the others: the Bayes factors of the marker sets."""
-    results = data["organoid"]
-    if lacks(figure, results, *MARKER_SETS.values()):
-        return
-    parts = {kind: results.contrast("one_vs_rest", kind)["log_bf"] for kind in MARKER_SETS}
-    table = pd.DataFrame({k: part for k, part in parts.items() if len(part)}).T
-    if table.empty:
-        message(figure, "none of these cell types\nin these data")
-        return
-    table = table[list(MARKER_SETS.values())].rename(
+def draw_marker_sets(figure: FigureBase, table: pd.DataFrame) -> None:
+    wide = table.pivot(index="group", columns="gmv", values="log_bf")
+    wide = wide.loc[table["group"].unique(), table["gmv"].unique()].rename(
         index=lambda kind: wrapped(kind, 10), columns=lambda gmv: wrapped(gmv, 16)
     )
-    ax = bayes_factors(table, values=SIGNIFICANT, ax=axes(figure, 0.8, 0.6, bottom=0.88))
-    ax.set_ylabel("Type, against all others")
+    ax = heatmap(wide, values=SIGNIFICANT, ax=axes(figure, 0.8, 0.6, bottom=0.88))
+    ax.set(xlabel="", ylabel="Type, against all others")
 
 
-def f(figure: FigureBase, data: FigureData) -> None:
-    """Activity of the neuroepithelium's marker set against that of the mitotic cell cycle."""
-    results, x = data["organoid"], MARKER_SETS["Neural Epithelium"]
-    if not lacks(figure, results, x, CELL_CYCLE):
-        activities(results.latent, x, CELL_CYCLE, "cell_type", ax=axes(figure, 0.45, 1.1))
+def draw_activities(figure: FigureBase, table: pd.DataFrame) -> None:
+    ax, (x, y) = axes(figure, 0.45, 1.1), (MARKER_SETS["Neural Epithelium"], CELL_CYCLE)
+    scatter(table, activity(x), activity(y), "cell_type", ax=ax)
+    ax.set(xlabel=readable(x), ylabel=readable(y))
 
 
-def g(figure: FigureBase, data: FigureData) -> None:
-    """Expression of MKI67 against the activity of the mitotic cell cycle, which knows no MKI67."""
-    latent, cells = data["organoid"].latent, data.expression["field"]
-    if lacks(figure, data["organoid"], CELL_CYCLE):
-        return
-    if PROLIFERATION not in cells.var_names:
-        message(figure, f"{PROLIFERATION} is not among\nthe genes of these data")
-        return
-    expression = values_of(cells[latent.obs_names], PROLIFERATION)
-    ax = regression(expression, values_of(latent, CELL_CYCLE), ax=axes(figure, 0.45, 0.1))
+def proliferation(data: FigureData) -> Content:
+    """Return the expression of MKI67 and the activity of the cell cycle in each cell."""
+    table = cells(data, "organoid", gmvs=[CELL_CYCLE], basis=None)
+    expression = data.expression["field"]
+    if isinstance(table, str):
+        return table
+    if PROLIFERATION not in expression.var_names:
+        return f"{PROLIFERATION} is not among\nthe genes of these data"
+    values = values_of(expression[table["cell"]], PROLIFERATION)
+    return table.assign(**{f"expression_{PROLIFERATION}": values})
+
+
+def draw_proliferation(figure: FigureBase, table: pd.DataFrame) -> None:
+    ax = axes(figure, 0.45, 0.1)
+    regression(table[f"expression_{PROLIFERATION}"], table[activity(CELL_CYCLE)], ax)
     ax.set(xlabel=f"{PROLIFERATION}, log(TP10K + 1)", ylabel=readable(CELL_CYCLE))
+
+
+PANELS = {
+    "a": embedding_panel(
+        "Cell types in the UMAP of the latent space.",
+        "organoid", label="cell_type", margins=(0.3, 1.1),
+    ),
+    "b": marker_set_panel(
+        "Activity of the neuroepithelium's marker set.", "Neural Epithelium", (0.3, 0.1)
+    ),
+    "c": marker_set_panel("Activity of the radial glia's marker set.", "Radial Glia", (0.3, 0.1)),
+    "d": marker_set_panel(
+        "Activity of the Cajal-Retzius neurons' marker set, and the scale of the three.",
+        "Cajal-Retzius", (0.3, 0.7), colorbar=True,
+    ),
+    "e": Panel(
+        "Each type against the others: the Bayes factors of the marker sets.",
+        draw_marker_sets, marker_sets,
+    ),
+    "f": Panel(
+        "Activity of the neuroepithelium's marker set against that of the mitotic cell cycle.",
+        draw_activities,
+        partial(
+            cells, model="organoid", label="cell_type", basis=None,
+            gmvs=(MARKER_SETS["Neural Epithelium"], CELL_CYCLE),
+        ),
+    ),
+    "g": Panel(
+        "Expression of MKI67 against the activity of the mitotic cell cycle, which has no MKI67.",
+        draw_proliferation, proliferation,
+    ),
+}  # fmt: skip

@@ -1,7 +1,9 @@
 """Figure 4: cells that VEGA has not learnt from, in another condition and in another study."""
 
+from functools import partial
+
 import pandas as pd
-from matplotlib.axes import Axes
+import seaborn as sns
 from matplotlib.figure import FigureBase
 
 from scripts.analyse.out_of_sample import (
@@ -18,14 +20,17 @@ from scripts.analyse.out_of_sample import (
     STUDY_B,
     TOP,
 )
-from scripts.figures.data import FigureData
-from scripts.figures.layout import Layout, axes, message
+from scripts.figures.charts import barplot, label_groups, legend_above
+from scripts.figures.data import FigureData, in_order
+from scripts.figures.layout import Content, Layout, Panel, axes
 from vega.gene_sets import readable
-from vega.plot import bars, violins, wrapped
+from vega.plot import wrapped
 from vega.plot.colours import GUIDE
 
 LAYOUT = Layout(("abc", "def"), widths=(2.3, 2.2, 2.7), heights=(2.45, 2.45))
 MARGINS = {"bottom": 0.62, "top": 0.3}  # room for the names of cell types, and for a legend
+VIOLIN = "#D43F3A"
+EMPTY = {"ha": "center", "va": "bottom", "fontsize": "small", "style": "italic", "color": "0.3"}
 
 # As the paper calls them, in its order; types of other studies keep their names.
 SHORT = {
@@ -37,105 +42,109 @@ SHORT = {
     "CD14+Mono": "CD14-Mono",
     "CD8T": "CD8-T",
 }
-
-NO_TYPES = "no cell type to compare"
-
-
-def a(figure: FigureBase, data: FigureData) -> None:
-    """Activity in unseen stimulated cells, between control and seen stimulated ones."""
-    samples = {
-        CONTROL: CONTROL,
-        f"{STIMULATED}, {OUT_OF_SAMPLE}": f"{STIMULATED},\nout-of-\nsample",
-        f"{STIMULATED}, {IN_SAMPLE}": f"{STIMULATED},\n{IN_SAMPLE}",
-    }
-    _activity(figure, data, HELD_OUT, samples)
-
-
-def b(figure: FigureBase, data: FigureData) -> None:
-    """Overlap of the top GMVs in and out of sample, per type."""
-    _overlap(figure, data, HELD_OUT)
-
-
-def c(figure: FigureBase, data: FigureData) -> None:
-    """R2 in and out of sample, per type."""
-    _r2(figure, data, HELD_OUT, [IN_SAMPLE, OUT_OF_SAMPLE])
-
-
-def d(figure: FigureBase, data: FigureData) -> None:
-    """Activity in both conditions of study A, and in study B."""
-    samples = {
-        f"{CONTROL}, {STUDY_A}": f"{CONTROL},\n{STUDY_A}",
-        f"{STIMULATED}, {STUDY_A}": f"{STIMULATED},\n{STUDY_A}",
-        f"{CONTROL}, {STUDY_B}": f"{CONTROL},\n{STUDY_B}",
-    }
-    _activity(figure, data, OTHER_STUDY, samples)
-
-
-def e(figure: FigureBase, data: FigureData) -> None:
-    """Overlap of the top GMVs of two studies, per type."""
-    _overlap(figure, data, OTHER_STUDY)
-
-
-def f(figure: FigureBase, data: FigureData) -> None:
-    """R2 of two studies, and of one against the other."""
-    _r2(figure, data, OTHER_STUDY, [STUDY_A, STUDY_B, BASELINE])
+HELD_OUT_SAMPLES = [
+    CONTROL, f"{STIMULATED}, {OUT_OF_SAMPLE}", f"{STIMULATED}, {IN_SAMPLE}",
+]  # fmt: skip
+STUDY_SAMPLES = [
+    f"{CONTROL}, {STUDY_A}", f"{STIMULATED}, {STUDY_A}", f"{CONTROL}, {STUDY_B}",
+]  # fmt: skip
 
 
 def _rows(data: FigureData, table: str, experiment: str) -> pd.DataFrame:
-    """Rows of the first seed, which draws all figures."""
+    """Return the rows of the first seed, which draws all figures."""
     seed = data.tables["out_of_sample_overlap"]["seed"].iloc[0]
     found = data.tables[f"out_of_sample_{table}"]
     return found[(found["seed"] == seed) & (found["experiment"] == experiment)]
 
 
-def _activity(
-    figure: FigureBase, data: FigureData, experiment: str, samples: dict[str, str]
-) -> None:
-    """Violins of the samples, by the names that stand below them."""
-    table = _rows(data, "activity", experiment)
+def activities(data: FigureData, experiment: str, samples: list[str]) -> Content:
+    """Return the activity in each drawn cell of the samples, which are in order."""
+    table = _rows(data, "activity", experiment)[["sample", "activity"]]
     if table.empty:
-        message(figure, f"too few {SHORT[CELL_TYPE]} cells, or no GMV\n{wrapped(GMV, 30)}")
-        return
+        return f"too few {SHORT[CELL_TYPE]} cells, or no GMV\n{wrapped(GMV, 30)}"
+    table["sample"] = pd.Categorical(table["sample"], samples)
+    return table.sort_values("sample", kind="stable")
+
+
+def violinplot(figure: FigureBase, table: pd.DataFrame) -> None:
+    """Draw density, quartiles (bar) and median (dot) of each sample."""
     ax = axes(figure, 0.42, 0.08, **MARGINS)
-    values = {name: table.loc[table["sample"] == s, "activity"] for s, name in samples.items()}
-    violins(values, ax=ax)
-    ax.set_title(readable(GMV), fontsize="small")
-    ax.set_ylabel(f"Activity in {SHORT[CELL_TYPE]} cells")
-
-
-def _overlap(figure: FigureBase, data: FigureData, experiment: str) -> None:
-    """Bars of the overlap, with a guide where random choices would be."""
-    table = _rows(data, "overlap", experiment)
-    if table.empty:
-        message(figure, NO_TYPES)
-        return
-    ax = _bars(figure, table.assign(sample="overlap"), ["overlap"])
-    ax.axhline(table["chance"].mean(), **GUIDE | {"zorder": 2})
-    ax.set_ylabel(f"Share of top {TOP} GMVs\nin common")
-
-
-def _r2(figure: FigureBase, data: FigureData, experiment: str, samples: list[str]) -> None:
-    """Bars of R2, one colour per sample."""
-    table = _rows(data, "r2", experiment)
-    if table.empty:
-        message(figure, NO_TYPES)
-        return
-    ax = _bars(figure, table, samples)
-    ax.set_ylabel("$R^2$ of mean expression")
-    ax.legend(
-        loc="lower left", bbox_to_anchor=(-0.04, 1), ncols=3, frameon=False, handlelength=0.8,
-        handleheight=0.8, handletextpad=0.4, columnspacing=0.9, borderaxespad=0, borderpad=0.2,
+    sns.violinplot(
+        table, x="sample", y="activity", color=VIOLIN, saturation=1, linecolor="black",
+        linewidth=0.6, cut=0, density_norm="width", inner="box",
+        inner_kws={"box_width": 3, "whis_width": 0, "marker": "o", "markersize": 2.5,
+                   "solid_capstyle": "butt"}, ax=ax,
     )  # fmt: skip
+    samples = table["sample"].cat.categories
+    for place, sample in enumerate(samples):
+        if not (table["sample"] == sample).any():
+            ax.text(place, 0.02, "no cells", transform=ax.get_xaxis_transform(), **EMPTY)
+    label_groups(ax, pd.Series(samples))
+    ax.set(xlabel="", ylabel=f"Activity in {SHORT[CELL_TYPE]} cells")
+    ax.tick_params(axis="x", length=0)
+    ax.set_title(readable(GMV), fontsize="small")
 
 
-def _bars(figure: FigureBase, table: pd.DataFrame, samples: list[str]) -> Axes:
-    """Means and standard deviations, a group per cell type and a colour per sample."""
-    types = [t for t in SHORT if t in set(table["cell_type"])]
-    types += [t for t in dict.fromkeys(table["cell_type"]) if t not in SHORT]
-    mean, sd = (
-        table.pivot(index="cell_type", columns="sample", values=column)
-        .loc[types, samples]
-        .rename(index=SHORT)
-        for column in ("mean", "sd")
+def per_type(data: FigureData, table: str, experiment: str, columns: list[str]) -> Content:
+    """Return means and standard deviations per cell type, in the paper's order."""
+    rows = _rows(data, table, experiment)
+    if rows.empty:
+        return "no cell type to compare"
+    order = in_order(rows["cell_type"], list(SHORT))
+    return rows.loc[order.sort_values(kind="stable").index, columns]
+
+
+def r2(data: FigureData, experiment: str, samples: list[str]) -> Content:
+    """Return R2 per cell type and sample."""
+    table = per_type(data, "r2", experiment, ["cell_type", "sample", "mean", "sd"])
+    if isinstance(table, str):
+        return table
+    return table[table["sample"].isin(samples)].sort_values(
+        "sample", key=lambda column: column.map(samples.index), kind="stable"
     )
-    return bars(mean, sd, ax=axes(figure, 0.52, 0.06, **MARGINS))
+
+
+def draw_bars(figure: FigureBase, table: pd.DataFrame) -> None:
+    """Draw R2, one colour per sample, or overlaps, with a guide where random choices would be."""
+    ax = axes(figure, 0.52, 0.06, **MARGINS)
+    shown = table.assign(cell_type=table["cell_type"].replace(SHORT))
+    overlap = "chance" in table
+    if overlap:
+        shown["sample"] = "overlap"
+    barplot(shown, "cell_type", "mean", "sample", sd="sd", ax=ax)
+    label_groups(ax, shown["cell_type"], rotation=90)
+    if overlap:
+        ax.axhline(table["chance"].mean(), **GUIDE | {"zorder": 2})
+        ax.set_ylabel(f"Share of top {TOP} GMVs\nin common")
+    else:
+        ax.set_ylabel("$R^2$ of mean expression")
+        legend_above(ax, 3, left=-0.04, bottom=1)
+
+
+OVERLAP = ["cell_type", "mean", "sd", "chance"]
+PANELS = {
+    "a": Panel(
+        "Activity in unseen stimulated cells, between control and seen stimulated ones.",
+        violinplot, partial(activities, experiment=HELD_OUT, samples=HELD_OUT_SAMPLES),
+    ),
+    "b": Panel(
+        "Overlap of the top GMVs in and out of sample, per type.",
+        draw_bars, partial(per_type, table="overlap", experiment=HELD_OUT, columns=OVERLAP),
+    ),
+    "c": Panel(
+        "R2 in and out of sample, per type.",
+        draw_bars, partial(r2, experiment=HELD_OUT, samples=[IN_SAMPLE, OUT_OF_SAMPLE]),
+    ),
+    "d": Panel(
+        "Activity in both conditions of study A, and in study B.",
+        violinplot, partial(activities, experiment=OTHER_STUDY, samples=STUDY_SAMPLES),
+    ),
+    "e": Panel(
+        "Overlap of the top GMVs of two studies, per type.",
+        draw_bars, partial(per_type, table="overlap", experiment=OTHER_STUDY, columns=OVERLAP),
+    ),
+    "f": Panel(
+        "R2 of two studies, and of one against the other.",
+        draw_bars, partial(r2, experiment=OTHER_STUDY, samples=[STUDY_A, STUDY_B, BASELINE]),
+    ),
+}  # fmt: skip

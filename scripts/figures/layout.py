@@ -1,27 +1,51 @@
 """Panels as files of their own, and side by side on the page of a figure.
 
-A panel is a function `panel(figure, data)` that draws into a (sub)figure of a size in inches
-that the figure's layout gives. The file of the panel and its place on the page call the same
-function at the same size: on the page, too, everything is vectors and text.
+A panel is drawn from its table into a (sub)figure of a size in inches that the figure's layout
+gives. The file of the panel and its place on the page call the same function at the same size: on
+the page, too, everything is vectors and text.
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
+import pandas as pd
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, FigureBase, SubFigure
 
-from scripts.figures.data import FigureData, Results
+from scripts.figures.data import SIMULATED, FigureData, Results
+from scripts.figures.source_data import read_source_data, write_source_data
 from scripts.figures.style import STYLE
 from vega.files import written_whole
 from vega.gene_sets import readable
 
-Panel = Callable[[FigureBase, FigureData], None]
+Content = pd.DataFrame | str  # the table of a panel, or why there is nothing to draw
 
 STRIP = 0.25  # inches above panels and page for what must be said of the cells
 NO_DATE = {".png": {"Software": None}, ".pdf": {"CreationDate": None}}  # same data, same bytes
+
+
+class Panel(NamedTuple):
+    """A panel: what it shows, how it is drawn, and how its table is made.
+
+    `draw(figure, table)` knows the results from the table alone. A schematic has no table and is
+    drawn by `draw(figure)`.
+    """
+
+    shows: str
+    draw: Callable[..., None]
+    table: Callable[[FigureData], Content] | None = None
+
+    def draw_content(self, figure: FigureBase, content: Content | None) -> None:
+        """Draw the panel, or say why it is empty."""
+        if content is None:
+            self.draw(figure)
+        elif isinstance(content, str):
+            figure.text(0.5, 0.5, content, ha="center", va="center", style="italic", color="0.3")
+        else:
+            self.draw(figure, content)
 
 
 @dataclass(frozen=True)
@@ -51,23 +75,29 @@ class Layout:
         return sum(self.widths[columns]), sum(self.heights[rows])
 
 
-def panel_figure(panel: Panel, size: tuple[float, float], data: FigureData) -> Figure:
-    """A panel on its own, below a strip that says what cells these are."""
+def panel_figure(
+    panel: Panel, content: Content | None, size: tuple[float, float], tag: str = ""
+) -> Figure:
+    """Draw a panel on its own, below a strip with the tag of the cells (`FigureData.tag`)."""
     with rc_context(STYLE):
         figure, strip, body = _sheet(*size)
-        _say_origin(strip, data)
-        panel(body, data)
+        _draw_tag(strip, tag)
+        panel.draw_content(body, content)
     return figure
 
 
 def page_figure(
-    panels: Mapping[str, Panel], layout: Layout, title: str, data: FigureData
+    panels: Mapping[str, Panel],
+    contents: Mapping[str, Content],
+    layout: Layout,
+    title: str,
+    tag: str = "",
 ) -> Figure:
-    """All panels on one page, each with its letter, below the title."""
+    """Draw all panels on one page, each with its letter, below the title."""
     with rc_context(STYLE):
         figure, strip, body = _sheet(sum(layout.widths), sum(layout.heights))
         strip.text(0.08 / sum(layout.widths), 0.5, title, va="center", weight="bold", size=9)
-        _say_origin(strip, data)
+        _draw_tag(strip, tag)
         grid = body.add_gridspec(
             len(layout.heights),
             len(layout.widths),
@@ -80,7 +110,7 @@ def page_figure(
             part.text(
                 0.08 / width, 1 - 0.06 / height, letter, va="top", weight="bold", size=10
             )  # fmt: skip
-            panel(part, data)
+            panel.draw_content(part, contents.get(letter))
     return figure
 
 
@@ -90,24 +120,19 @@ def _sheet(width: float, height: float) -> tuple[Figure, SubFigure, SubFigure]:
     return figure, *figure.subfigures(2, 1, height_ratios=[STRIP, height])
 
 
-def _say_origin(strip: SubFigure, data: FigureData) -> None:
+def _draw_tag(strip: SubFigure, tag: str) -> None:
     """Say where the cells are not those of the study: simulated, or some of them only."""
-    tags = {
-        "simulated": ("SIMULATED DATA", {"facecolor": "#D55E00", "edgecolor": "none"}, "white"),
-        "mirror subset": (
-            f"subset of the study: {data.n_cells:,} cells",
-            {"facecolor": "white", "edgecolor": "0.5", "linewidth": 0.5},
-            "0.3",
-        ),
-    }
-    if data.origin in tags:
-        words, box, colour = tags[data.origin]
-        width, _ = inches(strip)
-        strip.text(
-            1 - 0.12 / width, 0.5, words, ha="right", va="center", size="small", color=colour,
-            weight="bold" if data.origin == "simulated" else "normal",
-            bbox={"boxstyle": "round,pad=0.3", **box}, gid="origin",
-        )  # fmt: skip
+    if not tag:
+        return
+    box, colour = {"facecolor": "white", "edgecolor": "0.5", "linewidth": 0.5}, "0.3"
+    if tag == SIMULATED:
+        box, colour = {"facecolor": "#D55E00", "edgecolor": "none"}, "white"
+    width, _ = inches(strip)
+    strip.text(
+        1 - 0.12 / width, 0.5, tag, ha="right", va="center", size="small", color=colour,
+        weight="bold" if tag == SIMULATED else "normal",
+        bbox={"boxstyle": "round,pad=0.3", **box}, gid="origin",
+    )  # fmt: skip
 
 
 def inches(figure: FigureBase) -> tuple[float, float]:
@@ -126,17 +151,10 @@ def axes(
     )
 
 
-def message(figure: FigureBase, words: str) -> None:
-    """Say in a panel why it is empty."""
-    figure.text(0.5, 0.5, words, ha="center", va="center", style="italic", color="0.3")
-
-
-def lacks(figure: FigureBase, results: Results, *gmvs: str) -> bool:
-    """Whether the model lacks one of the GMVs, which the panel then says."""
+def lacking(results: Results, *gmvs: str) -> str:
+    """Say which of the GMVs the model lacks; empty if it has all."""
     missing = [readable(gmv) for gmv in gmvs if gmv not in results.latent.var_names]
-    if missing:
-        message(figure, "no GMV\n" + "\nnor ".join(missing) + "\nin this collection")
-    return bool(missing)
+    return "no GMV\n" + "\nnor ".join(missing) + "\nin this collection" if missing else ""
 
 
 def note(figure: FigureBase, words: str) -> None:
@@ -161,12 +179,21 @@ def write_panels(
     data: FigureData,
     folder: Path,
 ) -> None:
-    """Draw panels, by letter, into `folder`: their page `<name>`, and `<name>/<panel>` each."""
+    """Write a figure into `folder`: the tables of its panels, and what is drawn from them.
+
+    Files are `<name>/<panel>.tsv` (or `.tsv.gz`), `<name>/columns.tsv`,
+    `<name>/<panel>.{png,pdf}`, and the page `<name>.{png,pdf}`. Tables are read back before they
+    are drawn.
+    """
+    contents = {letter: p.table(data) for letter, p in panels.items() if p.table}
+    tables = {letter: t for letter, t in contents.items() if not isinstance(t, str)}
+    write_source_data(tables, folder / name)
+    contents |= read_source_data(folder / name)
     figures = {
-        f"{name}/{letter}": panel_figure(draw, layout.size(letter), data)
-        for letter, draw in panels.items()
+        f"{name}/{letter}": panel_figure(panel, contents.get(letter), layout.size(letter), data.tag)
+        for letter, panel in panels.items()
     }
-    figures[name] = page_figure(panels, layout, title, data)
+    figures[name] = page_figure(panels, contents, layout, title, data.tag)
     for stem, figure in figures.items():
         for suffix in NO_DATE:
             save(figure, folder / f"{stem}{suffix}")

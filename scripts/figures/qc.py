@@ -5,6 +5,10 @@ from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from scripts.common.run import run
+from scripts.common.tables import read_table
+from scripts.figures.layout import save
+
 STYLE = {
     "font.size": 9,
     "font.family": "sans-serif",
@@ -59,3 +63,15 @@ def _panel(axis: Axes, qc: pd.DataFrame, what: str) -> None:
     axis.set_title(f"{what.capitalize()} left (grey: removed)", loc="left", fontsize=9)
     axis.set_xticks([])
     axis.tick_params(axis="y", length=0)
+
+
+def main(snakemake):
+    """Draw the table of one study."""
+    params = snakemake.params
+    figure = qc_figure(read_table(snakemake.input.table), params.title, params.simulated)
+    for output in snakemake.output:
+        save(figure, output)
+
+
+if __name__ == "__main__":
+    run(main, snakemake)

@@ -1,19 +1,21 @@
 """Beyond the paper: how well methods recover what is planted in simulated studies.
 
-Methods stand beside each other on the same comparisons only: first those that all studies have,
-over all studies; then all methods of each study that has more of them, over that study alone.
+Methods are compared on the same comparisons only: first those that all studies have, over all
+studies; then all methods of each study that has more of them, over that study alone.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
+from functools import partial
 
+import numpy as np
 import pandas as pd
+import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import FigureBase
 
 from scripts.analyse.simulation_benchmark import CONDITION, TYPE
 from scripts.figures.data import FigureData
-from scripts.figures.layout import Layout, inches, message
-from vega.plot import strips
+from scripts.figures.layout import Content, Layout, Panel, inches
 from vega.plot.colours import COLOURS, GREY, GUIDE
 
 LAYOUT = Layout(("abc",), widths=(2.4, 2.4, 2.4), heights=(5.2,))
@@ -27,64 +29,41 @@ MEASURES = ("auroc", "auprc", "sign", "spearman")
 IN_ORDER = "all cells in order"
 NOTHING = "nothing is planted\nthat could be recovered"
 
-Values = dict[str, dict[str, pd.Series]]
+
+def comparisons(data: FigureData, columns: Sequence[str]) -> Content:
+    """Return columns of all comparisons, in blocks, of conditions and of types."""
+    table = over_seeds(data.tables["recovery_comparisons"]).replace({"kind": KINDS})
+    return _blocks(table, ["study", "method", "kind", "group", *columns])
 
 
-def a(figure: FigureBase, data: FigureData) -> None:
-    """Planted gene sets against others, by the size of the evidence: AUROC."""
-    _comparisons(figure, data, "auroc", "AUROC")
-
-
-def b(figure: FigureBase, data: FigureData) -> None:
-    """The same, AUPRC."""
-    _comparisons(figure, data, "auprc", "AUPRC", chance="base_rate")
-
-
-def c(figure: FigureBase, data: FigureData) -> None:
-    """Activity of each planted set over cells, against the planted one, and cells in order."""
+def activities(data: FigureData) -> Content:
+    """Return the correlation of each planted set, in blocks, and those of all cells in order."""
     table = over_seeds(data.tables["recovery_activity"])
-    blocks = {}
-    for title, rows in comparable(table):
-        sets = rows.drop_duplicates(["study", "gene_set"])
-        blocks[title] = {
-            **{m: {"sets": found} for m, found in by_method(rows, "spearman").items()},
-            IN_ORDER: {"sets": sets["in_order"]},
-        }
-    lowest = min(0, table["spearman"].min())
-    for ax, _ in _blocks(figure, blocks, [GREY]):
-        ax.set_xlim(lowest - EDGE, 1 + EDGE)
-        ax.axvline(0, **GUIDE)
-        ax.set_xlabel("Spearman correlation")
+    blocks = _blocks(table, ["study", "method", "gene_set", "spearman", "in_order"])
+    if isinstance(blocks, str):
+        return blocks
+    sets = blocks.drop_duplicates(["block", "study", "gene_set"])
+    limits = sets.assign(method=IN_ORDER, spearman=sets["in_order"])
+    table = pd.concat([blocks, limits]).drop(columns="in_order")
+    return table.sort_values("block", key=lambda c: c.map(list(c.unique()).index), kind="stable")
 
 
-def _comparisons(
-    figure: FigureBase, data: FigureData, column: str, label: str, chance: str | None = None
+def draw_measure(
+    figure: FigureBase, table: pd.DataFrame, measure: str, label: str, chance: str | None = None
 ) -> None:
-    """A measure of all comparisons, conditions and types apart, with guides at chance.
+    """Draw a measure of all comparisons, conditions and types apart, with guides at chance.
 
     `chance` is the column whose mean the guides show; by default there is one at 0.5.
     """
-    tables = dict(comparable(over_seeds(data.tables["recovery_comparisons"])))
-    parts = {
-        title: {words: rows[rows["kind"] == kind] for kind, words in KINDS.items()}
-        for title, rows in tables.items()
-    }
-    blocks = {}
-    for title, rows in tables.items():
-        found = {words: by_method(part, column) for words, part in parts[title].items()}
-        blocks[title] = {
-            method: {words: values.get(method, []) for words, values in found.items()}
-            for method in by_method(rows, column)
-        }
-    for number, (ax, title) in enumerate(_blocks(figure, blocks, COLOURS)):
-        ax.set_xlim(-EDGE, 1 + EDGE)
-        ax.set_xlabel(label)
+    for number, (ax, rows) in enumerate(_axes_of_blocks(figure, table)):
+        stripplot(ax, rows, measure, dict(zip(KINDS.values(), COLOURS, strict=False)))
+        ax.set(xlim=(-EDGE, 1 + EDGE), xlabel=label)
         if chance is None:
             ax.axvline(0.5, **GUIDE)
         else:
-            for colour, rows in zip(COLOURS, parts[title].values(), strict=False):
-                if len(rows):
-                    ax.axvline(rows[chance].mean(), **GUIDE | {"color": colour})
+            for colour, kind in zip(COLOURS, KINDS.values(), strict=False):
+                if (of_kind := rows["kind"] == kind).any():
+                    ax.axvline(rows.loc[of_kind, chance].mean(), **GUIDE | {"color": colour})
         if number == 0:
             width, height = inches(figure)
             figure.legend(
@@ -92,6 +71,50 @@ def _comparisons(
                 bbox_to_anchor=(1 - RIGHT / width, 1 - 0.06 / height), handletextpad=0.2,
                 columnspacing=0.8, borderaxespad=0, borderpad=0,
             )  # fmt: skip
+
+
+def draw_activities(figure: FigureBase, table: pd.DataFrame) -> None:
+    table = table.assign(kind="sets")
+    for ax, rows in _axes_of_blocks(figure, table):
+        stripplot(ax, rows, "spearman", {"sets": GREY})
+        lowest = min(0, table["spearman"].min())
+        ax.set(xlim=(lowest - EDGE, 1 + EDGE), xlabel="Spearman correlation")
+        ax.axvline(0, **GUIDE)
+
+
+def stripplot(ax: Axes, rows: pd.DataFrame, value: str, colours: dict[str, str]) -> None:
+    """Draw a row per method, in it dots per kind with their mean and standard deviation.
+
+    The standard deviation divides by the number of values; one value has none. A kind without
+    values has a dash.
+    """
+    methods = list(rows["method"].unique())
+    of = {
+        "data": rows, "x": value, "y": "method", "hue": "kind", "order": methods,
+        "hue_order": list(colours), "palette": colours, "orient": "h", "ax": ax,
+    }  # fmt: skip
+    np.random.seed(0)  # noqa: NPY002 - of the jitter of seaborn: the same bytes each time
+    sns.stripplot(**of, dodge=True, jitter=0.13, size=2.3, alpha=0.4, linewidth=0, legend=False)
+    sns.pointplot(
+        **of, dodge=0.4 * (len(colours) > 1), errorbar=_deviation, linestyle="none", marker="D",
+        markersize=3.6, markeredgecolor="black", markeredgewidth=0.5,
+        err_kws={"color": "black", "linewidth": 0.8},
+    )  # fmt: skip
+    ax.get_legend().remove()  # its entries stay
+    known = set(rows.dropna(subset=value)[["method", "kind"]].itertuples(index=False, name=None))
+    for i, method in enumerate(methods):
+        for j, kind in enumerate(colours):
+            if (method, kind) not in known:
+                place = i + 0.4 * (j - (len(colours) - 1) / 2)
+                style = {"transform": ax.get_yaxis_transform(), "va": "center", "color": "0.3"}
+                ax.text(0.02, place, "–", **style)
+    ax.set(ylabel="", ylim=(len(methods) - 0.5, -0.5))
+    ax.tick_params(axis="y", length=0)
+
+
+def _deviation(values: pd.Series) -> tuple[float, float]:
+    half = values.std(ddof=0) if len(values) > 1 else np.nan
+    return values.mean() - half, values.mean() + half
 
 
 def over_seeds(table: pd.DataFrame) -> pd.DataFrame:
@@ -102,7 +125,7 @@ def over_seeds(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def comparable(table: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
-    """Rows in which all methods have been asked the same, by a title.
+    """Yield the rows of which all methods have results, by a title.
 
     First all studies with the methods that each of them has, then each study with further ones.
     """
@@ -118,29 +141,48 @@ def comparable(table: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
             yield f"Only {study}", table[table["study"] == study]
 
 
-def by_method(rows: pd.DataFrame, column: str) -> dict[str, pd.Series]:
-    """Values of a column by method: VEGA, its variants, then the others in their order."""
-    found = dict(list(rows.groupby("method", sort=False)[column]))
-    return {m: found[m] for m in sorted(found, key=lambda m: (not m.startswith(VEGA), m != VEGA))}
+def _blocks(table: pd.DataFrame, columns: list[str]) -> Content:
+    """Return columns of all blocks; in each VEGA, its variants, then the others in their order."""
+    parts = [
+        rows.assign(block=title).sort_values(
+            "method", key=lambda c: ~c.str.startswith(VEGA) * 1 + (c != VEGA), kind="stable"
+        )
+        for title, rows in comparable(table)
+    ]
+    return pd.concat(parts)[["block", *columns]] if parts else NOTHING
 
 
-def _blocks(
-    figure: FigureBase, blocks: Mapping[str, Values], colors: list[str] | tuple[str, ...]
-) -> Iterator[tuple[Axes, str]]:
-    """Axes of blocks of methods below each other, their rows equally high."""
-    if not blocks:
-        message(figure, NOTHING)
-        return
+def _axes_of_blocks(figure: FigureBase, table: pd.DataFrame) -> Iterator[tuple[Axes, pd.DataFrame]]:
+    """Yield axes and rows of each block, below each other, their rows equally high."""
     width, height = inches(figure)
+    blocks = dict(list(table.groupby("block", sort=False)))
+    rows_of = {title: rows["method"].nunique() for title, rows in blocks.items()}
     free = height - TOP - BOTTOM - BETWEEN * (len(blocks) - 1)
-    row = free / sum(map(len, blocks.values()))
     top = height - TOP
-    for title, values in blocks.items():
-        bottom = top - row * len(values)
+    for title, rows in blocks.items():
+        bottom = top - free * rows_of[title] / sum(rows_of.values())
         ax = figure.add_axes(
             (LEFT / width, bottom / height, 1 - (LEFT + RIGHT) / width, (top - bottom) / height)
         )
-        strips(values, colors=colors, ax=ax)
         ax.set_title(title, loc="left", x=-LEFT / (width - LEFT - RIGHT) + 0.05)
-        yield ax, title
+        yield ax, rows
         top = bottom - BETWEEN
+
+
+PANELS = {
+    "a": Panel(
+        "Planted gene sets against others, by the size of the evidence: AUROC.",
+        partial(draw_measure, measure="auroc", label="AUROC"),
+        partial(comparisons, columns=["auroc"]),
+    ),
+    "b": Panel(
+        "Planted gene sets against others, by the size of the evidence: AUPRC.",
+        partial(draw_measure, measure="auprc", label="AUPRC", chance="base_rate"),
+        partial(comparisons, columns=["auprc", "base_rate"]),
+    ),
+    "c": Panel(
+        "Activity of each planted set over cells, against the planted one, and cells in order.",
+        draw_activities,
+        activities,
+    ),
+}

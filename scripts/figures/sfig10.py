@@ -1,4 +1,4 @@
-"""Supplementary Figure 10: genes taken out of a gene set come back to its latent variable.
+"""Supplementary Figure 10: genes removed from a gene set come back to its latent variable.
 
 A soft mask lets a latent variable reach genes outside its set, at a price. The published penalty
 shrinks their weights in proportion (erratum 9); an L1 penalty would be paid by soft thresholding.
@@ -11,9 +11,9 @@ import pandas as pd
 from matplotlib.figure import FigureBase
 
 from scripts.common.gmvs import INTERFERON_AB, REMOVED
+from scripts.figures.charts import first_seed
 from scripts.figures.data import FigureData
-from scripts.figures.layout import Layout, inches, message, shortened
-from scripts.figures.methods import first_seed
+from scripts.figures.layout import Content, Layout, Panel, inches, shortened
 from vega.gene_sets import readable
 from vega.plot import top_weights
 from vega.plot.top_weights import IN_SET, OUTSIDE, STAR
@@ -31,18 +31,24 @@ BELOW = AXIS + LINE * (len(REMOVED) + 0.7)
 LETTERS = 13  # of a gene's name at most
 
 
-def _weights(figure: FigureBase, data: FigureData, step: str) -> None:
-    """The largest weights of interferon alpha/beta signaling, at each penalty."""
+def weights(data: FigureData, step: str) -> Content:
+    """Return the largest weights at each penalty, and those of the removed genes."""
     table = first_seed(data.tables["kang_soft_weights"])
     table = table[(table["l1_update"] == step) & (table["gmv"] == INTERFERON_AB)]
     if table.empty:
-        message(figure, f"no GMV {readable(INTERFERON_AB)}\nwith the {STEPS[step]}")
-        return
+        return f"no GMV {readable(INTERFERON_AB)}\nwith the {STEPS[step]}"
+    table = table.assign(removed=table["gene"].isin(REMOVED))
+    shown = table[(table["rank"] <= TOP) | table["removed"]].sort_values(["l1_lambda", "rank"])
+    return shown[["l1_lambda", "gene", "rank", "weight", "in_set", "removed"]]
+
+
+def draw_weights(figure: FigureBase, table: pd.DataFrame, step: str) -> None:
+    """Draw the largest weights of interferon alpha/beta signaling, at each penalty."""
     width, height = inches(figure)
     high = 1 - 0.08 / height
     figure.text(0.3 / width, high, f"{readable(INTERFERON_AB)}, {STEPS[step]}", va="top")
-    words = {"■ in the set": IN_SET, "■ not in it": OUTSIDE, f"{STAR} taken out of it": OUTSIDE}
-    for left, (word, colour) in zip((2.65, 1.85, 1.1), words.items(), strict=True):
+    words = {"■ in the set": IN_SET, "■ not in it": OUTSIDE, f"{STAR} removed from it": OUTSIDE}
+    for left, (word, colour) in zip((2.75, 1.95, 1.2), words.items(), strict=True):
         style = {"color": colour, "fontsize": "small", "va": "top"}
         figure.text(1 - left / width, high, word, **style)
     each = width / len(PENALTIES)
@@ -54,7 +60,7 @@ def _weights(figure: FigureBase, data: FigureData, step: str) -> None:
 def _at_penalty(
     figure: FigureBase, rows: pd.DataFrame, title: str, left: float, each: float
 ) -> None:
-    """Those of one model, `each` inches wide and `left` of them from the left."""
+    """Draw those of one model, `each` inches wide and `left` of them from the left."""
     width, height = inches(figure)
     if rows.empty:
         figure.text((left + each / 2) / width, 0.5, f"no model\nwith {title}", ha="center")
@@ -73,7 +79,7 @@ def _at_penalty(
 
 
 def _beyond(rows: pd.DataFrame) -> list[str]:
-    """Where the genes taken out are, if not among the top."""
+    """Return the ranks of the removed genes that are not among the top."""
     words = []
     for gene in REMOVED:
         if gene not in rows.index:
@@ -85,4 +91,11 @@ def _beyond(rows: pd.DataFrame) -> list[str]:
     return words
 
 
-a, b = (partial(_weights, step=step) for step in STEPS)
+PANELS = {
+    letter: Panel(
+        f"Largest weights of interferon alpha/beta signaling at each penalty, {words}.",
+        partial(draw_weights, step=step),
+        partial(weights, step=step),
+    )
+    for letter, (step, words) in zip("ab", STEPS.items(), strict=True)
+}

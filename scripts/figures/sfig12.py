@@ -1,15 +1,17 @@
 """Supplementary Figure 12: dropout of latent variables makes overlapping gene sets agree."""
 
+from functools import partial
+
 import numpy as np
 import pandas as pd
 from matplotlib.figure import FigureBase
 
 from scripts.common.gmvs import INTERFERON, INTERFERON_AB
+from scripts.figures.charts import activity, cells, first_seed, regression
 from scripts.figures.data import FigureData
-from scripts.figures.layout import Layout, axes, lacks, message
-from scripts.figures.methods import first_seed
-from vega.plot import correlation, regression, wrapped
-from vega.values import values_of
+from scripts.figures.layout import Content, Layout, Panel, axes
+from vega.plot import label_points, wrapped
+from vega.plot.colours import BLUE, GUIDE
 
 LAYOUT = Layout(("ab", "cd"), widths=(3.6, 3.6), heights=(2.7, 2.7))
 
@@ -18,31 +20,20 @@ MODELS = {
     0.0: "kang_latent_dropout_latent-dropout-0",
     0.5: "kang_latent_dropout_latent-dropout-0-5",
 }
+SETS = (INTERFERON, INTERFERON_AB)
 NAMED = 6
 
 
-def a(figure: FigureBase, data: FigureData) -> None:
-    """Both activities in each cell, without dropout of latent variables."""
-    _activities(figure, data, 0.0)
-
-
-def b(figure: FigureBase, data: FigureData) -> None:
-    """The same with dropout."""
-    _activities(figure, data, 0.5)
-
-
-def c(figure: FigureBase, data: FigureData) -> None:
-    """Weights of the genes of both sets, without dropout of latent variables."""
-    _weights(figure, data, 0.0)
-
-
-def d(figure: FigureBase, data: FigureData) -> None:
-    """The same with dropout."""
-    _weights(figure, data, 0.5)
+def draw_activities(figure: FigureBase, table: pd.DataFrame, title: str) -> None:
+    ax = axes(figure, 0.62, 0.1, top=0.45)
+    x, y = (table[activity(gmv)] for gmv in SETS)
+    regression(x, y, ax)
+    ax.set(xlabel=_of("activity", INTERFERON), ylabel=_of("activity", INTERFERON_AB))
+    ax.set_title(f"{title}\n{ax.get_title()}")
 
 
 def shared_weights(table: pd.DataFrame, latent_dropout: float) -> pd.DataFrame:
-    """Weights of the genes that are in both interferon sets.
+    """Return the weights of the genes that are in both interferon sets.
 
     Parameters
     ----------
@@ -57,35 +48,49 @@ def shared_weights(table: pd.DataFrame, latent_dropout: float) -> pd.DataFrame:
     """
     rows = table[np.isclose(table["latent_dropout"], latent_dropout) & table["in_set"]]
     weights = rows.pivot(index="gene", columns="gmv", values="weight")
-    return weights.reindex(columns=[INTERFERON, INTERFERON_AB]).dropna()
+    return weights.reindex(columns=list(SETS)).dropna()
 
 
-def _activities(figure: FigureBase, data: FigureData, latent_dropout: float) -> None:
-    results = data[MODELS[latent_dropout]]
-    if lacks(figure, results, INTERFERON, INTERFERON_AB):
-        return
-    x, y = (values_of(results.latent, gmv) for gmv in (INTERFERON, INTERFERON_AB))
-    ax = regression(x, y, ax=axes(figure, 0.62, 0.1, top=0.45))
-    ax.set(xlabel=_of("activity", INTERFERON), ylabel=_of("activity", INTERFERON_AB))
-    ax.set_title(f"{_title(latent_dropout)}\n{ax.get_title()}")
-
-
-def _weights(figure: FigureBase, data: FigureData, latent_dropout: float) -> None:
+def weights(data: FigureData, latent_dropout: float) -> Content:
+    """Return the weights of the genes of both sets, a column per set."""
     table = first_seed(data.tables["kang_latent_dropout_weights"])
-    weights = shared_weights(table, latent_dropout)
-    if weights.empty:
-        message(figure, "no gene is in both sets")
-        return
-    largest = weights.sum(axis=1).nlargest(NAMED).index
+    shared = shared_weights(table, latent_dropout).add_prefix("weight_").reset_index()
+    return "no gene is in both sets" if shared.empty else shared
+
+
+def draw_weights(figure: FigureBase, table: pd.DataFrame, title: str) -> None:
+    """Draw one dot per gene, with Pearson's r in the title; the largest are named."""
     ax = axes(figure, 0.62, 0.75, top=0.45)
-    correlation(weights[INTERFERON], weights[INTERFERON_AB], largest, ax=ax)
+    x, y = (table[f"weight_{gmv}"] for gmv in SETS)
+    ax.axline((0, 0), slope=1, **GUIDE)
+    ax.scatter(x, y, s=12, c=BLUE, alpha=0.8, linewidths=0)
     ax.set(xlabel=_of("weight", INTERFERON), ylabel=_of("weight", INTERFERON_AB))
-    ax.set_title(f"{_title(latent_dropout)}\n{ax.get_title()}")
-
-
-def _title(latent_dropout: float) -> str:
-    return f"Latent dropout {latent_dropout:g}"
+    if np.ptp(x) == 0 or np.ptp(y) == 0:
+        found = "no correlation: all values are the same"
+    else:
+        found = f"r = {np.corrcoef(x, y)[0, 1]:.3f}".replace("-", "−")
+    ax.set_title(f"{title}\n{found}, {len(table)} genes")
+    largest = (x + y).nlargest(NAMED).index
+    label_points(ax, x[largest], y[largest], table.loc[largest, "gene"])
 
 
 def _of(what: str, gmv: str) -> str:
     return f"{wrapped(gmv, 24)}, {what}"
+
+
+PANELS = {}
+for dropout, model, how, (letter, other) in zip(
+    MODELS, MODELS.values(), ("without", "with"), ("ac", "bd"), strict=True
+):
+    title = f"Latent dropout {dropout:g}"
+    PANELS[letter] = Panel(
+        f"Both activities in each cell, {how} dropout of latent variables.",
+        partial(draw_activities, title=title),
+        partial(cells, model=model, gmvs=SETS, basis=None),
+    )
+    PANELS[other] = Panel(
+        f"Weights of the genes of both sets, {how} dropout of latent variables.",
+        partial(draw_weights, title=title),
+        partial(weights, latent_dropout=dropout),
+    )
+PANELS = dict(sorted(PANELS.items()))

@@ -7,6 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import FigureBase
 
+from scripts.figures.layout import inches
 from scripts.figures.schematic import (
     FREE,
     GENES,
@@ -59,8 +60,9 @@ ARCHITECTURES = {
 }  # fmt: skip
 
 
-def draw_architectures(figure: FigureBase, width: float, height: float) -> None:
+def draw_architectures(figure: FigureBase) -> None:
     """Draw the four, two by two, and the key of their lines; the units are inches."""
+    width, height = inches(figure)
     ax = sheet(figure, width, height)
     wide, high = width / 2, (height - KEY) / 2
     for i, architecture in enumerate(ARCHITECTURES.values()):

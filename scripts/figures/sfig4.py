@@ -1,45 +1,61 @@
 """Supplementary Figure 4: significance against the size of the gene set."""
 
-from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import pandas as pd
 from matplotlib.figure import FigureBase
 
 from scripts.figures.data import FigureData
-from scripts.figures.layout import Layout, axes, message
-from vega.plot import set_size
+from scripts.figures.layout import Content, Layout, Panel, axes
+from vega.plot.clip import clipped_markers, mark_clip
+from vega.plot.colours import GREY, GUIDE, RED
 
 LAYOUT = Layout(("ab",), widths=(3.6, 3.6), heights=(2.7,))
-NO_CONTRAST = "the model has no contrast “innate” with GSEA"
 CONTRAST = "innate"  # stimulated against control in monocytes and dendritic cells
 
 
-def a(figure: FigureBase, data: FigureData) -> None:
-    """Size against VEGA's Bayes factor."""
-    ylabel = r"VEGA, |$\log_e$(Bayes factor)|"
-    _against_size(figure, data, lambda table: table["log_bf"].abs(), 3, ylabel, clip=10)
-
-
-def b(figure: FigureBase, data: FigureData) -> None:
-    """Size against GSEA's false discovery rate."""
-    ylabel = r"GSEA, $-\log_{10}$(FDR)"
-    _against_size(figure, data, lambda table: table["neg_log10_fdr"], -np.log10(0.05), ylabel)
-
-
-def _against_size(
-    figure: FigureBase,
-    data: FigureData,
-    significance: Callable[[pd.DataFrame], pd.Series],
-    threshold: float,
-    ylabel: str,
-    clip: float = np.inf,
-) -> None:
-    """One measure of significance against the size of the gene set."""
-    table = data["kang"].with_gsea(CONTRAST)
+def significance(data: FigureData, measure: str) -> Content:
+    """Return the size of each gene set and one measure of its significance."""
+    table = data["kang"].with_gsea(CONTRAST).reset_index()
     if table.empty:
-        message(figure, NO_CONTRAST)
-        return
-    ax = axes(figure, 0.5, 0.1)
-    set_size(table["n_genes"], significance(table), threshold, clip=clip, ax=ax)
-    ax.set_ylabel(ylabel)
+        return f"the model has no contrast “{CONTRAST}” with GSEA"
+    return table[["gmv", "n_genes", measure]]
+
+
+def draw_against_size(
+    figure: FigureBase, table: pd.DataFrame, threshold: float, ylabel: str, clip: float = np.inf
+) -> None:
+    """Draw the size of a significance against the size of the gene set (logarithmic).
+
+    Sets above `threshold`, a dashed guide, are red and counted; those beyond `clip` are arrow
+    heads there.
+    """
+    ax = axes(figure, 0.5, 0.15)
+    n_genes, value = table["n_genes"], table.iloc[:, 2].abs()
+    above, y = value > threshold, value.clip(upper=clip)
+    for marker, shown in clipped_markers(value, clip, "^", "v"):
+        for rows, colour in ((shown & ~above, GREY), (shown & above, RED)):
+            ax.scatter(
+                n_genes[rows], y[rows], c=colour, marker=marker, s=9, alpha=0.7, linewidths=0
+            )
+    ax.axhline(threshold, **GUIDE)
+    top = 1.08 * max(y.max(), 2 * threshold)
+    ax.set(xscale="log", xlabel="Genes in the set", ylabel=ylabel, ylim=(-0.03 * top, top))
+    ax.xaxis.set_major_formatter("{x:,.0f}")
+    mark_clip(ax.yaxis, value, clip)
+    ax.set_title(f"{above.sum()} of {len(above)} sets above the line")
+
+
+PANELS = {
+    "a": Panel(
+        "Size against VEGA's Bayes factor.",
+        partial(draw_against_size, threshold=3, ylabel=r"VEGA, |$\log_e$(Bayes factor)|", clip=10),
+        partial(significance, measure="log_bf"),
+    ),
+    "b": Panel(
+        "Size against GSEA's false discovery rate.",
+        partial(draw_against_size, threshold=-np.log10(0.05), ylabel=r"GSEA, $-\log_{10}$(FDR)"),
+        partial(significance, measure="neg_log10_fdr"),
+    ),
+}

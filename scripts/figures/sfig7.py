@@ -4,5 +4,4 @@ from scripts.figures.comparisons import one_vs_rest_panels
 from scripts.figures.layout import Layout
 
 LAYOUT = Layout(("aabb", ".cc."), widths=(1.8,) * 4, heights=(2.35,) * 2)
-
-a, b, c = one_vs_rest_panels("organoid", 3)
+PANELS = one_vs_rest_panels("organoid", "abc")

@@ -1,70 +1,103 @@
-"""Supplementary Figure 9: VEGA beside a regularised autoencoder."""
+"""Supplementary Figure 9: VEGA and a regularised autoencoder."""
 
 import numpy as np
 import pandas as pd
+import seaborn as sns
 from matplotlib.figure import FigureBase
 
 from scripts.common.gmvs import INTERFERON_RELATED
+from scripts.figures.charts import KEY
 from scripts.figures.data import FigureData
-from scripts.figures.layout import Layout, axes, lacks, message
+from scripts.figures.layout import Content, Layout, Panel, axes, lacking
 from vega.metrics import accuracy
-from vega.plot import bars, horizontal_bars, wrapped
-from vega.plot.colours import GUIDE
+from vega.plot import wrapped
+from vega.plot.colours import COLOURS, GUIDE
 from vega.values import values_of
 
 LAYOUT = Layout(("ab",), widths=(4.5, 2.7), heights=(3.1,))
 
-# The model of each method, and what the table of times calls it.
+# The model of each method, and its name in the table of times.
 MODELS = {"VEGA": "kang_all_cells", "regularised autoencoder": "kang_intercode"}
 TIMED = {"VEGA": "VEGA", "regularised autoencoder": "intercode"}
-MEAN = "mean of the four"
+PALETTE = dict(zip(MODELS, COLOURS, strict=False))
 
 
-def a(figure: FigureBase, data: FigureData) -> None:
-    """How well one GMV tells the conditions apart, for each of the interferon-related ones."""
-    if any(lacks(figure, data[model], *INTERFERON_RELATED) for model in MODELS.values()):
-        return
-    shares, notes = pd.DataFrame(), pd.DataFrame()
+def accuracies(data: FigureData) -> Content:
+    """Return how well each interferon-related GMV alone predicts the condition."""
+    rows = []
     for method, model in MODELS.items():
+        if words := lacking(data[model], *INTERFERON_RELATED):
+            return words
         latent = data[model].latent
         for gmv in INTERFERON_RELATED:
             activity = values_of(latent, gmv)
-            shares.loc[gmv, method] = accuracy(activity, latent.obs["condition"])
-            notes.loc[gmv, method] = "inactive" if inactive(activity) else ""
-    shares.loc[MEAN], notes.loc[MEAN] = shares.mean(), ""
-    ax = axes(figure, 1.62, 0.4, top=0.42)
-    horizontal_bars(shares.rename(index=lambda gmv: wrapped(gmv, 23)), notes, ax=ax)
+            share = accuracy(activity, latent.obs["condition"])
+            rows.append((method, gmv, share, inactive(activity)))
+    table = pd.DataFrame(rows, columns=["method", "gmv", "accuracy", "inactive"])
     conditions = data[MODELS["VEGA"]].latent.obs["condition"]
-    largest = conditions.value_counts(normalize=True).max()
-    guide = ax.axvline(largest, label="larger condition’s share", **GUIDE | {"zorder": 2})
-    ax.set_xlabel("Accuracy of the condition, from one GMV")
-    ax.legend(
-        handles=[*ax.containers, guide],
-        loc="lower right", bbox_to_anchor=(1.08, 1), ncols=3, frameon=False, handlelength=1,
-        handleheight=0.8, handletextpad=0.4, columnspacing=1, borderaxespad=0, borderpad=0.3,
-    )  # fmt: skip
-
-
-def b(figure: FigureBase, data: FigureData) -> None:
-    """Median seconds per epoch, and each round."""
-    table = data.tables["time_per_epoch"]
-    seconds = {m: table.loc[table["method"] == name, "seconds"] for m, name in TIMED.items()}
-    if any(rounds.empty for rounds in seconds.values()):
-        message(figure, "one of the methods\nwas not timed")
-        return
-    ax = axes(figure, 0.5, 0.1, bottom=0.42, top=0.42)
-    medians = pd.DataFrame([{method: rounds.median() for method, rounds in seconds.items()}])
-    bars(medians, limits=(0, 1.1 * table["seconds"].max()), ax=ax)
-    places = [bar.get_x() + bar.get_width() / 2 for (bar,) in ax.containers]
-    for place, rounds in zip(places, seconds.values(), strict=True):
-        beside = place + np.linspace(-0.1, 0.1, len(rounds))  # none hides another
-        ax.scatter(beside, rounds, s=9, color="white", edgecolors="black", linewidths=0.6, zorder=3)
-    ax.set_xticks(places, [wrapped(method, 12) for method in seconds], rotation=0)
-    ax.set_ylabel("Seconds per epoch")
-    vega, other = medians.iloc[0]
-    ax.set_title(f"VEGA takes {vega / other:.2f} times as long")
+    return table.assign(larger_condition=conditions.value_counts(normalize=True).max())
 
 
 def inactive(activity: np.ndarray) -> bool:
-    """Whether a GMV has the same activity in all cells: regularisation may switch it off."""
+    """Return whether a GMV has the same activity in all cells: regularisation may switch it off."""
     return bool(np.allclose(activity, activity[0]))
+
+
+def draw_accuracies(figure: FigureBase, table: pd.DataFrame) -> None:
+    ax = axes(figure, 1.62, 0.4, top=0.42)
+    means = table.groupby("method", sort=False, as_index=False)["accuracy"].mean()
+    bars = pd.concat([table, means.assign(gmv="mean of the four", inactive=False)])
+    sns.barplot(
+        bars, x="accuracy", y="gmv", hue="method", orient="h", palette=PALETTE, saturation=1,
+        errorbar=None, ax=ax,
+    )  # fmt: skip
+    for method, drawn in zip(PALETTE, ax.containers, strict=True):
+        rows = bars[bars["method"] == method]
+        words = rows["accuracy"].map("{:.3f}".format)
+        words += rows["inactive"].map({True: " inactive", False: ""})
+        ax.bar_label(drawn, words, padding=2, fontsize="small")
+    names = [wrapped(gmv, 23) for gmv in bars["gmv"].unique()]
+    ax.set_yticks(range(len(names)), names)
+    ax.set(xlim=(0, 1), xlabel="Accuracy of the condition, from one GMV", ylabel="")
+    ax.tick_params(axis="y", length=0)
+    style = GUIDE | {"zorder": 2, "label": "larger condition’s share"}
+    ax.axvline(table["larger_condition"].iloc[0], **style)
+    ax.legend(
+        loc="lower right", bbox_to_anchor=(1.08, 1), ncols=3,
+        **KEY | {"handlelength": 1, "columnspacing": 1, "borderpad": 0.3},
+    )  # fmt: skip
+
+
+def times(data: FigureData) -> Content:
+    """Return the seconds per epoch of each round."""
+    table = data.tables["time_per_epoch"]
+    names = {name: method for method, name in TIMED.items()}
+    table = table.assign(method=table["method"].map(names)).dropna(subset="method")
+    if table["method"].nunique() < len(TIMED):
+        return "one of the methods\nwas not timed"
+    return table[["method", "round", "seconds"]]
+
+
+def draw_times(figure: FigureBase, table: pd.DataFrame) -> None:
+    """Draw medians as bars, and each round as a dot."""
+    ax = axes(figure, 0.5, 0.1, bottom=0.42, top=0.42)
+    of = {"data": table, "x": "method", "y": "seconds", "order": list(MODELS), "ax": ax}
+    sns.barplot(
+        **of, hue="method", palette=PALETTE, saturation=1, estimator="median", errorbar=None
+    )  # fmt: skip
+    sns.swarmplot(**of, color="white", edgecolor="black", linewidth=0.6, size=3, zorder=3)
+    ax.set_xticks(range(2), [wrapped(method, 12) for method in MODELS])
+    ax.set(xlabel="", ylabel="Seconds per epoch", ylim=(0, 1.1 * table["seconds"].max()))
+    ax.tick_params(axis="x", length=0)
+    vega, other = table.groupby("method")["seconds"].median()[list(MODELS)]
+    ax.set_title(f"VEGA takes {vega / other:.2f} times as long")
+
+
+PANELS = {
+    "a": Panel(
+        "How well one GMV predicts the condition, for each of the interferon-related ones.",
+        draw_accuracies,
+        accuracies,
+    ),
+    "b": Panel("Median seconds per epoch, and each round.", draw_times, times),
+}

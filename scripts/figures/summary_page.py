@@ -1,7 +1,7 @@
-"""The standard page of a model: all that can be shown of any study, whatever it holds.
+"""The summary page of a model: all that can be shown of any study, whatever it holds.
 
 Embeddings by what is known of the cells, a volcano of every comparison, the strongest GMVs of all
-comparisons in one heatmap, the genes of some of them, and GSEA beside VEGA where it was asked for.
+comparisons in one heatmap, the genes of some of them, and GSEA against VEGA where it was asked for.
 """
 
 from collections.abc import Sequence
@@ -17,20 +17,22 @@ from matplotlib.figure import FigureBase
 from scripts.analyse.contrasts import ONE_VS_REST
 from scripts.common.config.studies import Study
 from scripts.common.run import run
-from scripts.figures.comparisons import comparison_title, draw_comparison
+from scripts.figures.charts import cells, draw_cells
+from scripts.figures.comparisons import COLUMNS as OF_COMPARISON
+from scripts.figures.comparisons import comparison, comparison_title, draw_comparison
 from scripts.figures.data import FigureData, Results, read_figure_data
 from scripts.figures.layout import (
+    Content,
     Layout,
     Panel,
     axes,
     inches,
-    message,
     note,
     shortened,
     write_panels,
 )
 from vega.gene_sets import EXTRA_NODE, readable
-from vega.plot import bayes_factors, embedding, gsea_comparison, top_weights
+from vega.plot import gsea_comparison, heatmap, top_weights
 from vega.plot.scatter import LEGEND_ROWS
 
 COLUMNS = ("cell_type", "condition", "batch")  # what the cells may be coloured by
@@ -50,16 +52,16 @@ CHARACTER, ROW = 0.062, 0.13  # inches that names of small letters need, at most
 class Part(NamedTuple):
     """A panel, its height in inches, and whether it is as wide as the page."""
 
-    draw: Panel
+    panel: Panel
     height: float = HEIGHT
     wide: bool = False
 
 
-def write_standard_page(model: str, data: FigureData, folder: Path) -> None:
-    """Draw the standard page of a model into `folder`, and each panel into a folder of its own."""
+def write_summary_page(model: str, data: FigureData, folder: Path) -> None:
+    """Write the summary page of a model into `folder`, see `layout.write_panels`."""
     results = data[model]
-    parts = [*_embeddings(results), *_comparisons(results), *_genes(results)]
-    panels = dict(zip(ascii_lowercase, (part.draw for part in parts), strict=False))
+    parts = [*_embeddings(model, results), *_comparisons(results), *_genes(results)]
+    panels = dict(zip(ascii_lowercase, (part.panel for part in parts), strict=False))
     about = results.study.title
     title = shortened(model if about == model else f"{model}: {about}", 72)
     write_panels(model, panels, layout(parts), title, data, folder)
@@ -84,8 +86,8 @@ def layout(parts: Sequence[Part]) -> Layout:
 # ---------------------------------------------------------------- embeddings
 
 
-def _embeddings(results: Results) -> list[Part]:
-    """The cells by each column that tells some of them apart; without any, as they are."""
+def _embeddings(model: str, results: Results) -> list[Part]:
+    """Return the cells by each column that tells some of them apart; without any, as they are."""
     obs = results.latent.obs
     categories = {column: obs[column].nunique() for column in COLUMNS if column in obs}
     shown = [c for c, n in categories.items() if 2 <= n <= MOST_CATEGORIES]
@@ -93,14 +95,13 @@ def _embeddings(results: Results) -> list[Part]:
     words = f"not shown: {', '.join(crowded)}" if crowded else ""
     if not shown:
         words = words or "these cells have neither types nor conditions that tell them apart"
-        return [Part(partial(_embedding, column=None, words=words))]
     parts = []
-    for column in shown:
-        margin = _legend_width(obs[column])
-        wide = margin > HALF / 2
-        parts.append(
-            Part(partial(_embedding, column=column, words=words, margin=margin), wide=wide)
-        )
+    for column in shown or [None]:
+        margin = _legend_width(obs[column]) if column else LEGEND
+        draw = partial(_embedding, column=column, words=words, margin=margin)
+        table = partial(_cells, model=model, column=column)
+        shows = f"Cells by {_words(column)}." if column else "All cells."
+        parts.append(Part(Panel(shows, draw, table), wide=margin > HALF / 2))
         words = ""
     return parts
 
@@ -112,19 +113,20 @@ def _legend_width(labels: pd.Series) -> float:
     return max(LEGEND, columns * (0.3 + CHARACTER * max(map(len, names))))
 
 
+def _cells(data: FigureData, model: str, column: str | None) -> Content:
+    if not data[model].latent.obsm:
+        return "the model’s entry asks for no embedding"
+    (basis,) = data[model].latent.obsm
+    return cells(data, model, column or "", basis=basis.removeprefix("X_"))
+
+
 def _embedding(
-    figure: FigureBase, data: FigureData, column: str | None, words: str, margin: float = LEGEND
+    figure: FigureBase, table: pd.DataFrame, column: str | None, words: str, margin: float
 ) -> None:
-    (results,) = data.models.values()
-    if not results.latent.obsm:
-        message(figure, "the model’s entry asks for no embedding")
-        return
-    (basis,) = results.latent.obsm
     width, _ = inches(figure)
-    right = max(margin, width - HALF + LEGEND)
-    ax = axes(figure, 0.3, right, top=0.36)
-    embedding(results.latent, column, basis=basis, ax=ax)
-    ax.set_title(f"{results.latent.n_obs:,} cells" + (f" by {_words(column)}" if column else ""))
+    title = f"{len(table):,} cells" + (f" by {_words(column)}" if column else "")
+    margins = (0.3, max(margin, width - HALF + LEGEND), 0.36, 0.36)
+    draw_cells(figure, table, column, margins=margins, title=title)
     if words:
         note(figure, words)
 
@@ -137,47 +139,57 @@ def _words(column: str) -> str:
 
 
 def _comparisons(results: Results) -> list[Part]:
-    """Volcanoes, heatmap and GSEA; a panel that says why where there is nothing to compare."""
+    """Return volcanoes, heatmap and GSEA; a panel that says why if there is nothing to compare."""
     table = results.differential
     if table is None:
-        return [Part(_nothing_to_compare, height=0.8, wide=True)]
+        words = f"No volcano and no heatmap: {_why_not(results)}."
+        return [Part(Panel("No comparison.", heatmap, lambda data: words), height=0.8, wide=True)]
     pairs = list(table[["contrast", "group"]].drop_duplicates().itertuples(index=False, name=None))
     parts = [
-        Part(partial(_volcano, contrast=contrast, group=group))
+        Part(
+            Panel(
+                f"Volcano of {contrast}: {group}.",
+                draw_comparison,
+                lambda data, pair=(contrast, group): comparison(results, *pair),
+            )
+        )
         for contrast, group in pairs[:MOST_VOLCANOES]
     ]
     strongest = strongest_gmvs(table)
-    height = 0.4 + max(1.0, ROW * len(strongest)) + _below(strongest)
-    parts.append(Part(partial(_heatmap, strongest=strongest, n=len(pairs)), height, wide=True))
+    wide = _wide(strongest)
+    height = 0.4 + max(1.0, ROW * len(wide)) + _below(wide)
+    draw = partial(_heatmap, n=len(pairs))
+    panel = Panel("The GMVs that differ most in all comparisons.", draw, lambda data: strongest)
+    parts.append(Part(panel, height, wide=True))
     if results.gsea is not None:
         asked = results.gsea[["contrast", "group"]].drop_duplicates()
         parts += [
-            Part(partial(_gsea, contrast=contrast, group=group), height=2.8)
+            Part(
+                Panel(
+                    f"GSEA and VEGA on {contrast}: {group}.",
+                    _gsea,
+                    lambda data, pair=(contrast, group): _with_gsea(results, *pair),
+                ),
+                height=2.8,
+            )
             for contrast, group in asked.head(MOST_GSEA).itertuples(index=False, name=None)
         ]
     return parts
 
 
-def _nothing_to_compare(figure: FigureBase, data: FigureData) -> None:
-    (results,) = data.models.values()
+def _why_not(results: Results) -> str:
     if {"cell_type", "condition"}.isdisjoint(results.latent.obs):
-        why = "the study has neither a column cell_type nor a column condition"
-    else:
-        why = "the model’s entry in config/models.yaml has neither contrasts nor one_vs_rest"
-    message(figure, f"No volcano and no heatmap: {why}.")
-
-
-def _volcano(figure: FigureBase, data: FigureData, contrast: str, group: str) -> None:
-    (results,) = data.models.values()
-    draw_comparison(figure, results, contrast, group)
+        return "the study has neither a column cell_type nor a column condition"
+    return "the model’s entry in config/models.yaml has neither contrasts nor one_vs_rest"
 
 
 def strongest_gmvs(table: pd.DataFrame) -> pd.DataFrame:
-    """Log Bayes factors of the GMVs that differ most in each comparison.
+    """Return the log Bayes factors of the GMVs that differ most in each comparison.
 
     Returns
     -------
-    One row per GMV, one column per comparison, of both only as many as a page has room for.
+    One row per comparison and GMV, of both only as many as a page has room for, in order:
+    `comparison`, `gmv`, `log_bf`.
     """
     names = table["contrast"] + ": " + table["group"]
     names = names.where(table["contrast"] != ONE_VS_REST, table["group"])
@@ -185,17 +197,24 @@ def strongest_gmvs(table: pd.DataFrame) -> pd.DataFrame:
     wide = wide[list(names.unique()[:MOST_COLUMNS])]
     each = max(1, min(5, MOST_ROWS // wide.shape[1]))
     rows = [gmv for name in wide for gmv in wide[name].abs().nlargest(each).index]
-    return wide.loc[list(dict.fromkeys(rows))]
+    wide = wide.loc[list(dict.fromkeys(rows))].reset_index()
+    return wide.melt("gmv", var_name="comparison", value_name="log_bf")
 
 
-def _heatmap(figure: FigureBase, data: FigureData, strongest: pd.DataFrame, n: int) -> None:
-    shown = strongest.rename(
+def _wide(strongest: pd.DataFrame) -> pd.DataFrame:
+    """Return GMVs x comparisons, in their order."""
+    wide = strongest.pivot(index="gmv", columns="comparison", values="log_bf")
+    return wide.loc[strongest["gmv"].unique(), strongest["comparison"].unique()]
+
+
+def _heatmap(figure: FigureBase, table: pd.DataFrame, n: int) -> None:
+    shown = _wide(table).rename(
         index=lambda gmv: shortened(readable(gmv), 58),
         columns=lambda name: shortened(name, COLUMN_NAME),
     )
     left = 0.3 + CHARACTER * max(map(len, shown.index))
     right = max(0.8, 2 * HALF - left - 0.45 * shown.shape[1])
-    bayes_factors(shown, ax=axes(figure, left, right, _below(strongest), top=0.36))
+    heatmap(shown, ax=axes(figure, left, right, _below(shown), top=0.36))
     words = "the GMVs that differ most"
     if n > MOST_VOLCANOES:
         words += (
@@ -210,46 +229,56 @@ def _below(table: pd.DataFrame) -> float:
     return 0.2 + CHARACTER * min(COLUMN_NAME, max(map(len, table.columns)))
 
 
-def _gsea(figure: FigureBase, data: FigureData, contrast: str, group: str) -> None:
-    (results,) = data.models.values()
-    table = results.with_gsea(contrast, group)
+def _with_gsea(results: Results, contrast: str, group: str) -> pd.DataFrame:
+    table = results.with_gsea(contrast, group).reset_index()
+    return table[[*OF_COMPARISON, "n_genes", "neg_log10_fdr"]]
+
+
+def _gsea(figure: FigureBase, table: pd.DataFrame) -> None:
+    by_gmv = table.set_index("gmv")
     first = {
-        *table["log_bf"].abs().nlargest(NAMED).index,
-        *table["neg_log10_fdr"].nlargest(NAMED).index,
+        *by_gmv["log_bf"].abs().nlargest(NAMED).index,
+        *by_gmv["neg_log10_fdr"].nlargest(NAMED).index,
     }
-    gsea_comparison(table, sorted(first), ax=axes(figure, 0.45, 1.08, top=0.75))
-    words = comparison_title(results.contrast(contrast, group), contrast, group)
-    note(figure, shortened(words, 56))
+    gsea_comparison(by_gmv, sorted(first), ax=axes(figure, 0.45, 1.08, top=0.75))
+    note(figure, shortened(comparison_title(table.iloc[0]), 56))
 
 
 # ---------------------------------------------------------------- genes
 
 
 def _genes(results: Results) -> list[Part]:
-    """The genes that carry the GMVs which differ most; nothing of a decoder that is not linear."""
+    """Return the genes of the GMVs that differ most; nothing of a decoder that is not linear."""
     if results.genes is None or results.genes.empty:
         return []
-    gmvs = most_telling(results)
+    gmvs = strongest_of_sets(results)
+    table = results.genes.assign(weight=results.genes["weight"].abs())
+    table = pd.concat([table[table["gmv"] == gmv] for gmv in gmvs])
+    table = table[["gmv", "gene", "rank", "weight", "in_set"]]
+    differ = "from cell to cell" if results.differential is None else "in a comparison"
     rows = -(-len(gmvs) // ACROSS)
-    return [Part(partial(_top_genes, gmvs=gmvs), 0.3 + ROW_OF_GENES * rows, wide=True)]
+    panel = Panel(
+        f"The largest decoder weights of the GMVs that differ most {differ}.",
+        partial(_top_genes, differ=differ),
+        lambda data: table,
+    )
+    return [Part(panel, 0.3 + ROW_OF_GENES * rows, wide=True)]
 
 
-def most_telling(results: Results) -> list[str]:
-    """GMVs of sets that differ most in any comparison or, without one, from cell to cell."""
+def strongest_of_sets(results: Results) -> list[str]:
+    """Return the GMVs of sets that differ most in any comparison or, without one, among cells."""
     if results.differential is None:
-        activity = results.latent.to_df()
-        strength = activity.std()
+        strength = results.latent.to_df().std()
     else:
         strength = results.differential["log_bf"].abs().groupby(results.differential["gmv"]).max()
     named = strength[~strength.index.str.startswith(EXTRA_NODE)]
     return list(named.nlargest(GMVS).index)
 
 
-def _top_genes(figure: FigureBase, data: FigureData, gmvs: list[str]) -> None:
-    (results,) = data.models.values()
+def _top_genes(figure: FigureBase, table: pd.DataFrame, differ: str) -> None:
     width, height = inches(figure)
     each = width / ACROSS
-    for number, gmv in enumerate(gmvs):
+    for number, (gmv, genes) in enumerate(table.groupby("gmv", sort=False)):
         row, column = divmod(number, ACROSS)
         bottom = height - 0.3 - ROW_OF_GENES * (row + 1) + AXIS
         ax = figure.add_axes(
@@ -258,15 +287,13 @@ def _top_genes(figure: FigureBase, data: FigureData, gmvs: list[str]) -> None:
                 (each - GENE_NAMES - 0.1) / width, (ROW_OF_GENES - AXIS - TITLE) / height,
             )
         )  # fmt: skip
-        genes = results.genes[results.genes["gmv"] == gmv].set_index("gene")
-        top_weights(genes.assign(weight=genes["weight"].abs()), GENES, ax=ax)
+        top_weights(genes.set_index("gene"), GENES, ax=ax)
         title = "\n".join(wrap(shortened(readable(gmv), 48), 26))
         # As far left as the names of the genes.
         left = (0.06 - GENE_NAMES) / (each - GENE_NAMES - 0.1)
         ax.set_title(title, loc="left", x=left, fontsize="small")
-    differ = "from cell to cell" if results.differential is None else "in a comparison"
     words = f"the largest decoder weights of the GMVs that differ most {differ}"
-    outside = not results.genes["in_set"].all()
+    outside = not table["in_set"].all()
     note(figure, words + ("; red: genes that are not in the set" if outside else ""))
 
 
@@ -278,7 +305,7 @@ def main(snakemake):
         latents=inputs.latent,
         tables=[*inputs.differential, *inputs.gsea, inputs.genes],
     )
-    write_standard_page(model, data, Path(snakemake.output.page).parent)
+    write_summary_page(model, data, Path(snakemake.output.page).parent)
 
 
 if __name__ == "__main__":

@@ -21,8 +21,6 @@ from scripts.common.config.studies import Step, StepsOfEach, Study
 from scripts.common.h5ad import write_cells
 from scripts.common.provenance import Provenance, provenance
 from scripts.common.run import run
-from scripts.figures.layout import save
-from scripts.figures.qc import qc_figure
 from scripts.preprocess.readers import check_namespace
 from scripts.preprocess.steps import STEPS, column_of, describe, is_normalised
 from vega.errors import InputError
@@ -242,9 +240,6 @@ def main(snakemake):
 
     with written_whole(snakemake.output.table) as path:
         qc.to_csv(path, sep="\t", index=False)
-    figure = qc_figure(qc, study.title, simulated=snakemake.params.simulated)
-    for output in (snakemake.output.png, snakemake.output.pdf):
-        save(figure, output)
     write_cells(cells, snakemake.output.cells)
 
 

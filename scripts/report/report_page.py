@@ -21,7 +21,7 @@ from scripts.report.upstream_jobs import upstream_jobs
 from vega.files import written_whole
 
 PANEL = re.compile(r"(S?)(\d+)")  # how `config/claims.tsv` names panels: 1e, S4
-STANDARD = "Standard page"
+SUMMARY = "Summary page"
 FIGURE = re.compile(r"(s?)fig(\d+)")  # names of the paper's own figures
 
 
@@ -62,13 +62,13 @@ def figure(
     captions
         Folder of the captions, `<figure>.rst`.
     """
-    standard = name.startswith("standard/")
-    model = {"model": name.removeprefix("standard/")} if standard else {}
-    source = "standard" if standard else name
+    summary = name.startswith("summary/")
+    model = {"model": name.removeprefix("summary/")} if summary else {}
+    source = "summary_page" if summary else name
     links = {
         "full size": f"figures/{name}.png",
         "PDF": f"figures/{name}.pdf",
-        "panels": f"figures/{name}/",
+        "panels and their data": f"figures/{name}/",
         "code": f"workflow/scripts/figures/{source}.py",
         **{f"{table}.tsv": f"tables/{table}.tsv" for table in tables},
     }
@@ -96,12 +96,12 @@ def figure_of(panel: str) -> str:
 def label(name: str) -> str:
     """A figure's name as the paper has it, or what it is instead.
 
-    >>> label("fig1"), label("sfig12"), label("recovery"), label("standard/kang")
-    ('Figure 1', 'Figure S12', 'Beyond the paper', 'Standard page')
+    >>> label("fig1"), label("sfig12"), label("recovery"), label("summary/kang")
+    ('Figure 1', 'Figure S12', 'Beyond the paper', 'Summary page')
     """
     if found := FIGURE.fullmatch(name):
         return f"Figure {found[1].upper()}{found[2]}"
-    return STANDARD if name.startswith("standard/") else "Beyond the paper"
+    return SUMMARY if name.startswith("summary/") else "Beyond the paper"
 
 
 def place(name: str) -> tuple[int, int]:
@@ -164,7 +164,7 @@ def report_page(
         trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
     environment.filters |= {"duration": duration, "breakable": breakable}
-    of_paper = any(figure.label != STANDARD for figure in figures)
+    of_paper = any(figure.label != SUMMARY for figure in figures)
     counts = claims["verdict"].value_counts()
     return environment.get_template("report.html.jinja").render(
         claims=claims.fillna("").assign(figure=claims["panel"].map(figure_of)).to_dict("records"),

@@ -74,10 +74,10 @@ def figures_page(config: Config) -> str:
     parts = [
         "# How each figure is made\n\n"
         "`snakemake --cores all results/paper/figures/fig1.pdf` makes one figure and whatever it "
-        "needs. Panels are drawn by functions of their names; each is kept as a file of its own, "
-        "`results/<run>/figures/<figure>/<panel>.{png,pdf}`. Models are entries of "
-        "`config/models.yaml`, other methods of `config/baselines.yaml`, studies of "
-        "`config/studies.yaml`.\n"
+        "needs. Each panel is a file, `results/<run>/figures/<figure>/<panel>.{png,pdf}`, "
+        "with the table that it is drawn from, `<panel>.tsv` (`.tsv.gz` above 5,000 rows); "
+        "`columns.tsv` describes the columns. Models are entries of `config/models.yaml`, other "
+        "methods of `config/baselines.yaml`, studies of `config/studies.yaml`.\n"
     ]
     for name in sorted(config.figures, key=place):
         figure = config.figures[name]
@@ -91,7 +91,7 @@ def figures_page(config: Config) -> str:
         parts.append(f"\n## {label(name)}. {figure.title}\n\n")
         parts += [f"- {what}: {_code(names)}\n" for what, names in facts.items() if names]
         parts.append("\n| panel | draws |\n|---|---|\n")
-        parts += [f"| {p} | {_cell(_said(getattr(module, p)))} |\n" for p in figure.panels]
+        parts += [f"| {p} | {_cell(panel.shows)} |\n" for p, panel in module.PANELS.items()]
     return "".join(parts)
 
 

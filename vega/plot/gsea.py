@@ -1,4 +1,4 @@
-"""VEGA's differential activity beside GSEA of the same cells, and both beside gene set size."""
+"""VEGA's differential activity against GSEA of the same cells."""
 
 from collections.abc import Sequence
 
@@ -9,8 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
 from vega.plot.clip import clipped_markers, mark_clip
-from vega.plot.colours import BLUE, GREY, GUIDE, PURPLE, RED
-from vega.plot.names import names_beside
+from vega.plot.colours import BLUE, GREY, PURPLE, RED
+from vega.plot.labels import label_points
 
 FOUND_BY = {"VEGA only": RED, "both": PURPLE, "GSEA only": BLUE, "neither": GREY}
 AREA_PER_GENE = 0.12  # square points: 1,000 genes are a dot 12 points wide
@@ -70,7 +70,7 @@ def gsea_comparison(
     mark_clip(ax.yaxis, strength, clip)
     _legends(ax, finder)
     named = table.index.isin(names)
-    names_beside(ax, x[named], y[named], table.index[named], width=18)
+    label_points(ax, x[named], y[named], table.index[named], width=18)
     return ax
 
 
@@ -104,33 +104,3 @@ def _legends(ax: Axes, finder: pd.Series) -> None:
         for n, label in ((10, "10"), (100, "100"), (1000, "1,000 genes"))
     ]
     ax.legend(handles=sizes, bbox_to_anchor=(-0.1, 1.03), **style)
-
-
-def set_size(
-    n_genes: pd.Series,
-    significance: pd.Series,
-    threshold: float,
-    *,
-    clip: float = np.inf,
-    ax: Axes | None = None,
-) -> Axes:
-    """Draw a significance (y) against the size of the gene set (x, logarithmic).
-
-    Sets above `threshold`, a dashed guide, are red and counted; those beyond `clip` are arrow
-    heads there.
-    """
-    ax = ax or plt.gca()
-    above = significance > threshold
-    y = significance.clip(upper=clip)
-    for marker, shown in clipped_markers(significance, clip, "^", "v"):
-        for rows, colour in ((shown & ~above, GREY), (shown & above, RED)):
-            ax.scatter(
-                n_genes[rows], y[rows], c=colour, marker=marker, s=9, alpha=0.7, linewidths=0
-            )
-    ax.axhline(threshold, **GUIDE)
-    top = 1.08 * max(y.max(), 2 * threshold)
-    ax.set(xscale="log", xlabel="Genes in the set", ylim=(-0.03 * top, top))
-    ax.xaxis.set_major_formatter("{x:,.0f}")
-    mark_clip(ax.yaxis, significance, clip)
-    ax.set_title(f"{above.sum()} of {len(above)} sets above the line")
-    return ax

@@ -1,5 +1,6 @@
-"""Cells as dots: an embedding, or the activities of two GMVs."""
+"""Cells as dots: an embedding, or any two columns of a table."""
 
+from collections.abc import Iterable
 from itertools import cycle
 
 import numpy as np
@@ -9,7 +10,6 @@ from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
-from vega.gene_sets import readable
 from vega.plot.colourbar import EXTEND, vector_colorbar
 from vega.plot.colours import GREY, MARKERS, MISSING, palette
 from vega.values import values_of
@@ -37,70 +37,89 @@ def embedding(
         Cells x GMVs.
     color
         A column of `obs` (one colour per category, in their order) or a GMV, whose activity is
-        shown in viridis with a colour bar; without either all cells are grey.
+        shown in viridis with a colour bar. By default all cells are grey.
     style
         Column of `obs` with one marker per category.
     basis
         The embedding, in `obsm`.
-    limits
-        Ends of the scale of activities; those beyond have the colour of the end. Lowest and
-        highest activity by default.
-    colorbar
-        Whether activities get a colour bar; of panels on one scale only one needs it.
-    ax
-        Where to draw; the current axes by default.
+    limits, colorbar, ax
+        As in `scatter`.
 
     Raises
     ------
     KeyError
         If there is no such embedding, column or GMV.
     """
-    ax = ax or plt.gca()
-    x, y = adata.obsm[basis][:, :2].T
-    if color is None:
-        for marker, cells in _by_marker(adata.obs, style):
-            ax.scatter(x[cells], y[cells], c=GREY, marker=marker, **dots(len(x)))
-    elif color in adata.obs:
-        _categories(ax, x, y, adata.obs, color, style)
-    else:
-        values = _activity(adata, color)
-        low, high = limits or (values.min(), values.max())
-        for marker, cells in _by_marker(adata.obs, style):
-            drawn = ax.scatter(
-                x[cells], y[cells], c=values[cells], marker=marker, cmap="viridis",
-                vmin=low, vmax=high, **dots(len(x)),
-            )  # fmt: skip
-        if colorbar:
-            beyond = values.min() < low, values.max() > high
-            vector_colorbar(ax, drawn, "Activity", extend=EXTEND[beyond])
     name = NAMES.get(basis, basis.removeprefix("X_"))
-    ax.set(xticks=[], yticks=[], xlabel=f"{name} 1", ylabel=f"{name} 2")
+    x, y = f"{name} 1", f"{name} 2"
+    table = pd.DataFrame(adata.obsm[basis][:, :2], adata.obs_names, [x, y])
+    for column in filter(None, (color, style)):
+        if column in adata.obs:
+            table[column] = adata.obs[column].astype("category")
+        elif column in adata.var_names:
+            table[column] = values_of(adata, column)
+        else:
+            raise KeyError(f"{column} is neither a column of obs nor a GMV")
+    ax = scatter(table, x, y, color, style, limits=limits, colorbar=colorbar, ax=ax)
+    ax.set(xticks=[], yticks=[])
     return ax
 
 
-def activities(
-    adata: AnnData,
+def scatter(
+    table: pd.DataFrame,
     x: str,
     y: str,
-    color: str,
+    color: str | None = None,
     style: str | None = None,
     *,
+    limits: tuple[float, float] | None = None,
+    colorbar: bool = True,
     ax: Axes | None = None,
 ) -> Axes:
-    """Draw the activity of one GMV (`x`) against that of another (`y`), one dot per cell.
+    """Draw one column of a table against another, one dot per row.
 
-    The other parameters are those of `embedding`; `color` is a column of `obs`.
+    Parameters
+    ----------
+    table
+        One row per cell.
+    x, y
+        Its columns.
+    color
+        Column of numbers, shown in viridis with a colour bar, or of labels: one colour per
+        category, in their order, with a legend right of the axes. By default all dots are grey.
+    style
+        Column of labels with one marker per category.
+    limits
+        Ends of the colour scale; values beyond have the colour of the end. Lowest and highest value
+        by default.
+    colorbar
+        Whether numbers get a colour bar; of panels on one scale only one needs it.
+    ax
+        Where to draw; the current axes by default.
     """
     ax = ax or plt.gca()
-    _categories(ax, _activity(adata, x), _activity(adata, y), adata.obs, color, style)
-    ax.set(xlabel=readable(x), ylabel=readable(y))
+    ax.set(xlabel=x, ylabel=y)
+    if color is None:
+        colours, options = np.full(len(table), GREY), {}
+    elif pd.api.types.is_numeric_dtype(table[color]):
+        colours = table[color].to_numpy()
+        low, high = limits or (colours.min(), colours.max())
+        options = {"cmap": "viridis", "vmin": low, "vmax": high}
+    else:
+        labels = table[color].astype("category").cat
+        colour_of = dict(zip(labels.categories, palette(len(labels.categories)), strict=True))
+        # The last colour stands for the code of a missing category, -1.
+        colours, options = np.array([*colour_of.values(), MISSING])[labels.codes], {}
+        _legends(ax, colour_of, style and table[style].astype("category").cat.categories)
+    for marker, rows in _by_marker(table, style):
+        drawn = ax.scatter(
+            table.loc[rows, x], table.loc[rows, y], c=colours[rows], marker=marker, **options,
+            **dots(len(table)),
+        )  # fmt: skip
+    if options and colorbar:
+        beyond = bool(colours.min() < low), bool(colours.max() > high)
+        vector_colorbar(ax, drawn, "Activity", extend=EXTEND[beyond])
     return ax
-
-
-def _activity(adata: AnnData, gmv: str) -> np.ndarray:
-    if gmv not in adata.var_names:
-        raise KeyError(f"{gmv} is neither a column of obs nor a GMV")
-    return values_of(adata, gmv)
 
 
 def dots(n: int) -> dict:
@@ -113,37 +132,28 @@ def dots(n: int) -> dict:
     }
 
 
-def _by_marker(obs: pd.DataFrame, style: str | None) -> list[tuple[str, np.ndarray]]:
-    """The marker of each category of `style`, and which cells have it."""
+def _by_marker(table: pd.DataFrame, style: str | None) -> list[tuple[str, np.ndarray]]:
+    """Return the marker of each category of `style`, and which rows have it."""
     if style is None:
-        return [("o", np.ones(len(obs), dtype=bool))]
-    labels = obs[style].astype("category")
+        return [("o", np.ones(len(table), dtype=bool))]
+    labels = table[style].astype("category")
     return [
         (marker, (labels == value).to_numpy())
         for marker, value in zip(cycle(MARKERS), labels.cat.categories)
     ]
 
 
-def _categories(
-    ax: Axes, x: np.ndarray, y: np.ndarray, obs: pd.DataFrame, color: str, style: str | None
-) -> None:
-    """Dots coloured by one column, their markers by another, and legends right of the axes."""
-    labels = obs[color].astype("category").cat
-    colour_of = dict(zip(labels.categories, palette(len(labels.categories)), strict=True))
-    # The last colour stands for the code of a missing category, -1.
-    colours = np.array([*colour_of.values(), MISSING])[labels.codes]
-    for marker, cells in _by_marker(obs, style):
-        ax.scatter(x[cells], y[cells], c=colours[cells], marker=marker, **dots(len(x)))
-    handles = [_key("o", colour, label) for label, colour in colour_of.items()]
+def _legends(ax: Axes, colour_of: dict[str, str], styles: Iterable[str] | None) -> None:
+    """Name colours, and markers below, right of the axes."""
     frame = {"frameon": False, "handletextpad": 0.2, "borderaxespad": 0, "fontsize": "small"}
+    handles = [_key("o", colour, label) for label, colour in colour_of.items()]
     columns = -(-len(handles) // LEGEND_ROWS)
     legend = ax.legend(
         handles=handles, loc="upper left", bbox_to_anchor=(1.02, 1), ncols=columns, **frame
     )
-    if style is not None:
+    if styles is not None:
         ax.add_artist(legend)
-        values = obs[style].astype("category").cat.categories
-        handles = [_key(marker, "0.4", value) for marker, value in zip(cycle(MARKERS), values)]
+        handles = [_key(marker, "0.4", value) for marker, value in zip(cycle(MARKERS), styles)]
         ax.legend(handles=handles, loc="lower left", bbox_to_anchor=(1.02, 0), **frame)
 
 

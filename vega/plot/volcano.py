@@ -9,7 +9,7 @@ from matplotlib.ticker import MaxNLocator
 
 from vega.plot.clip import clipped_markers, mark_clip
 from vega.plot.colours import GREY, GUIDE, RED
-from vega.plot.names import names_beside
+from vega.plot.labels import label_points
 
 
 def volcano(
@@ -53,5 +53,5 @@ def volcano(
     ax.xaxis.set_major_locator(MaxNLocator(8, integer=True))
     mark_clip(ax.xaxis, table["log_bf"], clip)
     named = table.index.isin(names)
-    names_beside(ax, x[named], y[named], table.index[named])
+    label_points(ax, x[named], y[named], table.index[named])
     return ax

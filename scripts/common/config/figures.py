@@ -9,7 +9,7 @@ from scripts.common.config.base import Model, Name
 
 
 class FigureConfig(Model):
-    """A figure: what it needs and what is on it."""
+    """A figure: its title and what it is drawn from."""
 
     # Snakemake's report shows it as it is, but for what it takes for wildcards.
     title: str = Field(pattern=r"^[^{}<>]*$", description="Title of the page.")
@@ -19,7 +19,6 @@ class FigureConfig(Model):
     )
     tables: list[Name] = Field([], description="Further tables it shows, by name.")
     expression: list[Name] = Field([], description="Studies whose expression it shows.")
-    panels: list[Name] = Field(min_length=1, description="Panels in the order of the page.")
     simulated: bool = Field(
         False, description="Whether it needs cells whose truth is known, and is else left out."
     )

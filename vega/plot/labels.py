@@ -1,4 +1,4 @@
-"""Names of GMVs beside their dots, without overlap."""
+"""Names of GMVs right of the axes, without overlap."""
 
 import textwrap
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ def wrapped(gmv: str, width: int) -> str:
     return textwrap.fill(readable(gmv), width, break_long_words=False)
 
 
-def names_beside(
+def label_points(
     ax: Axes, x: Sequence[float], y: Sequence[float], gmvs: Sequence[str], width: int = 28
 ) -> list[Annotation]:
     """Name dots in a column right of the axes, with leaders.

@@ -1,4 +1,4 @@
-"""The standard page: all that can be shown of a study, and what cannot is said."""
+"""The summary page: all that can be shown of a study, and what cannot is said."""
 
 from dataclasses import replace
 
@@ -6,13 +6,14 @@ import numpy as np
 import pandas as pd
 import pytest
 from conftest import ROOT
+from drawn import texts
 from legible import assert_legible
-from matplotlib.text import Text
 from planted_organoid import TYPES, planted_organoid
 
 from scripts.analyse.differential import differential_tables
 from scripts.common.config.load import load
-from scripts.figures import summary_page as standard
+from scripts.common.tables import read_table
+from scripts.figures import summary_page
 from scripts.figures.data import FigureData, in_order
 from scripts.figures.layout import Layout, page_figure, shortened
 from vega.errors import InputError
@@ -55,19 +56,19 @@ def cells_with(results, **columns):
     return latent
 
 
-def page(results, monkeypatch=None):
+def page(results):
     """The panels of the page, as subfigures, and all that is written on it."""
     drawn = []
 
     def keep(model, panels, layout, title, data, folder):
-        drawn.append(page_figure(panels, layout, title, data))
+        contents = {letter: panel.table(data) for letter, panel in panels.items()}
+        drawn.append(page_figure(panels, contents, layout, title, data.tag))
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(standard, "write_panels", keep)
-        standard.write_standard_page("toy", FigureData({"toy": results}), None)
+        patch.setattr(summary_page, "write_panels", keep)
+        summary_page.write_summary_page("toy", FigureData({"toy": results}), None)
     (figure,) = drawn
-    texts = [t.get_text() for t in figure.findobj(Text) if t.get_text() and t.get_visible()]
-    return figure, figure.subfigs[1].subfigs, texts
+    return figure, figure.subfigs[1].subfigs, texts(figure)
 
 
 def titles(parts):
@@ -75,7 +76,7 @@ def titles(parts):
 
 
 def test_a_study_with_everything_has_everything(results):
-    _, parts, texts = page(results)
+    _, parts, words = page(results)
     assert titles(parts) == [
         "300 cells by cell type",
         "300 cells by condition",
@@ -84,7 +85,7 @@ def test_a_study_with_everything_has_everything(results):
         *("", ""),  # the heatmap, and GSEA
     ]
     assert "treatment: treated against control" in [t.get_text() for t in parts[-1].texts]
-    assert "toy: Organoids (Planted et al.)" in texts
+    assert "toy: Organoids (Planted et al.)" in words
 
 
 def test_gsea_is_beside_the_bayes_factors_of_its_own_comparison(results):
@@ -100,8 +101,9 @@ def test_gsea_is_beside_the_bayes_factors_of_its_own_comparison(results):
 
 
 def test_the_heatmap_holds_the_strongest_of_each_comparison(results):
-    table = standard.strongest_gmvs(results.differential)
-    assert list(table.columns) == ["treatment: treated", *TYPES]
+    table = summary_page.strongest_gmvs(results.differential)
+    assert list(table["comparison"].unique()) == ["treatment: treated", *TYPES]
+    table = table.pivot(index="gmv", columns="comparison", values="log_bf")
     for (contrast, group), rows in results.differential.groupby(["contrast", "group"]):
         by_gmv = rows.set_index("gmv")["log_bf"]
         column = group if contrast == "one_vs_rest" else f"{contrast}: {group}"
@@ -126,7 +128,7 @@ def test_the_genes_of_those_that_differ_most_are_shown(results):
     table = results.differential
     strongest = table.groupby("gmv")["log_bf"].agg(lambda x: x.abs().max())
     strongest = strongest[~strongest.index.str.startswith("UNANNOTATED")]
-    _, parts, texts = page(told)
+    _, parts, words = page(told)
     bars = parts[-1].axes
     assert len(bars) == min(8, len(strongest))
     for ax, gmv in zip(bars, strongest.nlargest(8).index, strict=True):
@@ -136,22 +138,22 @@ def test_the_genes_of_those_that_differ_most_are_shown(results):
         assert [bar.get_width() for bar in ax.patches] == pytest.approx(
             [1 / r for r in range(1, 6)]
         )
-    assert any("differ most in a comparison" in text for text in texts)
+    assert any("differ most in a comparison" in text for text in words)
     # A decoder that is not linear has none.
     assert len(page(replace(results, genes=genes_of(results).head(0)))[1]) == len(parts) - 1
-    _, parts, texts = page(replace(told, differential=None))
+    _, parts, words = page(replace(told, differential=None))
     assert len(parts[-1].axes) == min(8, len(strongest))
-    assert any("from cell to cell" in text for text in texts)
+    assert any("from cell to cell" in text for text in words)
 
 
 def test_without_types_and_conditions_the_cells_are_shown_as_they_are(results):
     latent = cells_with(results, cell_type=None, condition=None)
-    _, parts, texts = page(replace(results, latent=latent, differential=None, gsea=None))
+    _, parts, words = page(replace(results, latent=latent, differential=None, gsea=None))
     assert titles(parts) == ["300 cells"]
     (dots,) = parts[0].axes[0].collections
     assert len(dots.get_offsets()) == 300
-    assert "these cells have neither types nor conditions that tell them apart" in texts
-    assert any("neither a column cell_type nor a column condition" in t for t in texts)
+    assert "these cells have neither types nor conditions that tell them apart" in words
+    assert any("neither a column cell_type nor a column condition" in t for t in words)
 
 
 def test_with_only_a_condition_there_is_no_type(results):
@@ -162,16 +164,16 @@ def test_with_only_a_condition_there_is_no_type(results):
 
 
 def test_a_model_that_is_asked_nothing_says_so(results):
-    _, parts, texts = page(replace(results, differential=None, gsea=None))
+    _, parts, words = page(replace(results, differential=None, gsea=None))
     assert titles(parts) == ["300 cells by cell type", "300 cells by condition"]
-    assert any("neither contrasts nor one_vs_rest" in t for t in texts)
+    assert any("neither contrasts nor one_vs_rest" in t for t in words)
 
 
 def test_a_model_without_an_embedding_says_so(results):
     latent = results.latent.copy()
     del latent.obsm["X_umap"]
-    _, _, texts = page(replace(results, latent=latent))
-    assert "the model’s entry asks for no embedding" in texts
+    _, _, words = page(replace(results, latent=latent))
+    assert "the model’s entry asks for no embedding" in words
 
 
 def test_a_type_of_few_cells_says_so_in_log_and_title(results, caplog):
@@ -205,17 +207,17 @@ MANY = [f"Type {i:02d} of the retina" for i in range(18)]
 def test_of_many_types_eight_have_a_volcano_and_the_page_says_so(results):
     latent = cells_with(results, cell_type=MANY)
     table = differential_tables(latent, {"contrasts": {}, "one_vs_rest": "cell_type"}, seed=1)
-    _, parts, texts = page(replace(results, latent=latent, differential=table, gsea=None))
+    _, parts, words = page(replace(results, latent=latent, differential=table, gsea=None))
     volcanoes = [t for t in titles(parts) if "against" in t]
     assert volcanoes == [f"{kind} against all other cells" for kind in MANY[:8]]
-    assert any("of 18 comparisons 8 have a volcano" in t for t in texts)
+    assert any("of 18 comparisons 8 have a volcano" in t for t in words)
 
 
 def test_more_values_than_can_be_told_apart_are_not_coloured(results):
     latent = cells_with(results, batch=[f"b{i}" for i in range(60)], cell_type=None)
-    _, parts, texts = page(replace(results, latent=latent))
+    _, parts, words = page(replace(results, latent=latent))
     assert titles(parts)[0] == "300 cells by condition"
-    assert "not shown: 60 values of batch" in texts
+    assert "not shown: 60 values of batch" in words
 
 
 LONG = ["A_TYPE_WITH_A_NAME_THAT_NEVER_ENDS_AND_HAS_NO_BLANKS_IN_IT", "B"]
@@ -236,21 +238,26 @@ def test_no_text_covers_another_or_leaves_the_page(results, types, monkeypatch):
 
 
 def test_panels_stand_two_in_a_row_unless_they_are_wide():
-    half, wide = standard.Part(None), standard.Part(None, 2.0, wide=True)
-    low = standard.Part(None, 1.0)
-    assert standard.layout([half, half, half, wide, half, low, low]) == Layout(
+    half, wide = summary_page.Part(None), summary_page.Part(None, 2.0, wide=True)
+    low = summary_page.Part(None, 1.0)
+    assert summary_page.layout([half, half, half, wide, half, low, low]) == Layout(
         ("ab", "c.", "dd", "e.", "fg"), (3.6, 3.6), (2.5, 2.5, 2.0, 2.5, 1.0)
     )
 
 
-def test_files_are_the_page_and_its_panels(results, tmp_path):
-    bare = replace(results, latent=cells_with(results, cell_type=None), differential=None)
-    standard.write_standard_page("toy", FigureData({"toy": bare}), tmp_path)
+def test_files_are_the_page_and_its_panels_with_tables_they_are_drawn_from(results, tmp_path):
+    results = replace(results, genes=genes_of(results))
+    summary_page.write_summary_page("toy", FigureData({"toy": results}), tmp_path)
     found = {str(p.relative_to(tmp_path)) for p in tmp_path.rglob("*.*")}
-    assert found == {f"{stem}.{s}" for stem in ("toy", "toy/a", "toy/b") for s in ("png", "pdf")}
+    panels = [f"toy/{letter}" for letter in "abcdefghi"]
+    assert found == {f"{stem}.{s}" for stem in ("toy", *panels) for s in ("png", "pdf")} | {
+        *(f"{panel}.tsv" for panel in panels), "toy/columns.tsv",
+    }  # fmt: skip
+    log_bf = results.contrast("treatment", "treated")["log_bf"]
+    np.testing.assert_allclose(read_table(tmp_path / "toy/c.tsv")["log_bf"], log_bf, rtol=1e-7)
 
 
-def test_models_that_no_figure_names_have_a_standard_page(tmp_path):
+def test_models_that_no_figure_names_have_a_summary_page(tmp_path):
     config = load({"run": "t"}, ROOT / "config")
     named = {model for figure in config.figures.values() for model in figure.models}
     assert not named & set(config.summary_models)

@@ -1,0 +1,40 @@
+"""Hierarchical clustering of the columns of a table, for heatmaps and claims about them."""
+
+import numpy as np
+import pandas as pd
+from scipy.cluster.hierarchy import leaves_list, linkage
+from scipy.spatial.distance import pdist
+
+
+def column_linkage(values: pd.DataFrame) -> np.ndarray:
+    """Hierarchical clustering of the columns: correlation distance, complete linkage.
+
+    A column without any variation correlates with nothing: its distance to all others is 1.
+
+    Returns
+    -------
+    SciPy's linkage matrix; without a row if there are fewer than two columns.
+    """
+    if values.shape[1] < 2:
+        return np.empty((0, 4))
+    distance = pdist(values.to_numpy(dtype=float).T, "correlation")
+    return linkage(np.nan_to_num(distance, nan=1.0).clip(min=0), "complete")
+
+
+def clustered(values: pd.DataFrame) -> list:
+    """Return the names of the columns in the order of their clustering."""
+    tree = column_linkage(values)
+    return list(values.columns[leaves_list(tree)] if len(tree) else values.columns)
+
+
+def tree_in_order(values: pd.DataFrame) -> np.ndarray:
+    """Return the clustering of columns that are in an order of it, and keep that order.
+
+    SciPy may give either of two clusters the left side. Here it is the one with the first column.
+    """
+    tree = column_linkage(values)
+    first = list(range(values.shape[1]))  # column of each cluster
+    for pair in tree[:, :2]:
+        pair[:] = sorted(pair, key=lambda cluster: first[int(cluster)])
+        first.append(first[int(pair[0])])
+    return tree

@@ -1,0 +1,208 @@
+"""Made-up results for every figure, with all that a figure may show."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+from anndata import AnnData
+from planted_drugs import planted_results
+from planted_organoid import planted_organoid
+from planted_variants import planted_variants
+
+from scripts.analyse import out_of_sample as oos
+from scripts.common.config.studies import Study
+from scripts.common.gmvs import ANTIVIRAL, INTERFERON, INTERFERON_AB, TRYPTOPHAN
+from scripts.common.mixseq import DRUGS
+from scripts.figures.data import FigureData, Results, in_order
+
+TYPES = ["NK", "Dendritic", "CD4T", "B", "FCGR3A+Mono", "CD14+Mono", "CD8T"]
+CONDITIONS = ["control", "stimulated"]
+GMVS = [
+    INTERFERON_AB,
+    INTERFERON,
+    TRYPTOPHAN,
+    ANTIVIRAL,
+    "REACTOME_RIG_I_MDA5_MEDIATED_INDUCTION_OF_IFN_ALPHA_BETA_PATHWAYS",
+    "REACTOME_ANTIGEN_ACTIVATES_B_CELL_RECEPTOR_LEADING_TO_GENERATION_OF_SECOND_MESSENGERS",
+    "REACTOME_IMMUNOREGULATORY_INTERACTIONS_BETWEEN_A_LYMPHOID_AND_A_NON_LYMPHOID_CELL",
+    *(f"REACTOME_SYNTHESIS_SECRETION_AND_DEACYLATION_OF_GHRELIN_{i}" for i in range(73)),
+]
+VARIANTS = ["sparse-sparse", "vega", "sparse-deep", "vae"]  # of Figure S1, in the paper's order
+S1_COLUMNS = ["silhouette_condition", "silhouette_type_control", "silhouette_type_stimulated"]
+S3_COLUMNS = ["silhouette_type", *S1_COLUMNS[1:], S1_COLUMNS[0]]
+RETINA = ["retina_pca", "retina_linear_scvi", "retina"]
+KANG = ["kang_mask_pca", "kang_binary", "kang"]
+RETINA_TYPES = [f"BC{i}" for i in range(13)] + ["Mueller glia", "BC8/BC9"]
+COMMON = ["VEGA", "ULM", "score_genes", "GSEA"]  # methods of the simulation benchmark
+VEGA_VARIANTS = [
+    "VEGA, signed", "VEGA, no latent dropout", "VEGA, soft mask", "VEGA, binary decoder",
+    "VEGA, sparse encoder", "VEGA, counts",
+]  # fmt: skip
+
+
+def planted(name: str) -> FigureData:
+    """Return what a figure is drawn from."""
+    if name in ("fig1", "sfig4", "sfig5"):
+        return FigureData({"kang": kang_results()})
+    if name in ("fig3", "sfig7"):
+        return planted_organoid()
+    if name in ("fig2", "sfig6"):
+        models = planted_results()
+        return FigureData({m: models[m] for m in (*DRUGS.values(), *(["gbm"] * (name == "fig2")))})
+    if name == "fig4":
+        cells = AnnData(np.zeros((140, 2), np.float32))
+        return FigureData({"kang": results_of(cells)}, out_of_sample_tables())
+    if name == "recovery":
+        return FigureData({}, recovery_tables(), {}, [("simulated", 1000)])
+    if name in ("sfig9", "sfig10", "sfig11", "sfig12"):
+        return planted_variants()
+    models = {model: results_of(cells) for model, cells in latents().items()}
+    return FigureData(models, silhouette_tables())
+
+
+def with_origin(data: FigureData, origin: str) -> FigureData:
+    """Return the same data with cells from elsewhere."""
+    models = {name: replace(results, origin=origin) for name, results in data.models.items()}
+    return replace(data, models=models, cells=[] if models else [(origin, 1000)])
+
+
+def results_of(latent: AnnData, origin: str = "public") -> Results:
+    return Results(latent, None, None, Study.model_construct(cell_types=TYPES), origin)
+
+
+def labelled(rng: np.random.Generator, n: int, **labels: list[str]) -> pd.DataFrame:
+    """Cells with labels: all types in turn, others at random; categories in the given order."""
+    obs = pd.DataFrame(index=[f"c{i}" for i in range(n)])
+    for column, order in labels.items():
+        values = np.resize(order, n) if column == "cell_type" else rng.choice(order, n)
+        obs[column] = in_order(pd.Series(values, obs.index), order)
+    return obs
+
+
+# ---------------------------------------------------------------- Figures 1, S4, S5
+
+
+def kang_results() -> Results:
+    """Seven GMVs differ in every contrast, two of them in all pairs of cells."""
+    rng = np.random.default_rng(0)
+    obs = labelled(rng, 140, cell_type=TYPES, condition=CONDITIONS)
+    values = rng.normal(size=(140, 80)).astype("float32")
+    latent = AnnData(values, obs=obs, var=pd.DataFrame(index=GMVS))
+    latent.obsm["X_umap"] = rng.normal(size=(140, 2))
+    tables = []
+    for contrast, group in (("innate", "stimulated"), *(("one_vs_rest", t) for t in TYPES)):
+        table = pd.DataFrame({"contrast": contrast, "group": group, "gmv": GMVS})
+        table["log_bf"] = np.concatenate([rng.uniform(4, 9, 7), rng.normal(0, 1.5, 73)])
+        table.loc[3:4, "log_bf"] = 27.6
+        table["md"] = np.concatenate([rng.uniform(6, 12, 7), rng.gamma(2, 1, 73)])
+        table["n_genes"] = rng.integers(9, 900, 80)
+        tables.append(table.assign(reference="rest", n_group=20, n_reference=120))
+    fdr = rng.uniform(0, 1, 80).clip(1e-5)
+    gsea = pd.DataFrame({"contrast": "innate", "group": "stimulated", "gmv": GMVS, "fdr": fdr})
+    gsea["neg_log10_fdr"] = -np.log10(fdr)
+    study = Study.model_construct(cell_types=TYPES, conditions=CONDITIONS)
+    return Results(latent, pd.concat(tables, ignore_index=True), gsea, study, "public")
+
+
+# ---------------------------------------------------------------- Figure 4
+
+
+def out_of_sample_tables(seed: int = 1) -> dict[str, pd.DataFrame]:
+    """Return the tables of one seed, types in another order than that of the figure."""
+    rng = np.random.default_rng(seed)
+    overlap = [
+        (seed, experiment, t, rng.uniform(0.5, 0.8), 0.03, 0.07, 99, "")
+        for experiment in (oos.HELD_OUT, oos.OTHER_STUDY)
+        for t in reversed(TYPES)
+    ]
+    samples = [
+        (oos.HELD_OUT, oos.IN_SAMPLE),
+        (oos.HELD_OUT, oos.OUT_OF_SAMPLE),
+        (oos.OTHER_STUDY, oos.BASELINE),
+        (oos.OTHER_STUDY, oos.STUDY_A),
+        (oos.OTHER_STUDY, oos.STUDY_B),
+    ]
+    r2 = [
+        (seed, *sample, t, rng.uniform(0.5, 0.9), 0.01, 99, "") for t in TYPES for sample in samples
+    ]
+    groups = [
+        (oos.HELD_OUT, "control"),
+        (oos.HELD_OUT, "stimulated, in-sample"),
+        (oos.HELD_OUT, "stimulated, out-of-sample"),
+        (oos.OTHER_STUDY, "stimulated, study A"),
+        (oos.OTHER_STUDY, "control, study B"),
+        (oos.OTHER_STUDY, "control, study A"),
+    ]
+    activity = [
+        (seed, *group, "CD4T", x) for i, group in enumerate(groups) for x in rng.normal(i, 1, 40)
+    ]
+    return {
+        "out_of_sample_overlap": pd.DataFrame(overlap, columns=oos.OVERLAP),
+        "out_of_sample_r2": pd.DataFrame(r2, columns=oos.R2),
+        "out_of_sample_activity": pd.DataFrame(activity, columns=oos.ACTIVITY),
+    }
+
+
+# ---------------------------------------------------------------- Figures S1, S2, S3, S8
+
+
+def latents() -> dict[str, AnnData]:
+    """Cells of all types in both conditions and batches, at random places."""
+    types = {**dict.fromkeys(RETINA, RETINA_TYPES), **dict.fromkeys([*KANG, "kang_counts"], TYPES)}
+    found = {}
+    for seed, (model, order) in enumerate(types.items()):
+        rng = np.random.default_rng(seed)
+        obs = labelled(rng, 150, cell_type=order, condition=CONDITIONS, batch=["0", "1"])
+        values = rng.normal(size=(150, 3)).astype(np.float32)
+        found[model] = AnnData(values, obs=obs, var=pd.DataFrame(index=["A", INTERFERON, "B"]))
+        found[model].obsm["X_umap"] = rng.normal(size=(150, 2))
+    return found
+
+
+def silhouette_tables() -> dict[str, pd.DataFrame]:
+    """As the analysis writes them: two seeds each, of which the first draws the figures."""
+    rng = np.random.default_rng(0)
+
+    def one_row_per_seed(model, columns):
+        rows = [(model, seed, *rng.normal(0.02, 0.03, len(columns))) for seed in (3, 1)]
+        return pd.DataFrame(rows, columns=["model", "seed", *columns])
+
+    folds = [
+        (f"m_{v}_{fold}", seed, v, fold, *rng.normal(0.03, 0.04, 4), rng.normal(160 - 4 * i, 3))
+        for seed in (3, 1)
+        for fold in range(10, 0, -1)
+        for i, v in enumerate(reversed(VARIANTS))
+    ]
+    columns = [*S1_COLUMNS, "silhouette_condition_mean", "validation_loss"]
+    members = pd.DataFrame(folds, columns=["model", "seed", "variant", "fold", *columns])
+    of = {m: ["silhouette_batch", "silhouette_cell_type"] for m in RETINA}
+    of |= {m: sorted(S3_COLUMNS) for m in KANG}
+    tables = {f"{m}_silhouettes": one_row_per_seed(m, columns) for m, columns in of.items()}
+    return {"kang_architectures_members": members, **tables}
+
+
+# ---------------------------------------------------------------- the simulation benchmark
+
+
+def recovery_tables(variants: list[str] = VEGA_VARIANTS) -> dict[str, pd.DataFrame]:
+    """As five studies would give them; Kang has further methods, and they come in no order."""
+    rng = np.random.default_rng(7)
+    comparisons, activity = [], []
+    for study in ("kang", "field", "mixseq_trametinib", "mixseq_dabrafenib", "darmanis"):
+        methods = [*variants, *COMMON] if study == "kang" else COMMON
+        for method in methods:
+            groups = [("condition", g) for g in "xyz" if study[0] in "km"]
+            groups += [("type", g) for g in "ABCD" if study[0] in "kfd"]
+            comparisons += [
+                (study, method, kind, group, *rng.uniform(0, 1, 2), 0.1 if kind == "type" else 0.3)
+                for kind, group in groups
+            ]
+            if method != "GSEA":
+                activity += [(study, method, s, rng.uniform(-0.3, 0.9), 0.9) for s in ("P", "Q")]
+    columns = ["study", "method", "kind", "group", "auroc", "auprc", "base_rate"]
+    return {
+        "recovery_comparisons": pd.DataFrame(comparisons, columns=columns),
+        "recovery_activity": pd.DataFrame(
+            activity, columns=["study", "method", "gene_set", "spearman", "in_order"]
+        ),
+    }
