@@ -3,6 +3,7 @@
 import pandas as pd
 from matplotlib.figure import FigureBase
 
+from scripts.common.gmvs import CELL_CYCLE, MARKER_SETS, PROLIFERATION
 from scripts.figures.data import FigureData
 from scripts.figures.layout import Layout, axes, lacks, message
 from vega.gene_sets import readable
@@ -11,13 +12,6 @@ from vega.values import values_of
 
 LAYOUT = Layout(("abccd", "effgg"), widths=(2.75, 1.45, 1.3, 0.15, 1.95), heights=(2.0, 2.5))
 
-MARKER_SETS = {
-    "Cajal-Retzius": "Cajal-Retzius Neurons",
-    "Neural Epithelium": "Neuroepithelium",
-    "Radial Glia": "Radial Glia Cells",
-}
-CELL_CYCLE = "REACTOME_CELL_CYCLE_MITOTIC"
-PROLIFERATION = "MKI67"  # marks cycling cells, and is in no Reactome set
 SCALE = (0, 10)  # of b to d
 SIGNIFICANT = 3
 

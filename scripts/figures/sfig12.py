@@ -1,10 +1,10 @@
 """Supplementary Figure 12: dropout of latent variables makes overlapping gene sets agree."""
 
-import numpy as np
-import pandas as pd
 from matplotlib.figure import FigureBase
 
 from scripts.common.gmvs import INTERFERON, INTERFERON_AB
+from scripts.common.variants import DROPOUT_MODELS as MODELS
+from scripts.common.variants import shared_weights
 from scripts.figures.data import FigureData
 from scripts.figures.layout import Layout, axes, lacks, message
 from scripts.figures.methods import first_seed
@@ -13,11 +13,6 @@ from vega.values import values_of
 
 LAYOUT = Layout(("ab", "cd"), widths=(3.6, 3.6), heights=(2.7, 2.7))
 
-# The models of Fig. S12, by their dropout of latent variables.
-MODELS = {
-    0.0: "kang_latent_dropout_latent-dropout-0",
-    0.5: "kang_latent_dropout_latent-dropout-0-5",
-}
 NAMED = 6
 
 
@@ -39,25 +34,6 @@ def c(figure: FigureBase, data: FigureData) -> None:
 def d(figure: FigureBase, data: FigureData) -> None:
     """The same with dropout."""
     _weights(figure, data, 0.5)
-
-
-def shared_weights(table: pd.DataFrame, latent_dropout: float) -> pd.DataFrame:
-    """Weights of the genes that are in both interferon sets.
-
-    Parameters
-    ----------
-    table
-        Rows of `kang_latent_dropout_weights` of one seed.
-    latent_dropout
-        Of the model.
-
-    Returns
-    -------
-    One row per gene, and the columns INTERFERON and INTERFERON_AB.
-    """
-    rows = table[np.isclose(table["latent_dropout"], latent_dropout) & table["in_set"]]
-    weights = rows.pivot(index="gene", columns="gmv", values="weight")
-    return weights.reindex(columns=[INTERFERON, INTERFERON_AB]).dropna()
 
 
 def _activities(figure: FigureBase, data: FigureData, latent_dropout: float) -> None:

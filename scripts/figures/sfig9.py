@@ -5,6 +5,9 @@ import pandas as pd
 from matplotlib.figure import FigureBase
 
 from scripts.common.gmvs import INTERFERON_RELATED
+from scripts.common.variants import METHOD_MODELS as MODELS
+from scripts.common.variants import TIMED_METHODS as TIMED
+from scripts.common.variants import inactive
 from scripts.figures.data import FigureData
 from scripts.figures.layout import Layout, axes, lacks, message
 from vega.metrics import accuracy
@@ -14,9 +17,6 @@ from vega.values import values_of
 
 LAYOUT = Layout(("ab",), widths=(4.5, 2.7), heights=(3.1,))
 
-# The model of each method, and what the table of times calls it.
-MODELS = {"VEGA": "kang_all_cells", "regularised autoencoder": "kang_intercode"}
-TIMED = {"VEGA": "VEGA", "regularised autoencoder": "intercode"}
 MEAN = "mean of the four"
 
 
@@ -63,8 +63,3 @@ def b(figure: FigureBase, data: FigureData) -> None:
     ax.set_ylabel("Seconds per epoch")
     vega, other = medians.iloc[0]
     ax.set_title(f"VEGA takes {vega / other:.2f} times as long")
-
-
-def inactive(activity: np.ndarray) -> bool:
-    """Whether a GMV has the same activity in all cells: regularisation may switch it off."""
-    return bool(np.allclose(activity, activity[0]))
