@@ -11,7 +11,7 @@ from conftest import ROOT
 
 from scripts.claims.claims import evaluate, load_measures
 from scripts.claims.judging import COLUMNS, MEASURES, Measure, Verdict, read_claims, shown
-from scripts.claims.run_results import Evidence, Missing
+from scripts.claims.run_results import NotAvailable, RunResults
 from scripts.common.config.load import load
 from scripts.common.tables import write_table
 from scripts.report.forest import estimates
@@ -106,7 +106,7 @@ def differential(seed):
 
 def table_of(run, config, seeds=(1,)):
     claims = read_claims(ROOT / "config" / "claims.tsv")
-    return evaluate(claims, Evidence(run, config), seeds)[0].set_index("id")
+    return evaluate(claims, RunResults(run, config), seeds)[0].set_index("id")
 
 
 def change(path, function):
@@ -136,7 +136,7 @@ def test_published_numbers_are_those_of_the_table():
 
 def test_values_stand_beside_the_published_ones_by_seed(run, config):
     claims = read_claims(ROOT / "config" / "claims.tsv")
-    table, values = evaluate(claims, Evidence(run, config), [1, 2])
+    table, values = evaluate(claims, RunResults(run, config), [1, 2])
     assert values.select_dtypes(float).columns.tolist() == ["published", "reproduced", "deviation"]
     assert set(values["claim"]) == set(table.loc[table["reproduced"] != "", "id"])
     k04 = values[(values["claim"] == "K04") & (values["value"] == "IFN")].set_index("seed")
@@ -319,4 +319,4 @@ def test_numbers_as_shown():
 
 
 def test_missing_is_not_an_input_error():
-    assert not issubclass(Missing, InputError)
+    assert not issubclass(NotAvailable, InputError)

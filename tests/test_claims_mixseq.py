@@ -13,7 +13,7 @@ from scipy.stats import pearsonr
 
 from scripts.claims.claims import evaluate, read_claims
 from scripts.claims.mixseq import longest_run
-from scripts.claims.run_results import Evidence
+from scripts.claims.run_results import RunResults
 from scripts.common.config.load import load
 from scripts.common.mixseq import DRUGS
 from scripts.common.tables import write_table
@@ -56,7 +56,7 @@ def run(tmp_path, models):
 
 def claims_of(run, config):
     table = read_claims(ROOT / "config" / "claims.tsv")
-    return evaluate(table[table["id"].isin(IDS)], Evidence(run, config), [1])[0].set_index("id")
+    return evaluate(table[table["id"].isin(IDS)], RunResults(run, config), [1])[0].set_index("id")
 
 
 def values(table, id):

@@ -12,7 +12,7 @@ from planted_variants import cells, planted_variants, with_second_seed
 
 from scripts.claims.architectures import ARCHITECTURES
 from scripts.claims.claims import evaluate, read_claims
-from scripts.claims.run_results import Evidence
+from scripts.claims.run_results import RunResults
 from scripts.common.config.load import load
 from scripts.common.gmvs import ANTIVIRAL, INTERFERON, INTERFERON_AB
 from scripts.common.tables import read_table, write_table
@@ -122,7 +122,7 @@ def write_latent(folder, model, latent):
 def claims_of(run, config, ids=IDS, seeds=(1,)):
     claims = read_claims(ROOT / "config" / "claims.tsv")
     claims = claims[claims["id"].isin(ids)]
-    return evaluate(claims, Evidence(run, config), seeds)[0].set_index("id")
+    return evaluate(claims, RunResults(run, config), seeds)[0].set_index("id")
 
 
 def change(run, table, function):

@@ -16,7 +16,7 @@ from matplotlib.text import Text
 from planted_organoid import GMVS, TYPES, planted_organoid
 
 from scripts.claims.claims import evaluate, read_claims
-from scripts.claims.run_results import Evidence
+from scripts.claims.run_results import RunResults
 from scripts.common.config.figures import FigureConfig
 from scripts.common.config.load import load
 from scripts.common.tables import write_table
@@ -214,7 +214,7 @@ def run(data, tmp_path):
 
 def judged(run, ids):
     claims = read_claims(ROOT / "config" / "claims.tsv")
-    evidence = Evidence(run, load({"run": "t"}, ROOT / "config"))
+    evidence = RunResults(run, load({"run": "t"}, ROOT / "config"))
     return evaluate(claims[claims["id"].isin(ids)], evidence, [1])[0].set_index("id")
 
 

@@ -14,7 +14,7 @@ from conftest import ROOT
 from scripts.analyse import out_of_sample as oos
 from scripts.claims import out_of_sample as claims
 from scripts.claims.claims import evaluate, read_claims
-from scripts.claims.run_results import Evidence
+from scripts.claims.run_results import RunResults
 from scripts.common.config.load import load
 from scripts.common.tables import read_table, write_table
 from vega import VEGA
@@ -308,7 +308,7 @@ def config(**settings):
 def verdicts(run, **settings):
     rows = read_claims(ROOT / "config" / "claims.tsv")
     rows = rows[rows["id"].str.match(r"I\d\d")]
-    return evaluate(rows, Evidence(run, config(**settings)), [1])[0].set_index("id")
+    return evaluate(rows, RunResults(run, config(**settings)), [1])[0].set_index("id")
 
 
 def change(run, table, where, column, value):

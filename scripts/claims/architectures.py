@@ -3,7 +3,7 @@
 import pandas as pd
 
 from scripts.claims.judging import Values, claim, near
-from scripts.claims.run_results import Evidence
+from scripts.claims.run_results import RunResults
 from scripts.claims.supplement import known, rows_of
 
 # Variants of the model kang_architectures, by the names that the claims give them.
@@ -51,24 +51,24 @@ TYPES_BY_DECODER = {
 }
 
 
-def over_folds(evidence: Evidence, seed: int, column: str) -> dict[str, pd.Series]:
+def over_folds(results: RunResults, seed: int, column: str) -> dict[str, pd.Series]:
     """The values of each architecture's folds, where known."""
-    table = rows_of(evidence, "kang_architectures_members", seed)
+    table = rows_of(results, "kang_architectures_members", seed)
     return {
         name: known(table.loc[table["variant"] == variant, column], f"{column} of {name}")
         for name, variant in ARCHITECTURES.items()
     }
 
 
-def fold_means(evidence: Evidence, seed: int, column: str) -> Values:
+def fold_means(results: RunResults, seed: int, column: str) -> Values:
     """Mean over the folds of each architecture."""
-    return {name: values.mean() for name, values in over_folds(evidence, seed, column).items()}
+    return {name: values.mean() for name, values in over_folds(results, seed, column).items()}
 
 
-def silhouettes(evidence: Evidence, seed: int, tables: dict[str, str], column: str) -> Values:
+def silhouettes(results: RunResults, seed: int, tables: dict[str, str], column: str) -> Values:
     """A silhouette of each of several methods, from their tables."""
     return {
-        name: known(rows_of(evidence, table, seed)[column], f"{column} of {name}").mean()
+        name: known(rows_of(results, table, seed)[column], f"{column} of {name}").mean()
         for name, table in tables.items()
     }
 
@@ -94,11 +94,11 @@ def said(values: Values, digits: int) -> str:
     published=CONDITION,
     near_zero=True,
 )
-def condition_by_architecture(evidence: Evidence, seed: int):
+def condition_by_architecture(results: RunResults, seed: int):
     """Silhouette of the condition, of a posterior sample, mean over folds."""
-    of_mean = fold_means(evidence, seed, "silhouette_condition_mean")
-    evidence.note(f"of the posterior mean instead of a sample: {said(of_mean, 3)}")
-    return fold_means(evidence, seed, "silhouette_condition")
+    of_mean = fold_means(results, seed, "silhouette_condition_mean")
+    results.note(f"of the posterior mean instead of a sample: {said(of_mean, 3)}")
+    return fold_means(results, seed, "silhouette_condition")
 
 
 def vae_first(values: Values) -> bool:
@@ -115,12 +115,12 @@ def vae_first(values: Values) -> bool:
     published=TYPES_BY_ARCHITECTURE,
     near_zero=True,
 )
-def types_by_architecture(evidence: Evidence, seed: int):
+def types_by_architecture(results: RunResults, seed: int):
     """Silhouette of the cell types in either condition, mean over folds."""
     return {
         f"{name} {of}": value
         for of in CONDITIONS
-        for name, value in fold_means(evidence, seed, TYPES[of]).items()
+        for name, value in fold_means(results, seed, TYPES[of]).items()
     }
 
 
@@ -130,12 +130,12 @@ def types_by_architecture(evidence: Evidence, seed: int):
     lambda v: min(v["VEGA"], v["sparse-sparse"]) > max(v["sparse-deep"], v["VAE"]),
     published=dict(zip(ARCHITECTURES, (164.4, 167.6, 152.1, 151.6), strict=True)),
 )
-def loss_by_architecture(evidence: Evidence, seed: int):
+def loss_by_architecture(results: RunResults, seed: int):
     """Lowest validation loss, mean over folds; at least, a sparse decoder loses more."""
-    folds = over_folds(evidence, seed, "validation_loss")
+    folds = over_folds(results, seed, "validation_loss")
     spread = {name: losses.std() for name, losses in folds.items()}
-    evidence.note(f"standard deviation over folds: {said(spread, 2)}")
-    return fold_means(evidence, seed, "validation_loss")
+    results.note(f"standard deviation over folds: {said(spread, 2)}")
+    return fold_means(results, seed, "validation_loss")
 
 
 # ---------------------------------------------------------------- other methods
@@ -148,9 +148,9 @@ def loss_by_architecture(evidence: Evidence, seed: int):
     published={"PCA": 0.0380, "linear scVI": 0.0024, "VEGA": 0.0059},
     near_zero=True,
 )
-def batches_of_the_retina(evidence: Evidence, seed: int):
+def batches_of_the_retina(results: RunResults, seed: int):
     """Silhouette of the batch: the lower, the better the batches mix."""
-    return silhouettes(evidence, seed, RETINA, "silhouette_batch")
+    return silhouettes(results, seed, RETINA, "silhouette_batch")
 
 
 def trainable_first(values: Values) -> bool:
@@ -173,12 +173,12 @@ def trainable_first_on_average(values: Values) -> bool:
     published=TYPES_BY_DECODER,
     near_zero=True,
 )
-def decoders(evidence: Evidence, seed: int):
+def decoders(results: RunResults, seed: int):
     """Silhouettes of the cell types, as published."""
-    condition = silhouettes(evidence, seed, DECODERS, "silhouette_condition")
-    evidence.note(
+    condition = silhouettes(results, seed, DECODERS, "silhouette_condition")
+    results.note(
         "“condition” was published of the cell types in all cells (erratum 5); of the conditions: "
         + said(condition, 3)
     )
-    values = {of: silhouettes(evidence, seed, DECODERS, column) for of, column in TYPES.items()}
+    values = {of: silhouettes(results, seed, DECODERS, column) for of, column in TYPES.items()}
     return {f"{name} {of}": values[of][name] for name in DECODERS for of in TYPES}

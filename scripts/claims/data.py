@@ -1,7 +1,7 @@
 """Claims on data, gene sets and models: D01 to D14."""
 
 from scripts.claims.judging import claim, count
-from scripts.claims.run_results import Evidence
+from scripts.claims.run_results import RunResults
 
 KANG_CELLS = {
     "NK": 1304,
@@ -29,41 +29,41 @@ LATENT_VARIABLES = {
 
 
 @count("D01", {"cells": 18868, "genes": 6998})
-def kang_dimensions(evidence: Evidence, seed: int):
+def kang_dimensions(results: RunResults, seed: int):
     """Cells and genes of Kang after preprocessing."""
-    return evidence.dimensions("kang")
+    return results.dimensions("kang")
 
 
 @count("D02", KANG_CELLS)
-def kang_cell_types(evidence: Evidence, seed: int):
+def kang_cell_types(results: RunResults, seed: int):
     """Cells of each type of Kang."""
-    counts = evidence.data("kang").obs["cell_type"].value_counts()
+    counts = results.data("kang").obs["cell_type"].value_counts()
     return {cell_type: int(counts.get(cell_type, 0)) for cell_type in KANG_CELLS}
 
 
 @count("D03", {"cells": 2623, "genes": 6998})
-def zheng_dimensions(evidence: Evidence, seed: int):
+def zheng_dimensions(results: RunResults, seed: int):
     """Cells and genes of Zheng after preprocessing."""
-    return evidence.dimensions("zheng")
+    return results.dimensions("zheng")
 
 
 @count("D12", COLLECTIONS)
-def collection_sizes(evidence: Evidence, seed: int):
+def collection_sizes(results: RunResults, seed: int):
     """Sets in each collection."""
-    return {file: len(evidence.gene_sets(file)) for file in COLLECTIONS}
+    return {file: len(results.gene_sets(file)) for file in COLLECTIONS}
 
 
 @claim("D13", lambda v: v["sets with MKI67"] == 0, exact=True, seeded=False)
-def no_mki67(evidence: Evidence, seed: int):
+def no_mki67(results: RunResults, seed: int):
     """Whether MKI67 is in a Reactome set."""
-    gene_sets = evidence.gene_sets("reactomes.gmt")
+    gene_sets = results.gene_sets("reactomes.gmt")
     return {"sets with MKI67": sum("MKI67" in genes for genes in gene_sets.values())}
 
 
 @count("D14", {name: published for name, (*_, published) in LATENT_VARIABLES.items()})
-def latent_variables(evidence: Evidence, seed: int):
+def latent_variables(results: RunResults, seed: int):
     """Latent variables of each model: its gene sets within the size filter, and extra nodes."""
     return {
-        name: len(evidence.gene_sets(file, 0, largest)) + extra
+        name: len(results.gene_sets(file, 0, largest)) + extra
         for name, (file, largest, extra, _) in LATENT_VARIABLES.items()
     }

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from scripts.claims.run_results import Evidence, Missing
+from scripts.claims.run_results import NotAvailable, RunResults
 from vega.errors import InputError
 from vega.files import reading
 
@@ -40,7 +40,7 @@ class Measure:
     Attributes
     ----------
     function
-        From the evidence and a seed to named values.
+        From the results and a seed to named values.
     holds
         Whether the (mean) values meet the claim's criterion.
     direction
@@ -57,7 +57,7 @@ class Measure:
         to the largest of the claim and not each to its own.
     """
 
-    function: Callable[[Evidence, int], Values]
+    function: Callable[[RunResults, int], Values]
     holds: Callable[[Values], bool]
     direction: Callable[[Values], bool] | None = None
     exact: bool = False
@@ -82,10 +82,10 @@ def claim(
     holds: Callable[[Values], bool],
     direction: Callable[[Values], bool] | None = None,
     **about: Any,
-) -> Callable[[Callable[[Evidence, int], Values]], Callable[[Evidence, int], Values]]:
+) -> Callable[[Callable[[RunResults, int], Values]], Callable[[RunResults, int], Values]]:
     """Register a function as the measure of a claim of `config/claims.tsv`; all as in `Measure`."""
 
-    def register(function: Callable[[Evidence, int], Values]):
+    def register(function: Callable[[RunResults, int], Values]):
         if id in MEASURES:
             raise KeyError(f"claim {id} has two functions")
         MEASURES[id] = Measure(function, holds, direction, **about)
@@ -123,7 +123,7 @@ def count(id: str, published: Mapping[str, float], within: float = 0, share: flo
 
 
 def evaluate(
-    claims: pd.DataFrame, evidence: Evidence, seeds: Sequence[int]
+    claims: pd.DataFrame, results: RunResults, seeds: Sequence[int]
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Measure and judge every claim.
 
@@ -131,7 +131,7 @@ def evaluate(
     ----------
     claims
         The table of published claims (`read_claims`).
-    evidence
+    results
         The results of a run.
     seeds
         Seeds of its models: claims that depend on them are judged by their mean, and get a spread.
@@ -149,7 +149,7 @@ def evaluate(
     rows, values = [], []
     for row in claims.itertuples():
         measure = MEASURES.get(row.id)
-        measured, outcome = _evaluate(row, measure, evidence, seeds)
+        measured, outcome = _evaluate(row, measure, results, seeds)
         rows.append({**{column: getattr(row, column) for column in CITED}, **outcome})
         values += [
             (row.id, name, seed, measure.published.get(name), value, measure.deviation(name, value))
@@ -160,30 +160,30 @@ def evaluate(
 
 
 def _evaluate(
-    row, measure: Measure | None, evidence: Evidence, seeds: Sequence[int]
+    row, measure: Measure | None, results: RunResults, seeds: Sequence[int]
 ) -> tuple[dict[int | None, Values], dict[str, str]]:
     """What was measured, by seed, and the columns of the table that tell what came of it."""
     studies = [] if row.study == "-" else row.study.split("+")
-    absent = [s for s in studies if not evidence.members(s)]
+    absent = [s for s in studies if not results.studies_of(s)]
     if measure is None:
         return {}, _not_run("not yet computed by this version of the workflow")
     if absent:
         return {}, _not_run(f"{' and '.join(absent)} is not part of this run")
-    evidence.notes.clear()
+    results.notes.clear()
     try:
-        results = [measure.function(evidence, s) for s in (seeds if measure.seeded else seeds[:1])]
-        partial = evidence.partial(studies)
-    except Missing as reason:
+        measured = [measure.function(results, s) for s in (seeds if measure.seeded else seeds[:1])]
+        partial = results.partial(studies)
+    except NotAvailable as reason:
         return {}, _not_run(str(reason))
-    values = {key: float(np.mean([r[key] for r in results])) for key in results[0]}
-    spread = {key: np.std([r[key] for r in results], ddof=1) for key in values} if (
-        len(results) > 1
+    values = {key: float(np.mean([r[key] for r in measured])) for key in measured[0]}
+    spread = {key: np.std([r[key] for r in measured], ddof=1) for key in values} if (
+        len(measured) > 1
     ) else {}  # fmt: skip
-    notes = list(dict.fromkeys(evidence.notes))
+    notes = list(dict.fromkeys(results.notes))
     if measure.exact and partial:
         notes.insert(0, f"{partial}: exact numbers are shown but not judged")
         verdict = Verdict.NOT_RUN
-        if measure.direction and not evidence.simulated:
+        if measure.direction and not results.simulated:
             # Fewer real cells give other numbers, but point the same way.
             verdict = Verdict.DIRECTION if measure.direction(values) else Verdict.DIFFERS
     elif measure.holds(values):
@@ -192,7 +192,7 @@ def _evaluate(
         verdict = Verdict.DIRECTION
     else:
         verdict = Verdict.DIFFERS
-    return dict(zip(seeds if measure.seeded else [None], results, strict=True)), {
+    return dict(zip(seeds if measure.seeded else [None], measured, strict=True)), {
         "reproduced": "; ".join(f"{k} {shown(v)}".strip() for k, v in values.items()),
         "spread": "; ".join(f"{k} ±{shown(v)}".strip() for k, v in spread.items()),
         "verdict": verdict.value,

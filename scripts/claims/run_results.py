@@ -16,11 +16,11 @@ from vega.gene_sets import read_gmt
 from vega.values import values_of
 
 
-class Missing(Exception):
+class NotAvailable(Exception):
     """What a claim needs is not among the results; the message is the reason in the table."""
 
 
-class Evidence:
+class RunResults:
     """Read access to `results/<run>/`.
 
     Attributes
@@ -70,7 +70,7 @@ class Evidence:
         table = self.differential(model, seed)
         chosen = table[(table["contrast"] == contrast) & (table["group"] == group)]
         if chosen.empty:
-            raise Missing(f"{model} has no contrast {contrast} for {group}")
+            raise NotAvailable(f"{model} has no contrast {contrast} for {group}")
         return chosen.set_index("gmv")
 
     def dimensions(self, study: str) -> dict[str, int]:
@@ -82,7 +82,7 @@ class Evidence:
         """Where a study's cells come from."""
         return json.loads(self.data(study).uns["provenance"])
 
-    def members(self, study: str) -> list[str]:
+    def studies_of(self, study: str) -> list[str]:
         """Studies of the run that a claim means: the study, or all that share its raw files."""
         chosen = self.config.selected_studies
         if study in self.config.studies:
@@ -98,7 +98,7 @@ class Evidence:
         """Why the data are not the whole public ones; empty if they are."""
         if self.simulated:
             return "simulated data"
-        for study in (member for name in studies for member in self.members(name)):
+        for study in (member for name in studies for member in self.studies_of(name)):
             if self.origin(study)["origin"] != "public":
                 return f"subset of {study} from a mirror ({self.data(study).n_obs} cells)"
         return ""
@@ -110,13 +110,13 @@ class Evidence:
     def _path(self, *parts: str) -> Path:
         path = self.folder.joinpath(*parts)
         if not path.exists():
-            raise Missing(f"{'/'.join(parts)} is not part of this run")
+            raise NotAvailable(f"{'/'.join(parts)} is not part of this run")
         return path
 
 
-def require(table: pd.DataFrame | AnnData, gmv: str):
+def get_gmv(table: pd.DataFrame | AnnData, gmv: str):
     """The row of a GMV (of a table by GMV), or its activity in every cell (of a latent space)."""
     names = table.var_names if isinstance(table, AnnData) else table.index
     if gmv not in names:
-        raise Missing(f"the gene sets have no {gmv}")
+        raise NotAvailable(f"the gene sets have no {gmv}")
     return values_of(table, gmv) if isinstance(table, AnnData) else table.loc[gmv]

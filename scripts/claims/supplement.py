@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from scripts.claims.judging import Values, claim, count, near
-from scripts.claims.run_results import Evidence, Missing, require
+from scripts.claims.run_results import NotAvailable, RunResults, get_gmv
 from scripts.common.gmvs import CYTOKINE, INTERFERON, INTERFERON_AB, INTERFERON_RELATED, REMOVED
 from scripts.figures.sfig9 import MODELS, TIMED, inactive
 from scripts.figures.sfig10 import PUBLISHED, SOFT, TOP
@@ -18,26 +18,26 @@ from vega.metrics import accuracy, auc
 VEGA, OTHER = MODELS  # the methods of Figure S9
 
 
-def rows_of(evidence: Evidence, table: str, seed: int) -> pd.DataFrame:
+def rows_of(results: RunResults, table: str, seed: int) -> pd.DataFrame:
     """Rows of a seed in a table of the run."""
-    found = evidence.table(table)
+    found = results.table(table)
     found = found[found["seed"] == seed]
     if found.empty:
-        raise Missing(f"tables/{table}.tsv has nothing of seed {seed}")
+        raise NotAvailable(f"tables/{table}.tsv has nothing of seed {seed}")
     return found
 
 
 def known(values: pd.Series, name: str) -> pd.Series:
     """Those values that are known, one at least."""
     if values.isna().all():
-        raise Missing(f"{name} is not known: no such model, or too few cells or labels")
+        raise NotAvailable(f"{name} is not known: no such model, or too few cells or labels")
     return values.dropna()
 
 
 def correlation(x, y, of: str) -> float:
     """Pearson's r of two quantities; `of` names them where they have none."""
     if len(x) < 2 or np.ptp(x) == 0 or np.ptp(y) == 0:
-        raise Missing(f"{of}: fewer than two values that differ, so no correlation")
+        raise NotAvailable(f"{of}: fewer than two values that differ, so no correlation")
     return float(np.corrcoef(x, y)[0, 1])
 
 
@@ -45,22 +45,22 @@ def correlation(x, y, of: str) -> float:
 
 
 @count("D11", {"cells": 29065, "genes": 7000})
-def counts_dimensions(evidence: Evidence, seed: int):
+def counts_dimensions(results: RunResults, seed: int):
     """Cells and genes of the count model."""
-    return evidence.dimensions("kang_counts")
+    return results.dimensions("kang_counts")
 
 
 @claim("S06", lambda v: v["AUC"] > 0.9)
-def counts_separate(evidence: Evidence, seed: int):
+def counts_separate(results: RunResults, seed: int):
     """How well interferon signaling tells the conditions apart, whichever has more of it.
 
     The weights of the count model have any sign, and so has the activity.
     """
-    latent = evidence.latent("kang_counts", seed)
+    latent = results.latent("kang_counts", seed)
     treated = (latent.obs["condition"] == "stimulated").to_numpy()
-    area = auc(require(latent, INTERFERON), treated)
+    area = auc(get_gmv(latent, INTERFERON), treated)
     if area < 0.5:
-        evidence.note("activity is lower in stimulated cells: the model’s weights have any sign")
+        results.note("activity is lower in stimulated cells: the model’s weights have any sign")
     return {"AUC": max(area, 1 - area)}
 
 
@@ -82,7 +82,7 @@ def vega_leads(values: Values) -> bool:
     exact=True,
     published=OF_VEGA | OF_OTHER,
 )
-def accuracy_of_one_gmv(evidence: Evidence, seed: int):
+def accuracy_of_one_gmv(results: RunResults, seed: int):
     """Accuracy of the condition from one GMV, mean over the four interferon-related ones.
 
     Judged by the published accuracies of all four. The mean of .909 that the paper prints for the
@@ -91,51 +91,51 @@ def accuracy_of_one_gmv(evidence: Evidence, seed: int):
     """
     values = {}
     for method, model in MODELS.items():
-        latent = evidence.latent(model, seed)
+        latent = results.latent(model, seed)
         of_gmv = {
-            gmv: accuracy(require(latent, gmv), latent.obs["condition"])
+            gmv: accuracy(get_gmv(latent, gmv), latent.obs["condition"])
             for gmv in INTERFERON_RELATED
         }
         values[method] = np.mean(list(of_gmv.values()))
         words = [
-            f"{readable(gmv)} {value:.3f}{' (inactive)' * inactive(require(latent, gmv))}"
+            f"{readable(gmv)} {value:.3f}{' (inactive)' * inactive(get_gmv(latent, gmv))}"
             for gmv, value in of_gmv.items()
         ]
-        evidence.note(f"{method}: {', '.join(words)}")
+        results.note(f"{method}: {', '.join(words)}")
     three = np.mean([v for gmv, v in of_gmv.items() if gmv != CYTOKINE])
-    evidence.note(f"{OTHER} without cytokine signaling, as .909 was printed: {three:.3f}")
+    results.note(f"{OTHER} without cytokine signaling, as .909 was printed: {three:.3f}")
     return values
 
 
 @claim("S08", lambda v: 0.5 <= v["ratio"] <= 2, seeded=False, published={"ratio": 0.98})
-def time_per_epoch(evidence: Evidence, seed: int):
+def time_per_epoch(results: RunResults, seed: int):
     """Median seconds per epoch of both methods, and their ratio."""
-    table = evidence.table("time_per_epoch")
+    table = results.table("time_per_epoch")
     medians = table.groupby("method")["seconds"].median()
     absent = [name for name in TIMED.values() if name not in medians]
     if absent:
-        raise Missing(f"tables/time_per_epoch.tsv has no time of {' and '.join(absent)}")
+        raise NotAvailable(f"tables/time_per_epoch.tsv has no time of {' and '.join(absent)}")
     values = {method: medians[name] for method, name in TIMED.items()}
-    evidence.note("seconds are those of this machine; published, the ratio is 0.98")
-    evidence.note("reproduced if neither takes more than twice as long as the other")
+    results.note("seconds are those of this machine; published, the ratio is 0.98")
+    results.note("reproduced if neither takes more than twice as long as the other")
     return {"ratio": values[VEGA] / values[OTHER], **values}
 
 
 # ---------------------------------------------------------------- soft mask (Figure S10)
 
 
-def ranks_of_removed(evidence: Evidence, seed: int, step: str) -> pd.DataFrame:
+def ranks_of_removed(results: RunResults, seed: int, step: str) -> pd.DataFrame:
     """Rank of each removed gene among the weights of the GMV (columns), at each penalty (rows).
 
     A weight of zero is no return, wherever ties put its rank: it counts as the last one listed.
     """
-    table = rows_of(evidence, "kang_soft_weights", seed)
+    table = rows_of(results, "kang_soft_weights", seed)
     table = table[(table["l1_update"] == step) & (table["gmv"] == INTERFERON_AB)]
     ranks = table["rank"].where(table["weight"] > 0, table["rank"].max())
     ranks = table.assign(rank=ranks).pivot(index="l1_lambda", columns="gene", values="rank")
     absent = [gene for gene in REMOVED if gene not in ranks]
     if absent:
-        raise Missing(f"there is no weight of {', '.join(absent)} in {INTERFERON_AB}")
+        raise NotAvailable(f"there is no weight of {', '.join(absent)} in {INTERFERON_AB}")
     return ranks[list(REMOVED)]
 
 
@@ -145,19 +145,19 @@ def ranks_of_removed(evidence: Evidence, seed: int, step: str) -> pd.DataFrame:
     lambda v: min(v.values()) <= TOP,
     published={"penalty 10": 6},
 )
-def removed_genes_return(evidence: Evidence, seed: int):
+def removed_genes_return(results: RunResults, seed: int):
     """Lowest of the removed genes' ranks at each penalty, with the penalty step as published.
 
     At least, some penalty brings all of them among the weights that the figure shows.
     """
-    ranks = ranks_of_removed(evidence, seed, PUBLISHED)
+    ranks = ranks_of_removed(results, seed, PUBLISHED)
     lowest = ranks.max(axis=1)
     best = lowest.idxmin()
     words = ", ".join(f"{gene} {rank:.0f}" for gene, rank in ranks.loc[best].items())
-    evidence.note(f"ranks at penalty {best:g}: {words}")
-    soft = ranks_of_removed(evidence, seed, SOFT).max(axis=1)
+    results.note(f"ranks at penalty {best:g}: {words}")
+    soft = ranks_of_removed(results, seed, SOFT).max(axis=1)
     words = ", ".join(f"{rank:.0f} at {penalty:g}" for penalty, rank in soft.items())
-    evidence.note(f"lowest with a soft threshold instead (erratum 9): {words}")
+    results.note(f"lowest with a soft threshold instead (erratum 9): {words}")
     return {f"penalty {penalty:g}": rank for penalty, rank in lowest.items()}
 
 
@@ -169,12 +169,12 @@ def of_nodes(*numbers: float) -> Values:
     return dict(zip(("1", "4", "8", "16", "32", "64"), numbers, strict=True))
 
 
-def over_runs(evidence: Evidence, seed: int, column: str) -> pd.DataFrame:
+def over_runs(results: RunResults, seed: int, column: str) -> pd.DataFrame:
     """Mean and standard error (`sem`) of a column over runs, by number of extra nodes, as text."""
-    rows = rows_of(evidence, "kang_extra_nodes_members", seed).set_index("extra_nodes")
+    rows = rows_of(results, "kang_extra_nodes_members", seed).set_index("extra_nodes")
     table = known(rows[column], column).groupby(level=0).agg(["mean", "sem"])
     if len(table) < 2:
-        raise Missing(f"{column} is known of one number of extra nodes only")
+        raise NotAvailable(f"{column} is known of one number of extra nodes only")
     return table.fillna({"sem": 0}).rename(index=str)  # a single run has no standard error
 
 
@@ -202,13 +202,13 @@ def falls_by_three_tenths(values: Values) -> bool:
     falls,
     published=of_nodes(161.1, 155.9, 152.8, 148.4, 147.8, 143.6),
 )
-def loss_with_extra_nodes(evidence: Evidence, seed: int):
+def loss_with_extra_nodes(results: RunResults, seed: int):
     """Lowest validation loss by number of extra nodes, mean over runs.
 
     A rise from one number to the next is beyond noise if it exceeds the sum of both standard
     errors.
     """
-    table = over_runs(evidence, seed, "validation_loss")
+    table = over_runs(results, seed, "validation_loss")
     rises = sum(b.mean - a.mean > a.sem + b.sem for a, b in pairwise(table.itertuples()))
     return {**table["mean"], "rises beyond noise": rises}
 
@@ -219,9 +219,9 @@ def loss_with_extra_nodes(evidence: Evidence, seed: int):
     falls,
     published=of_nodes(0.091, 0.092, 0.086, 0.077, 0.070, 0.049),
 )
-def silhouette_with_extra_nodes(evidence: Evidence, seed: int):
+def silhouette_with_extra_nodes(results: RunResults, seed: int):
     """Silhouette of the condition by number of extra nodes, mean over runs."""
-    return dict(over_runs(evidence, seed, "silhouette_condition")["mean"])
+    return dict(over_runs(results, seed, "silhouette_condition")["mean"])
 
 
 # ---------------------------------------------------------------- latent dropout (Figure S12)
@@ -239,14 +239,14 @@ def of_dropout(value: float) -> str:
     published={of_dropout(0): 0.06, of_dropout(0.5): 0.98},
     near_zero=True,
 )
-def interferon_activities_agree(evidence: Evidence, seed: int):
+def interferon_activities_agree(results: RunResults, seed: int):
     """Squared Pearson correlation of both interferon activities over cells."""
     values = {}
     for dropout, model in DROPOUT_MODELS.items():
-        latent = evidence.latent(model, seed)
-        x, y = require(latent, INTERFERON), require(latent, INTERFERON_AB)
+        latent = results.latent(model, seed)
+        x, y = get_gmv(latent, INTERFERON), get_gmv(latent, INTERFERON_AB)
         r = correlation(x, y, f"activities at latent {of_dropout(dropout)}")
-        evidence.note(f"{of_dropout(dropout)}: the slope is {'negative' if r < 0 else 'positive'}")
+        results.note(f"{of_dropout(dropout)}: the slope is {'negative' if r < 0 else 'positive'}")
         values[of_dropout(dropout)] = r**2
     return values
 
@@ -257,13 +257,13 @@ def interferon_activities_agree(evidence: Evidence, seed: int):
     lambda v: v[of_dropout(0)] < v[of_dropout(0.5)],
     published={of_dropout(0): 0.715, of_dropout(0.5): 0.998},
 )
-def interferon_weights_agree(evidence: Evidence, seed: int):
+def interferon_weights_agree(results: RunResults, seed: int):
     """Pearson correlation of the weights that the genes of both interferon sets have in each."""
-    table = rows_of(evidence, "kang_latent_dropout_weights", seed)
+    table = rows_of(results, "kang_latent_dropout_weights", seed)
     values = {}
     for dropout in DROPOUT_MODELS:
         weights = shared_weights(table, dropout)
         of = f"weights at latent {of_dropout(dropout)}"
         values[of_dropout(dropout)] = correlation(weights[INTERFERON], weights[INTERFERON_AB], of)
-    evidence.note(f"{len(weights)} genes; the paper prints r as R2 (erratum 5)")
+    results.note(f"{len(weights)} genes; the paper prints r as R2 (erratum 5)")
     return values
