@@ -31,7 +31,7 @@ Values = dict[str, dict[str, pd.Series]]
 
 
 def a(figure: FigureBase, data: FigureData) -> None:
-    """Planted gene sets against others, by the size of the evidence: AUROC."""
+    """Planted gene sets against others, by the size of the statistic: AUROC."""
     _comparisons(figure, data, "auroc", "AUROC")
 
 
