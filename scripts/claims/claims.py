@@ -21,7 +21,7 @@ from scripts.common.tables import write_table
 
 
 def load_measures() -> dict[str, Measure]:
-    """Return all claims that have a function, by id."""
+    """Return the measures of all claims that have a function, by id."""
     return MEASURES
 
 

@@ -2,14 +2,14 @@
 
 import numpy as np
 
-from scripts.claims.judging import claim, count
+from scripts.claims.judging import claim, exact_claim
 from scripts.claims.run_results import NotAvailable, RunResults, get_gmv
 
 STAT3, OLIG2 = "STAT3", "OLIG2"
 NEOPLASTIC, OPC = "Neoplastic", "OPC"
 
 
-@count("D07", {"cells": 3566, "genes": 6999})
+@exact_claim("D07")
 def darmanis_dimensions(results: RunResults, seed: int):
     """Cells and genes of Darmanis after preprocessing."""
     return results.dimensions("darmanis")
