@@ -203,7 +203,7 @@ if TIMED:
             "../scripts/analyse/time_per_epoch.py"
 
 
-# How well what was planted in simulated cells comes back, by VEGA and by others.
+# How well VEGA and other methods recover the activity planted in simulated cells.
 rule simulation_benchmark:
     input:
         data=expand(f"{RUN}/data/{{study}}.h5ad", study=CONFIG.scored),

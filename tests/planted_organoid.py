@@ -8,8 +8,8 @@ from anndata import AnnData
 
 from scripts.analyse.differential import differential_tables
 from scripts.common.config.studies import Study
+from scripts.common.gmvs import CELL_CYCLE, MARKER_SETS
 from scripts.figures.data import FigureData, Results, in_order
-from scripts.figures.fig3 import CELL_CYCLE, MARKER_SETS
 
 TYPES = list(MARKER_SETS)
 OTHERS = [f"REACTOME_SYNTHESIS_SECRETION_AND_DEACYLATION_OF_GHRELIN_{i}" for i in range(40)]

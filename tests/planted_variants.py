@@ -6,9 +6,9 @@ from anndata import AnnData
 
 from scripts.common.config.studies import Study
 from scripts.common.gmvs import INTERFERON, INTERFERON_AB, INTERFERON_RELATED, REMOVED
+from scripts.common.variants import DROPOUT_MODELS, PUBLISHED_STEP, SOFT_STEP
 from scripts.figures.data import FigureData, Results
-from scripts.figures.sfig10 import PENALTIES, PUBLISHED, SOFT
-from scripts.figures.sfig12 import MODELS as DROPOUT_MODELS
+from scripts.figures.sfig10 import PENALTIES
 
 N_CONTROL, N_STIMULATED = 120, 80
 N_CELLS = N_CONTROL + N_STIMULATED
@@ -86,14 +86,14 @@ def two_activities() -> dict[str, AnnData]:
 def soft_weights() -> pd.DataFrame:
     """At a penalty of 10 the genes taken out have ranks 4 to 6; the soft threshold ends them."""
     parts = []
-    for step in (SOFT, PUBLISHED):
+    for step in (SOFT_STEP, PUBLISHED_STEP):
         for penalty in reversed(PENALTIES):
             weight = pd.Series(0.0, [*OTHERS, *IN_SET, *REMOVED])
             weight[IN_SET] = np.linspace(0.5, 0.2, len(IN_SET))
             if penalty < 10:
                 weight[OTHERS] = np.linspace(9, 1, len(OTHERS)) / penalty
                 weight[list(REMOVED)] = 0.9 / penalty
-            if penalty == 10 and step == PUBLISHED:
+            if penalty == 10 and step == PUBLISHED_STEP:
                 weight[TOP_GENES] = 1.3, 1.2, 1.1
                 weight[list(REMOVED)] = 1.05, 1.04, 1.03
             table = weight.sort_values(ascending=False, kind="stable").rename_axis("gene")

@@ -5,7 +5,6 @@ import pandas as pd
 from conftest import ROOT
 from PIL import Image
 
-from scripts.claims.claims import load_measures
 from scripts.claims.judging import VALUES, read_claims
 from scripts.common.config.load import load
 from scripts.report import report_page as page
@@ -29,9 +28,9 @@ def values_around_the_published(seeds):
     """Values of all claims: of the first seed as published, then once and twice more."""
     return pd.DataFrame(
         [
-            (id, name, seed, number, number + deviation * abs(number), deviation)
-            for id, measure in load_measures().items()
-            for name, number in measure.published.items()
+            (row.id, name, seed, number, number + deviation * abs(number), deviation)
+            for row in read_claims(ROOT / "config" / "claims.tsv").itertuples()
+            for name, number in row.numbers.values.items()
             for deviation, seed in enumerate(seeds)
         ],
         columns=[*VALUES],

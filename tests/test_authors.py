@@ -14,7 +14,7 @@ import pytest
 import scipy.sparse as sp
 from conftest import ROOT, copy_parts, planned, snakemake
 
-from scripts.claims.run_results import Evidence
+from scripts.claims.run_results import RunResults
 from scripts.common.config.load import load
 from scripts.common.h5ad import read_cells
 from scripts.preprocess.orthologs import one_to_one
@@ -186,7 +186,7 @@ def test_studies_that_share_public_files_keep_their_common_name(tmp_path):
     for data in ("authors", "simulated_authors"):
         config = load({"data": data, "studies": "mixseq"}, ROOT / "config")
         assert config.selected_studies == drugs
-        assert Evidence(tmp_path, config).members("mixseq") == drugs
+        assert RunResults(tmp_path, config).studies_of("mixseq") == drugs
         assert {raw for raw in config.raw_files if raw[0] != "gene_sets"} == {("authors", NEWER)}
 
 
@@ -194,7 +194,7 @@ def test_simulated_archives_are_simulated_data(tmp_path):
     config = load({"data": "simulated_authors"}, ROOT / "config")
     assert config.selected_studies == list(config.studies)
     assert "recovery" in config.selected_figures
-    assert Evidence(tmp_path, config).partial(["kang"]) == "simulated data"
+    assert RunResults(tmp_path, config).partial(["kang"]) == "simulated data"
     whole = load({"data": "simulated"}, ROOT / "config")
     # One variant reads counts, which the published input of Kang lacks.
     assert set(whole.selected_models) - {*config.selected_models} == {"kang_variants_counts"}

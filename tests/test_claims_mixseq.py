@@ -1,32 +1,29 @@
 """Claims on MIX-seq and glioblastoma: what is planted is found, and what is not is not."""
 
-import json
-
 import numpy as np
 import pandas as pd
 import pytest
-from anndata import AnnData, read_h5ad
-from conftest import ROOT
+from anndata import AnnData
+from helpers.claim_runs import (
+    change_latent,
+    change_study,
+    change_table,
+    claims_of,
+    published,
+    write_drugs,
+    write_study,
+)
 from planted_drugs import planted_results
 from scipy.sparse import csr_matrix
 from scipy.stats import pearsonr
 
-from scripts.claims.claims import evaluate, read_claims
 from scripts.claims.mixseq import longest_run
-from scripts.claims.run_results import Evidence
 from scripts.common.clustering import clustered
-from scripts.common.config.load import load
 from scripts.common.mixseq import DRUGS
-from scripts.common.tables import write_table
 from vega.values import values_of
 
-IDS = ["D04", "D05", "D06", "D07", "M01", "M02", "M03", "M04", "M05", "G01", "G02"]
+IDS = "[MG]|D0[4567]"
 IFN = [f"HALLMARK_INTERFERON_{which}_RESPONSE" for which in ("ALPHA", "GAMMA")]
-
-
-@pytest.fixture(scope="module")
-def config():
-    return load({"run": "t"}, ROOT / "config")
 
 
 @pytest.fixture(scope="module")
@@ -37,26 +34,12 @@ def models():
 @pytest.fixture
 def run(tmp_path, models):
     """The planted results as the files of a run."""
-    for model, result in models.items():
-        study = "darmanis" if model == "gbm" else model
-        folder = tmp_path / "models" / model / "seed1"
-        folder.mkdir(parents=True)
-        latent = result.latent.copy()
-        latent.uns["provenance"] = json.dumps({"origin": "public"})
-        latent.write_h5ad(folder / "latent.h5ad")
-        if result.differential is not None:
-            write_table(
-                result.differential, tmp_path / "tables" / f"{model}_seed1_differential.tsv"
-            )
-        data = AnnData(np.zeros((latent.n_obs, 3), "float32"), obs=latent.obs, uns=latent.uns)
-        (tmp_path / "data").mkdir(exist_ok=True)
-        data.write_h5ad(tmp_path / "data" / f"{study}.h5ad")
+    write_drugs(tmp_path, models)
     return tmp_path
 
 
-def claims_of(run, config):
-    table = read_claims(ROOT / "config" / "claims.tsv")
-    return evaluate(table[table["id"].isin(IDS)], Evidence(run, config), [1])[0].set_index("id")
+def table_of(drug):
+    return f"{DRUGS[drug]}_seed1_differential"
 
 
 def values(table, id):
@@ -64,29 +47,15 @@ def values(table, id):
     return {name: float(value) for name, value in pairs}
 
 
-def change_table(run, drug, function):
-    path = run / "tables" / f"{DRUGS[drug]}_seed1_differential.tsv"
-    table = pd.read_csv(path, sep="\t")
-    changed = function(table)
-    write_table(table if changed is None else changed, path)
-
-
-def change_latent(run, model, function):
-    path = run / "models" / model / "seed1" / "latent.h5ad"
-    latent = read_h5ad(path)
-    function(latent)
-    latent.write_h5ad(path)
-
-
-def test_what_is_planted_is_reproduced(run, config):
-    table = claims_of(run, config)
+def test_what_is_planted_is_reproduced(run):
+    table = claims_of(run, IDS)
     assert table.loc["M01":"G02", "verdict"].eq("reproduced").all()
     assert table.loc["D04":"D07", "verdict"].eq("differs").all()  # these cells are but a few
     assert "Trametinib: cell lines with fewer than 10 cells: 1" in table.loc["M03", "note"]
 
 
-def test_measured_values_are_those_of_the_tables(run, config, models):
-    table = claims_of(run, config)
+def test_measured_values_are_those_of_the_tables(run, models):
+    table = claims_of(run, IDS)
     kept = [f"HALLMARK_{n}" for n in ("G2M_CHECKPOINT",)]
     trametinib = models[DRUGS["Trametinib"]]
     activity, treated = (
@@ -133,12 +102,12 @@ def of(table, gmvs, factor):
         ("M04", "Dabrafenib", lambda t: t.__setitem__("log_bf", 1.0), "differs"),
     ],
 )
-def test_a_miss_is_reported_as_one(run, config, id, drug, fault, verdict):
-    change_table(run, drug, fault)
-    assert claims_of(run, config).loc[id, "verdict"] == verdict
+def test_a_miss_is_reported_as_one(run, id, drug, fault, verdict):
+    change_table(run, table_of(drug), fault)
+    assert claims_of(run, id).loc[id, "verdict"] == verdict
 
 
-def test_scattered_mutants_are_not_adjacent(run, config):
+def test_scattered_mutants_are_not_adjacent(run):
     """The same responses with other lines mutant: every third of the columns as drawn."""
 
     def scatter(latent):
@@ -147,23 +116,20 @@ def test_scattered_mutants_are_not_adjacent(run, config):
         latent.obs["braf_mutant"] = np.where(mutant, "mutant", "wild type")
 
     change_latent(run, DRUGS["Dabrafenib"], scatter)
-    table = claims_of(run, config)
+    table = claims_of(run, IDS)
     assert table.loc["M05", "verdict"] == "differs"
     assert table.loc["M04", "verdict"] == "not run"  # none of them is a melanoma
     assert "no BRAF-mutant melanoma" in table.loc["M04", "note"]
 
 
-def test_mutations_that_could_not_be_had_are_the_reason(run, config):
+def test_mutations_that_could_not_be_had_are_the_reason(run):
     def forget(latent):
         latent.obs["braf_mutant"] = pd.Categorical([None] * latent.n_obs)
 
     change_latent(run, DRUGS["Dabrafenib"], forget)
     files = [{"file": "x.rds", "identity": "not available", "reason": "x.rds: no such file"}]
-    path = run / "data" / f"{DRUGS['Dabrafenib']}.h5ad"
-    data = read_h5ad(path)
-    data.uns["provenance"] = json.dumps({"origin": "public", "files": files})
-    data.write_h5ad(path)
-    table = claims_of(run, config)
+    change_study(run, DRUGS["Dabrafenib"], files=files)
+    table = claims_of(run, IDS)
     for id in ("M04", "M05"):
         assert table.loc[id, "verdict"] == "not run"
         told = "the cell lines' mutations are not known: x.rds: no such file"
@@ -171,21 +137,23 @@ def test_mutations_that_could_not_be_had_are_the_reason(run, config):
     assert table.loc["M01":"M03", "verdict"].eq("reproduced").all()
 
 
-def test_regulons_that_rise_together_differ(run, config):
+def test_regulons_that_rise_together_differ(run):
     def together(latent):
         latent.X[:, 1] = latent.X[:, 0]
 
     change_latent(run, "gbm", together)
-    table = claims_of(run, config)
+    table = claims_of(run, IDS)
     assert table.loc["G01", "verdict"] == "differs"
     assert table.loc["G02", "verdict"] == "differs"
     assert values(table, "G02")["rank of OPC"] > 1
     assert "highest of the others: Neoplastic" in table.loc["G02", "note"]
 
 
-def test_published_dimensions_are_reproduced(run, config):
-    """Data of the published sizes, within the claims' tolerances, and one cell too few."""
-    cells = dict(zip(DRUGS, [16732 + 160, 16942, 14507, 15304 - 150], strict=True))
+def test_published_dimensions_are_reproduced(run):
+    """Data of the published sizes, within the tolerances of the claims, and one cell too few."""
+    cells = {drug: int(n) for drug, n in published("D04").items()}
+    cells["Trametinib"] += 160
+    cells["BRD3379"] -= 150
     for drug, study in DRUGS.items():
         n = cells[drug]
         obs = pd.DataFrame(
@@ -195,42 +163,35 @@ def test_published_dimensions_are_reproduced(run, config):
             },
             index=[f"c{i}" for i in range(n)],
         )
-        empty(run, study, obs, 5000)
-    empty(run, "darmanis", pd.DataFrame(index=[f"c{i}" for i in range(3566)]), 6999)
-    table = claims_of(run, config)
+        write_study(run, study, AnnData(csr_matrix((n, 5000), dtype="float32"), obs=obs))
+    write_study(run, "darmanis", (3566, 6999))
+    table = claims_of(run, "D")
     assert table.loc["D04":"D07", "verdict"].eq("reproduced").all()
     assert table.loc["D06", "reproduced"] == "cell lines 97; drugs 4"
-    empty(run, "darmanis", pd.DataFrame(index=[f"c{i}" for i in range(3565)]), 6999)
-    empty(run, DRUGS["BRD3379"], obs.iloc[: int(0.98 * 15304)], 4990)
-    table = claims_of(run, config)
+    write_study(run, "darmanis", (3565, 6999))
+    few = AnnData(csr_matrix((14998, 4990), dtype="float32"), obs=obs.iloc[:14998])
+    write_study(run, DRUGS["BRD3379"], few)
+    table = claims_of(run, "D")
     assert table.loc[["D04", "D05", "D07"], "verdict"].eq("differs").all()
 
 
-def empty(run, study, obs, n_genes):
-    data = AnnData(csr_matrix((len(obs), n_genes), dtype="float32"), obs=obs)
-    data.uns["provenance"] = json.dumps({"origin": "public"})
-    path = run / "data" / f"{study}.h5ad"
-    path.unlink()  # the one before may still be open
-    data.write_h5ad(path)
-
-
-def test_a_missing_drug_leaves_the_claims_on_others(run, config):
+def test_a_missing_drug_leaves_the_claims_on_others(run):
     (run / "tables" / f"{DRUGS['Navitoclax']}_seed1_differential.tsv").unlink()
-    table = claims_of(run, config)
+    table = claims_of(run, IDS)
     for id in ("M02", "M03"):
         assert table.loc[id, "verdict"] == "not run"
         assert "mixseq_navitoclax_seed1_differential.tsv is not part" in table.loc[id, "note"]
     assert table.loc[["M01", "M04", "M05"], "verdict"].eq("reproduced").all()
 
 
-def test_missing_regulons_types_and_lines_are_reasons(run, config):
+def test_missing_regulons_types_and_lines_are_reasons(run):
     def rename(latent):
         latent.obs["cell_type"] = "Immune cell"
 
     change_latent(run, "gbm", rename)
     for drug in DRUGS:
-        change_table(run, drug, lambda t: t.drop(t.index))
-    table = claims_of(run, config)
+        change_table(run, table_of(drug), lambda t: t.drop(t.index))
+    table = claims_of(run, IDS)
     assert table.loc[["M02", "M03", "M04", "M05", "G01", "G02"], "verdict"].eq("not run").all()
     assert table.loc["G02", "note"] == "there are no OPC cells"
     assert "no cell line has cells with Trametinib" in table.loc["M02", "note"]

@@ -1,69 +1,36 @@
 """Claims of the supplementary figures: reproduced, pointing the published way, or not."""
 
-import json
-
 import numpy as np
-import pandas as pd
 import pytest
-import scipy.sparse as sp
-from anndata import AnnData, read_h5ad
-from conftest import ROOT
-from planted_variants import cells, planted_variants, with_second_seed
+from helpers.claim_runs import (
+    CLAIMS,
+    change_latent,
+    change_study,
+    change_table,
+    claims_of,
+    counts_latent,
+    write_latent,
+    write_variants,
+)
+from planted_variants import cells, planted_variants
 
 from scripts.claims.architectures import ARCHITECTURES
-from scripts.claims.claims import evaluate, read_claims
-from scripts.claims.run_results import Evidence
-from scripts.common.config.load import load
 from scripts.common.gmvs import ANTIVIRAL, INTERFERON, INTERFERON_AB
-from scripts.common.tables import read_table, write_table
 
-IDS = ["D11", *(f"S{i:02d}" for i in range(1, 14))]
-
-# As published: condition, its posterior mean (made up), types in control, in stimulated, loss.
-OF_ARCHITECTURE = {
-    "sparse-sparse": (0.023, 0.05, -0.002, -0.005, 164.4),
-    "VEGA": (0.113, 0.15, 0.063, 0.040, 167.6),
-    "sparse-deep": (0.065, 0.08, 0.021, 0.017, 152.1),
-    "VAE": (0.093, 0.12, 0.087, 0.050, 151.6),
-}
-OF_METHOD = {
-    "retina_pca_silhouettes": {"batch": 0.0380},
-    "retina_linear_scvi_silhouettes": {"batch": 0.0024},
-    "retina_silhouettes": {"batch": 0.0059},
-    "kang_mask_pca_silhouettes": dict(type=0.019, type_control=0.008, type_stimulated=0.002),
-    "kang_binary_silhouettes": dict(type=0.028, type_control=0.007, type_stimulated=0.013),
-    "kang_silhouettes": dict(type=0.072, type_control=0.078, type_stimulated=0.049),
-}
-CONDITION = {"kang_mask_pca": 0.011, "kang_binary": 0.022, "kang": 0.099}
-
-
-@pytest.fixture(scope="module")
-def config():
-    return load({"run": "t"}, ROOT / "config")
+IDS = "D11|S"
 
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
     """A run in which every claim comes out as published; its tables hold an absurd second seed."""
     folder = tmp_path_factory.mktemp("run")
-    (folder / "data").mkdir()
-    for study, shape in (("kang", (3, 2)), ("kang_counts", (29065, 7000)), ("shekhar", (3, 2))):
-        data = AnnData(sp.csr_matrix(shape, dtype=np.float32))
-        data.uns["provenance"] = json.dumps({"origin": "public"})
-        data.write_h5ad(folder / "data" / f"{study}.h5ad")
-    planted = planted_variants()
-    latents = {name: results.latent for name, results in planted.models.items()}
-    latents["kang_counts"] = counts(-1)
-    for name, latent in latents.items():
-        write_latent(folder, name, latent)
-    for name, table in {**planted.tables, **tables()}.items():
-        write_table(table, folder / "tables" / f"{name}.tsv")
+    write_variants(folder)
     return folder
 
 
 @pytest.fixture
 def run(made, tmp_path):
-    """The same, as files that a test may change: links to what it does not."""
+    """The same, as files that a test may change: links to those that it does not."""
     for file in made.rglob("*.*"):
         copy = tmp_path / file.relative_to(made)
         copy.parent.mkdir(parents=True, exist_ok=True)
@@ -71,85 +38,10 @@ def run(made, tmp_path):
     return tmp_path
 
 
-def counts(sign):
-    """A latent space in which interferon signaling is `sign` x 3 higher in stimulated cells."""
-    latent = cells({INTERFERON: np.zeros(200)})
-    z = np.random.default_rng(0).normal(size=200)
-    z += sign * 3 * (latent.obs["condition"] == "stimulated").to_numpy()
-    latent.X[:, 0] = z
-    return latent
-
-
-def tables():
-    folds = np.arange(1, 11)
-    rows = []
-    for name, (condition, mean, control, stimulated, loss) in OF_ARCHITECTURE.items():
-        for fold, off in zip(folds, folds - 5.5, strict=True):
-            rows.append(
-                {
-                    "variant": ARCHITECTURES[name],
-                    "seed": 1,
-                    "fold": fold,
-                    "validation_loss": loss + off,
-                    "silhouette_condition": condition + off / 100,
-                    "silhouette_type_control": control + off / 100,
-                    "silhouette_type_stimulated": stimulated + off / 100,
-                    "silhouette_condition_mean": mean + off / 100,
-                }
-            )
-    found = {"kang_architectures_members": pd.DataFrame(rows)}
-    for table, values in OF_METHOD.items():
-        row = {"seed": 1, **{f"silhouette_{kind}": value for kind, value in values.items()}}
-        if "retina" not in table:
-            row["silhouette_condition"] = CONDITION[table.removesuffix("_silhouettes")]
-        found[table] = pd.DataFrame([row])
-    return {
-        name: with_second_seed(
-            table, *(c for c in table if c.startswith(("silhouette", "validation")))
-        )
-        for name, table in found.items()
-    }
-
-
-def write_latent(folder, model, latent):
-    path = folder / "models" / model / "seed1" / "latent.h5ad"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.unlink(missing_ok=True)
-    latent.uns["provenance"] = json.dumps({"origin": "public"})
-    latent.write_h5ad(path)
-
-
-def claims_of(run, config, ids=IDS, seeds=(1,)):
-    claims = read_claims(ROOT / "config" / "claims.tsv")
-    claims = claims[claims["id"].isin(ids)]
-    return evaluate(claims, Evidence(run, config), seeds)[0].set_index("id")
-
-
-def change(run, table, function):
-    path = run / "tables" / f"{table}.tsv"
-    found = read_table(path)
-    changed = function(found)
-    path.unlink()
-    write_table(found if changed is None else changed, path)
-
-
-def change_latent(run, model, function):
-    latent = read_h5ad(run / "models" / model / "seed1" / "latent.h5ad")
-    write_latent(run, model, function(latent))
-
-
-def origin(run, study, to):
-    path = run / "data" / f"{study}.h5ad"
-    data = read_h5ad(path)
-    data.uns["provenance"] = json.dumps({"origin": to})
-    path.unlink()
-    data.write_h5ad(path)
-
-
-def test_what_comes_out_as_published_is_reproduced(run, config):
-    table = claims_of(run, config)
-    assert list(table.index) == IDS
-    assert dict(table["verdict"]) == dict.fromkeys(IDS, "reproduced")
+def test_what_comes_out_as_published_is_reproduced(run):
+    table = claims_of(run, IDS)
+    assert list(table.index) == list(CLAIMS.index[CLAIMS["id"].str.match(IDS)])
+    assert set(table["verdict"]) == {"reproduced"}
     shown = dict(table["reproduced"])
     assert shown["D11"] == "cells 29065; genes 7000"
     assert shown["S01"] == "sparse-sparse 0.0230; VEGA 0.113; sparse-deep 0.0650; VAE 0.0930"
@@ -162,9 +54,12 @@ def test_what_comes_out_as_published_is_reproduced(run, config):
     assert shown["S11"].startswith("1 0.0910; 4 0.0920;")
 
 
-def test_values_are_those_of_the_cells_and_weights(run, config):
-    table = claims_of(run, config)
-    z, treated = counts(-1).X[:, 0], (counts(-1).obs["condition"] == "stimulated").to_numpy()
+def test_values_are_those_of_the_cells_and_weights(run):
+    table = claims_of(run, IDS)
+    z, treated = (
+        counts_latent(-1).X[:, 0],
+        (counts_latent(-1).obs["condition"] == "stimulated").to_numpy(),
+    )
     higher = (z[~treated][:, None] > z[treated]).mean()  # of all pairs, in control cells
     assert table.loc["S06", "reproduced"] == f"AUC {higher:#.3g}"
     planted = planted_variants()
@@ -178,14 +73,14 @@ def test_values_are_those_of_the_cells_and_weights(run, config):
     assert table.loc["S13", "reproduced"] == f"dropout 0 {r[0]:#.3g}; dropout 0.5 {r[1]:#.3g}"
 
 
-def test_notes_say_what_a_scientist_would_ask(run, config):
-    notes = dict(claims_of(run, config)["note"])
+def test_notes_say_what_a_scientist_would_ask(run):
+    notes = dict(claims_of(run, IDS)["note"])
     assert "0.050, VEGA 0.150, sparse-deep 0.080, VAE 0.120" in notes["S01"]
     assert "standard deviation over folds: sparse-sparse 3.03" in notes["S03"]
     assert "of the conditions: mask + PCA 0.011, binary 0.022, trainable 0.099" in notes["S05"]
     assert notes["S06"].startswith("activity is lower in stimulated cells")
     # The mean of antiviral, interferon alpha/beta and interferon signaling.
-    assert "as .909 was printed: 0.905" in notes["S07"]
+    assert "as the printed mean: 0.905" in notes["S07"]
     assert "ANTIVIRAL MECHANISM BY IFN STIMULATED GENES 0.880" in notes["S07"]
     assert "ranks at penalty 10: ISG15 4, IFIT2 5, ISG20 6" in notes["S09"]
     assert "soft threshold" in notes["S09"] and "218 at 10" in notes["S09"]
@@ -273,44 +168,44 @@ SOFT, DROPOUT = "kang_soft_weights", "kang_latent_dropout_weights"
         ("S13", DROPOUT, noise(0.5), "differs"),
     ],
 )
-def test_a_miss_is_reported_as_one(run, config, id, table, fault, verdict):
-    change(run, table, fault)
-    assert claims_of(run, config, [id]).loc[id, "verdict"] == verdict
+def test_a_miss_is_reported_as_one(run, id, table, fault, verdict):
+    change_table(run, table, fault)
+    assert claims_of(run, id).loc[id, "verdict"] == verdict
 
 
-def test_weights_that_agree_less_than_published_still_point_its_way(run, config):
+def test_weights_that_agree_less_than_published_still_point_its_way(run):
     def function(table):
         chosen = (table["latent_dropout"] == 0.5) & (table["seed"] == 1)
         table.loc[chosen, "weight"] += np.random.default_rng(3).normal(0, 0.08, chosen.sum())
 
-    change(run, DROPOUT, function)
-    row = claims_of(run, config, ["S13"]).loc["S13"]
+    change_table(run, DROPOUT, function)
+    row = claims_of(run, "S13").loc["S13"]
     assert row["verdict"] == "direction only", row["reproduced"]
 
 
-def test_a_rise_within_the_standard_errors_is_none(run, config):
+def test_a_rise_within_the_standard_errors_is_none(run):
     """From 32 to 64 nodes 147.8 -> 148.2, of five runs with a standard error of 0.18 each."""
     offsets = np.array([-0.5, -0.25, 0, 0.25, 0.5])
-    change(run, NODES, nodes("validation_loss", {64: 148.1 + offsets}))
-    assert claims_of(run, config, ["S10"]).loc["S10", "verdict"] == "reproduced"
-    change(run, NODES, nodes("validation_loss", {64: 148.3 + offsets}))
-    row = claims_of(run, config, ["S10"]).loc["S10"]
+    change_table(run, NODES, nodes("validation_loss", {64: 148.1 + offsets}))
+    assert claims_of(run, "S10").loc["S10", "verdict"] == "reproduced"
+    change_table(run, NODES, nodes("validation_loss", {64: 148.3 + offsets}))
+    row = claims_of(run, "S10").loc["S10"]
     assert row["verdict"] == "direction only" and row["reproduced"].endswith("beyond noise 1")
 
 
-def test_a_weight_of_zero_has_not_returned_wherever_ties_put_it(run, config):
+def test_a_weight_of_zero_has_not_returned_wherever_ties_put_it(run):
     def function(table):
         chosen = (table["l1_lambda"] == 10) & (table["gene"] == "ISG20")
         table.loc[chosen, "weight"] = 0.0
 
-    change(run, SOFT, function)
-    assert claims_of(run, config, ["S09"]).loc["S09", "verdict"] == "differs"
+    change_table(run, SOFT, function)
+    assert claims_of(run, "S09").loc["S09", "verdict"] == "differs"
 
 
 @pytest.mark.parametrize(
     ("id", "model", "fault", "verdict"),
     [
-        ("S06", "kang_counts", lambda latent: counts(0.3), "differs"),
+        ("S06", "kang_counts", lambda latent: counts_latent(0.3), "differs"),
         ("S07", "kang_intercode", lambda latent: shuffled(latent), "direction only"),
         ("S07", "kang_all_cells", lambda latent: shuffled(latent), "differs"),
         ("S12", "kang_latent_dropout_latent-dropout-0-5", lambda latent: blurred(latent, 1.5),
@@ -319,9 +214,9 @@ def test_a_weight_of_zero_has_not_returned_wherever_ties_put_it(run, config):
          "differs"),
     ],
 )  # fmt: skip
-def test_a_miss_among_cells_is_reported_as_one(run, config, id, model, fault, verdict):
+def test_a_miss_among_cells_is_reported_as_one(run, id, model, fault, verdict):
     change_latent(run, model, fault)
-    assert claims_of(run, config, [id]).loc[id, "verdict"] == verdict
+    assert claims_of(run, id).loc[id, "verdict"] == verdict
 
 
 def shuffled(latent):
@@ -334,56 +229,56 @@ def blurred(latent, sd):
     return latent
 
 
-def test_activity_that_is_higher_in_stimulated_cells_needs_no_note(run, config):
-    write_latent(run, "kang_counts", counts(+1))
-    row = claims_of(run, config, ["S06"]).loc["S06"]
+def test_activity_that_is_higher_in_stimulated_cells_needs_no_note(run):
+    write_latent(run, "kang_counts", counts_latent(1))
+    row = claims_of(run, "S06").loc["S06"]
     assert (row["verdict"], row["note"]) == ("reproduced", "")
 
 
-def test_an_inactive_term_counts_with_the_accuracy_of_the_larger_condition(run, config):
+def test_an_inactive_term_counts_with_the_accuracy_of_the_larger_condition(run):
     def switch_off(latent):
         latent.X[:, latent.var_names == ANTIVIRAL] = 0
         return latent
 
     change_latent(run, "kang_intercode", switch_off)
-    row = claims_of(run, config, ["S07"]).loc["S07"]
+    row = claims_of(run, "S07").loc["S07"]
     assert "ANTIVIRAL MECHANISM BY IFN STIMULATED GENES 0.600 (inactive)" in row["note"]
     mean = float(row["reproduced"].split()[-1])
     assert mean == pytest.approx((0.95 + 0.60 + 0.93 + 0.905) / 4, abs=1e-3)
     assert row["verdict"] == "direction only"
 
 
-def test_exact_numbers_are_not_judged_on_a_subset_but_their_direction_is(run, config):
+def test_exact_numbers_are_not_judged_on_a_subset_but_their_direction_is(run):
     for study in ("kang", "kang_counts"):
-        origin(run, study, "mirror subset")
-    table = claims_of(run, config)
+        change_study(run, study, origin="mirror subset")
+    table = claims_of(run, IDS)
     assert table.loc["D11", "verdict"] == "not run"
     assert list(table.loc[["S01", "S07"], "verdict"]) == ["direction only"] * 2
     assert table.loc["S10", "verdict"] == "reproduced"
-    change(run, MEMBERS, variant("VAE", "silhouette_condition", 0.12))
+    change_table(run, MEMBERS, variant("VAE", "silhouette_condition", 0.12))
     change_latent(run, "kang_all_cells", shuffled)
-    assert list(claims_of(run, config).loc[["S01", "S07"], "verdict"]) == ["differs"] * 2
+    assert list(claims_of(run, IDS).loc[["S01", "S07"], "verdict"]) == ["differs"] * 2
 
 
-def test_a_seed_takes_its_own_rows(run, config):
-    change(run, NODES, lambda table: table.drop(table.index[table["seed"] == 1]))
-    assert claims_of(run, config, ["S10"]).loc["S10", "note"] == (
+def test_a_seed_takes_its_own_rows(run):
+    change_table(run, NODES, lambda table: table.drop(table.index[table["seed"] == 1]))
+    assert claims_of(run, "S10").loc["S10", "note"] == (
         "tables/kang_extra_nodes_members.tsv has nothing of seed 1"
     )
-    assert claims_of(run, config, ["S11"], [2]).loc["S11", "reproduced"].startswith("1 1.00e+03")
+    assert claims_of(run, "S11", [2]).loc["S11", "reproduced"].startswith("1 1.00e+03")
 
 
-def test_what_is_missing_is_not_run_and_says_why(run, config):
-    change(run, SOFT, lambda t: t.drop(t.index[t["gene"] == "IFIT2"]))
-    change(run, DROPOUT, lambda t: t.drop(t.index[t["gmv"] == INTERFERON]))
-    change(run, "time_per_epoch", lambda t: t.drop(t.index[t["method"] == "VEGA"]))
-    change(run, "retina_silhouettes", cell("silhouette_batch", np.nan))
-    change(run, MEMBERS, variant("VAE", "silhouette_condition", np.nan))
+def test_what_is_missing_is_not_run_and_says_why(run):
+    change_table(run, SOFT, lambda t: t.drop(t.index[t["gene"] == "IFIT2"]))
+    change_table(run, DROPOUT, lambda t: t.drop(t.index[t["gmv"] == INTERFERON]))
+    change_table(run, "time_per_epoch", lambda t: t.drop(t.index[t["method"] == "VEGA"]))
+    change_table(run, "retina_silhouettes", cell("silhouette_batch", np.nan))
+    change_table(run, MEMBERS, variant("VAE", "silhouette_condition", np.nan))
     change_latent(run, "kang_all_cells", lambda z: z[:, z.var_names != ANTIVIRAL].copy())
     model = "kang_latent_dropout_latent-dropout-0"
     change_latent(run, model, lambda z: cells({INTERFERON: z.X[:, 0], INTERFERON_AB: np.ones(200)}))
-    change(run, NODES, lambda t: t.drop(t.index[t["extra_nodes"] > 1]))
-    table = claims_of(run, config)
+    change_table(run, NODES, lambda t: t.drop(t.index[t["extra_nodes"] > 1]))
+    table = claims_of(run, IDS)
     unknown = "is not known: no such model, or too few cells or labels"
     constant = "fewer than two values that differ, so no correlation"
     notes = {

@@ -6,16 +6,13 @@ import numpy as np
 import pandas as pd
 import pytest
 from anndata import AnnData
-from conftest import ROOT
 from drawn import panel, texts
+from helpers.claim_runs import change_table, claims_of, write_organoid, write_study
 from planted_organoid import GMVS, TYPES, planted_organoid
 
-from scripts.claims.claims import evaluate, read_claims
-from scripts.claims.run_results import Evidence
-from scripts.common.config.load import load
+from scripts.common.gmvs import CELL_CYCLE, MARKER_SETS
 from scripts.common.tables import write_table
 from scripts.figures.data import FigureData
-from scripts.figures.fig3 import CELL_CYCLE, MARKER_SETS
 from vega.values import values_of
 
 
@@ -131,26 +128,12 @@ def test_s7_draws_each_type_against_the_others(data, letter, kind):
 @pytest.fixture
 def run(data, tmp_path):
     """A run that holds the planted results."""
-    results = data["organoid"]
-    (tmp_path / "data").mkdir()
-    (tmp_path / "models" / "organoid" / "seed1").mkdir(parents=True)
-    results.latent.write_h5ad(tmp_path / "models" / "organoid" / "seed1" / "latent.h5ad")
-    data.expression["field"].write_h5ad(tmp_path / "data" / "field.h5ad")
-    write_table(results.differential, tmp_path / "tables" / "organoid_seed1_differential.tsv")
+    write_organoid(tmp_path, data)
     return tmp_path
 
 
-def judged(run, ids):
-    claims = read_claims(ROOT / "config" / "claims.tsv")
-    evidence = Evidence(run, load({"run": "t"}, ROOT / "config"))
-    return evaluate(claims[claims["id"].isin(ids)], evidence, [1])[0].set_index("id")
-
-
-ORGANOID = ["D08", "O01", "O02", "O03"]
-
-
 def test_claims_on_organoids_come_out_as_planted(run, data):
-    table = judged(run, ORGANOID)
+    table = claims_of(run, "O|D08")
     assert list(table["verdict"]) == ["differs", "reproduced", "reproduced", "direction only"]
     latent = data["organoid"].latent
     mki67 = data.expression["field"].to_df()["MKI67"].loc[latent.obs_names]
@@ -170,40 +153,35 @@ def test_claims_on_organoids_come_out_as_planted(run, data):
     ],
 )
 def test_a_miss_is_reported_as_one(run, gmv, log_bf, verdicts):
-    path = run / "tables" / "organoid_seed1_differential.tsv"
-    table = pd.read_csv(path, sep="\t")
-    table.loc[(table["group"] == "Radial Glia") & (table["gmv"] == gmv), "log_bf"] = log_bf
-    write_table(table, path)
-    assert tuple(judged(run, ["O01", "O02"])["verdict"]) == verdicts
+    def fault(table):
+        table.loc[(table["group"] == "Radial Glia") & (table["gmv"] == gmv), "log_bf"] = log_bf
+
+    change_table(run, "organoid_seed1_differential", fault)
+    assert tuple(claims_of(run, "O0[12]")["verdict"]) == verdicts
 
 
 def test_without_mki67_the_claim_is_not_run(run, data):
     cells = data.expression["field"]
-    cells[:, cells.var_names != "MKI67"].write_h5ad(run / "data" / "field.h5ad")
-    row = judged(run, ["O03"]).loc["O03"]
+    write_study(run, "field", cells[:, cells.var_names != "MKI67"].copy())
+    row = claims_of(run, "O03").loc["O03"]
     assert (row["verdict"], row["note"]) == ("not run", "MKI67 is not among the genes of field")
 
 
-def test_dimensions_of_zheng_and_of_the_retina(run, data):
-    provenance = data.expression["field"].uns
-
-    def study(name, n_cells, n_genes, obs):
-        adata = AnnData(np.zeros((n_cells, n_genes), np.float32), uns=provenance)
-        adata.obs = pd.DataFrame(obs, index=adata.obs_names)
-        adata.write_h5ad(run / "data" / f"{name}.h5ad")
-
+def test_dimensions_of_zheng_and_of_the_retina(run):
     kinds = {"batch": np.arange(26439) % 2, "cell_type": [f"T{i % 15}" for i in range(26439)]}
-    study("zheng", 2623, 6998, {})
-    study("shekhar", 26439, 40, {k: pd.Categorical(v) for k, v in kinds.items()})
+    obs = pd.DataFrame({k: pd.Categorical(v) for k, v in kinds.items()})
+    obs.index = obs.index.astype(str)
+    write_study(run, "zheng", (2623, 6998))
+    write_study(run, "shekhar", AnnData(np.zeros((26439, 40), np.float32), obs=obs))
     qc = pd.DataFrame({"step": ["cell_min_genes", "drop", "normalise"]})
     qc["cells_before"], qc["cells_after"] = [44994, 27499, 26439], [27499, 26439, 26439]
     write_table(qc, run / "tables" / "shekhar_qc.tsv")
-    table = judged(run, ["D03", "D09", "D10"])
+    table = claims_of(run, "D03|D09|D10")
     assert list(table["verdict"]) == ["reproduced", "reproduced", "differs"]
     assert table.loc["D09", "reproduced"] == "in the text 27499; analysed 26439"
     assert table.loc["D10", "reproduced"] == "genes 40; batches 2; types 15"
     write_table(qc[qc["step"] != "drop"], run / "tables" / "shekhar_qc.tsv")
-    assert judged(run, ["D09"]).loc["D09", "verdict"] == "not run"
+    assert claims_of(run, "D09").loc["D09", "verdict"] == "not run"
 
 
 def test_every_gmv_that_the_figure_shows_is_in_the_real_file(mirror):

@@ -1,21 +1,14 @@
 """Cells that a model has not learnt from: the numbers of Figure 4, and the claims on them."""
 
-import json
-from functools import cache
-from itertools import pairwise
-
 import numpy as np
 import pandas as pd
 import pytest
 import scipy.sparse as sp
 from anndata import AnnData
-from conftest import ROOT
+from helpers.claim_runs import change_study, claims_of, write_out_of_sample
 
 from scripts.analyse import out_of_sample as oos
-from scripts.claims import out_of_sample as claims
-from scripts.claims.claims import evaluate, read_claims
-from scripts.claims.run_results import Evidence
-from scripts.common.config.load import load
+from scripts.claims.out_of_sample import TYPES
 from scripts.common.tables import read_table, write_table
 from vega import VEGA
 from vega.differential import exact, monte_carlo
@@ -23,7 +16,6 @@ from vega.errors import InputError
 from vega.metrics import r2_of_means
 from vega.posterior import Posterior
 
-TYPES = claims.TYPES
 GENES = [f"G{i}" for i in range(80)]
 SETS = {f"SET_{i}": GENES[i % 70 : i % 70 + 10] for i in range(119)} | {oos.GMV: GENES[:8]}
 
@@ -245,70 +237,12 @@ def test_cells_that_do_not_fit_are_named(study_a, study_b):
 @pytest.fixture
 def run(tmp_path):
     """Results as published."""
-    write_table(published_overlap(), tmp_path / "tables" / "out_of_sample_overlap.tsv")
-    write_table(published_r2(), tmp_path / "tables" / "out_of_sample_r2.tsv")
-    medians = {
-        ("held-out type", "control"): -3.36,
-        ("held-out type", "stimulated, out-of-sample"): 4.35,
-        ("held-out type", "stimulated, in-sample"): 2.79,
-        ("other study", "control, study A"): -4.84,
-        ("other study", "stimulated, study A"): 2.8,
-        ("other study", "control, study B"): -4.88,
-    }
-    rows = [(1, *key, "CD4T", value + d) for key, value in medians.items() for d in (-1, 0, 5)]
-    write_table(
-        pd.DataFrame(rows, columns=oos.ACTIVITY),
-        tmp_path / "tables" / "out_of_sample_activity.tsv",
-    )
-    for study in ("kang", "zheng"):
-        origin(tmp_path, study, "public")
+    write_out_of_sample(tmp_path)
     return tmp_path
 
 
-def origin(run, study, where):
-    (run / "data").mkdir(exist_ok=True)
-    provenance = json.dumps({"origin": where})
-    AnnData(np.zeros((9, 2), np.float32), uns={"provenance": provenance}).write_h5ad(
-        run / "data" / f"{study}.h5ad"
-    )
-
-
-def published_overlap():
-    rows = [
-        (1, experiment, t, mean, 0.03, 50 / 675, 99, "")
-        for experiment, means in (
-            (oos.HELD_OUT, claims.OVERLAP_CONDITIONS.values()),
-            (oos.OTHER_STUDY, claims.OVERLAP_STUDIES.values()),
-        )
-        for t, mean in zip(TYPES, means, strict=True)
-    ]
-    return pd.DataFrame(rows, columns=oos.OVERLAP)
-
-
-def published_r2():
-    rows = [
-        (1, experiment, sample, t, mean, 0.01, 99, "")
-        for experiment, sample, means in (
-            (oos.HELD_OUT, oos.IN_SAMPLE, claims.R2_IN_SAMPLE.values()),
-            (oos.HELD_OUT, oos.OUT_OF_SAMPLE, claims.R2_OUT_OF_SAMPLE.values()),
-            (oos.OTHER_STUDY, oos.STUDY_A, claims.R2_STUDY_A.values()),
-            (oos.OTHER_STUDY, oos.STUDY_B, claims.R2_STUDY_B.values()),
-            (oos.OTHER_STUDY, oos.BASELINE, claims.R2_BASELINE.values()),
-        )
-        for t, mean in zip(TYPES, means, strict=True)
-    ]
-    return pd.DataFrame(rows, columns=oos.R2)
-
-
-@cache
-def config(**settings):
-    return load({"run": "t", "studies": "kang zheng"} | settings, ROOT / "config")
-
-
 def verdicts(run, **settings):
-    rows = read_claims(ROOT / "config" / "claims.tsv")
-    rows = rows[rows["id"].str.match(r"I\d\d")]
-    return evaluate(rows, Evidence(run, config(**settings)), [1])[0].set_index("id")
+    return claims_of(run, "I", **{"studies": "kang zheng"} | settings)
 
 
 def change(run, table, where, column, value):
@@ -360,7 +294,7 @@ def test_a_miss_is_one(run, id, table, where, value, verdict):
 
 
 def test_a_subset_is_judged_by_its_direction_and_simulated_numbers_are_not(run):
-    origin(run, "kang", "mirror subset")
+    change_study(run, "kang", origin="mirror subset")
     change(run, "r2", NK | {"sample": oos.IN_SAMPLE}, "mean", 0.4)
     table = verdicts(run)
     assert list(table.index[table["verdict"] == "reproduced"]) == ["I01", "I05", "I06", "I12"]
@@ -402,20 +336,3 @@ def test_without_violins_their_claims_say_why(run):
     table = verdicts(run)
     assert table.loc["I01", "verdict"] == table.loc["I06", "verdict"] == "not run"
     assert "too few cells, or no such gene set" in table.loc["I06", "note"]
-
-
-def test_published_numbers_are_in_the_order_of_the_paper():
-    """CD4T is the lowest of 4b, CD14+Mono the highest, as in the figure."""
-    overlap = claims.OVERLAP_CONDITIONS
-    assert min(overlap, key=overlap.get) == "CD4T" and max(overlap, key=overlap.get) == "CD14+Mono"
-    rows = read_claims(ROOT / "config" / "claims.tsv").set_index("id")["published"]
-    for id, values in {
-        "I03": claims.OVERLAP_CONDITIONS,
-        "I04": claims.R2_IN_SAMPLE,
-        "I08": claims.OVERLAP_STUDIES,
-        "I09": claims.R2_STUDY_A,
-        "I10": claims.R2_STUDY_B,
-        "I11": claims.R2_BASELINE,
-    }.items():
-        assert [float(x) for x in rows[id].split("/")] == [*values.values()]
-    assert all(a != b for a, b in pairwise(claims.R2_STUDY_A.values()))

@@ -1,4 +1,4 @@
-"""Recovery of planted truth: its numbers against brute force, its figure against its tables."""
+"""Simulation benchmark: its numbers against brute force, its figure against its tables."""
 
 import json
 from itertools import product
@@ -20,11 +20,11 @@ from scripts.analyse.simulation_benchmark import (
     GSEA,
     NEGATIVE,
     POSITIVE,
+    benchmark,
     expected_shifts,
-    judged,
     log_bayes_factors,
     planted_activity,
-    recovery,
+    score_sets,
     spearman,
 )
 from scripts.common.config.load import load
@@ -188,7 +188,7 @@ def toy():
         "inverted": score({name: -values for name, values in right().items()}),
         "constant": score({}),
     }
-    return recovery(unseeded(latents), TRUTH, QUESTIONS, cells(), SETS)
+    return benchmark(unseeded(latents), TRUTH, QUESTIONS, cells(), SETS)
 
 
 def test_comparisons_know_what_was_planted(toy):
@@ -207,7 +207,7 @@ def test_comparisons_know_what_was_planted(toy):
     assert rows["note"].tolist() == [""] * 3
 
 
-def test_methods_get_what_they_deserve(toy):
+def test_right_inverted_and_constant_activities_get_their_scores(toy):
     table = toy.comparisons.set_index("method")
     for name in ("VEGA", "right", "inverted"):
         assert (table.loc[name, ["auroc", "auprc"]] == 1).all(axis=None), name
@@ -219,8 +219,8 @@ def test_methods_get_what_they_deserve(toy):
     np.testing.assert_allclose(constant["auprc"], constant["base_rate"])
 
 
-def test_gsea_finds_the_sets_that_it_does_not_pass_over(toy):
-    """SMALL has three genes, which is no evidence: it ranks last."""
+def test_gsea_finds_the_sets_that_it_tests(toy):
+    """SMALL has three genes and is not tested: it ranks last."""
     table = toy.comparisons.set_index(["method", "contrast", "group"]).loc[GSEA]
     drug = table.loc["drug", "drug"]
     assert drug["auroc"] == pytest.approx((9 + 9 + 0) / 27)
@@ -246,9 +246,9 @@ def test_activity_is_correlated_with_the_planted_one(toy):
 def test_random_activities_are_chance():
     values = []
     for seed in range(20):
-        evidence = log_bayes_factors(score(noise(seed)), [np.tile([1, -1], 60)])[0]
+        statistic = log_bayes_factors(score(noise(seed)), [np.tile([1, -1], 60)])[0]
         shift = np.resize([1.0, 0.0], len(SETS))
-        values.append(judged(evidence, shift)["auroc"])
+        values.append(score_sets(statistic, shift)["auroc"])
     assert np.mean(values) == pytest.approx(0.5, abs=3 * np.std(values) / np.sqrt(20))
 
 
@@ -260,7 +260,7 @@ def test_sets_of_programmes_by_unknown_columns_are_left_out():
         (4, "CYCLE", "overlap", DRUG, "drug", "A;B", 1.0, 0.2),
     ).assign(phase="cycling")
     truth = pd.concat([TRUTH.assign(phase="cycling;resting"), phase], ignore_index=True)
-    found = recovery(unseeded({"right": score(right())}), truth, QUESTIONS, cells(), SETS)
+    found = benchmark(unseeded({"right": score(right())}), truth, QUESTIONS, cells(), SETS)
     drug = found.comparisons.iloc[0]
     assert (drug["n_positive"], drug["n_negative"]) == (3, 7)  # CYCLE and NULL0 are neither
     assert drug["note"] == ("sets left out: of programmes by phase, which the cells do not tell: 2")
@@ -269,9 +269,9 @@ def test_sets_of_programmes_by_unknown_columns_are_left_out():
     assert np.isnan(shifts[0]).sum() == 2
 
 
-def test_each_seed_of_a_method_is_judged_apart_and_drawn_as_their_mean(toy):
+def test_each_seed_of_a_method_is_scored_and_drawn_as_their_mean(toy):
     latents = {("VEGA", 1): score(right()), ("VEGA", 2): score({}), ("right", None): score(right())}
-    found = recovery(latents, TRUTH, QUESTIONS, cells(), SETS)
+    found = benchmark(latents, TRUTH, QUESTIONS, cells(), SETS)
     by_seed = found.comparisons.groupby(["method", "seed"])["auroc"].agg(["min", "max"])
     assert by_seed.loc["VEGA"].to_numpy().tolist() == [[1, 1], [0.5, 0.5]]
     mean = over_seeds(found.comparisons).set_index("method")["auroc"]
@@ -282,10 +282,10 @@ def test_each_seed_of_a_method_is_judged_apart_and_drawn_as_their_mean(toy):
     assert drawn.loc[("VEGA", "UP"), "spearman"] == pytest.approx(activity["VEGA", 1, "UP"] / 2)
 
 
-def test_only_sets_that_all_methods_have_are_judged():
+def test_only_sets_that_all_methods_have_are_scored():
     some = score(right())[:, [s for s in SETS if s not in ("UP", "NULL1")]]
     latents = unseeded({"all": score(right()), "some": some})
-    found = recovery(latents, TRUTH, QUESTIONS, cells(), SETS)
+    found = benchmark(latents, TRUTH, QUESTIONS, cells(), SETS)
     drug = found.comparisons.iloc[0]
     assert (drug["n_positive"], drug["n_negative"]) == (2, 8)
     assert drug["note"] == "sets left out: that not all methods have: 2"
@@ -293,7 +293,7 @@ def test_only_sets_that_all_methods_have_are_judged():
 
 
 def test_a_study_without_programmes_has_no_rows():
-    found = recovery(unseeded({"right": score(right())}), TRUTH.tail(1), QUESTIONS, cells(), SETS)
+    found = benchmark(unseeded({"right": score(right())}), TRUTH.tail(1), QUESTIONS, cells(), SETS)
     assert found.comparisons.empty and found.activity.empty
     assert {"auroc", "auprc"} <= set(found.comparisons) and "spearman" in found.activity
 
@@ -301,12 +301,12 @@ def test_a_study_without_programmes_has_no_rows():
 def test_wrong_activities_are_named():
     good = score(right())
     with pytest.raises(InputError, match="cells of b are not those of the preprocessed study"):
-        recovery(unseeded({"a": good, "b": good[::-1].copy()}), TRUTH, QUESTIONS, cells(), SETS)
+        benchmark(unseeded({"a": good, "b": good[::-1].copy()}), TRUTH, QUESTIONS, cells(), SETS)
     with pytest.raises(InputError, match="a, b have no gene set of the collection in common"):
-        recovery(unseeded({"a": good[:, :1], "b": good[:, 1:]}), TRUTH, QUESTIONS, cells(), SETS)
+        benchmark(unseeded({"a": good[:, :1], "b": good[:, 1:]}), TRUTH, QUESTIONS, cells(), SETS)
     bad = score(right() | {"DOWN": np.nan})
     with pytest.raises(InputError, match="b: the activity of DOWN is not a number"):
-        recovery(unseeded({"a": good, "b": bad}), TRUTH, QUESTIONS, cells(), SETS)
+        benchmark(unseeded({"a": good, "b": bad}), TRUTH, QUESTIONS, cells(), SETS)
 
 
 # ---------------------------------------------------------------- measures
@@ -337,15 +337,15 @@ def test_posteriors_are_compared_over_all_pairs_and_their_width():
         assert value == pytest.approx(log_bayes_factor(p))
 
 
-def test_judgement_against_brute_force():
+def test_scores_of_sets_against_brute_force():
     """With ties, sets between the bounds and unknown ones, which do not count."""
     rng = np.random.default_rng(5)
     shift = rng.choice([0, NEGATIVE, 0.2, POSITIVE, -1, np.nan], 200)
-    evidence = np.round(rng.normal(shift, 1), 1)
-    evidence[np.isnan(shift)] = 9
-    found = judged(evidence, shift)
-    positive = np.abs(evidence[np.abs(shift) >= POSITIVE])
-    negative = np.abs(evidence[np.abs(shift) <= NEGATIVE])
+    statistic = np.round(rng.normal(shift, 1), 1)
+    statistic[np.isnan(shift)] = 9
+    found = score_sets(statistic, shift)
+    positive = np.abs(statistic[np.abs(shift) >= POSITIVE])
+    negative = np.abs(statistic[np.abs(shift) <= NEGATIVE])
     assert found["auroc"] == pytest.approx(pairs(positive, negative))
     # Average precision: precision at each threshold times what recall gains there.
     area, before = 0, 0
@@ -356,7 +356,7 @@ def test_judgement_against_brute_force():
     assert found["auprc"] == pytest.approx(area)
     assert found["base_rate"] == len(positive) / (len(positive) + len(negative))
     large = np.abs(shift) >= POSITIVE
-    assert found["sign"] == np.mean(np.sign(evidence[large]) == np.sign(shift[large]))
+    assert found["sign"] == np.mean(np.sign(statistic[large]) == np.sign(shift[large]))
 
 
 def test_cells_in_order_correlate_best_unless_tied():

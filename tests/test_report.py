@@ -14,7 +14,6 @@ from conftest import ROOT
 from PIL import Image
 from report_of_a_run import TEMPLATES, VERDICTS, claims_in_turn, write_report
 
-from scripts.claims.claims import load_measures
 from scripts.common.config.load import load
 from scripts.report.facts import duration, run_facts, steps_of, trainings
 from scripts.report.images import WIDTH, embedded
@@ -90,7 +89,7 @@ def test_published_numbers_and_ours_stand_in_one_plot(tmp_path, page):
     expected = [
         (row.id, name)
         for row in sorted(claims_in_turn().itertuples(), key=lambda row: not figure_of(row.panel))
-        for name in load_measures()[row.id].published
+        for name in row.numbers.values
     ]
     assert [row[:2] for row in rows] == expected
     for _, _, drawn, published, here in rows:  # one seed, and just as published

@@ -1,4 +1,4 @@
-"""The simulator against its table, by the example of Kang: bytes, determinism, planted truth.
+"""The simulator against its table, by the example of Kang: bytes, determinism, planted activity.
 
 What is planted in the other studies, and that their files read back, is in
 `test_simulated_studies.py`.

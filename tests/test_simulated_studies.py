@@ -363,7 +363,7 @@ def test_organoid_sets_are_reactome_and_the_seven_of_the_real_file(mirror):
     assert measured.issuperset(gene for genes in found.values() for gene in genes)
 
 
-# ---------------------------------------------------------------- planted truth
+# ---------------------------------------------------------------- planted activity
 
 
 @cache

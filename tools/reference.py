@@ -42,9 +42,24 @@ A wrong entry stops a run before it starts, with one line that names the file an
 Settings can also be given on the command line: `snakemake --config studies=kang seeds="[1, 2, 3]"`.
 Editors that know JSON schemas find them in `schemas/`.
 
-`claims.tsv` lists what the paper claims: id, panel, study, statement, published value, where that
-was found, and the criterion of its verdict. `files.lock.tsv` holds the checksums of files that had
-none in `files.tsv` and were pinned when they were first downloaded; commit it.
+`files.lock.tsv` holds the checksums of files that had none in `files.tsv` and were pinned when they
+were first downloaded; commit it.
+
+## claims.tsv
+
+What the paper claims, one row per claim. Its functions are in `scripts/claims/`; they hold no
+published numbers.
+
+- `id`: name of the claim, such as `K04`.
+- `panel`: panel of the paper, or another part of it: `1e`, `S4`, `data`.
+- `study`: study that the run must have, several separated by `+`; `-` for none.
+- `statement`, `published`, `source`: the claim, what the paper has for it and where, as text.
+- `criterion`: when the claim is reproduced, as text.
+- `values`: published numbers, by the names under which the function returns ours:
+  `cells=18868; genes=6998`. Empty if the paper has none.
+- `within`: largest difference from the published number: `0.1` for all of them, or by name,
+  `training=9`. Empty if the criterion is no tolerance.
+- `share`: the same as a share of the published number; `within` and `share` add up.
 """
 ENVIRONMENT = """# Written by `make config` from requirements.lock, which `make lock` resolves.
 channels:

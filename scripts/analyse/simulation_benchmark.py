@@ -1,10 +1,10 @@
-"""How well methods recover what was planted in a simulated study. Beyond the paper.
+"""Simulation benchmark: how well methods recover planted activity. Beyond the paper.
 
-None of the paper's comparisons has a known answer; in a simulated study the truth is known. A
-method is asked two things:
+None of the paper's comparisons has a known answer; in a simulated study the truth is known. Each
+method gets two scores:
 
-- Which gene sets shift between two groups of cells? Its evidence for a shift, a number per set with
-  a sign, is judged as a classifier of the sets that were made to shift against those that were not.
+- Which gene sets shift between two groups of cells? The statistic of a method, a signed number per
+  set, classifies the sets: positives were made to shift, negatives were not.
 - How active is a set in each cell? The activity is correlated with the planted one.
 
 The expected shift of a set between a group and its reference is that of the mean log2 expression of
@@ -12,16 +12,16 @@ its genes: over the programmes that reach it, the sum of share x effect x (fract
 cells that have the programme - fraction of the reference's cells). A set is positive if this is at
 least `POSITIVE` in size, negative if it is at most `NEGATIVE`, and left out in between.
 
-The evidence of a score of cells is the log Bayes factor of p = P(activity in the group > activity
-in the reference) over all pairs of cells. VEGA's p is over the whole posterior; a score without a
-posterior has the area of its Mann-Whitney test, so that sets rank by |AUC - 0.5|: the same question
-to a posterior without width. That of GSEA is the normalised enrichment score, 0 for sets that it
-passes over.
+The statistic of a method with activities of cells is the log Bayes factor of p = P(activity in the
+group > activity in the reference) over all pairs of cells. VEGA's p is over the whole posterior.
+Without a posterior, p is the area of the Mann-Whitney test, so that sets rank by |AUC - 0.5|, as
+with a posterior without width. The statistic of GSEA is the normalised enrichment score, 0 for sets
+that it does not test.
 
 Not everything that shifts is planted: the random sets hold marker genes of the cell types, and do
 shift between types, yet they count as negative. This is the same for all methods, but it bounds
 what can be reached where types are compared; conditions do not have this flaw. The two kinds of
-comparisons are therefore told apart.
+comparisons are therefore reported separately.
 """
 
 import json
@@ -58,7 +58,7 @@ log = logging.getLogger("workflow")
 # not do as negatives: where a drug has many programmes, and among regulons, each shares some gene.
 POSITIVE, NEGATIVE = 0.3, 0.1
 
-CONDITION, TYPE = "condition", "type"  # what a comparison tells apart
+CONDITION, TYPE = "condition", "type"  # kinds of comparisons
 GSEA = "GSEA"
 # With 200 sets rank as with the usual 1,000 (correlation of |NES| at least .99), and AUROC moves by
 # no more than it does with another seed (.01).
@@ -68,8 +68,8 @@ GeneSets = Mapping[str, Sequence[str]]
 Method = tuple[str, int | None]  # name and seed, None for what draws nothing
 
 
-class Recovery(NamedTuple):
-    """How well each method recovers what was planted.
+class Benchmark(NamedTuple):
+    """Scores of each method in a simulated study.
 
     Attributes
     ----------
@@ -77,8 +77,8 @@ class Recovery(NamedTuple):
         One row per method, seed and comparison with a positive and a negative set: `study`,
         `method`, `seed` (missing for methods that draw nothing), `contrast` and `group` as in the
         tables of differential activity, `kind` (condition or type), `n_positive`, `n_negative`;
-        `auroc` and `auprc` (average precision) of the size of the evidence, `base_rate`, which is
-        the expected auprc of chance, and `sign`, the share of positive sets whose evidence has the
+        `auroc` and `auprc` (average precision) of the size of the statistic, `base_rate`, which is
+        the expected auprc of chance, and `sign`, the share of positive sets whose statistic has the
         sign of the shift; `note`, which sets are left out.
     activity
         One row per method of scores, seed and planted set that is not equally active in all cells:
@@ -99,7 +99,7 @@ COMPARISONS = [
 ACTIVITY = ["study", "method", "seed", "gene_set", "spearman", "in_order"]
 
 
-def recovery(
+def benchmark(
     latents: Mapping[Method, AnnData],
     truth: pd.DataFrame,
     questions: Questions,
@@ -107,18 +107,18 @@ def recovery(
     gene_sets: GeneSets,
     threads: int = 1,
     seed: int = 1,
-) -> Recovery:
-    """Judge methods by the planted truth of a simulated study, and GSEA beside them.
+) -> Benchmark:
+    """Score methods and GSEA on a simulated study.
 
     Parameters
     ----------
     latents
         By method and seed, cells x GMVs or sets: `X` the activity, `layers["variance"]` that of the
-        posterior if there is one. Only sets of the collection that all methods have are judged.
+        posterior if there is one. Only sets of the collection that all methods have are scored.
     truth
         What was planted (`scripts.simulate.truth.truth`).
     questions
-        What is asked of the study's model (`ModelConfig.questions`).
+        Contrasts of the study's model (`ModelConfig.questions`).
     cells
         The preprocessed study, the same cells in the same order.
     gene_sets
@@ -139,28 +139,28 @@ def recovery(
     asked = list(groups(cells.obs, questions))
     sides = [side for *_, side in asked]
     shifts = expected_shifts(truth, cells.obs, sides, sets)
-    evidence = {method: log_bayes_factors(x[:, sets], sides) for method, x in latents.items()}
+    statistics = {method: log_bayes_factors(x[:, sets], sides) for method, x in latents.items()}
     note, rows = _note(truth, cells.obs, sets, gene_sets), []
     for number, ((contrast, group, _, side), shift) in enumerate(zip(asked, shifts, strict=True)):
-        positive, negative = told_apart(shift)
+        positive, negative = positives_and_negatives(shift)
         if not (positive.any() and negative.any()):
-            log.info("%s: %s: nothing planted to tell apart", contrast, group)
+            log.info("%s: %s: no positive or no negative gene set", contrast, group)
             continue
         comparison = {
             "study": study, "contrast": contrast, "group": group,
             "kind": TYPE if contrast == ONE_VS_REST else CONDITION,
             "n_positive": positive.sum(), "n_negative": negative.sum(), "note": note,
         }  # fmt: skip
-        found = {method: values[number] for method, values in evidence.items()}
+        found = {method: values[number] for method, values in statistics.items()}
         of_gsea = _enrichment(cells, side, {s: gene_sets[s] for s in sets}, threads, seed)
         for method, values in {**found, (GSEA, None): of_gsea}.items():
-            rows.append({**comparison, **_named(method), **judged(values, shift)})
+            rows.append({**comparison, **_named(method), **score_sets(values, shift)})
     activity = [
         {"study": study, **_named(method), "gene_set": s, **spearman(values_of(x, s), planted)}
         for s, planted in planted_activity(truth, cells.obs, sets).items()
         for method, x in latents.items()
     ]
-    return Recovery(_table(rows, COMPARISONS), _table(activity, ACTIVITY))
+    return Benchmark(_table(rows, COMPARISONS), _table(activity, ACTIVITY))
 
 
 def _named(method: Method) -> dict[str, str | int | None]:
@@ -178,27 +178,28 @@ def _sets_of_all(
     for (method, _), latent in latents.items():
         if not latent.obs_names.equals(cells.obs_names):
             raise InputError(
-                f"recovery: the cells of {method} are not those of the preprocessed study, in "
-                "their order; make its activities from that file"
+                f"simulation benchmark: the cells of {method} are not those of the preprocessed "
+                "study, in their order; make its activities from that file"
             )
     sets = [s for s in gene_sets if all(s in latent.var_names for latent in latents.values())]
     if not sets:
+        names = ", ".join(dict.fromkeys(name for name, _ in latents))
         raise InputError(
-            f"recovery: {', '.join(dict.fromkeys(name for name, _ in latents))} have no gene set "
-            "of the collection in common; give all the same collection"
+            f"simulation benchmark: {names} have no gene set of the collection in common; give all "
+            "the same collection"
         )
     for (method, _), latent in latents.items():
         wrong = ~np.isfinite(np.asarray(latent[:, sets].X)).all(axis=0)
         if wrong.any():
             raise InputError(
-                f"recovery: {method}: the activity of {sets[wrong.argmax()]} is not a number in "
-                "some cells; give each cell one, or leave the set out"
+                f"simulation benchmark: {method}: the activity of {sets[wrong.argmax()]} is not a "
+                "number in some cells; give each cell one, or leave the set out"
             )
     return sets
 
 
 def _note(truth: pd.DataFrame, obs: pd.DataFrame, sets: list[str], gene_sets: GeneSets) -> str:
-    """Which sets of the collection are not judged, in words."""
+    """Return which sets of the collection are not scored, as a text."""
     unknown = _unknown(truth, obs)
     reached = truth.loc[truth["programme"].isin(unknown), "gene_set"].dropna()
     columns = dict.fromkeys(column for lacking in unknown.values() for column in lacking)
@@ -211,39 +212,39 @@ def _note(truth: pd.DataFrame, obs: pd.DataFrame, sets: list[str], gene_sets: Ge
     return f"sets left out: {'; '.join(words)}" if words else ""
 
 
-# ---------------------------------------------------------------- judgement
+# ---------------------------------------------------------------- scores
 
 
-def judged(evidence: np.ndarray, shift: np.ndarray) -> dict[str, float]:
-    """How well the evidence tells shifted sets from others, and which way they went.
+def score_sets(statistic: np.ndarray, shift: np.ndarray) -> dict[str, float]:
+    """Return how well a statistic separates positive from negative sets, and their signs.
 
     Parameters
     ----------
-    evidence
-        Of each set, with the sign of the shift that it speaks for.
+    statistic
+        Of each set; its sign is that of the shift.
     shift
         Expected shift of each set.
 
     Returns
     -------
-    `auroc` and `auprc` of the size of the evidence, in which tied sets count as one step, their
-    `base_rate`, and `sign`: the share of positive sets whose evidence has the sign of the shift.
+    `auroc` and `auprc` of the size of the statistic, in which tied sets count as one step, their
+    `base_rate`, and `sign`: the share of positive sets whose statistic has the sign of the shift.
     """
     from sklearn.metrics import average_precision_score
 
-    positive, negative = told_apart(shift)
+    positive, negative = positives_and_negatives(shift)
     taken = positive | negative
-    size, truth = np.abs(evidence[taken]), positive[taken]
+    size, truth = np.abs(statistic[taken]), positive[taken]
     return {
         "auroc": auc(size, truth),
         "auprc": float(average_precision_score(truth, size)),
         "base_rate": truth.mean(),
-        "sign": (np.sign(evidence) == np.sign(shift))[positive].mean(),
+        "sign": (np.sign(statistic) == np.sign(shift))[positive].mean(),
     }
 
 
-def told_apart(shift: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Which sets are positive and which negative, by their expected shift; unknown ones neither."""
+def positives_and_negatives(shift: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return which sets are positive and which negative; those of unknown shift are neither."""
     return np.abs(shift) >= POSITIVE, np.abs(shift) <= NEGATIVE
 
 
@@ -262,7 +263,7 @@ def spearman(activity: np.ndarray, planted: np.ndarray) -> dict[str, float]:
     }
 
 
-# ---------------------------------------------------------------- evidence
+# ---------------------------------------------------------------- statistics
 
 
 def log_bayes_factors(latent: AnnData, sides: Sequence[np.ndarray]) -> np.ndarray:
@@ -280,7 +281,7 @@ def log_bayes_factors(latent: AnnData, sides: Sequence[np.ndarray]) -> np.ndarra
 def _enrichment(
     cells: AnnData, side: np.ndarray, gene_sets: GeneSets, threads: int, seed: int
 ) -> np.ndarray:
-    """Normalised enrichment score of each set, 0 for those that GSEA passes over."""
+    """Normalised enrichment score of each set, 0 for those that GSEA does not test."""
     scores = wilcoxon_scores(cells[side != 0], side[side != 0] == 1)
     return prerank(scores, gene_sets, threads, seed, PERMUTATIONS)["nes"].fillna(0).to_numpy()
 
@@ -369,7 +370,7 @@ def _where(words: str) -> dict[str, list[str]]:
 
 
 def main(snakemake):
-    """Judge the models of each study, GSEA and two scores of gene sets by the same cells."""
+    """Score the models of each study, GSEA and two scores of gene sets on the same cells."""
     import torch  # late, as figures and claims take names from here
 
     params, inputs, threads = snakemake.params, snakemake.input, snakemake.threads
@@ -391,7 +392,7 @@ def main(snakemake):
             var = pd.DataFrame(index=pd.Index(found.names, name="gmv"))
             latents[name, None] = AnnData(found.activity, obs=cells.obs, var=var)
         parts.append(
-            recovery(
+            benchmark(
                 latents, read_table(truth), questions, cells, gene_sets, threads, params.seeds[0]
             )
         )

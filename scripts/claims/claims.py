@@ -14,14 +14,14 @@ from scripts.claims import (  # each registers its claims
     supplement,  # noqa: F401
 )
 from scripts.claims.judging import MEASURES, Measure, evaluate, read_claims
-from scripts.claims.run_results import Evidence
+from scripts.claims.run_results import RunResults
 from scripts.common.config.load import load
 from scripts.common.run import log, run
 from scripts.common.tables import write_table
 
 
 def load_measures() -> dict[str, Measure]:
-    """Return all claims that have a function, by id."""
+    """Return the measures of all claims that have a function, by id."""
     return MEASURES
 
 
@@ -30,7 +30,7 @@ def main(snakemake):
     config = load(snakemake.params.settings)
     table, values = evaluate(
         read_claims(snakemake.input.claims),
-        Evidence(Path(snakemake.output.table).parent, config),
+        RunResults(Path(snakemake.output.table).parent, config),
         config.settings.seeds,
     )
     write_table(table, snakemake.output.table)

@@ -2,39 +2,39 @@
 
 import numpy as np
 
-from scripts.claims.judging import claim, count
-from scripts.claims.run_results import Evidence, Missing, require
+from scripts.claims.judging import claim, exact_claim
+from scripts.claims.run_results import NotAvailable, RunResults, get_gmv
 
 STAT3, OLIG2 = "STAT3", "OLIG2"
 NEOPLASTIC, OPC = "Neoplastic", "OPC"
 
 
-@count("D07", {"cells": 3566, "genes": 6999})
-def darmanis_dimensions(evidence: Evidence, seed: int):
+@exact_claim("D07")
+def darmanis_dimensions(results: RunResults, seed: int):
     """Cells and genes of Darmanis after preprocessing."""
-    return evidence.dimensions("darmanis")
+    return results.dimensions("darmanis")
 
 
 @claim("G01", lambda v: v["r"] < 0)
-def anticorrelated_regulons(evidence: Evidence, seed: int):
+def anticorrelated_regulons(results: RunResults, seed: int):
     """Pearson correlation of STAT3 and OLIG2 activity over neoplastic cells."""
-    latent = evidence.latent("gbm", seed)
+    latent = results.latent("gbm", seed)
     cells = latent[(latent.obs["cell_type"] == NEOPLASTIC).to_numpy()]
     if cells.n_obs < 3:
-        raise Missing(f"there are no {NEOPLASTIC} cells")
-    return {"r": np.corrcoef(require(cells, STAT3), require(cells, OLIG2))[0, 1]}
+        raise NotAvailable(f"there are no {NEOPLASTIC} cells")
+    return {"r": np.corrcoef(get_gmv(cells, STAT3), get_gmv(cells, OLIG2))[0, 1]}
 
 
 @claim("G02", lambda v: v["rank of OPC"] == 1)
-def olig2_in_opc(evidence: Evidence, seed: int):
+def olig2_in_opc(results: RunResults, seed: int):
     """Rank of OPC among the cell types by their mean OLIG2 activity."""
-    latent = evidence.latent("gbm", seed)
-    activity = require(latent, OLIG2)
+    latent = results.latent("gbm", seed)
+    activity = get_gmv(latent, OLIG2)
     labels = latent.obs["cell_type"]
     means = {t: activity[(labels == t).to_numpy()].mean() for t in labels.dropna().unique()}
     if OPC not in means:
-        raise Missing(f"there are no {OPC} cells")
+        raise NotAvailable(f"there are no {OPC} cells")
     highest = max((t for t in means if t != OPC), key=means.__getitem__)
-    evidence.note(f"highest of the others: {highest}, {means[highest]:.2f}")
+    results.note(f"highest of the others: {highest}, {means[highest]:.2f}")
     rank = 1 + sum(mean > means[OPC] for mean in means.values())
     return {"rank of OPC": rank, "mean in OPC": means[OPC]}

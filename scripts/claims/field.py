@@ -4,68 +4,54 @@ import numpy as np
 from scipy.stats import pearsonr
 
 from scripts.analyse.contrasts import ONE_VS_REST
-from scripts.claims.judging import claim, count, near
-from scripts.claims.run_results import Evidence, Missing, require
-from scripts.figures.fig3 import CELL_CYCLE, MARKER_SETS, PROLIFERATION, SIGNIFICANT
+from scripts.claims.judging import claim, exact_claim
+from scripts.claims.run_results import NotAvailable, RunResults, get_gmv
+from scripts.common.gmvs import CELL_CYCLE, MARKER_SETS, PROLIFERATION
 from vega.values import values_of
 
 
-@count("D08", {"cells": 4378, "genes": 6999})
-def field_dimensions(evidence: Evidence, seed: int):
+@exact_claim("D08")
+def field_dimensions(results: RunResults, seed: int):
     """Cells and genes of the organoids after preprocessing."""
-    return evidence.dimensions("field")
+    return results.dimensions("field")
 
 
-def marker_bayes_factors(evidence: Evidence, seed: int, cell_type: str):
+def marker_bayes_factors(results: RunResults, seed: int, cell_type: str):
     """Log Bayes factor of every type's marker set in one type against the others, by set."""
-    table = evidence.contrast("organoid", seed, ONE_VS_REST, cell_type)
-    return {gmv: require(table, gmv)["log_bf"] for gmv in MARKER_SETS.values()}
+    table = results.contrast("organoid", seed, ONE_VS_REST, cell_type)
+    return {gmv: get_gmv(table, gmv)["log_bf"] for gmv in MARKER_SETS.values()}
 
 
-@claim(
-    "O01",
-    lambda v: min(v.values()) > SIGNIFICANT,
-    lambda v: min(v.values()) > 0,
-    published={"Cajal-Retzius": 8.11, "Neural Epithelium": 6.81, "Radial Glia": 4.83},
-)
-def own_marker_sets(evidence: Evidence, seed: int):
+@claim("O01", lambda v: min(v.values()) > 3, lambda v: min(v.values()) > 0)
+def own_marker_sets(results: RunResults, seed: int):
     """Log Bayes factor of each type's own marker set."""
     return {
-        cell_type: marker_bayes_factors(evidence, seed, cell_type)[own]
+        cell_type: marker_bayes_factors(results, seed, cell_type)[own]
         for cell_type, own in MARKER_SETS.items()
     }
 
 
-@claim("O02", lambda v: v["largest"] < SIGNIFICANT)
-def other_marker_sets(evidence: Evidence, seed: int):
+@claim("O02", lambda v: v["largest"] < 3)
+def other_marker_sets(results: RunResults, seed: int):
     """Largest and smallest log Bayes factor of a type in the marker set of another type."""
     others = [
         log_bf
         for cell_type, own in MARKER_SETS.items()
-        for gmv, log_bf in marker_bayes_factors(evidence, seed, cell_type).items()
+        for gmv, log_bf in marker_bayes_factors(results, seed, cell_type).items()
         if gmv != own
     ]
     return {"largest": max(others), "smallest": min(others)}
 
 
-PUBLISHED = {"R2": 0.64}
-
-
-@claim(
-    "O03",
-    near(PUBLISHED, 0.10),
-    lambda v: v["slope"] > 0,
-    exact=True,
-    published=PUBLISHED,
-)
-def proliferation(evidence: Evidence, seed: int):
+@claim("O03", direction=lambda v: v["slope"] > 0, exact=True)
+def proliferation(results: RunResults, seed: int):
     """Squared correlation of mitotic cell cycle activity with MKI67 expression, and the slope."""
-    data, latent = evidence.data("field"), evidence.latent("organoid", seed)
+    data, latent = results.data("field"), results.latent("organoid", seed)
     if PROLIFERATION not in data.var_names:
-        raise Missing(f"{PROLIFERATION} is not among the genes of field")
+        raise NotAvailable(f"{PROLIFERATION} is not among the genes of field")
     column = data[:, PROLIFERATION].to_memory()[latent.obs_names]
-    expression, activity = values_of(column, PROLIFERATION), require(latent, CELL_CYCLE)
+    expression, activity = values_of(column, PROLIFERATION), get_gmv(latent, CELL_CYCLE)
     if not np.ptp(expression):
-        raise Missing(f"no cell of field differs in {PROLIFERATION}")
+        raise NotAvailable(f"no cell of field differs in {PROLIFERATION}")
     r = pearsonr(expression, activity).statistic
     return {"R2": r**2, "slope": r * np.std(activity) / np.std(expression)}

@@ -1,7 +1,11 @@
-"""Measuring and judging claims: the registry, the verdicts, the table."""
+"""Claims: the published table, how each claim is measured, and the verdicts.
+
+`measure` reads values from the results of a run, `judge` compares values with the table and with
+the criterion of the claim. Neither depends on the other: any values can be judged.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -9,23 +13,20 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from scripts.claims.run_results import Evidence, Missing
+from scripts.claims.run_results import NotAvailable, RunResults
 from vega.errors import InputError
 from vega.files import reading
 
-
-class Verdict(StrEnum):
-    """What came of a claim."""
-
-    REPRODUCED = "reproduced"
-    DIRECTION = "direction only"
-    DIFFERS = "differs"
-    NOT_RUN = "not run"
-
-
 Values = dict[str, float]
-COLUMNS = ["id", "panel", "study", "statement", "published", "source", "criterion"]
-CITED = ["id", "panel", "statement", "published", "criterion"]  # from there to the table of a run
+Function = Callable[[RunResults, int], Values]
+Condition = Callable[[Values], bool]
+
+COLUMNS = [
+    "id", "panel", "study", "statement", "published", "source", "criterion",
+    "values", "within", "share",
+]  # fmt: skip
+EXPECTED = "expected `name=number; name=number`"  # in the last three columns
+CITED = ["id", "panel", "statement", "published", "criterion"]  # copied to the table of a run
 TABLE = [*CITED[:-1], "reproduced", "spread", "criterion", "verdict", "note"]
 VALUES = {
     "claim": str, "value": str, "seed": "Int64",
@@ -33,97 +34,182 @@ VALUES = {
 }  # fmt: skip
 
 
+class Verdict(StrEnum):
+    """Whether a claim was reproduced."""
+
+    REPRODUCED = "reproduced"
+    DIRECTION = "direction only"
+    DIFFERS = "differs"
+    NOT_RUN = "not run"
+
+
+# ---------------------------------------------------------------- the published table
+
+
+@dataclass(frozen=True)
+class Published:
+    """The numbers of a claim in `config/claims.tsv`.
+
+    Attributes
+    ----------
+    values
+        Published numbers, by the names under which the function of the claim returns ours.
+    tolerances
+        How far ours may be from them, for the values that are judged by a tolerance.
+    """
+
+    values: Mapping[str, float]
+    tolerances: Mapping[str, float]
+
+    def within_tolerance(self, values: Values) -> bool:
+        """Whether each value with a tolerance was measured and is near the published one."""
+        return all(
+            name in values and abs(values[name] - self.values[name]) <= tolerance
+            for name, tolerance in self.tolerances.items()
+        )
+
+    def deviation(self, name: str, value: float, near_zero: bool = False) -> float:
+        """Return the distance of a value from the published one, relative to that.
+
+        Relative to the largest published value of the claim if some are near zero; NaN if the
+        paper has no such number.
+        """
+        if name not in self.values:
+            return np.nan
+        published = self.values[name]
+        scale = max(map(abs, self.values.values())) if near_zero else abs(published)
+        return (value - published) / scale
+
+
+def read_claims(path: Path | str) -> pd.DataFrame:
+    """Read the published claims.
+
+    Returns
+    -------
+    One row per claim, all as text (`COLUMNS`), and its `numbers` (`Published`).
+
+    Raises
+    ------
+    InputError
+        If the file is no table, a column is missing, an id is duplicate or a number is invalid.
+    """
+    with reading(path, "a table", "restore it from git"):
+        claims = pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False, quoting=3)
+    missing = [c for c in COLUMNS if c not in claims]
+    if missing:
+        raise InputError(f"{path}: missing column {', '.join(missing)}; restore it from git")
+    duplicate = claims["id"][claims["id"].duplicated()]
+    if len(duplicate):
+        raise InputError(f"{path}: duplicate id {duplicate.iloc[0]}; give each claim its own")
+    numbers = []
+    for row in claims.itertuples():
+        try:
+            numbers.append(published(row.values, row.within, row.share))
+        except ValueError as error:
+            raise InputError(f"{path}: {row.id}: {error}") from error
+    return claims.assign(numbers=numbers)
+
+
+def published(values: str, within: str = "", share: str = "") -> Published:
+    """Return the numbers of a claim from three entries of its row.
+
+    >>> published("cells=200; genes=50", share="0.01").tolerances
+    {'cells': 2.0, 'genes': 0.5}
+    >>> published("training=180; epochs=271", within="training=9").tolerances
+    {'training': 9.0}
+
+    Raises
+    ------
+    ValueError
+        If an entry is no number, or a tolerance is that of no value.
+    """
+    numbers, absolute, relative = map(_numbers, (values, within, share))
+    unknown = (absolute.keys() | relative.keys()) - {*numbers, ""}
+    if "" in numbers:
+        raise ValueError(f"{EXPECTED}, found {values!r}")
+    if unknown:
+        raise ValueError(f"unknown name {unknown.pop()!r} of a tolerance; use those of `values`")
+    tolerances = {}
+    for name, value in numbers.items():
+        entries = [column.get(name, column.get("")) for column in (absolute, relative)]
+        if entries != [None, None]:
+            tolerances[name] = (entries[0] or 0) + (entries[1] or 0) * abs(value)
+    return Published(numbers, tolerances)
+
+
+def _numbers(entry: str) -> Values:
+    """Return numbers by name; the name of a single number may be left out."""
+    parts = [part.strip().rpartition("=") for part in entry.split(";")] if entry else []
+    try:
+        return {name: float(number) for name, _, number in parts}
+    except ValueError:
+        raise ValueError(f"{EXPECTED}, found {entry!r}") from None
+
+
+# ---------------------------------------------------------------- registry
+
+
 @dataclass(frozen=True)
 class Measure:
-    """How a claim is measured and judged.
+    """How a claim is measured, and its criterion beyond the tolerances of the table.
 
     Attributes
     ----------
     function
-        From the evidence and a seed to named values.
+        Returns named values from the results of a run and a seed.
     holds
-        Whether the (mean) values meet the claim's criterion.
+        Whether the (mean) values meet the criterion; without it, the tolerances are all of it.
     direction
-        Whether they at least point the published way; None where there is no direction.
+        Whether they at least have the published direction; None where there is no direction.
     exact
-        Whether the claim is about numbers that only the whole public data can give back. On a
-        subset of them only its direction is judged, on simulated data nothing.
+        Whether the claim is about numbers that only the whole public data can reproduce. On a
+        subset only its direction is judged, on simulated data nothing.
     seeded
         Whether the values depend on the seed of the model.
-    published
-        Those of the values that the paper has as numbers.
     near_zero
-        Whether some of these lie near 0, as silhouettes do, so that deviations are told relative
-        to the largest of the claim and not each to its own.
+        Whether some published values are near 0, as silhouettes are, so that deviations are
+        relative to the largest of the claim.
     """
 
-    function: Callable[[Evidence, int], Values]
-    holds: Callable[[Values], bool]
-    direction: Callable[[Values], bool] | None = None
+    function: Function
+    holds: Condition | None = None
+    direction: Condition | None = None
     exact: bool = False
     seeded: bool = True
-    published: Mapping[str, float] = field(default_factory=dict)
     near_zero: bool = False
 
-    def deviation(self, name: str, value: float) -> float:
-        """How far a value is from the published one, relative to that; NaN if there is none."""
-        if name not in self.published:
-            return np.nan
-        published = self.published[name]
-        scale = max(map(abs, self.published.values())) if self.near_zero else abs(published)
-        return (value - published) / scale
+    def is_met(self, values: Values, numbers: Published) -> bool:
+        """Whether values meet the criterion and the tolerances of the table."""
+        return numbers.within_tolerance(values) and (self.holds is None or self.holds(values))
 
 
 MEASURES: dict[str, Measure] = {}
 
 
 def claim(
-    id: str,
-    holds: Callable[[Values], bool],
-    direction: Callable[[Values], bool] | None = None,
-    **about: Any,
-) -> Callable[[Callable[[Evidence, int], Values]], Callable[[Evidence, int], Values]]:
-    """Register a function as the measure of a claim of `config/claims.tsv`; all as in `Measure`."""
+    id: str, holds: Condition | None = None, direction: Condition | None = None, **options: Any
+) -> Callable[[Function], Function]:
+    """Register a function as the measure of a claim of `config/claims.tsv` (see `Measure`)."""
 
-    def register(function: Callable[[Evidence, int], Values]):
+    def register(function: Function) -> Function:
         if id in MEASURES:
-            raise KeyError(f"claim {id} has two functions")
-        MEASURES[id] = Measure(function, holds, direction, **about)
+            raise KeyError(f"duplicate function of claim {id}: {function.__name__}")
+        MEASURES[id] = Measure(function, holds, direction, **options)
         return function
 
     return register
 
 
-def near(
-    published: Mapping[str, float], within: float = 0, share: float = 0
-) -> Callable[[Values], bool]:
-    """Whether every published value is there and near enough.
-
-    Parameters
-    ----------
-    within, share
-        How far off it may be: by a number, and by a share of the published one.
-    """
-    return lambda values: all(
-        name in values and abs(values[name] - n) <= within + share * abs(n)
-        for name, n in published.items()
-    )
+def exact_claim(id: str) -> Callable[[Function], Function]:
+    """Register a claim about numbers of the data, judged by the tolerances of the table alone."""
+    return claim(id, exact=True, seeded=False)
 
 
-def count(id: str, published: Mapping[str, float], within: float = 0, share: float = 0):
-    """A claim about numbers of the whole public data, and no others, which are `near` or not."""
-    holds = near(published, within, share)
-    return claim(
-        id,
-        lambda values: values.keys() == published.keys() and holds(values),
-        exact=True,
-        seeded=False,
-        published=published,
-    )
+# ---------------------------------------------------------------- measuring and judging
 
 
 def evaluate(
-    claims: pd.DataFrame, evidence: Evidence, seeds: Sequence[int]
+    claims: pd.DataFrame, results: RunResults, seeds: Sequence[int]
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Measure and judge every claim.
 
@@ -131,7 +217,7 @@ def evaluate(
     ----------
     claims
         The table of published claims (`read_claims`).
-    evidence
+    results
         The results of a run.
     seeds
         Seeds of its models: claims that depend on them are judged by their mean, and get a spread.
@@ -142,70 +228,90 @@ def evaluate(
         One row per claim, in the same order: id, panel, statement, published, reproduced, spread,
         criterion, verdict, note. `spread` is the standard deviation over seeds.
     values
-        One row per measured value and seed: claim, value (its name), seed, published (where the
-        paper has it as a number), reproduced, deviation (see `Measure`). What depends on no seed
-        has none.
+        One row per measured value and seed: claim, value (its name), seed, published (if the paper
+        has it as a number), reproduced, deviation (see `Published`). Values that depend on no seed
+        have none.
     """
     rows, values = [], []
     for row in claims.itertuples():
-        measure = MEASURES.get(row.id)
-        measured, outcome = _evaluate(row, measure, evidence, seeds)
-        rows.append({**{column: getattr(row, column) for column in CITED}, **outcome})
-        values += [
-            (row.id, name, seed, measure.published.get(name), value, measure.deviation(name, value))
-            for seed, of_seed in measured.items()
-            for name, value in of_seed.items()
-        ]
+        studies = [] if row.study == "-" else row.study.split("+")
+        outcome = {"reproduced": "", "spread": "", "verdict": Verdict.NOT_RUN.value}
+        try:
+            by_seed = measure(row.id, studies, results, seeds)
+            outcome = _outcome(row, by_seed, results, results.partial(studies))
+        except NotAvailable as reason:
+            by_seed, outcome["note"] = {}, str(reason)
+        rows.append({column: getattr(row, column) for column in CITED} | outcome)
+        for seed, measured in by_seed.items():
+            for name, value in measured.items():
+                number = row.numbers.values.get(name)
+                deviation = row.numbers.deviation(name, value, MEASURES[row.id].near_zero)
+                values.append((row.id, name, seed, number, value, deviation))
     return pd.DataFrame(rows)[TABLE], pd.DataFrame(values, columns=[*VALUES]).astype(VALUES)
 
 
-def _evaluate(
-    row, measure: Measure | None, evidence: Evidence, seeds: Sequence[int]
-) -> tuple[dict[int | None, Values], dict[str, str]]:
-    """What was measured, by seed, and the columns of the table that tell what came of it."""
-    studies = [] if row.study == "-" else row.study.split("+")
-    absent = [s for s in studies if not evidence.members(s)]
-    if measure is None:
-        return {}, _not_run("not yet computed by this version of the workflow")
+def measure(
+    id: str, studies: list[str], results: RunResults, seeds: Sequence[int]
+) -> dict[int | None, Values]:
+    """Return the values of a claim by seed, or those of None if they depend on no seed.
+
+    Raises
+    ------
+    NotAvailable
+        If the run lacks a study of the claim, or what its function needs.
+    """
+    if id not in MEASURES:
+        raise NotAvailable("not yet computed by this version of the workflow")
+    absent = [s for s in studies if not results.studies_of(s)]
     if absent:
-        return {}, _not_run(f"{' and '.join(absent)} is not part of this run")
-    evidence.notes.clear()
-    try:
-        results = [measure.function(evidence, s) for s in (seeds if measure.seeded else seeds[:1])]
-        partial = evidence.partial(studies)
-    except Missing as reason:
-        return {}, _not_run(str(reason))
-    values = {key: float(np.mean([r[key] for r in results])) for key in results[0]}
-    spread = {key: np.std([r[key] for r in results], ddof=1) for key in values} if (
-        len(results) > 1
-    ) else {}  # fmt: skip
-    notes = list(dict.fromkeys(evidence.notes))
-    if measure.exact and partial:
+        raise NotAvailable(f"{' and '.join(absent)} is not part of this run")
+    results.notes.clear()
+    method = MEASURES[id]
+    if not method.seeded:
+        return {None: method.function(results, seeds[0])}
+    return {seed: method.function(results, seed) for seed in seeds}
+
+
+def judge(
+    id: str, numbers: Published, values: Values, partial: str = "", simulated: bool = False
+) -> Verdict:
+    """Return the verdict on the values of a claim.
+
+    `partial` is the reason why the data are not the whole public ones; empty if they are.
+    """
+    method = MEASURES[id]
+    if method.exact and partial:
+        # Fewer real cells give other numbers, but in the same direction.
+        if simulated or method.direction is None:
+            return Verdict.NOT_RUN
+    elif method.is_met(values, numbers):
+        return Verdict.REPRODUCED
+    has_direction = method.direction is not None and method.direction(values)
+    return Verdict.DIRECTION if has_direction else Verdict.DIFFERS
+
+
+def _outcome(
+    row: Any, by_seed: dict[int | None, Values], results: RunResults, partial: str
+) -> dict[str, str]:
+    """Return the columns of the table that follow from the values."""
+    measured = list(by_seed.values())
+    values = {key: float(np.mean([m[key] for m in measured])) for key in measured[0]}
+    spread = {}
+    if len(measured) > 1:
+        spread = {key: float(np.std([m[key] for m in measured], ddof=1)) for key in values}
+    notes = list(dict.fromkeys(results.notes))
+    if MEASURES[row.id].exact and partial:
         notes.insert(0, f"{partial}: exact numbers are shown but not judged")
-        verdict = Verdict.NOT_RUN
-        if measure.direction and not evidence.simulated:
-            # Fewer real cells give other numbers, but point the same way.
-            verdict = Verdict.DIRECTION if measure.direction(values) else Verdict.DIFFERS
-    elif measure.holds(values):
-        verdict = Verdict.REPRODUCED
-    elif measure.direction and measure.direction(values):
-        verdict = Verdict.DIRECTION
-    else:
-        verdict = Verdict.DIFFERS
-    return dict(zip(seeds if measure.seeded else [None], results, strict=True)), {
-        "reproduced": "; ".join(f"{k} {shown(v)}".strip() for k, v in values.items()),
-        "spread": "; ".join(f"{k} ±{shown(v)}".strip() for k, v in spread.items()),
-        "verdict": verdict.value,
+    return {
+        "reproduced": "; ".join(f"{k} {shown(v)}" for k, v in values.items()),
+        "spread": "; ".join(f"{k} ±{shown(v)}" for k, v in spread.items()),
+        "verdict": judge(row.id, row.numbers, values, partial, results.simulated).value,
         "note": "; ".join(notes),
     }
 
 
-def _not_run(reason: str) -> dict[str, str]:
-    return {"reproduced": "", "spread": "", "verdict": Verdict.NOT_RUN.value, "note": reason}
-
-
 def shown(value: float) -> str:
-    """A number as the table shows it: whole numbers as such, others to three figures or more.
+    """Return a number as the table shows it: to three digits or more, whole numbers as such.
 
     >>> shown(18868.0), shown(0.20526), shown(8.517), shown(166.94), shown(1234.5)
     ('18868', '0.205', '8.52', '167', '1234')
@@ -213,22 +319,3 @@ def shown(value: float) -> str:
     if float(value).is_integer() or abs(value) >= 1000:
         return f"{value:.0f}"
     return f"{value:#.3g}".rstrip(".")
-
-
-def read_claims(path: Path | str) -> pd.DataFrame:
-    """The published claims: one row each, all as text.
-
-    Raises
-    ------
-    InputError
-        If it is no table, a column is missing or an id stands twice.
-    """
-    with reading(path, "a table", "restore it from git"):
-        claims = pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False, quoting=3)
-    missing = [c for c in COLUMNS if c not in claims]
-    if missing:
-        raise InputError(f"{path}: lacks the column {', '.join(missing)}")
-    twice = claims["id"][claims["id"].duplicated()]
-    if len(twice):
-        raise InputError(f"{path}: {twice.iloc[0]} stands twice; every claim has an id of its own")
-    return claims

@@ -16,24 +16,24 @@ from vega.gene_sets import read_gmt
 from vega.values import values_of
 
 
-class Missing(Exception):
-    """What a claim needs is not among the results; the message is the reason in the table."""
+class NotAvailable(Exception):
+    """The results lack what a claim needs; the message is the reason in the table."""
 
 
-class Evidence:
+class RunResults:
     """Read access to `results/<run>/`.
 
     Attributes
     ----------
     notes
-        What the function of a claim wants said beside its numbers.
+        What the function of a claim adds to the note of its row.
     """
 
     def __init__(self, folder: Path | str, config: Config):
         self.folder = Path(folder)
         self.config = config
         self.notes: list[str] = []
-        # One reading each, however many claims ask.
+        # Each file is read once.
         self.data = cache(self._data)
         self.latent = cache(self._latent)
         self.differential = cache(self._differential)
@@ -52,38 +52,38 @@ class Evidence:
         return read_table(self._path("tables", f"{model}_gsea.tsv"))
 
     def table(self, name: str) -> pd.DataFrame:
-        """A table of the run, by its name."""
+        """Return a table of the run by name."""
         return read_table(self._path("tables", f"{name}.tsv"))
 
     def model(self, model: str, seed: int) -> dict[str, Any]:
-        """The description of a trained model."""
+        """Return the description of a trained model."""
         return read_description(self._path("models", model, f"seed{seed}", "model.json"))
 
     def gene_sets(
         self, file: str, min_genes: int = 0, max_genes: int | None = None
     ) -> dict[str, list[str]]:
-        """A gene set collection of the run."""
+        """Return a gene set collection of the run."""
         return read_gmt(self._path("raw", "gene_sets", file), min_genes, max_genes)
 
     def contrast(self, model: str, seed: int, contrast: str, group: str) -> pd.DataFrame:
-        """The differential activities of one comparison, by GMV."""
+        """Return the differential activities of one comparison, by GMV."""
         table = self.differential(model, seed)
         chosen = table[(table["contrast"] == contrast) & (table["group"] == group)]
         if chosen.empty:
-            raise Missing(f"{model} has no contrast {contrast} for {group}")
+            raise NotAvailable(f"{model} has no contrast {contrast} for {group}")
         return chosen.set_index("gmv")
 
     def dimensions(self, study: str) -> dict[str, int]:
-        """Cells and genes of a study after preprocessing."""
+        """Return the numbers of cells and genes of a study after preprocessing."""
         cells, genes = self.data(study).shape
         return {"cells": cells, "genes": genes}
 
     def origin(self, study: str) -> dict[str, Any]:
-        """Where a study's cells come from."""
+        """Return the provenance of a study's cells."""
         return json.loads(self.data(study).uns["provenance"])
 
-    def members(self, study: str) -> list[str]:
-        """Studies of the run that a claim means: the study, or all that share its raw files."""
+    def studies_of(self, study: str) -> list[str]:
+        """Return the studies of the run that a claim is about: one, or all that share its files."""
         chosen = self.config.selected_studies
         if study in self.config.studies:
             return [study] if study in chosen else []
@@ -95,28 +95,28 @@ class Evidence:
         return self.config.settings.simulated
 
     def partial(self, studies: list[str]) -> str:
-        """Why the data are not the whole public ones; empty if they are."""
+        """Return why the data are not the whole public ones; empty if they are."""
         if self.simulated:
             return "simulated data"
-        for study in (member for name in studies for member in self.members(name)):
+        for study in (study for name in studies for study in self.studies_of(name)):
             if self.origin(study)["origin"] != "public":
                 return f"subset of {study} from a mirror ({self.data(study).n_obs} cells)"
         return ""
 
     def note(self, text: str) -> None:
-        """Say something beside the numbers of the claim being measured."""
+        """Add to the note of the claim being measured."""
         self.notes.append(text)
 
     def _path(self, *parts: str) -> Path:
         path = self.folder.joinpath(*parts)
         if not path.exists():
-            raise Missing(f"{'/'.join(parts)} is not part of this run")
+            raise NotAvailable(f"{'/'.join(parts)} is not part of this run")
         return path
 
 
-def require(table: pd.DataFrame | AnnData, gmv: str):
-    """The row of a GMV (of a table by GMV), or its activity in every cell (of a latent space)."""
+def get_gmv(table: pd.DataFrame | AnnData, gmv: str):
+    """Return the row of a GMV in a table by GMV, or its activity in each cell of a latent space."""
     names = table.var_names if isinstance(table, AnnData) else table.index
     if gmv not in names:
-        raise Missing(f"the gene sets have no {gmv}")
+        raise NotAvailable(f"the gene sets have no {gmv}")
     return values_of(table, gmv) if isinstance(table, AnnData) else table.loc[gmv]

@@ -1,27 +1,27 @@
 """Claims on the data of the mouse retina: D09 and D10."""
 
-from scripts.claims.judging import count
-from scripts.claims.run_results import Evidence, Missing
-
-# The paper's text counts all cells, its analysis only those of clusters 1 to 15 (erratum 6).
-CELLS = {"in the text": 27499, "analysed": 26439}
+from scripts.claims.judging import exact_claim
+from scripts.claims.run_results import NotAvailable, RunResults
 
 
-@count("D09", CELLS)
-def retina_cells(evidence: Evidence, seed: int):
-    """Cells before those of other clusters are dropped, and after."""
-    steps = evidence.table("shekhar_qc")
+@exact_claim("D09")
+def retina_cells(results: RunResults, seed: int):
+    """Cells before those of other clusters are dropped, and after.
+
+    The paper's text counts all cells, its analysis those of clusters 1 to 15 (erratum 6).
+    """
+    steps = results.table("shekhar_qc")
     dropped = steps[steps["step"] == "drop"]
     if dropped.empty:
-        raise Missing("no step of shekhar drops the cells of other clusters")
+        raise NotAvailable("no step of shekhar drops the cells of other clusters")
     before = int(dropped["cells_before"].iloc[-1])
-    return dict(zip(CELLS, (before, evidence.data("shekhar").n_obs), strict=True))
+    return {"in the text": before, "analysed": results.data("shekhar").n_obs}
 
 
-@count("D10", {"genes": 4000, "batches": 2, "types": 15})
-def retina_dimensions(evidence: Evidence, seed: int):
+@exact_claim("D10")
+def retina_dimensions(results: RunResults, seed: int):
     """Genes, batches and cell types of the retina."""
-    data = evidence.data("shekhar")
+    data = results.data("shekhar")
     return {
         "genes": data.n_vars,
         "batches": data.obs["batch"].nunique(),

@@ -2,8 +2,6 @@
 
 import numpy as np
 import pandas as pd
-from scipy.cluster.hierarchy import leaves_list, linkage
-from scipy.spatial.distance import pdist
 
 
 def column_linkage(values: pd.DataFrame) -> np.ndarray:
@@ -17,12 +15,17 @@ def column_linkage(values: pd.DataFrame) -> np.ndarray:
     """
     if values.shape[1] < 2:
         return np.empty((0, 4))
+    from scipy.cluster.hierarchy import linkage  # late, as it takes long to load
+    from scipy.spatial.distance import pdist
+
     distance = pdist(values.to_numpy(dtype=float).T, "correlation")
     return linkage(np.nan_to_num(distance, nan=1.0).clip(min=0), "complete")
 
 
 def clustered(values: pd.DataFrame) -> list:
     """Return the names of the columns in the order of their clustering."""
+    from scipy.cluster.hierarchy import leaves_list
+
     tree = column_linkage(values)
     return list(values.columns[leaves_list(tree)] if len(tree) else values.columns)
 

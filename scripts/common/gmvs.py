@@ -1,4 +1,4 @@
-"""Gene sets that the paper's panels and claims name."""
+"""Gene sets and genes that the paper's panels and claims name."""
 
 INTERFERON_AB = "REACTOME_INTERFERON_ALPHA_BETA_SIGNALING"
 INTERFERON = "REACTOME_INTERFERON_SIGNALING"
@@ -13,3 +13,13 @@ INTERFERON_RELATED = (CYTOKINE, ANTIVIRAL, INTERFERON_AB, INTERFERON)
 
 # Genes of INTERFERON_AB that the models of Fig. S10 are not told of.
 REMOVED = ("ISG15", "IFIT2", "ISG20")
+
+# Figure 3: the marker set of each cell type of the organoids; MKI67 marks cycling cells, and is in
+# no Reactome set.
+MARKER_SETS = {
+    "Cajal-Retzius": "Cajal-Retzius Neurons",
+    "Neural Epithelium": "Neuroepithelium",
+    "Radial Glia": "Radial Glia Cells",
+}
+CELL_CYCLE = "REACTOME_CELL_CYCLE_MITOTIC"
+PROLIFERATION = "MKI67"

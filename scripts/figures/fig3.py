@@ -5,6 +5,7 @@ from functools import partial
 import pandas as pd
 from matplotlib.figure import FigureBase
 
+from scripts.common.gmvs import CELL_CYCLE, MARKER_SETS, PROLIFERATION
 from scripts.figures.charts import activity, cells, embedding_panel, regression
 from scripts.figures.data import FigureData
 from scripts.figures.layout import Content, Layout, Panel, axes, lacking
@@ -15,13 +16,6 @@ from vega.values import values_of
 
 LAYOUT = Layout(("abccd", "effgg"), widths=(2.75, 1.45, 1.3, 0.15, 1.95), heights=(2.0, 2.5))
 
-MARKER_SETS = {
-    "Cajal-Retzius": "Cajal-Retzius Neurons",
-    "Neural Epithelium": "Neuroepithelium",
-    "Radial Glia": "Radial Glia Cells",
-}
-CELL_CYCLE = "REACTOME_CELL_CYCLE_MITOTIC"
-PROLIFERATION = "MKI67"  # marks cycling cells, and is in no Reactome set
 SIGNIFICANT = 3
 
 

@@ -11,6 +11,9 @@ import pandas as pd
 from matplotlib.figure import FigureBase
 
 from scripts.common.gmvs import INTERFERON_AB, REMOVED
+from scripts.common.variants import PUBLISHED_STEP as PUBLISHED
+from scripts.common.variants import SOFT_STEP as SOFT
+from scripts.common.variants import TOP_WEIGHTS as TOP
 from scripts.figures.charts import first_seed
 from scripts.figures.data import FigureData
 from scripts.figures.layout import Content, Layout, Panel, inches, shortened
@@ -20,9 +23,7 @@ from vega.plot.top_weights import IN_SET, OUTSIDE, STAR
 
 LAYOUT = Layout(("a", "b"), widths=(7.4,), heights=(3.4, 3.4))
 
-TOP = 20
 PENALTIES = (0.1, 1, 10, 100, 1000)
-PUBLISHED, SOFT = "multiplicative", "soft_threshold"
 STEPS = {PUBLISHED: "penalty step as published", SOFT: "soft threshold instead"}
 
 # Inches: above the axes, of the axis below them, of a line of small text, of names of genes.

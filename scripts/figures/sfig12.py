@@ -7,6 +7,8 @@ import pandas as pd
 from matplotlib.figure import FigureBase
 
 from scripts.common.gmvs import INTERFERON, INTERFERON_AB
+from scripts.common.variants import DROPOUT_MODELS as MODELS
+from scripts.common.variants import shared_weights
 from scripts.figures.charts import activity, cells, first_seed, regression
 from scripts.figures.data import FigureData
 from scripts.figures.layout import Content, Layout, Panel, axes
@@ -15,11 +17,6 @@ from vega.plot.colours import BLUE, GUIDE
 
 LAYOUT = Layout(("ab", "cd"), widths=(3.6, 3.6), heights=(2.7, 2.7))
 
-# The models of Fig. S12, by their dropout of latent variables.
-MODELS = {
-    0.0: "kang_latent_dropout_latent-dropout-0",
-    0.5: "kang_latent_dropout_latent-dropout-0-5",
-}
 SETS = (INTERFERON, INTERFERON_AB)
 NAMED = 6
 
@@ -30,25 +27,6 @@ def draw_activities(figure: FigureBase, table: pd.DataFrame, title: str) -> None
     regression(x, y, ax)
     ax.set(xlabel=_of("activity", INTERFERON), ylabel=_of("activity", INTERFERON_AB))
     ax.set_title(f"{title}\n{ax.get_title()}")
-
-
-def shared_weights(table: pd.DataFrame, latent_dropout: float) -> pd.DataFrame:
-    """Return the weights of the genes that are in both interferon sets.
-
-    Parameters
-    ----------
-    table
-        Rows of `kang_latent_dropout_weights` of one seed.
-    latent_dropout
-        Of the model.
-
-    Returns
-    -------
-    One row per gene, and the columns INTERFERON and INTERFERON_AB.
-    """
-    rows = table[np.isclose(table["latent_dropout"], latent_dropout) & table["in_set"]]
-    weights = rows.pivot(index="gene", columns="gmv", values="weight")
-    return weights.reindex(columns=list(SETS)).dropna()
 
 
 def weights(data: FigureData, latent_dropout: float) -> Content:

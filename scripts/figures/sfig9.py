@@ -1,11 +1,13 @@
 """Supplementary Figure 9: VEGA and a regularised autoencoder."""
 
-import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.figure import FigureBase
 
 from scripts.common.gmvs import INTERFERON_RELATED
+from scripts.common.variants import METHOD_MODELS as MODELS
+from scripts.common.variants import TIMED_METHODS as TIMED
+from scripts.common.variants import inactive
 from scripts.figures.charts import KEY
 from scripts.figures.data import FigureData
 from scripts.figures.layout import Content, Layout, Panel, axes, lacking
@@ -16,9 +18,6 @@ from vega.values import values_of
 
 LAYOUT = Layout(("ab",), widths=(4.5, 2.7), heights=(3.1,))
 
-# The model of each method, and its name in the table of times.
-MODELS = {"VEGA": "kang_all_cells", "regularised autoencoder": "kang_intercode"}
-TIMED = {"VEGA": "VEGA", "regularised autoencoder": "intercode"}
 PALETTE = dict(zip(MODELS, COLOURS, strict=False))
 
 
@@ -36,11 +35,6 @@ def accuracies(data: FigureData) -> Content:
     table = pd.DataFrame(rows, columns=["method", "gmv", "accuracy", "inactive"])
     conditions = data[MODELS["VEGA"]].latent.obs["condition"]
     return table.assign(larger_condition=conditions.value_counts(normalize=True).max())
-
-
-def inactive(activity: np.ndarray) -> bool:
-    """Return whether a GMV has the same activity in all cells: regularisation may switch it off."""
-    return bool(np.allclose(activity, activity[0]))
 
 
 def draw_accuracies(figure: FigureBase, table: pd.DataFrame) -> None:

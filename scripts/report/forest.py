@@ -20,7 +20,7 @@ class Estimate:
         Both numbers as text; here, mean and standard deviation over seeds.
     deviation, spread
         Mean and standard deviation of how far it is from the published one, relative to that (see
-        `claims.core.Measure.deviation`); no spread with one seed.
+        `scripts.claims.judging.Published`); no spread with one seed.
     """
 
     name: str
@@ -36,7 +36,7 @@ def estimates(values: pd.DataFrame) -> dict[str, list[Estimate]]:
     Parameters
     ----------
     values
-        As `claims.core.evaluate` gives it.
+        Of `scripts.claims.judging.evaluate`.
     """
     compared = values.dropna(subset=["deviation"])
     return {

@@ -145,7 +145,7 @@ def _describe_root(crate: ROCrate, folder: Path, simulated: bool) -> None:
     paper = cited["preferred-citation"]
     crate.name = f"{paper['title']}, regenerated: run {folder.name}" + " (SIMULATED)" * simulated
     crate.description = "Figures and claims of the paper, made again from " + (
-        "SIMULATED raw files with planted truth." if simulated else "its public raw data."
+        "SIMULATED raw files with planted activity." if simulated else "its public raw data."
     )
     crate.isBasedOn = _add(
         crate, f"https://doi.org/{paper['doi']}", "ScholarlyArticle", name=paper["title"]

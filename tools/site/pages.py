@@ -106,7 +106,10 @@ def claims_page(claims: Any, measures: dict[str, Measure]) -> str:
         "| direction only | it is missed, but ours points the published way |\n"
         "| differs | neither |\n"
         "| not run | what it needs is not part of the run, or only the whole public data could "
-        "give the number; the table says which |\n"
+        "give the number; the table says which |\n\n"
+        "`config/claims.tsv` has the published numbers and tolerances "
+        "([its columns](../config/README.md#claimstsv)), and `tables/claim_values.tsv` of a run "
+        "compares each number, by seed, with the published one.\n"
     ]
     by_figure = claims["panel"].map(figure_of)
     for name in sorted(filter(None, by_figure.unique()), key=place):

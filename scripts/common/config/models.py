@@ -43,7 +43,7 @@ class Contrast(Model):
     """A comparison of two groups of cells."""
 
     within: dict[str, list[str]] = Field({}, description="Only cells with these values.")
-    column: str = Field(description="Column that tells the groups apart.")
+    column: str = Field(description="Column of the groups.")
     group: str = Field(
         "", description="The group whose higher activity gives a positive Bayes factor; by default "
         "the second of the study's two conditions."

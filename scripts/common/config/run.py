@@ -174,7 +174,7 @@ class Config(Model):
 
     @property
     def scored(self) -> dict[str, dict[str, str]]:
-        """Models that are scored against planted truth: by study, models by their name there."""
+        """Models of the simulation benchmark: by study, models by their name there."""
         found: dict[str, dict[str, str]] = {}
         asked = self.settings.recovery_models
         for name in self.selected_models:

@@ -1,0 +1,296 @@
+"""Runs made by hand in which the claims are reproduced, to be changed and judged by tests."""
+
+import json
+from functools import cache
+
+import numpy as np
+import pandas as pd
+import scipy.sparse as sp
+from anndata import AnnData, read_h5ad
+from conftest import ROOT
+from planted_drugs import planted_results
+from planted_organoid import planted_organoid
+from planted_variants import cells, planted_variants, with_second_seed
+
+from scripts.analyse import out_of_sample as oos
+from scripts.claims.architectures import ARCHITECTURES
+from scripts.claims.claims import evaluate, read_claims
+from scripts.claims.out_of_sample import TYPES
+from scripts.claims.run_results import RunResults
+from scripts.common.config.load import load
+from scripts.common.gmvs import (
+    APOPTOSIS,
+    B_CELL_RECEPTOR,
+    CYTOKINE,
+    INTERFERON,
+    INTERFERON_AB,
+    TRYPTOPHAN,
+)
+from scripts.common.tables import read_table, write_table
+from vega.description import write_description
+
+CLAIMS = read_claims(ROOT / "config" / "claims.tsv").set_index("id", drop=False)
+GMVS = [
+    INTERFERON_AB,
+    INTERFERON,
+    CYTOKINE,
+    TRYPTOPHAN,
+    B_CELL_RECEPTOR,
+    APOPTOSIS,
+    *(f"SET_{i}" for i in range(20)),
+]
+
+
+def published(id):
+    """Return the published numbers of a claim by name."""
+    return dict(CLAIMS.loc[id, "numbers"].values)
+
+
+@cache
+def config(**settings):
+    return load({"run": "t"} | settings, ROOT / "config")
+
+
+def evaluated(run, pattern=".", seeds=(1,), **settings):
+    """Return table and values of the claims of a run whose ids match a pattern."""
+    chosen = CLAIMS[CLAIMS["id"].str.match(pattern)]
+    return evaluate(chosen, RunResults(run, config(**settings)), seeds)
+
+
+def claims_of(run, pattern=".", seeds=(1,), **settings):
+    """Return the table of the claims of a run whose ids match a pattern, by id."""
+    return evaluated(run, pattern, seeds, **settings)[0].set_index("id")
+
+
+# ---------------------------------------------------------------- files of a run
+
+
+def write_study(run, study, data, origin="public", **provenance):
+    """Write a preprocessed study, from cells or from its shape."""
+    if isinstance(data, tuple):
+        data = AnnData(sp.csr_matrix(data, dtype=np.float32))
+    data.uns["provenance"] = json.dumps({"origin": origin, **provenance})
+    _write(data, run / "data" / f"{study}.h5ad")
+
+
+def write_latent(run, model, latent, seed=1):
+    latent.uns["provenance"] = json.dumps({"origin": "public"})
+    _write(latent, run / "models" / model / f"seed{seed}" / "latent.h5ad")
+
+
+def _write(data, path):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.unlink(missing_ok=True)  # the file may be a link, or still open
+    data.write_h5ad(path)
+
+
+def change_study(run, study, function=lambda data: None, origin="public", **provenance):
+    data = read_h5ad(run / "data" / f"{study}.h5ad")
+    write_study(run, study, _changed(data, function), origin, **provenance)
+
+
+def change_latent(run, model, function):
+    latent = read_h5ad(run / "models" / model / "seed1" / "latent.h5ad")
+    write_latent(run, model, _changed(latent, function))
+
+
+def change_table(run, name, function):
+    path = run / "tables" / f"{name}.tsv"
+    table = read_table(path)
+    path.unlink()  # the file may be a link
+    write_table(_changed(table, function), path)
+
+
+def _changed(data, function):
+    """Return what a function returns, or the data that it has changed."""
+    changed = function(data)
+    return data if changed is None else changed
+
+
+# ---------------------------------------------------------------- Kang: K01 to K12, T01
+
+
+def write_kang(run):
+    rng = np.random.default_rng(0)
+    obs = pd.DataFrame(
+        {
+            "cell_type": np.tile(TYPES, 40),
+            "condition": np.repeat(["control", "stimulated"], 140),
+        },
+        index=[f"c{i}" for i in range(280)],
+    )
+    treated = (obs["condition"] == "stimulated").to_numpy()
+    innate = obs["cell_type"].isin(["CD14+Mono", "FCGR3A+Mono", "Dendritic"]).to_numpy()
+    z = rng.normal(size=(280, len(GMVS))).astype(np.float32)
+    z[:, 0] += np.where(treated, 6, -6)
+    z[:, 3] += 10 * (treated & innate)
+    write_study(run, "kang", AnnData(np.zeros((280, 5), np.float32), obs=obs))
+    for seed in (1, 2):
+        write_latent(
+            run, "kang", AnnData(z + seed / 10, obs=obs, var=pd.DataFrame(index=GMVS)), seed
+        )
+        losses = {"train_loss": 180.0, "validation_loss": 167.0, "epochs": 271}
+        path = run / "models" / "kang" / f"seed{seed}" / "model.json"
+        write_description(path, {"losses": losses})
+        table = kang_differential(seed)
+        write_table(table, run / "tables" / f"kang_seed{seed}_differential.tsv")
+    gsea = pd.DataFrame({"contrast": "innate", "gmv": GMVS, "fdr": 0.9})
+    gsea.loc[:14, "fdr"] = 0.01
+    gsea.loc[3, "fdr"] = 0.56
+    gsea["neg_log10_fdr"] = -np.log10(gsea["fdr"])
+    for other in ("first", "variable"):
+        gsea[f"fdr_{other}"], gsea[f"neg_log10_fdr_{other}"] = gsea["fdr"], gsea["neg_log10_fdr"]
+    write_table(gsea, run / "tables" / "kang_gsea.tsv")
+
+
+def kang_differential(seed):
+    rng = np.random.default_rng(seed)
+    tables = []
+    for contrast, group in [("innate", "stimulated"), *(("one_vs_rest", t) for t in TYPES)]:
+        log_bf = rng.uniform(-0.5, 0.5, len(GMVS))
+        if contrast == "innate":
+            log_bf[:3] = 8.4 + seed / 10
+            log_bf[[3, *range(8, 26, 2)]] = 3.55  # of all sizes
+        log_bf[4] = 4.68 if group == "B" else log_bf[4]
+        log_bf[5] = 3.63 if group == "NK" else log_bf[5]
+        table = {
+            "contrast": contrast,
+            "group": group,
+            "gmv": GMVS,
+            "log_bf": log_bf,
+            "md": np.where(np.abs(log_bf) > 3, 8.45, 1.0),
+            "md_text": 9.0,
+            "significant": np.abs(log_bf) > 3,
+            # Sizes that follow the significance of GSEA and not that of VEGA.
+            "n_genes": [*range(200, 185, -1), *range(1, 12)],
+        }
+        tables.append(pd.DataFrame(table))
+    return pd.concat(tables)
+
+
+# ----------------------------- MIX-seq and glioblastoma: D04 to D07, M01 to M05, G01, G02
+
+
+def write_drugs(run, models=None):
+    for model, result in (models or planted_results()).items():
+        latent = result.latent.copy()
+        write_latent(run, model, latent)
+        if result.differential is not None:
+            path = run / "tables" / f"{model}_seed1_differential.tsv"
+            write_table(result.differential, path)
+        study = "darmanis" if model == "gbm" else model
+        write_study(run, study, AnnData(np.zeros((latent.n_obs, 3), "float32"), obs=latent.obs))
+
+
+# ---------------------------------------------------------------- organoids: D08, O01 to O03
+
+
+def write_organoid(run, data=None):
+    data = data or planted_organoid()
+    results = data["organoid"]
+    write_latent(run, "organoid", results.latent.copy())
+    write_study(run, "field", data.expression["field"].copy())
+    write_table(results.differential, run / "tables" / "organoid_seed1_differential.tsv")
+
+
+# ---------------------------------------------------------------- out of sample: I01 to I12
+
+
+def write_out_of_sample(run):
+    for study in ("kang", "zheng"):
+        write_study(run, study, (9, 2))
+    ids = ("I03", "I04", "I05", "I08", "I09", "I10", "I11")
+    types = {id: [published(id)[t] for t in TYPES] for id in ids}
+    overlaps = [
+        (1, experiment, t, mean, 0.03, 50 / 675, 99, "")
+        for experiment, id in ((oos.HELD_OUT, "I03"), (oos.OTHER_STUDY, "I08"))
+        for t, mean in zip(TYPES, types[id], strict=True)
+    ]
+    r2 = [
+        (1, experiment, sample, t, mean, 0.01, 99, "")
+        for experiment, sample, id in (
+            (oos.HELD_OUT, oos.IN_SAMPLE, "I04"),
+            (oos.HELD_OUT, oos.OUT_OF_SAMPLE, "I05"),
+            (oos.OTHER_STUDY, oos.STUDY_A, "I09"),
+            (oos.OTHER_STUDY, oos.STUDY_B, "I10"),
+            (oos.OTHER_STUDY, oos.BASELINE, "I11"),
+        )
+        for t, mean in zip(TYPES, types[id], strict=True)
+    ]
+    unseen, other = published("I01"), published("I06")
+    medians = {
+        (oos.HELD_OUT, "control"): unseen["control"],
+        (oos.HELD_OUT, "stimulated, out-of-sample"): unseen["out"],
+        (oos.HELD_OUT, "stimulated, in-sample"): unseen["in"],
+        (oos.OTHER_STUDY, "control, study A"): other["study A"],
+        (oos.OTHER_STUDY, "stimulated, study A"): 2.8,
+        (oos.OTHER_STUDY, "control, study B"): other["study B"],
+    }
+    activity = [(1, *key, "CD4T", value + d) for key, value in medians.items() for d in (-1, 0, 5)]
+    tables = {
+        "overlap": (overlaps, oos.OVERLAP),
+        "r2": (r2, oos.R2),
+        "activity": (activity, oos.ACTIVITY),
+    }
+    for name, (rows, columns) in tables.items():
+        path = run / "tables" / f"out_of_sample_{name}.tsv"
+        write_table(pd.DataFrame(rows, columns=columns), path)
+
+
+# ---------------------------------------------------------------- variants: D11, S01 to S13
+
+# The silhouette of the condition, which is only in the notes: of posterior means, of decoders.
+OF_POSTERIOR_MEANS = {"sparse-sparse": 0.05, "VEGA": 0.15, "sparse-deep": 0.08, "VAE": 0.12}
+OF_DECODERS = {"mask + PCA": 0.011, "binary": 0.022, "trainable": 0.099}
+DECODERS = {"mask + PCA": "kang_mask_pca", "binary": "kang_binary", "trainable": "kang"}
+RETINA = {"PCA": "retina_pca", "linear scVI": "retina_linear_scvi", "VEGA": "retina"}
+
+
+def write_variants(run):
+    """Write a run whose tables hold an absurd second seed."""
+    for study, shape in (("kang", (3, 2)), ("kang_counts", (29065, 7000)), ("shekhar", (3, 2))):
+        write_study(run, study, shape)
+    planted = planted_variants()
+    latents = {name: results.latent for name, results in planted.models.items()}
+    for name, latent in {**latents, "kang_counts": counts_latent(-1)}.items():
+        write_latent(run, name, latent)
+    for name, table in {**planted.tables, **silhouette_tables()}.items():
+        write_table(table, run / "tables" / f"{name}.tsv")
+
+
+def counts_latent(sign):
+    """Return a latent space: interferon signaling is `sign` x 3 higher in stimulated cells."""
+    latent = cells({INTERFERON: np.zeros(200)})
+    z = np.random.default_rng(0).normal(size=200)
+    latent.X[:, 0] = z + sign * 3 * (latent.obs["condition"] == "stimulated").to_numpy()
+    return latent
+
+
+def silhouette_tables():
+    types, losses = published("S02"), published("S03")
+    rows = [
+        {
+            "variant": ARCHITECTURES[name],
+            "seed": 1,
+            "fold": fold,
+            "validation_loss": losses[name] + fold - 5.5,
+            "silhouette_condition": condition + (fold - 5.5) / 100,
+            "silhouette_type_control": types[f"{name} in control"] + (fold - 5.5) / 100,
+            "silhouette_type_stimulated": types[f"{name} in stimulated"] + (fold - 5.5) / 100,
+            "silhouette_condition_mean": OF_POSTERIOR_MEANS[name] + (fold - 5.5) / 100,
+        }
+        for name, condition in published("S01").items()
+        for fold in range(1, 11)
+    ]
+    tables = {"kang_architectures_members": pd.DataFrame(rows)}
+    for name, batch in published("S04").items():
+        tables[f"{RETINA[name]}_silhouettes"] = {"silhouette_batch": batch}
+    kinds = {"": "in all", "_control": "in control", "_stimulated": "in stimulated"}
+    for name, condition in OF_DECODERS.items():
+        row = {f"silhouette_type{k}": published("S05")[f"{name} {of}"] for k, of in kinds.items()}
+        tables[f"{DECODERS[name]}_silhouettes"] = {"silhouette_condition": condition, **row}
+    for name, table in tables.items():
+        table = table if isinstance(table, pd.DataFrame) else pd.DataFrame([{"seed": 1, **table}])
+        measured = [c for c in table if c.startswith(("silhouette", "validation"))]
+        tables[name] = with_second_seed(table, *measured)
+    return tables
