@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from plain_vega import PlainVEGA, train_plainly
+from helpers.plain_vega import PlainVEGA, train_plainly
 
 import vega
 from vega.trainer import resolve_precision
