@@ -1,49 +1,33 @@
-"""Families of models: how they are trained, and what is made of them."""
+"""Rule `train`: models side by side, resumed, on the device that the job was given."""
 
+import json
 import logging
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-import scipy.sparse as sp
-import torch
-from anndata import AnnData
-from sklearn.metrics import silhouette_score
+from helpers.cells import log_cells, toy_cells, write_gmt
+from helpers.checks import one_line_error
 
 import vega
-from scripts.analyse.silhouettes import silhouettes
-from scripts.analyse.sweep import summary
-from scripts.analyse.trained_models import trained
-from scripts.analyse.weights import LARGEST, weights
 from scripts.common.config.models import ModelConfig
-from scripts.train.train import CHECKPOINT, fold_of, train_models, without_genes
-from vega.errors import InputError
+from scripts.train.train import (
+    CHECKPOINT,
+    choose_device,
+    fold_of,
+    train_model,
+    train_models,
+    without_genes,
+)
 
 SMALL = {"n_hidden": 8, "max_epochs": 3, "batch_size": 32}
 
 
-@pytest.fixture(scope="module")
-def adata():
-    rng = np.random.default_rng(0)
-    x = rng.poisson(0.8, (160, 150)).astype(np.float32)
-    x[:80, :5] += 3
-    obs = pd.DataFrame(
-        {
-            "condition": np.repeat(["stimulated", "control"], 80),
-            "cell_type": rng.choice(["A", "B", "C"], 160, p=[0.6, 0.3, 0.1]),
-        },
-        index=[f"c{i}" for i in range(160)],
-    )
-    var = pd.DataFrame(index=[f"G{i}" for i in range(150)])
-    return AnnData(sp.csr_matrix(np.log1p(x)), obs=obs, var=var, uns={"provenance": "{}"})
-
-
 @pytest.fixture
 def gmt(tmp_path):
-    path = tmp_path / "sets.gmt"
-    path.write_text("FIRST\t\tG0\tG1\tG2\tG3\tG4\nSECOND\t\tG3\tG8\tG9\n")
-    return path
+    genes = [f"G{i}" for i in range(5)]
+    return write_gmt(tmp_path / "sets.gmt", {"FIRST": genes, "SECOND": ["G3", "G8", "G9"]})
 
 
 def settings(seed=1, **changed):
@@ -51,46 +35,37 @@ def settings(seed=1, **changed):
     return {**entry.training_settings(overrides=changed), "seed": seed}
 
 
-def train(adata, gmt, configs, threads=2, **options):
+def train(gmt, configs, threads=1):
     train_models(
-        adata, gmt, configs, device="cpu", precision="float32", models_per_gpu=1,
-        given_gpu=False, require_gpu=False, threads=threads, **options,
+        toy_cells(), gmt, configs, device="cpu", precision="float32", models_per_gpu=1,
+        given_gpu=False, require_gpu=False, threads=threads,
     )  # fmt: skip
 
 
-# ---------------------------------------------------------------- training
-
-
 def files_of(folder):
-    return {
-        p.name: p.read_bytes()
-        for p in sorted(folder.iterdir())
-        if p.is_file() and p.name != "model.json"  # which says how long it took
-    }
+    """All files but `model.json`, which says how long it took."""
+    files = [path for path in folder.rglob("*") if path.is_file() and path.name != "model.json"]
+    return {path.relative_to(folder): path.read_bytes() for path in files}
 
 
-def test_side_by_side_each_model_is_what_it_is_alone(adata, gmt, tmp_path):
+def test_each_model_trained_side_by_side_is_what_it_is_alone(gmt, tmp_path):
     configs = {
-        Path(f"m{n}", f"seed{seed}"): settings(seed, extra_nodes=n)
-        for n in (1, 2)
-        for seed in (1, 7)
+        Path(f"m{n}", f"seed{s}"): settings(s, extra_nodes=n) for n in (1, 2) for s in (1, 7)
     }
-    train(adata, gmt, {tmp_path / "together" / at: each for at, each in configs.items()}, threads=4)
-    for at, config in configs.items():
-        folder, alone = tmp_path / "together" / at, tmp_path / "alone" / at
-        train(adata, gmt, {alone: config}, threads=1)
-        assert vega.load(folder).seed == config["seed"]
-        assert files_of(folder) == files_of(alone)
-        assert not (folder / CHECKPOINT.parent).exists()
+    train(gmt, {tmp_path / "together" / at: each for at, each in configs.items()}, threads=4)
+    train(gmt, {tmp_path / "alone" / at: each for at, each in configs.items()}, threads=1)
+    together, alone = files_of(tmp_path / "together"), files_of(tmp_path / "alone")
+    assert together == alone
+    assert {path.name for path in alone} == {"weights.safetensors", "history.tsv"}
+    assert len(set(alone.values())) == len(alone) == 8
 
 
-def test_a_family_that_was_killed_goes_on_model_by_model(adata, gmt, tmp_path, monkeypatch, caplog):
-    """Finished members are not trained again, even where Snakemake has removed their files."""
-    configs = {tmp_path / f"m{n}" / "seed1": settings(extra_nodes=n) for n in (1, 2, 3)}
-    unbroken = {tmp_path / "u" / f"m{n}" / "seed1": config for n, config in enumerate(
-        configs.values(), 1
-    )}  # fmt: skip
-    train(adata, gmt, unbroken, threads=1)
+def test_a_killed_sweep_resumes_model_by_model(gmt, tmp_path, monkeypatch, caplog):
+    """Finished models are not trained again, even where Snakemake has removed their files."""
+    unbroken, killed = tmp_path / "unbroken", tmp_path / "killed"
+    configs = {Path(f"m{n}", "seed1"): settings(extra_nodes=n) for n in (1, 2, 3)}
+    train(gmt, {unbroken / at: config for at, config in configs.items()})
+    configs = {killed / at: config for at, config in configs.items()}
     saves, save = [], vega.VEGA.save
 
     def killed_at_the_third(model, folder):
@@ -101,176 +76,106 @@ def test_a_family_that_was_killed_goes_on_model_by_model(adata, gmt, tmp_path, m
 
     monkeypatch.setattr(vega.VEGA, "save", killed_at_the_third)
     with pytest.raises(KeyboardInterrupt):
-        train(adata, gmt, configs, threads=1)
+        train(gmt, configs)
     monkeypatch.undo()
-    for folder in configs:
-        for file in folder.iterdir():
-            if file.is_file():
-                file.unlink()
+    for file in killed.glob("*/seed1/*.*"):
+        file.unlink()
     with caplog.at_level(logging.INFO):
-        train(adata, gmt, configs, threads=1)
-    resumed = [record.getMessage() for record in caplog.records if "resumed" in record.message]
+        train(gmt, configs)
+    resumed = [message for message in caplog.messages if "resumed" in message]
     assert resumed == [f"m{n}/seed1: resumed after epoch 3" for n in (1, 2, 3)]
-    assert not any(": epoch" in record.message for record in caplog.records)
-    for ours, expected in zip(configs, unbroken, strict=True):
-        assert files_of(ours) == files_of(expected)
-        assert not (ours / CHECKPOINT.parent).exists()
+    assert not any(": epoch" in message for message in caplog.messages)
+    assert files_of(killed) == files_of(unbroken)
 
 
-def test_a_member_that_cannot_be_trained_stops_the_rest(adata, gmt, tmp_path):
-    configs = {
-        tmp_path / "m1" / "seed1": settings(remove_genes={"THIRD": ["G0"]}),
-        tmp_path / "m2" / "seed1": settings(),
-    }
-    with pytest.raises(InputError, match="remove_genes: no gene set THIRD"):
-        train(adata, gmt, configs, threads=1)
-    assert not (tmp_path / "m2" / "seed1" / "model.json").exists()
+def test_a_model_that_cannot_be_trained_stops_the_others(gmt, tmp_path):
+    wrong = settings(remove_genes={"THIRD": ["G0"]})
+    with one_line_error("remove_genes: no gene set THIRD"):
+        train(gmt, {tmp_path / "m1": wrong, tmp_path / "m2": settings()})
+    assert not (tmp_path / "m2" / "model.json").exists()
 
 
-def test_a_device_that_is_not_there_is_named(adata, gmt, tmp_path):
-    if torch.cuda.is_available():
-        pytest.skip("this machine has a GPU")
-    with pytest.raises(InputError, match="device 'cuda' is not there; use auto or cpu"):
-        train_models(
-            adata, gmt, {tmp_path / "m": settings()}, models_per_gpu=2, device="cuda",
-            given_gpu=True, require_gpu=False, threads=1,
-        )  # fmt: skip
-    assert not (tmp_path / "m").exists()
-
-
-def test_runs_start_from_other_weights_and_share_the_split(adata, gmt, tmp_path):
-    configs = {tmp_path / f"m{n}" / "seed1": settings(run=n, max_epochs=1) for n in (1, 2)}
-    train(adata, gmt, configs)
+def test_runs_start_from_other_weights_and_share_the_split(gmt, tmp_path):
+    configs = {tmp_path / f"m{n}": settings(run=n, max_epochs=1) for n in (1, 2)}
+    train(gmt, configs)
     first, second = (vega.load(folder) for folder in configs)
     assert (first.seed, second.seed) == (1, 1001)
     assert first.training["split_seed"] == second.training["split_seed"]
     assert not first.weights().equals(second.weights())
 
 
-def test_folds_are_alike_and_cover_every_cell_once(adata):
-    folds = [fold_of(adata.obs, {"n": 4, "column": "cell_type"}, k) for k in range(1, 5)]
+def test_folds_are_stratified_and_hold_every_cell_once():
+    kinds = np.random.default_rng(0).choice(["A", "B", "C"], 160, p=[0.6, 0.3, 0.1])
+    obs = pd.DataFrame({"kind": kinds})
+    folds = [fold_of(obs, {"n": 4, "column": "kind"}, k) for k in range(1, 5)]
     assert (np.sum(folds, axis=0) == 1).all()
-    counts = pd.DataFrame([adata.obs["cell_type"][fold].value_counts() for fold in folds])
+    counts = pd.DataFrame([obs["kind"][fold].value_counts() for fold in folds])
     assert (counts.max() - counts.min() <= 1).all()
-    assert fold_of(adata.obs, None, 1) is None
-    with pytest.raises(InputError, match="folds: the study has no column kind; it has condition"):
-        fold_of(adata.obs, {"n": 4, "column": "kind"}, 1)
-    with pytest.raises(InputError, match="fold 5 of 4"):
-        fold_of(adata.obs, {"n": 4, "column": "cell_type"}, 5)
+    assert fold_of(obs, None, 1) is None
+    with one_line_error("folds: the study has no column type; it has kind"):
+        fold_of(obs, {"n": 4, "column": "type"}, 1)
+    with one_line_error("fold 5 of 4"):
+        fold_of(obs, {"n": 4, "column": "kind"}, 5)
 
 
-def test_genes_are_taken_out_of_their_set_alone():
+def test_genes_are_removed_from_their_set_alone():
     sets = {"A": ["x", "y", "z"], "B": ["x", "q"]}
     assert without_genes(sets, {"A": ["x", "z", "other"]}) == {"A": ["y"], "B": ["x", "q"]}
     assert sets["A"] == ["x", "y", "z"]
-    with pytest.raises(InputError, match="remove_genes: B has none of y"):
+    with one_line_error("remove_genes: B has none of y"):
         without_genes(sets, {"B": ["y"]})
 
 
-# ---------------------------------------------------------------- silhouettes
+@pytest.mark.parametrize(
+    ("device", "given", "required", "there", "expected"),
+    [
+        ("auto", False, True, False, "cpu"),
+        ("auto", True, False, False, "cpu"),
+        ("auto", True, True, True, "cuda"),
+        ("auto", False, False, True, "cpu"),
+        ("auto", True, True, False, "was given a GPU but finds none"),
+        ("cuda", True, False, False, "device 'cuda' is not there"),
+    ],
+)
+def test_the_device_is_what_the_job_was_given(
+    monkeypatch, caplog, device, given, required, there, expected
+):
+    caplog.set_level("INFO", logger="workflow")
+    monkeypatch.setattr("torch.cuda.is_available", lambda: there)
+    monkeypatch.setattr("torch.backends.mps.is_available", lambda: False)
+    if " " in expected:
+        with one_line_error(expected):
+            choose_device(device, given, required)
+    else:
+        assert choose_device(device, given, required) == expected
+        assert bool(caplog.messages) == (given and not there)  # that there is no GPU
 
 
-def latent_of(adata):
-    rng = np.random.default_rng(5)
-    mean = rng.normal(size=(160, 3)).astype(np.float32)
-    mean[:80] += 1
-    latent = AnnData(mean, obs=adata.obs.copy())
-    latent.layers["variance"] = np.full((160, 3), 4, dtype=np.float32)
-    latent.var_names = ["FIRST", "SECOND", "UNANNOTATED_1"]
-    return latent
-
-
-def asked(column, within=None, of="mean", extra_nodes=True):
-    return {"column": column, "within": within or {}, "of": of, "extra_nodes": extra_nodes}
-
-
-def test_silhouettes_are_those_of_the_cells_and_the_space_asked_for(adata):
-    latent = latent_of(adata)
-    control = (latent.obs["condition"] == "control").to_numpy()
-    found = silhouettes(
-        latent,
-        {
-            "condition": asked("condition"),
-            "type": asked("cell_type", {"condition": ["control"]}),
-            "annotated": asked("condition", extra_nodes=False),
-            "nothing": asked("condition", {"condition": ["control"]}),
-        },
-        seed=1,
-    )
-    assert found["silhouette_condition"] == pytest.approx(
-        silhouette_score(latent.X, latent.obs["condition"]), abs=1e-6
-    )
-    assert found["silhouette_type"] == pytest.approx(
-        silhouette_score(latent.X[control], latent.obs["cell_type"][control]), abs=1e-6
-    )
-    assert found["silhouette_annotated"] == pytest.approx(
-        silhouette_score(latent.X[:, :2], latent.obs["condition"]), abs=1e-6
-    )
-    assert np.isnan(found["silhouette_nothing"])
-
-
-def test_a_sample_of_the_posterior_is_more_scattered_than_its_mean(adata):
-    """Variance 4 around means 1 apart: compared with draws of our own."""
-    latent = latent_of(adata)
-    both = {"sample": asked("condition", of="sample"), "mean": asked("condition")}
-    found = silhouettes(latent, both, seed=1)
-    drawn = latent.X + 2 * np.random.default_rng(9).normal(size=latent.shape)
-    expected = silhouette_score(drawn, latent.obs["condition"])
-    assert found["silhouette_sample"] == pytest.approx(expected, abs=0.02)
-    assert found["silhouette_sample"] < found["silhouette_mean"] / 2
-    assert found == silhouettes(latent, both, seed=1)
-
-
-def test_a_missing_column_is_one_line(adata):
-    with pytest.raises(InputError, match=r"silhouettes.x: the study has no column batch; it has"):
-        silhouettes(latent_of(adata), {"x": asked("batch")}, seed=1)
-
-
-# ---------------------------------------------------------------- tables
-
-
-@pytest.fixture
-def family(adata, gmt, tmp_path):
-    removed = {"FIRST": ["G1", "G4"]}
-    by = {f"m_extra-nodes-{n}": {"extra_nodes": n} for n in (1, 2)}
-    configs = {
-        tmp_path / name / "seed1": settings(decoder="soft", remove_genes=removed, **values)
-        for name, values in by.items()
-    }
-    train(adata, gmt, configs)
-    about = {
-        name: {"by": values, "folder": str(tmp_path / name), "removed": removed}
-        for name, values in by.items()
-    }
-    return list(trained(about, [1]))
-
-
-def test_the_summary_of_a_family_is_that_of_its_models(adata, family):
-    table = summary(family, adata, {"condition": asked("condition")})
-    assert list(table.columns) == [
-        "model", "seed", "extra_nodes", "n_cells", "epochs", "train_loss", "validation_loss",
-        "silhouette_condition",
-    ]  # fmt: skip
-    for row, member in zip(table.itertuples(), family, strict=True):
-        model = vega.load(member.folder)
-        assert row.model == Path(member.folder).parent.name
-        assert (row.extra_nodes, row.epochs, row.n_cells) == (member.by["extra_nodes"], 3, 160)
-        assert row.validation_loss == model.history["validation_loss"].min()
-        expected = silhouette_score(model.embed(adata), adata.obs["condition"])
-        assert row.silhouette_condition == pytest.approx(expected, abs=1e-6)
-
-
-def test_weights_are_ranked_among_all_genes_and_say_which_were_taken_out(family):
-    table = weights(family, ["FIRST"])
-    for member in family:
-        rows = table[table["model"] == member.name].set_index("gene")
-        all_weights = vega.load(member.folder).weights()["FIRST"]
-        assert set(all_weights.nlargest(LARGEST).index) <= set(rows.index)
-        assert set(rows.index[rows["in_set"]]) == {"G0", "G2", "G3"}
-        assert set(rows.index[rows["removed"]]) == {"G1", "G4"}
-        for gene, row in rows.iterrows():
-            assert row["weight"] == pytest.approx(all_weights[gene])
-            assert row["rank"] >= 1 + (all_weights > all_weights[gene]).sum()
-        assert rows["rank"].is_unique
-    with pytest.raises(InputError, match="weights_of: m_extra-nodes-1 has no GMV THIRD"):
-        weights(family, ["THIRD"])
+def test_a_model_is_trained_as_its_entry_says(gmt, tmp_path):
+    """Whatever a killed attempt has left is gone afterwards."""
+    data = log_cells(np.random.default_rng(0).poisson(1, (60, 12)), run=np.resize(["a", "b"], 60))
+    entry = ModelConfig(
+        data={"study": "x", "gene_sets": "sets.gmt", "max_genes": 4, "batch_key": "run"},
+        model={"extra_nodes": 2, "n_hidden": 8, "n_layers": 1, "nonnegative": False},
+        train={"max_epochs": 3, "batch_size": 20},
+    ).training_settings() | {"seed": 4}
+    folder = tmp_path / "m"
+    (folder / "checkpoint").mkdir(parents=True)
+    for stale in (".part-x-weights.safetensors", "checkpoint/.tmp1", CHECKPOINT):
+        (folder / stale).write_bytes(b"half")
+    model = train_model(data, gmt, folder, entry, say=print)
+    assert model.gmvs == ["SECOND", "UNANNOTATED_1", "UNANNOTATED_2"]
+    assert model.batches == ["a", "b"]
+    described = json.loads((folder / "model.json").read_text())
+    assert described["seed"] == described["training"]["seed"] == 4
+    assert described["training"]["batch_size"] == 20
+    assert described["settings"].items() >= {"n_layers": 1, "nonnegative": False}.items()
+    assert described["losses"]["epochs"] == 3
+    left = {path.name for path in folder.rglob("*") if path.is_file()}
+    assert left == {"weights.safetensors", "model.json", "history.tsv", CHECKPOINT.name}
+    with one_line_error("batch_key: the study has no column lane; it has run"):
+        entry["data"]["batch_key"] = "lane"
+        train_model(data, gmt, folder, entry, say=print)
+    with one_line_error("none of the 12 genes"):
+        entry["data"]["batch_key"] = None
+        train_model(data, write_gmt(gmt, {"OTHER": ["x1", "x2"]}), folder, entry, say=print)
