@@ -87,7 +87,7 @@ test-fast: $(READY_DEV)  ## those of them that take seconds
 	$(PYTEST) -m "not slow and not fault" $(ARGS)
 
 test-faults: $(READY_DEV)  ## inject faults of downloads, disks and input, and kill runs (KILLS=100)
-	$(BIN)/python -m pytest -m fault tests/test_*.py tests/kills $(ARGS)
+	$(BIN)/python -m pytest -m fault tests tests/kills $(ARGS)
 
 test-cluster: $(READY_DEV)  ## the demo through a Slurm of its own on this machine (root, slurm-wlm, munge)
 	$(BIN)/python -m pytest -s tests/cluster $(ARGS)

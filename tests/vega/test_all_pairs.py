@@ -1,7 +1,5 @@
 """P(z_a > z_b) over all pairs: the fast way against going through the pairs."""
 
-import math
-
 import numpy as np
 import pytest
 from scipy.stats import norm
@@ -25,21 +23,22 @@ def between(mean, variance, a, b):
     return directly(mean[a], variance[a], mean[b], variance[b])
 
 
-def test_directly_is_the_mean_over_all_pairs_whatever_its_blocks(monkeypatch):
-    mean, variance = posterior(60, 3)
-    expected = [
-        np.mean([
-            norm.cdf((mean[i, k] - mean[j, k]) / math.sqrt(variance[i, k] + variance[j, k]))
-            for i in range(25) for j in range(25, 60)
-        ])
-        for k in range(3)
-    ]  # fmt: skip
-    first = np.arange(60) < 25
-    np.testing.assert_allclose(between(mean, variance, first, ~first), expected, rtol=1e-5)
-    whole = between(mean, variance, first, ~first)
-    large = np.tile(mean[~first], (20_000, 1)), np.tile(variance[~first], (20_000, 1))
-    blocks = directly(mean[first].astype(float), variance[first].astype(float), *large)
-    np.testing.assert_allclose(blocks, whole, rtol=1e-6)
+def both_ways(first):
+    """A comparison of some cells with all others, and the reverse."""
+    return [(first, ~first), (~first, first)]
+
+
+def assert_precise(mean, variance, comparisons):
+    """p and 1 - p of all pairs, within 1e-5 and, down to 1e-9, within 1 %. Return both p."""
+    p = through_mixtures(mean, variance, comparisons)
+    truth = [between(mean, variance, a, b) for a, b in comparisons]
+    other = [between(mean, variance, b, a) for a, b in comparisons]
+    assert ((p >= 0) & (p <= 1)).all()
+    np.testing.assert_allclose(p, truth, atol=1e-5)
+    for side, expected in ((p, np.array(truth)), (1 - p, np.array(other))):
+        seen = expected > 1e-9
+        np.testing.assert_allclose(side[seen], expected[seen], rtol=0.01)
+    return p, np.array(truth)
 
 
 @pytest.fixture(params=[all_pairs.PART_PAIRS, 500])
@@ -48,88 +47,86 @@ def small_parts(request, monkeypatch):
     monkeypatch.setattr(all_pairs, "PART_PAIRS", request.param)
 
 
+def test_directly_is_the_mean_over_all_pairs_whatever_its_blocks():
+    mean, variance = posterior(60, 3)
+    a, b = (
+        [x[side].astype(float) for x in (mean, variance)] for side in (slice(25), slice(25, 60))
+    )
+    sd = np.sqrt(a[1][:, None] + b[1])
+    whole = directly(*a, *b)
+    np.testing.assert_allclose(whole, norm.cdf((a[0][:, None] - b[0]) / sd).mean((0, 1)), rtol=1e-5)
+    large = [np.tile(x, (20_000, 1)) for x in b]  # which takes many blocks
+    np.testing.assert_allclose(directly(*a, *large), whole, rtol=1e-6)
+
+
 @pytest.mark.parametrize(
     "spread", [0.02, 1.0, 20.0]
-)  # of means, the standard deviation is about .6
-def test_bulk_and_one_versus_the_rest(spread):
+)  # of means; the standard deviation is about .6
+def test_one_versus_the_rest_and_overlapping_comparisons(spread):
     mean, variance = posterior(900, 12, spread=spread)
-    kinds = np.random.default_rng(1).choice(4, 900, p=[0.7, 0.2, 0.07, 0.03])
+    rng = np.random.default_rng(1)
+    kinds = rng.choice(4, 900, p=[0.7, 0.2, 0.07, 0.03])
     mean += 0.3 * kinds[:, None].astype(np.float32)
     comparisons = [(kinds == k, kinds != k) for k in range(4)]
+    comparisons += [(rng.random(900) < 0.5, rng.random(900) < 0.4) for _ in range(2)]
     p = through_mixtures(mean, variance, comparisons)
     expected = [between(mean, variance, a, b) for a, b in comparisons]
     np.testing.assert_allclose(p, expected, atol=1e-5)
 
 
-@pytest.mark.parametrize("sign", [1, -1])
-def test_tails(sign):
+def test_tails_are_precise():
     """p from 1e-3 to 1e-11, near 0 and near 1: |log Bayes factors| up to 25."""
     mean, variance = posterior(700, 30, spread=0.2)
     first = np.arange(700) < 300
-    mean[first] += sign * np.linspace(4, 16, 30).astype(np.float32)
-    p = through_mixtures(mean, variance, [(first, ~first)])[0]
-    expected = between(mean, variance, first, ~first)
-    small = between(*((mean, variance) if sign < 0 else (-mean, variance)), first, ~first)
-    assert small.max() > 1e-3
-    assert small.min() < 1e-10
-    near = small > 1e-9
-    assert near.sum() > 15
-    ours = p if sign < 0 else 1 - p
-    np.testing.assert_allclose(ours[near], small[near], rtol=0.01)
-    np.testing.assert_allclose(ours, small, atol=1e-5)
-    np.testing.assert_allclose(log_bayes_factor(p), log_bayes_factor(expected), atol=0.03)
+    mean[first] -= np.linspace(4, 16, 30).astype(np.float32)
+    p, truth = assert_precise(mean, variance, both_ways(first))
+    np.testing.assert_allclose(log_bayes_factor(p), log_bayes_factor(truth), atol=0.03)
+    assert truth[0].min() < 1e-10 and truth[0].max() > 1e-3 and (truth[0] > 1e-9).sum() > 15
+    mean[first] -= 200
+    low, high = through_mixtures(mean, variance, both_ways(first))
+    assert (low < 1e-12).all() and (high > 1 - 1e-12).all()
 
 
-def test_far_apart_is_certain():
-    mean, variance = posterior(600, 2, spread=0.1)
-    first = np.arange(600) < 300
-    mean[first] += 200
-    p = through_mixtures(mean, variance, [(first, ~first), (~first, first)])
-    assert (p[0] > 1 - 1e-12).all()
-    assert (p[1] < 1e-12).all()
-    assert ((p >= 0) & (p <= 1)).all()
-
-
-def test_comparisons_may_overlap_and_leave_cells_out():
-    mean, variance = posterior(500, 5)
-    rng = np.random.default_rng(2)
-    comparisons = [(rng.random(500) < 0.5, rng.random(500) < 0.4) for _ in range(6)]
-    expected = [between(mean, variance, a, b) for a, b in comparisons]
-    np.testing.assert_allclose(through_mixtures(mean, variance, comparisons), expected, atol=1e-5)
-
-
-def test_a_gmv_that_does_not_vary_and_one_without_width():
+def test_gmvs_without_variation_or_width_go_by_the_order_of_means():
     mean, variance = posterior(400, 4)
     mean[:, 0], variance[:, 0] = 1.5, 0.3  # as of a set without a gene
-    variance[:, 1] = 1e-12  # all but certain, so that only the order of the means counts
+    variance[:, 1] = 1e-12  # all but certain
     variance[:, 2:] = 0
     mean[:, 3] = mean[:, 3].round()  # ties
     first = np.arange(400) < 150
     p = through_mixtures(mean, variance, [(first, ~first)])[0]
     assert p[0] == pytest.approx(0.5, abs=1e-9)
-    difference = mean[first][:, None] - mean[~first][None]
-    wins = ((np.sign(difference) + 1) / 2).mean(axis=(0, 1))
+    wins = ((np.sign(mean[first][:, None] - mean[~first]) + 1) / 2).mean(axis=(0, 1))
     np.testing.assert_allclose(p[1:], wins[1:], atol=1e-5)
     np.testing.assert_allclose(between(mean, variance, first, ~first)[2:], wins[2:], atol=1e-12)
 
 
-def assert_precise(mean, variance, comparisons):
-    """p and 1 - p of all pairs, within 1e-5 and, down to 1e-9, within 1 %."""
-    p = through_mixtures(mean, variance, comparisons)
-    for ours, (a, b) in zip(p, comparisons, strict=True):
-        truth = between(mean, variance, a, b)
-        np.testing.assert_allclose(ours, truth, atol=1e-5)
-        for side, expected in ((ours, truth), (1 - ours, between(mean, variance, b, a))):
-            np.testing.assert_allclose(side[expected > 1e-9], expected[expected > 1e-9], rtol=0.01)
+def test_the_result_does_not_depend_on_which_gmvs_share_a_grid(monkeypatch):
+    mean, variance = posterior(300, 9)
+    mean *= np.linspace(1, 60, 9).astype(np.float32)  # grids of very different sizes
+    comparisons = both_ways(np.arange(300) < 100)
+    whole = through_mixtures(mean, variance, comparisons)
+    monkeypatch.setattr(all_pairs, "AT_A_TIME", 1)
+    np.testing.assert_allclose(through_mixtures(mean, variance, comparisons), whole, atol=1e-9)
 
 
-def test_one_outlying_cell(small_parts):
-    """50 to 1,000,000 ranges of the others away, on either side of the comparison."""
-    for cell in (0, 899):
-        mean, variance = posterior(900, 6)
-        mean[cell] += np.ptp(mean, axis=0) * [50, 200, 500, 1000, 1e4, 1e6]
-        first = np.arange(900) < 400
-        assert_precise(mean, variance, [(first, ~first), (~first, first)])
+def test_few_and_many_pairs_are_one_function():
+    cells = Posterior(*posterior(2000, 4))
+    number = np.arange(2000)
+    comparisons = [(number < 30, (number >= 30) & (number < 90)), (number < 700, number >= 700)]
+    for (a, b), p, md in zip(comparisons, *exact_comparisons(cells, comparisons), strict=True):
+        np.testing.assert_allclose(p, between(*cells, a, b), atol=1e-5)
+        np.testing.assert_allclose(
+            md, abs(cells[a].mean.mean(0) - cells[b].mean.mean(0)), atol=1e-5
+        )
+        np.testing.assert_allclose(p, exact(cells[a], cells[b])[0], atol=1e-6)
+
+
+@pytest.mark.parametrize("cell", [0, 899])  # on either side of the comparison
+def test_one_outlying_cell(small_parts, cell):
+    mean, variance = posterior(900, 6)
+    mean[cell] += np.ptp(mean, axis=0) * [50, 200, 500, 1000, 1e4, 1e6]
+    assert_precise(mean, variance, both_ways(np.arange(900) < 400))
 
 
 @pytest.mark.parametrize("ratio", [30, 1e3, 1e6, 1e12])
@@ -157,35 +154,31 @@ def test_outliers_and_widths_together_with_overlapping_comparisons(small_parts):
     assert_precise(mean, variance, comparisons)
 
 
-def test_tails_of_parts(small_parts):
+def test_tails_with_outliers_in_both_groups(small_parts):
     """p of 1e-2 to 1e-11 with one outlier in each group, and widths over four decades."""
     mean, variance = posterior(700, 16, spread=0.2)
     first = np.arange(700) < 300
     mean[first] -= np.linspace(4, 16, 16).astype(np.float32)
-    mean[0] -= 3000
-    mean[-1] += 5000
+    mean[[0, -1]] += [[-3000], [5000]]
     variance[::2] *= 1e-8
-    assert_precise(mean, variance, [(first, ~first), (~first, first)])
+    assert_precise(mean, variance, both_ways(first))
 
 
-def test_one_cell_on_a_side(small_parts):
+@pytest.mark.parametrize("cell", [7, 20_000])
+def test_one_cell_on_a_side(small_parts, cell):
     mean, variance = posterior(20_001, 3)
     mean[7] += 3000 * np.arange(3)
     variance[::2, 1] *= 1e-10
-    for cell in (7, 20_000):
-        one = np.arange(20_001) == cell
-        assert_precise(mean, variance, [(one, ~one), (~one, one)])
+    assert_precise(mean, variance, both_ways(np.arange(20_001) == cell))
 
 
 def test_numbers_at_the_limits_of_doubles():
     """Means from 1e-300 to the largest, standard deviations from 1e-160 to 1e150."""
-    n = 300
-    rng = np.random.default_rng(0)
+    n, rng = 300, np.random.default_rng(0)
     mean = np.stack([10 ** rng.uniform(-300, 308, n) * rng.choice([-1, 1], n) for _ in range(2)], 1)
     variance = np.stack([10 ** rng.uniform(-320, 300, n), np.zeros(n)], 1)
-    first = np.arange(n) < 100
     with np.errstate(all="raise", under="ignore"):
-        assert_precise(mean, variance, [(first, ~first)])
+        assert_precise(mean, variance, both_ways(np.arange(n) < 100))
 
 
 def test_a_hundred_thousand_cells_of_all_sizes():
@@ -201,8 +194,7 @@ def test_a_hundred_thousand_cells_of_all_sizes():
 
 def test_the_memory_of_a_grid_is_bounded(monkeypatch):
     """Whatever the data, no grid is larger than `LARGEST`, or what a part may have."""
-    sizes = []
-    deposit = all_pairs._deposit
+    sizes, deposit = [], all_pairs._deposit
 
     def measured(*arguments):
         weights = deposit(*arguments)
@@ -219,29 +211,3 @@ def test_the_memory_of_a_grid_is_bounded(monkeypatch):
     through_mixtures(mean, variance, comparisons)
     assert len(sizes) > 20
     assert max(sizes) <= 1_000_000
-
-
-def test_the_result_does_not_depend_on_which_gmvs_share_a_grid(monkeypatch):
-    mean, variance = posterior(300, 9)
-    mean *= np.linspace(1, 60, 9).astype(np.float32)  # grids of very different sizes
-    first = np.arange(300) < 100
-    whole = through_mixtures(mean, variance, [(first, ~first)])
-    monkeypatch.setattr(all_pairs, "AT_A_TIME", 1)
-    np.testing.assert_allclose(
-        through_mixtures(mean, variance, [(first, ~first)]), whole, atol=1e-9
-    )
-
-
-def test_few_and_many_pairs_are_one_function():
-    mean, variance = posterior(2000, 4)
-    cells = Posterior(mean, variance)
-    few = np.arange(2000) < 30, (np.arange(2000) >= 30) & (np.arange(2000) < 90)
-    many = np.arange(2000) < 700, np.arange(2000) >= 700
-    p, difference = exact_comparisons(cells, [few, many])
-    for number, (a, b) in enumerate((few, many)):
-        np.testing.assert_allclose(p[number], between(mean, variance, a, b), atol=1e-5)
-        np.testing.assert_allclose(
-            difference[number], np.abs(mean[a].mean(0) - mean[b].mean(0)), atol=1e-5
-        )
-        alone = exact(cells[a], cells[b])
-        np.testing.assert_allclose(p[number], alone[0], atol=1e-6)

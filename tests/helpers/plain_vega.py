@@ -83,11 +83,9 @@ def train_plainly(plain, x, epochs, **settings):
     """Losses per cell, epoch by epoch; the same cells, order and draws as `vega.train` has."""
     settings = TrainSettings(**settings)
     optimiser = torch.optim.Adam(
-        plain.parameters(),
-        lr=settings.learning_rate,
-        weight_decay=settings.weight_decay,
+        plain.parameters(), settings.learning_rate, weight_decay=settings.weight_decay,
         eps=settings.adam_epsilon,
-    )
+    )  # fmt: skip
     x = torch.from_numpy(x)
     train_rows, validation_rows = split(len(x), settings)
     generator, losses = torch.Generator(), []

@@ -1,0 +1,62 @@
+"""Rule `gsea`: gene set enrichment of the contrasts that ask for it."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from anndata import AnnData
+from helpers.latent import ANALYSES, latent_cells
+from scipy.stats import ranksums
+
+from scripts.analyse.gsea import gsea_tables, prerank, wilcoxon_scores
+
+GENES = [f"g{i}" for i in range(100)]
+SETS = {"SIX": GENES[:6], "FLAT": GENES[40:60], "SMALL": GENES[:2]}
+
+
+@pytest.fixture(scope="module")
+def data():
+    """The first 10 genes are higher in stimulated cells."""
+    obs = latent_cells().obs
+    x = np.random.default_rng(3).normal(size=(120, 100)).astype(np.float32)
+    x[(obs["condition"] == "stim").to_numpy(), :10] += 2
+    return AnnData(x, obs=obs, var=pd.DataFrame(index=GENES))
+
+
+@pytest.fixture(scope="module")
+def scores(data):
+    """Of the innate contrast."""
+    innate = data[data.obs["cell_type"] != "T"]
+    return wilcoxon_scores(innate, (innate.obs["condition"] == "stim").to_numpy())
+
+
+def test_wilcoxon_scores_are_those_of_scipy(data, scores):
+    assert scores.is_monotonic_decreasing
+    innate = data[data.obs["cell_type"] != "T"]
+    sides = (innate[innate.obs["condition"] == c].to_df() for c in ("stim", "ctrl"))
+    expected = pd.Series(ranksums(*sides).statistic, index=GENES)
+    np.testing.assert_allclose(scores, expected[scores.index], rtol=1e-3, atol=1e-5)
+
+
+def test_prerank_finds_the_shifted_set_and_passes_over_small_ones(scores):
+    table = prerank(scores, SETS)
+    assert list(table.index) == list(SETS)
+    assert table.loc["SIX", "nes"] > 1.5
+    assert table.loc["SIX", "fdr"] < 0.05 < table.loc["FLAT", "fdr"]
+    assert np.isnan(table.loc["SMALL", "fdr"])
+    assert table.loc["SMALL", "neg_log10_fdr"] == 0
+    assert -np.log10(0.05) < table.loc["SIX", "neg_log10_fdr"] <= 5
+
+
+def test_gsea_ranks_all_filtered_genes_and_the_models_own(data, scores, monkeypatch):
+    """A set with 6 filtered genes, of which 3 vary most, is tested: erratum 11."""
+    monkeypatch.setattr("scripts.analyse.gsea.PUBLISHED_RANKING", 70)
+    table = gsea_tables(data, GENES[3:], SETS, ANALYSES)
+    assert set(table["contrast"]) == {"innate"}  # one_vs_rest does not ask for it
+    table = table.set_index("gmv")
+    for column, ranking in (("fdr", scores), ("fdr_first", scores.head(70))):
+        expected = prerank(ranking, SETS)["fdr"]
+        pd.testing.assert_series_equal(table[column], expected, check_names=False)
+    assert not table["fdr"].equals(table["fdr_first"])
+    assert np.isnan(table.loc["SIX", "fdr_variable"])  # fewer than 5 genes
+    assert table.loc["SIX", "neg_log10_fdr_variable"] == 0
+    assert gsea_tables(data, GENES, SETS, {**ANALYSES, "contrasts": {}}).empty

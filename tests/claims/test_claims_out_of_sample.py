@@ -1,0 +1,136 @@
+"""Claims I01 to I12, on cells that a model has not learnt from (Figure 4)."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from helpers.claim_runs import change_study, claims_of, write_out_of_sample
+
+from scripts.analyse import out_of_sample as oos
+from scripts.common.tables import read_table, write_table
+
+
+def path_of(run, table):
+    return run / "tables" / f"out_of_sample_{table}.tsv"
+
+
+@pytest.fixture
+def run(tmp_path):
+    """Results as published."""
+    write_out_of_sample(tmp_path)
+    return tmp_path
+
+
+def verdicts(run, **settings):
+    return claims_of(run, "I", **{"studies": "kang zheng"} | settings)
+
+
+def change(run, table, where, column, value):
+    path = path_of(run, table)
+    found = read_table(path)
+    rows = np.logical_and.reduce([found[key] == v for key, v in where.items()])
+    assert rows.any()
+    found[column] = found[column].astype(object) if isinstance(value, str) else found[column]
+    found.loc[rows, column] = value(found.loc[rows, column]) if callable(value) else value
+    write_table(found, path)
+
+
+def test_the_published_numbers_are_reproduced(run):
+    table = verdicts(run)
+    assert list(table.index) == [f"I{i:02}" for i in range(1, 13)]
+    assert set(table["verdict"]) == {"reproduced"}
+    assert table.loc["I01", "reproduced"] == "control -3.36; out 4.35; in 2.79"
+    assert table.loc["I05", "reproduced"].endswith("mean drop 0.0227")
+    assert table.loc["I12", "reproduced"].startswith("types 4;")
+    assert table.loc["I03", "note"] == "lowest: CD4T"
+
+
+def by(amount):
+    return lambda values: values + amount
+
+
+NK = {"cell_type": "NK"}
+OF_HELD_OUT, OF_OTHER_STUDY = {"experiment": oos.HELD_OUT}, {"experiment": oos.OTHER_STUDY}
+
+
+@pytest.mark.parametrize(
+    ("claim", "table", "where", "value", "verdict"),
+    [
+        ("I01", "activity", {"sample": "control"}, by(9), "differs"),
+        ("I01", "activity", {"sample": "stimulated, out-of-sample"}, by(2), "direction only"),
+        ("I02", "overlap", OF_HELD_OUT, by(-0.1), "direction only"),
+        ("I03", "overlap", NK | OF_HELD_OUT, 0.56, "direction only"),
+        ("I03", "overlap", NK | OF_HELD_OUT, 0.05, "differs"),
+        ("I04", "r2", NK | {"sample": oos.IN_SAMPLE}, 0.7, "direction only"),
+        ("I04", "r2", NK | {"sample": oos.IN_SAMPLE}, 0.4, "differs"),
+        ("I05", "r2", {"sample": oos.OUT_OF_SAMPLE}, by(-0.05), "differs"),
+        ("I06", "activity", {"sample": "control, study B"}, by(2), "direction only"),
+        ("I06", "activity", {"sample": "control, study B"}, by(9), "differs"),
+        ("I07", "overlap", OF_OTHER_STUDY, by(-0.2), "direction only"),
+        ("I08", "overlap", NK | OF_OTHER_STUDY, 0.5, "direction only"),
+        ("I09", "r2", NK | {"sample": oos.STUDY_A}, 0.7, "direction only"),
+        ("I10", "r2", {"sample": oos.STUDY_B}, by(0.2), "differs"),
+        ("I11", "r2", NK | {"sample": oos.BASELINE}, 0.74, "direction only"),
+        ("I12", "r2", {"sample": oos.STUDY_B}, by(-0.1), "differs"),
+    ],
+)
+def test_a_claim_that_does_not_hold_is_not_reproduced(run, claim, table, where, value, verdict):
+    change(run, table, where, "activity" if table == "activity" else "mean", value)
+    assert verdicts(run).loc[claim, "verdict"] == verdict
+
+
+def test_subsets_are_judged_by_direction_and_simulated_numbers_are_not_judged(run):
+    change_study(run, "kang", origin="mirror subset")
+    change(run, "r2", NK | {"sample": oos.IN_SAMPLE}, "mean", 0.4)
+    table = verdicts(run)
+    assert list(table.index[table["verdict"] == "reproduced"]) == ["I01", "I05", "I06", "I12"]
+    assert list(table.index[table["verdict"] == "differs"]) == ["I04"]
+    assert (table.loc[["I02", "I03", "I07", "I11"], "verdict"] == "direction only").all()
+    assert table.loc["I02", "note"].startswith("subset of kang from a mirror (9 cells): exact")
+    simulated = verdicts(run, data="simulated")
+    not_run = " ".join(simulated.index[simulated["verdict"] == "not run"])
+    assert not_run == "I02 I03 I04 I07 I08 I09 I10 I11"
+    assert (simulated["reproduced"] != "").all()
+
+
+def test_a_type_left_out_is_noted_and_keeps_a_claim_from_being_reproduced(run):
+    note = "left out, fewer than 10 cells: 3 cells of study B"
+    for table in ("overlap", "r2"):
+        change(run, table, NK | OF_OTHER_STUDY, "note", note)
+        change(run, table, NK | OF_OTHER_STUDY, "mean", np.nan)
+    found = verdicts(run)
+    assert f"NK {note}" in found.loc["I08", "note"]
+    assert "NK" not in found.loc["I08", "reproduced"]
+    assert found.loc["I08", "verdict"] == found.loc["I10", "verdict"] == "direction only"
+    assert "of 6 types" in found.loc["I12", "note"]
+
+
+def test_kang_alone_is_judged_without_zheng(run):
+    for table in ("overlap", "r2", "activity"):
+        found = read_table(path_of(run, table))
+        write_table(found[found["experiment"] == oos.HELD_OUT], path_of(run, table))
+    table = verdicts(run, studies="kang")
+    assert (table.loc["I01":"I05", "verdict"] == "reproduced").all()
+    assert (table.loc["I06":, "note"] == "zheng is not part of this run").all()
+
+
+def test_claims_on_activities_that_are_not_there_say_why(run):
+    write_table(pd.DataFrame(columns=oos.ACTIVITY), path_of(run, "activity"))
+    table = verdicts(run)
+    assert table.loc["I01", "verdict"] == table.loc["I06", "verdict"] == "not run"
+    assert "too few cells, or no such gene set" in table.loc["I06", "note"]
+
+
+def test_published_numbers_are_those_of_the_table_of_claims():
+    """CD4T is the lowest of Figure 4b, CD14+Mono the highest."""
+    overlap = claims.OVERLAP_CONDITIONS
+    assert min(overlap, key=overlap.get) == "CD4T" and max(overlap, key=overlap.get) == "CD14+Mono"
+    rows = read_claims(ROOT / "config" / "claims.tsv").set_index("id")["published"]
+    for claim, values in {
+        "I03": claims.OVERLAP_CONDITIONS,
+        "I04": claims.R2_IN_SAMPLE,
+        "I08": claims.OVERLAP_STUDIES,
+        "I09": claims.R2_STUDY_A,
+        "I10": claims.R2_STUDY_B,
+        "I11": claims.R2_BASELINE,
+    }.items():
+        assert [float(x) for x in rows[claim].split("/")] == [*values.values()]

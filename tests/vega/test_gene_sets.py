@@ -1,0 +1,81 @@
+"""GMT files and masks."""
+
+import numpy as np
+import pytest
+from helpers.checks import one_line_error
+
+from vega.gene_sets import gene_mask, read_gmt, readable
+
+
+@pytest.fixture
+def write(tmp_path):
+    def write(*lines):
+        (tmp_path / "a.gmt").write_text("\n".join(lines) + "\n")
+        return tmp_path / "a.gmt"
+
+    return write
+
+
+def test_reads_names_and_genes(write):
+    file = write("SET_A\thttp://a\tISG15\tIFIT1\tISG15\t", "", "Cells \tCustomSet\tLIN28\tNR2F1")
+    assert read_gmt(file) == {"SET_A": ["ISG15", "IFIT1"], "Cells": ["LIN28", "NR2F1"]}
+
+
+def test_the_size_filter_counts_genes_as_published(write):
+    file = write("ONE\t-\tA", "TWO\t-\tA\tB", "THREE\t-\tA\tB\tC", "NONE\t-")
+    assert list(read_gmt(file, 1, 2)) == ["ONE", "TWO"]
+    assert list(read_gmt(file)) == ["ONE", "TWO", "THREE", "NONE"]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"SET_A\t-\tA\njust a line", r"a\.gmt.* line 2 is not a gene set"),
+        (b"SET_A\t-\tA\nSET_A\t-\tB", r"a\.gmt.* line 2: the set SET_A "),
+        (b"\n \n", r"a\.gmt.* no gene set in it"),
+        (b"\x1f\x8b\xff\xfe\x00", r"a\.gmt.*not a text file"),
+    ],
+)
+def test_a_broken_file_is_named_with_its_line(tmp_path, content, message):
+    (tmp_path / "a.gmt").write_bytes(content)
+    with one_line_error(message):
+        read_gmt(tmp_path / "a.gmt")
+
+
+def test_the_mask_is_that_of_brute_force():
+    rng = np.random.default_rng(0)
+    genes = [f"G{i}" for i in range(60)]
+    sets = {f"S{k}": [f"G{i}" for i in rng.choice(90, k % 20, replace=False)] for k in range(40)}
+    sets["ELSEWHERE"] = ["X"]
+    expected = [[gene in members for gene in genes] for members in sets.values()]
+    assert np.array_equal(gene_mask(sets, genes), expected)
+
+
+@pytest.mark.parametrize(
+    ("genes", "message"),
+    [
+        (["ENSG1", "ENSG2"], r"none of the 2 genes \(such as ENSG1, ENSG2\)"),
+        (["ISG15", "ISG15"], "ISG15 is named twice"),
+    ],
+)
+def test_genes_without_a_set_and_repeated_genes_are_refused(genes, message):
+    with one_line_error(message):
+        gene_mask({"S": ["ISG15"]}, genes)
+
+
+def test_names_are_readable_in_figures():
+    names = "REACTOME_TRYPTOPHAN_CATABOLISM", "HALLMARK_G2M_CHECKPOINT", "UNANNOTATED_1", "STAT3"
+    shown = ["TRYPTOPHAN CATABOLISM", "G2M CHECKPOINT", "UNANNOTATED 1", "STAT3"]
+    assert [readable(name) for name in names] == shown
+
+
+def test_the_real_collections_are_those_of_the_paper(mirror):
+    """Claims D12 and D13, and the mask of the largest collection."""
+    sizes = {"reactomes": 674, "hallmarks": 50, "gbm_aracne": 6056, "reactomes_organoid_ct": 681}
+    sets = {name: read_gmt(mirror / "gene_sets" / f"{name}.gmt") for name in sizes}
+    assert {name: len(found) for name, found in sets.items()} == sizes
+    assert not any("MKI67" in genes for genes in sets["reactomes"].values())
+    aracne = read_gmt(mirror / "gene_sets" / "gbm_aracne.gmt", max_genes=1000)
+    genes = sorted({gene for members in aracne.values() for gene in members})[:7000]
+    mask, known = gene_mask(aracne, genes), set(genes)
+    assert mask.sum(axis=1).tolist() == [len(known & set(m)) for m in aracne.values()]

@@ -1,0 +1,237 @@
+"""A model: its answers on cells, its files, and wrong input."""
+
+import json
+import subprocess
+import sys
+from dataclasses import asdict
+
+import numpy as np
+import pandas as pd
+import pytest
+from helpers.cells import ANNOTATION, KINDS, fit, toy_cells, toy_model, toy_sets
+from helpers.checks import one_line_error
+
+import vega
+from vega.differential import differential_activity
+from vega.settings import TrainSettings
+
+ONE = np.arange(150) == 3
+NUMBER, MISSING = np.repeat([0, 1, 10], 50), np.arange(150) < 20
+FLOATS = np.where(MISSING, np.nan, NUMBER)  # as pandas reads integers, some of them missing
+
+
+@pytest.fixture
+def adata():
+    return toy_cells()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_loaded_model_is_the_saved_one(adata, kind, tmp_path):
+    model = toy_model(**KINDS[kind])
+    given = {"max_epochs": 2, "precision": "float32"}
+    fit(model, adata, **given)
+    model.save(tmp_path)
+    again = vega.load(tmp_path)
+    assert np.array_equal(again.annotation, ANNOTATION)
+    for name in ("gmvs", "genes", "batches", "settings", "seed"):
+        assert getattr(again, name) == getattr(model, name)
+    np.testing.assert_allclose(again.history, model.history, rtol=1e-5)  # six digits are written
+    z, batch = model.embed(adata), "y" if model.batches else None
+    assert z.shape == (150, 6)
+    assert np.array_equal(again.embed(adata), z)
+    assert np.array_equal(again.decode(z, batch), model.decode(z, batch))
+    if "deep" not in KINDS[kind].values():
+        assert again.weights().equals(model.weights())
+    described = json.loads((tmp_path / "model.json").read_text())
+    assert described["settings"] == asdict(model.settings)
+    assert described["training"].items() >= asdict(TrainSettings(**given)).items()
+    assert described["losses"]["epochs"] == 2
+    files = {path.name for path in tmp_path.iterdir()}
+    assert files == {"history.tsv", "model.json", "weights.safetensors"}
+
+
+def test_decode_is_a_linear_map_with_a_shift_per_batch(adata):
+    model = toy_model(extra_nodes=2, batches=["x", "y"])
+    z = np.random.default_rng(1).normal(size=(7, 7)).astype(np.float32)
+    decoder = model.module.decoder
+    for batch, weight in zip("xy", decoder.batch_weight.T, strict=True):
+        expected = z @ model.weights().to_numpy().T + (decoder.bias + weight).detach().numpy()
+        np.testing.assert_allclose(model.decode(z, batch), expected, rtol=1e-5, atol=1e-6)
+    fit(toy_model(batches=["x"]), adata[adata.obs["batch"] == "x"].copy())  # one is no batch
+
+
+def test_latent_variables_have_the_names_of_the_sets_that_they_use():
+    assert toy_model(extra_nodes=2).gmvs == [*toy_sets(), "UNANNOTATED_1", "UNANNOTATED_2"]
+    assert toy_model(encoder="masked", decoder="deep").gmvs[0] == "S0"
+    assert toy_model(decoder="deep").gmvs[0] == "LATENT_1"
+
+
+def test_embed_is_the_posterior_mean_of_each_cell_in_any_order(adata):
+    model = toy_model()
+    z = model.embed(adata)
+    shuffled = adata[::-1, np.random.default_rng(0).permutation(adata.n_vars)].copy()
+    np.testing.assert_allclose(model.embed(shuffled)[::-1], z, atol=1e-6)
+    posterior = model.posterior(adata, batch_size=7)
+    np.testing.assert_allclose(posterior.mean, z, atol=1e-5)
+    assert (posterior.variance > 0).all()
+
+
+def test_a_count_model_reads_its_layer_and_decodes_counts(adata):
+    model = toy_model(**KINDS["counts"])
+    z = model.embed(adata)
+    np.testing.assert_allclose(model.decode(z, library=500).sum(1), 500, rtol=1e-4)
+    adata.X = adata.X * 0
+    assert np.array_equal(model.embed(adata), z)
+    del adata.layers["counts"]
+    with one_line_error("reads the layer 'counts' of the data; there is none"):
+        model.embed(adata)
+
+
+def test_the_total_of_normalisation_is_kept(adata, tmp_path):
+    model = toy_model()
+    fit(model, adata)
+    assert model.target_sum is None
+    adata.uns["normalisation"] = {"target_sum": np.float32(1234.5)}
+    fit(model, adata[:100])
+    model.save(tmp_path)
+    assert vega.load(tmp_path).target_sum == 1234.5
+
+
+def test_scalars_of_numpy_do_not_lose_a_training(adata, tmp_path):
+    adata.obs["batch"] = np.resize([1, 2], 150)
+    sets = {np.str_(name): np.array(genes) for name, genes in toy_sets().items()}
+    model = vega.VEGA(
+        np.array(adata.var_names, dtype=str), sets, batches=adata.obs["batch"].unique(),
+        seed=np.int32(3), extra_nodes=np.int64(1), beta=np.float32(0.5), n_hidden=np.int64(16),
+        bias=np.True_, decoder=np.str_("masked"),
+    )  # fmt: skip
+    fit(model, adata, max_epochs=np.int64(2), learning_rate=np.float32(1e-3), drop_last=np.False_)
+    model.save(tmp_path)
+    again = vega.load(tmp_path)
+    assert np.array_equal(again.embed(adata), model.embed(adata))
+    assert again.settings == model.settings
+    assert (again.settings.beta, again.batches) == (0.5, ["1", "2"])
+    assert {type(name) for name in (*model.genes, *model.gmvs, *model.batches)} == {str}
+
+
+def test_differential_activity_finds_the_planted_programme(adata):
+    model = toy_model(dropout=0.1, latent_dropout=0.1)
+    fit(model, adata, max_epochs=150, learning_rate=0.003, patience=150)
+    table = model.differential_activity(adata, "condition", "on", "off", method="exact")
+    assert table.index[0] == "S0"
+    assert table["log_bf"].iloc[0] > 1.5
+
+
+@pytest.mark.parametrize(
+    ("values", "sides", "group", "reference"),
+    [
+        *(
+            (values, sides, NUMBER == 0, NUMBER == 10)
+            for values in (NUMBER, pd.Categorical(NUMBER), NUMBER.astype(float), NUMBER.astype(str))
+            for sides in ((0, 10), ("0", "10"), (np.int64(0), 10))
+        ),
+        *(
+            (values, (group,), ~MISSING & (NUMBER == 0), NUMBER > 0)
+            for values, group in (
+                (FLOATS, 0),
+                (FLOATS, "0"),
+                (pd.array(FLOATS, dtype="Int64"), 0),
+                (pd.Categorical(FLOATS), 0),
+                (np.where(MISSING, None, NUMBER.astype(str)), "0"),
+            )
+        ),
+        (NUMBER == 0, (True,), NUMBER == 0, NUMBER > 0),
+        ((NUMBER == 0).astype(str), ("True", "False"), NUMBER == 0, NUMBER > 0),
+    ],
+)
+def test_groups_may_be_numbers_booleans_and_categories(adata, values, sides, group, reference):
+    """A cell without a value is on no side."""
+    model = toy_model()
+    adata.obs["kind"] = pd.Series(values, index=adata.obs_names)
+    found = model.differential_activity(adata, "kind", *sides, method="exact")
+    cells = model.posterior(adata)
+    expected = differential_activity(cells[group], cells[reference], model.gmvs, method="exact")
+    pd.testing.assert_frame_equal(found, expected)
+
+
+@pytest.mark.parametrize(
+    ("values", "sides", "message"),
+    [
+        (np.arange(150) % 13 + 10, (9,), "no cell has kind 9; there are 10, .*, 19 and 3 more$"),
+        (["b", None, "a"] * 50, ("a", np.nan), "no cell has kind nan; there are a, b$"),
+        (["b", None] * 75, ("b",), "all cells have kind b; there is no other"),
+    ],
+)
+def test_an_unknown_group_is_named_with_those_there_are(adata, values, sides, message):
+    adata.obs["kind"] = pd.Series(values, index=adata.obs_names)
+    with one_line_error(message):
+        toy_model().differential_activity(adata, "kind", *sides)
+
+
+@pytest.mark.parametrize(
+    ("file", "change", "message"),
+    [
+        ("model.json", None, "model.json: cannot be read .No such file"),
+        ("weights.safetensors", None, "weights.safetensors: cannot be read .No such"),
+        ("model.json", lambda _: b"{", "not JSON"),
+        ("model.json", lambda _: b"[]", "not a model of format"),
+        ("weights.safetensors", lambda was: was[:-1], "not the weights that model.json"),
+        ("model.json", lambda was: was.replace(b'hidden": 16', b'hidden": 17'), "was written"),
+        ("history.tsv", lambda _: b"epoch\n", "not the history that model.json describes"),
+    ],
+)
+def test_a_damaged_file_of_a_model_is_named(tmp_path, file, change, message):
+    toy_model().save(tmp_path)
+    path = tmp_path / file
+    path.write_bytes(change(path.read_bytes())) if change else path.unlink()
+    with one_line_error(message):
+        vega.load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("options", "settings", "message"),
+    [
+        ({"batches": ["x", "y"]}, {}, "name their column of obs, got None"),
+        ({"batches": ["x", "z"]}, {"batch_key": "batch"}, "batch 'y', which is not among .*: x, z"),
+        ({"batches": ["x"]}, {"batch_key": "batch"}, "batch 'y', which is not among .*: x"),
+        ({}, {"batch_key": "batch"}, r"no batches; build it with VEGA\(..., batches=adata.obs"),
+        ({"decoder": "deep", "batches": ["x", "y"]}, {}, "no batch nodes; leave out the batches"),
+        ({}, {"max_epochs": [1]}, "max_epochs: expected int > 0, found"),
+        ({}, {"learning_rate": 1e30}, "the loss is not finite after"),
+        *(
+            ({}, {"validation": mask}, message)
+            for mask, message in (
+                (ONE[:-1], r"one boolean for each of the 150 cells, found bool of shape \(149,\)"),
+                (np.arange(10), r"found int64 of shape \(10,\); of row numbers, make numpy.isin"),
+                (ONE[:, None], r"shape \(150, 1\)"),
+                (ONE.astype(int), "found int64"),
+                (np.where(ONE, "True", "False"), "found <U5"),
+                (pd.Series(ONE, dtype="boolean").mask(ONE), "found object"),
+                (~ONE & False, "150 cells are left to train on and 0 to validate on"),
+                (~ONE, "1 cells are left to train on and 149"),
+            )
+        ),
+    ],
+)
+def test_a_wrong_setting_or_mask_is_refused(adata, options, settings, message):
+    with one_line_error(message):
+        toy_model(**options).fit(adata, progress=False, **settings)
+
+
+def test_what_does_not_fit_the_model_is_refused(adata):
+    model = toy_model()
+    with one_line_error("no weights of single latent variables"):
+        toy_model(decoder="deep").weights()
+    with one_line_error("2 of the model's 40 genes are not in the data, such as G38"):
+        model.embed(adata[:, :38].copy())
+    with one_line_error("no column 'treatment'; it has condition, batch"):
+        model.differential_activity(adata, "treatment", "on")
+    adata.X.data[3] = np.nan
+    with one_line_error("not finite; log-normalise"):
+        model.fit(adata, progress=False)
+
+
+def test_what_trains_nothing_does_not_start_torch():
+    scripts = "scripts.analyse.differential, scripts.figures.summary_page, scripts.claims.claims"
+    code = f"import sys, vega, {scripts}; vega.read_gmt; sys.exit('torch' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)
