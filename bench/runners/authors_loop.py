@@ -2,7 +2,7 @@
 
 Dense decoder times its mask, float32, a DataLoader that collects a minibatch cell by cell, dropout
 as a layer, unfused Adam, and losses read after each step: `authors_loop.py FOLDER ROUNDS N_HIDDEN
-EVENT TESTS`. The network is that of `tests/helpers/plain_vega.py`, with the initial weights of vega's.
+EVENT TESTS`. The network is that of `tests/helpers/plain_vega.py`, with vega's initial weights.
 """
 
 import sys

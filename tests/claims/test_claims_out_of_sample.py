@@ -118,19 +118,3 @@ def test_claims_on_activities_that_are_not_there_say_why(run):
     table = verdicts(run)
     assert table.loc["I01", "verdict"] == table.loc["I06", "verdict"] == "not run"
     assert "too few cells, or no such gene set" in table.loc["I06", "note"]
-
-
-def test_published_numbers_are_those_of_the_table_of_claims():
-    """CD4T is the lowest of Figure 4b, CD14+Mono the highest."""
-    overlap = claims.OVERLAP_CONDITIONS
-    assert min(overlap, key=overlap.get) == "CD4T" and max(overlap, key=overlap.get) == "CD14+Mono"
-    rows = read_claims(ROOT / "config" / "claims.tsv").set_index("id")["published"]
-    for claim, values in {
-        "I03": claims.OVERLAP_CONDITIONS,
-        "I04": claims.R2_IN_SAMPLE,
-        "I08": claims.OVERLAP_STUDIES,
-        "I09": claims.R2_STUDY_A,
-        "I10": claims.R2_STUDY_B,
-        "I11": claims.R2_BASELINE,
-    }.items():
-        assert [float(x) for x in rows[claim].split("/")] == [*values.values()]
