@@ -211,7 +211,7 @@ def barplot(
     table
         One row per bar. A bar of unknown height keeps its place, with a dash.
     x, y, hue
-        Columns of the group, the height and what the colour stands for; groups and colours have the
+        Columns of the group, the height and the meaning of the colour; groups and colours have the
         order of the rows.
     sd
         Column with half the length of error bars.
