@@ -55,7 +55,7 @@ rule figure:
         pdf=f"{RUN}/figures/{{figure}}.pdf",
         page=report(
             f"{RUN}/figures/{{figure}}.png",
-            caption="../report/{figure}.rst",
+            caption="../report/figure.rst",
             category="Figures",
             labels=lambda w: {
                 "figure": w.figure,

@@ -1,4 +1,4 @@
-"""Each panel is drawn from one table that stands beside it, and from nothing else."""
+"""Each panel is drawn from its table in the folder of the figure, and from nothing else."""
 
 import gzip
 

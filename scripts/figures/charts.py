@@ -146,6 +146,29 @@ def embedding_panel(
     return Panel(shows, draw, table)
 
 
+def activities_panel(
+    shows: str,
+    model: str,
+    x: str,
+    y: str,
+    *,
+    style: str | None = None,
+    margins: tuple[float, ...],
+) -> Panel:
+    """Return the panel of the activity of one GMV against that of another, by cell type."""
+
+    def draw(figure: FigureBase, table: pd.DataFrame) -> None:
+        ax = axes(figure, *margins)
+        scatter(
+            table, activity(x), activity(y), "cell_type", style if style in table else None, ax=ax
+        )
+        ax.set(xlabel=readable(x), ylabel=readable(y))
+
+    also = [style] * bool(style)
+    table = partial(cells, model=model, label="cell_type", gmvs=(x, y), also=also, basis=None)
+    return Panel(shows, draw, table)
+
+
 def regression(x: pd.Series, y: pd.Series, ax: Axes) -> None:
     """Draw `y` against `x`, one dot per cell, with the regression line and its equation.
 
@@ -188,7 +211,7 @@ def barplot(
     table
         One row per bar. A bar of unknown height keeps its place, with a dash.
     x, y, hue
-        Columns of the group, the height and what the colour stands for; groups and colours have the
+        Columns of the group, the height and the meaning of the colour; groups and colours have the
         order of the rows.
     sd
         Column with half the length of error bars.

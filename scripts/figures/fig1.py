@@ -1,29 +1,19 @@
 """Figure 1: VEGA on blood cells with and without interferon beta."""
 
-from functools import partial
-
 import pandas as pd
 from matplotlib.figure import FigureBase
 
 from scripts.common.gmvs import INTERFERON, INTERFERON_AB, TRYPTOPHAN
-from scripts.figures.charts import activity, cells, embedding_panel
+from scripts.figures.charts import activities_panel, embedding_panel
 from scripts.figures.data import FigureData
 from scripts.figures.fig1_architecture import draw_architecture
 from scripts.figures.layout import Content, Layout, Panel, axes, note
-from vega.gene_sets import readable
 from vega.plot import gsea_comparison, volcano, wrapped
-from vega.plot.scatter import scatter
 
 LAYOUT = Layout(("aaab", "cddd", "eeff"), widths=(3.0, 0.95, 0.25, 3.0), heights=(2.5, 2.5, 2.8))
 
 NAMED = (INTERFERON_AB, INTERFERON, TRYPTOPHAN)
 CONTRAST = "innate"  # stimulated against control in monocytes and dendritic cells
-
-
-def draw_activities(figure: FigureBase, table: pd.DataFrame) -> None:
-    ax, (x, y) = axes(figure, 0.5, 1.05), (INTERFERON_AB, TRYPTOPHAN)
-    scatter(table, activity(x), activity(y), "cell_type", "condition", ax=ax)
-    ax.set(xlabel=readable(x), ylabel=readable(y))
 
 
 def contrast(data: FigureData) -> Content:
@@ -73,13 +63,9 @@ PANELS = {
         "Activity of interferon alpha/beta signaling in the same UMAP.",
         "kang", gmv=INTERFERON_AB, style="condition", margins=(0.3, 0.6),
     ),
-    "d": Panel(
+    "d": activities_panel(
         "Interferon alpha/beta signaling against tryptophan catabolism.",
-        draw_activities,
-        partial(
-            cells, model="kang", label="cell_type", gmvs=(INTERFERON_AB, TRYPTOPHAN),
-            also=["condition"], basis=None,
-        ),
+        "kang", INTERFERON_AB, TRYPTOPHAN, style="condition", margins=(0.5, 1.05),
     ),
     "e": Panel(
         "Innate cells, stimulated against control; interferon and tryptophan sets are named.",

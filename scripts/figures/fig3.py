@@ -1,17 +1,14 @@
 """Figure 3: cell types and cycling cells of cortical organoids."""
 
-from functools import partial
-
 import pandas as pd
 from matplotlib.figure import FigureBase
 
 from scripts.common.gmvs import CELL_CYCLE, MARKER_SETS, PROLIFERATION
-from scripts.figures.charts import activity, cells, embedding_panel, regression
+from scripts.figures.charts import activities_panel, activity, cells, embedding_panel, regression
 from scripts.figures.data import FigureData
 from scripts.figures.layout import Content, Layout, Panel, axes, lacking
 from vega.gene_sets import readable
 from vega.plot import heatmap, wrapped
-from vega.plot.scatter import scatter
 from vega.values import values_of
 
 LAYOUT = Layout(("abccd", "effgg"), widths=(2.75, 1.45, 1.3, 0.15, 1.95), heights=(2.0, 2.5))
@@ -51,12 +48,6 @@ def draw_marker_sets(figure: FigureBase, table: pd.DataFrame) -> None:
     ax.set(xlabel="", ylabel="Type, against all others")
 
 
-def draw_activities(figure: FigureBase, table: pd.DataFrame) -> None:
-    ax, (x, y) = axes(figure, 0.45, 1.1), (MARKER_SETS["Neural Epithelium"], CELL_CYCLE)
-    scatter(table, activity(x), activity(y), "cell_type", ax=ax)
-    ax.set(xlabel=readable(x), ylabel=readable(y))
-
-
 def proliferation(data: FigureData) -> Content:
     """Return the expression of MKI67 and the activity of the cell cycle in each cell."""
     table = cells(data, "organoid", gmvs=[CELL_CYCLE], basis=None)
@@ -92,13 +83,9 @@ PANELS = {
         "Each type against the others: the Bayes factors of the marker sets.",
         draw_marker_sets, marker_sets,
     ),
-    "f": Panel(
+    "f": activities_panel(
         "Activity of the neuroepithelium's marker set against that of the mitotic cell cycle.",
-        draw_activities,
-        partial(
-            cells, model="organoid", label="cell_type", basis=None,
-            gmvs=(MARKER_SETS["Neural Epithelium"], CELL_CYCLE),
-        ),
+        "organoid", MARKER_SETS["Neural Epithelium"], CELL_CYCLE, margins=(0.45, 1.1),
     ),
     "g": Panel(
         "Expression of MKI67 against the activity of the mitotic cell cycle, which has no MKI67.",

@@ -43,4 +43,8 @@ def silhouettes(data: FigureData, methods: Mapping[str, str], kinds: Mapping[str
     }
     table = pd.DataFrame(means).rename(index=kinds).rename_axis("labels").reset_index()
     table = table.melt("labels", var_name="method", value_name="silhouette")
-    return table if table["silhouette"].notna().any() else "no silhouettes:\nno such labels"
+    return (
+        table
+        if table["silhouette"].notna().any()
+        else "no silhouettes: the cells\nhave none of these labels"
+    )

@@ -37,7 +37,7 @@ COLUMNS = {
     "contrast": "name of the comparison in config/models.yaml",
     "drug": "drug, compared with DMSO",
     "expression_*": "log(1 + transcripts per 10,000) of the gene that the column is named after",
-    "extra_nodes": "fully connected latent variables beside the annotated GMVs",
+    "extra_nodes": "fully connected latent variables in addition to the annotated GMVs",
     "few_cells": "whether fewer than 10 cells have the drug, or DMSO",
     "fold": "cross-validation fold",
     "gene": "gene symbol",

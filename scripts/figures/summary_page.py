@@ -143,7 +143,7 @@ def _comparisons(results: Results) -> list[Part]:
     table = results.differential
     if table is None:
         words = f"No volcano and no heatmap: {_why_not(results)}."
-        return [Part(Panel("No comparison.", heatmap, lambda data: words), height=0.8, wide=True)]
+        return [Part(Panel("No comparison.", _heatmap, lambda data: words), height=0.8, wide=True)]
     pairs = list(table[["contrast", "group"]].drop_duplicates().itertuples(index=False, name=None))
     parts = [
         Part(

@@ -60,11 +60,12 @@ def figure(
     settings
         Of the run, for the caption.
     captions
-        Folder of the captions, `<figure>.rst`.
+        Folder of the captions: `figure.rst`, which includes `<figure>.rst`, and `summary_page.rst`.
     """
     summary = name.startswith("summary/")
-    model = {"model": name.removeprefix("summary/")} if summary else {}
     source = "summary_page" if summary else name
+    wildcards = {"model": name.removeprefix("summary/")} if summary else {"figure": name}
+    template = captions / ("summary_page.rst" if summary else "figure.rst")
     links = {
         "full size": f"figures/{name}.png",
         "PDF": f"figures/{name}.pdf",
@@ -77,7 +78,7 @@ def figure(
         label=label(name),
         title=title,
         picture=embedded(run / "figures" / f"{name}.png"),
-        caption=caption(captions / f"{source}.rst", settings, **model),
+        caption=caption(template, settings, **wildcards),
         links=links,
         claims=claims[claims["panel"].map(figure_of) == name].fillna("").to_dict("records"),
     )
