@@ -287,7 +287,7 @@ def test_files_that_are_not_what_they_should_be(folder):
     with pytest.raises(InputError, match=r"models.yaml: not YAML .while parsing"):
         load({}, folder)
     (folder / "models.yaml").write_text("- a\n")
-    with pytest.raises(InputError, match=r"must hold entries by name, got list"):
+    with pytest.raises(InputError, match=r"expected entries by name, found list"):
         load({}, folder)
     (folder / "models.yaml").unlink()
     with pytest.raises(InputError, match=r"models.yaml: cannot be read"):

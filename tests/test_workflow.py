@@ -112,7 +112,7 @@ def described_and_verified(repository, run):
     whole = table.read_bytes()
     table.write_bytes(whole.replace(b"0", b"1", 1))
     said = snakemake(repository, "verify", check=False)
-    assert "files are not as they must be: tables/kang_gsea.tsv" in said
+    assert "files differ or are missing: tables/kang_gsea.tsv" in said
     table.write_bytes(whole)
     snakemake(repository, "verify")
 
