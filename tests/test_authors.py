@@ -260,7 +260,7 @@ AUTHORS = ("--config", "data=simulated_authors", "studies=all")
 def test_the_whole_workflow_is_planned(tmp_path):
     copy_parts(tmp_path)
     rules = planned(tmp_path, *AUTHORS)
-    assert {"simulate_authors", "preprocess", "train_kang", "simulation_benchmark", "fig4"} <= rules
+    assert {"simulate_authors", "preprocess", "train_kang", "simulation_benchmark", "figure"} <= rules
     assert {rule for rule in rules if rule.startswith(("simulate", "download"))} == {
         "simulate_authors", "simulate_gene_sets",
     }  # fmt: skip

@@ -213,7 +213,7 @@ def test_an_archive_of_samples_becomes_a_matrix_of_each(geo, truth):
     assert study.conditions == ["none", "IFN-beta"]
     assert_cells(cells, truth, TREATED)
     config = load({}, geo.repository / "config")
-    contrast = config.models["GSE1234"].contrasts["IFN-beta"]
+    contrast = config.models["GSE1234"].analyses.contrasts["IFN-beta"]
     assert (contrast.group, contrast.reference) == ("IFN-beta", "none")
     row = config.file("GSE1234", RAW)
     assert row.url == f"{PUBLIC}{SUPPLEMENT}/{RAW}", "a mirror is nobody else's source"
@@ -309,7 +309,7 @@ def test_samples_and_a_table_may_both_say_what_the_cells_are(geo, truth):
     _, cells = study_of(geo)
     assert_cells(cells, truth, TREATED)
     assert list(cells.obs["cell_type"]) == types + types[:20] + types[:25]
-    assert load({}, geo.repository / "config").models["GSE1234"].one_vs_rest == "cell_type"
+    assert load({}, geo.repository / "config").models["GSE1234"].analyses.one_vs_rest == "cell_type"
 
 
 @pytest.mark.parametrize("of_the_series", [True, False])
