@@ -9,8 +9,9 @@ import zipfile
 
 import numpy as np
 import pytest
+from helpers.raw_files import pack
+from helpers.readers import ARCHIVES, MEMBERS, SIDES, says, source
 from test_formats import COUNTS, market
-from test_readers import ARCHIVES, MEMBERS, SIDES, pack, says, source
 
 from scripts.preprocess.readers import read
 from scripts.preprocess.readers.files import RawFile
