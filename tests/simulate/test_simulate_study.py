@@ -1,540 +1,312 @@
-"""The simulator against its table, by the example of Kang: bytes, determinism, planted truth.
+"""The counts of simulated studies against their table: planted effects, noise, and the truth."""
 
-What is planted in the other studies, and that their files read back, is in
-`test_simulated_studies.py`.
-"""
-
-import gzip
-import hashlib
-import re
 import shutil
-from pathlib import Path
 
-import GEOparse
 import numpy as np
 import pandas as pd
 import pytest
-import yaml
-from scipy.io import mmread
+from conftest import ROOT, edit
+from helpers.simulated import (
+    CONFIG,
+    FOLDERS,
+    TABLES,
+    draw,
+    good_cells,
+    log2_change,
+    mask,
+    planted_genes,
+    sets_of,
+    simulated,
+    unplanted,
+    written,
+)
 
 from scripts.common.config.load import load
-from scripts.simulate.genes import gmt, simulate_gene_sets
-from scripts.simulate.simulate_study import LOW_QUALITY, simulate_study
-from scripts.simulate.truth import responders
-from scripts.simulate.writers import raw_files, write
+from scripts.simulate.simulate_study import EMPTY_DROPLET, LOW_QUALITY
 from vega.errors import InputError
-from vega.gene_sets import read_gmt
 
-CONFIG_FOLDER = Path(__file__).parent.parent / "config"
-SETTINGS = {"data": "simulated", "studies": "kang"}
-IFN = "REACTOME_INTERFERON_ALPHA_BETA_SIGNALING"
+KANG = TABLES["kang"]
 CELLS = "GSE96583_batch2.total.tsne.df.tsv.gz"
-INNATE = ["CD14+Mono", "FCGR3A+Mono", "Dendritic"]
-
-
-@pytest.fixture(scope="module")
-def config():
-    return load(SETTINGS, CONFIG_FOLDER)
-
-
-@pytest.fixture(scope="module")
-def kang(config):
-    return _simulated(config)
-
-
-@pytest.fixture(scope="module")
-def sets(config):
-    return simulate_gene_sets(config.simulations, "reactomes.gmt")
-
-
-@pytest.fixture(scope="module")
-def raw(config, kang, tmp_path_factory):
-    """Folder of kang's raw files."""
-    folder = tmp_path_factory.mktemp("raw") / "kang"
-    write(_contents(config, kang).items(), folder, "test")
-    return folder
-
-
-def _simulated(config):
-    return simulate_study("kang", config.raw_source("kang"), config.simulations)
-
-
-def _contents(config, simulated):
-    return dict(raw_files(config.raw_source("kang"), simulated, config.simulations.studies["kang"]))
-
-
-def _lines(path):
-    return gzip.decompress(path.read_bytes()).decode().removesuffix("\n").split("\n")
 
 
 @pytest.fixture
 def changed(tmp_path):
-    """Loads the configuration after `change` has edited the simulations."""
+    """Load the configuration after `change` of the table of simulations."""
 
-    def load_changed(change, settings=SETTINGS):
-        folder = tmp_path / "config"
-        shutil.copytree(CONFIG_FOLDER, folder)
-        path = folder / "simulations.yaml"
-        table = yaml.safe_load(path.read_text())
-        change(table)
-        path.write_text(yaml.safe_dump(table, sort_keys=False))
-        return load(settings, folder)
+    def load_changed(change):
+        shutil.copytree(ROOT / "config", tmp_path / "config")
+        edit(tmp_path / "config" / "simulations.yaml", change)
+        return load({"data": "simulated", "studies": "kang"}, tmp_path / "config")
 
     return load_changed
 
 
-# ---------------------------------------------------------------- formats
+# ---------------------------------------------------------------- planted effects
 
 
-def test_writes_the_files_that_the_study_asks_for(config, raw):
-    study = config.studies["kang"]
-    written = {path.name for path in raw.iterdir() if path.is_file()}
-    assert written == {*study.files, study.family_file}
-    listed = {row.file for row in config.files if row.study == "kang"}
-    assert written == listed
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_planted_genes_change_by_their_effect_and_only_in_their_cells(folder):
+    """In every group of cells that a programme can tell apart, those without effect too."""
+    counts, cells = good_cells(folder)
+    programmes, groups = TABLES[folder].programmes, 0
+    for name, own in {(p.gene_set, *p.genes): p for p in programmes}.items():
+        same = [p for p in programmes if (p.gene_set, *p.genes) == name]
+        genes = planted_genes(folder, own)
+        effect = sum(p.effect * mask(cells, p.where) for p in same)
+        columns = sorted({column for p in same for column in p.where})
+        for values, rows in cells.groupby(columns).groups.items():
+            group = cells.index.isin(rows)
+            if len(rows) < 20 or counts.loc[group, genes].sum().sum() < 150:
+                continue
+            [expected] = set(effect[group])
+            found = log2_change(folder, genes, group, effect == 0)
+            assert found == pytest.approx(expected, abs=0.3), (name, values)
+            groups += 1
+        if rest := [g for g in sets_of(folder).get(own.gene_set, []) if g in unplanted(folder)]:
+            assert abs(log2_change(folder, rest, effect > 0, effect == 0)) < 0.2, name
+    assert groups > 10
 
 
-def test_matrices_are_genes_by_cells_and_fit_their_side_files(config, kang, raw):
-    for number, names in enumerate(config.studies["kang"].matrices):
-        lines = _lines(raw / names.matrix)
-        assert lines[:2] == ["%%MatrixMarket matrix coordinate integer general", "%"]
-        barcodes, genes = _lines(raw / names.barcodes), _lines(raw / names.genes)
-        entries = len(lines) - 3
-        assert lines[2] == f"{len(genes)} {len(barcodes)} {entries}"
-        assert all(re.fullmatch(r"[ACGT]{14}-1", barcode) for barcode in barcodes)
-        assert all(re.fullmatch(r"ENSG\d{11}\t\S+", gene) for gene in genes)
-        counts = mmread(raw / names.matrix, spmatrix=True)
-        np.testing.assert_array_equal(
-            counts.toarray().T, kang.counts.toarray()[(kang.cells["matrix"] == number).to_numpy()]
-        )
+def test_half_of_the_progenitors_cycle():
+    _, cells = good_cells("field")
+    cycling, progenitor = cells["phase"] == "cycling", cells["cell_type"] != "Cajal-Retzius"
+    assert not (cycling & ~progenitor).any()
+    assert cycling[progenitor].mean() == pytest.approx(0.5, abs=0.08)
 
 
-def test_annotation_is_as_geo_has_it(config, kang, raw):
-    file = raw / config.studies["kang"].annotations[0].file
-    header, *rows = (line.split("\t") for line in _lines(file))
-    assert header == ["tsne1", "tsne2", "ind", "stim", "cluster", "cell", "multiplets"]
-    assert {len(row) for row in rows} == {8}
-    # pandas takes the surplus field for the row name, as R does.
-    table = pd.read_csv(file, sep="\t", keep_default_na=False)
-    assert set(table["stim"]) == {"ctrl", "stim"}
-    assert set(table["multiplets"]) == {"singlet", "doublet"}
-    assert set(table["cell"]) == {
-        "NK cells", "Dendritic cells", "CD4 T cells", "B cells", "FCGR3A+ Monocytes",
-        "CD14+ Monocytes", "CD8 T cells", "Megakaryocytes", "NA",
-    }  # fmt: skip
-    assert table["ind"].nunique() == 8
-    assert pd.api.types.is_integer_dtype(table["cluster"])
-    missing = kang.cells["cell_type"].isna().to_numpy()
-    assert 0 < missing.mean() < 0.05
-    np.testing.assert_array_equal((table["cell"] == "NA").to_numpy(), missing)
+def log2_levels(folder, group, genes):
+    """log2 share of each gene in the pooled counts."""
+    pooled = good_cells(folder)[0].loc[group, genes].sum()
+    return np.log2((pooled + 0.5) / pooled.sum())
 
 
-def test_barcodes_met_before_get_one_more_1_in_the_annotation_only(config, raw):
-    study = config.studies["kang"]
-    first, second = (_lines(raw / names.barcodes) for names in study.matrices)
-    assert len(set(first)) == len(first) and len(set(second)) == len(second)
-    both = set(first) & set(second)
-    assert len(both) == config.simulations.studies["kang"].shared_barcodes > 0
-    rows = [line.split("\t")[0] for line in _lines(raw / study.annotations[0].file)[1:]]
-    assert rows == first + [barcode + "1" * (barcode in both) for barcode in second]
+def test_zheng_has_the_types_of_kang_and_a_platform_that_shifts_all_genes():
+    (kang_counts, kang), (zheng_counts, zheng) = good_cells("kang"), good_cells("zheng")
+    genes = [g for g in unplanted("kang") if kang_counts[g].sum() > 500 < 2 * zheng_counts[g].sum()]
+    assert len(genes) > 300
+    control = kang["condition"] == "control"
+    types = [kind for kind in KANG.types if kind != "Megakaryocyte"]
+
+    def levels(folder, cells, among):
+        groups = {kind: among & (cells["cell_type"] == kind) for kind in types}
+        table = pd.DataFrame({kind: log2_levels(folder, g, genes) for kind, g in groups.items()})
+        return table, table.sub(log2_levels(folder, among, genes), axis=0)
+
+    here, own_here = levels("kang", kang, control)
+    there, own_there = levels("zheng", zheng, zheng["matrix"] == 0)
+    similar = own_here.apply(lambda profile: own_there.apply(profile.corr))
+    assert (similar.idxmax() == similar.columns).all()
+    shifts = (there - here)[["CD4T", "CD14+Mono", "B"]]
+    planted_sd = TABLES["zheng"].columns["platform"].log2_sd
+    assert shifts.std().between(0.85 * planted_sd, 1.4 * planted_sd).all()
+    assert shifts.corr().to_numpy().min() > 0.7
 
 
-def test_geoparse_reads_the_family_file(config, raw):
-    study = config.studies["kang"]
-    series = GEOparse.get_GEO(filepath=str(raw / study.family_file), silent=True)
-    assert series.name == "GSE96583"
-    conditions = {
-        name: sample.metadata["characteristics_ch1"] for name, sample in series.gsms.items()
-    }
-    assert conditions == {
-        "GSM2560248": ["condition: control"],
-        "GSM2560249": ["condition: stimulated"],
-    }
-
-
-def test_real_and_simulated_files_have_the_same_shape_of_lines(config, raw, mirror):
-    study = config.studies["kang"]
-    for file in (study.annotations[0].file, study.matrices[0].barcodes, study.matrices[0].genes):
-        real, simulated = _lines(mirror / "kang" / file), _lines(raw / file)
-        for line in (0, -1):
-            assert len(real[line].split("\t")) == len(simulated[line].split("\t"))
-    for names in study.matrices:
-        real, simulated = _lines(mirror / "kang" / names.matrix), _lines(raw / names.matrix)
-        assert real[:2] == simulated[:2]
-        assert [len(line.split(" ")) for line in real[2:4]] == [
-            len(line.split(" ")) for line in simulated[2:4]
-        ]
-
-
-def test_provenance_says_simulated_and_has_the_checksum(raw):
-    for path in (path for path in raw.iterdir() if path.is_file()):
-        record = yaml.safe_load((raw / ".provenance" / f"{path.name}.json").read_text())
-        assert record["identity"] == "simulated" and record["file"] == path.name
-        assert record["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-# ---------------------------------------------------------------- determinism
-
-
-def test_same_table_same_bytes(config, raw, tmp_path):
-    write(_contents(config, _simulated(config)).items(), tmp_path / "kang", "test")
-    for path in (path for path in raw.iterdir() if path.is_file()):
-        assert (tmp_path / "kang" / path.name).read_bytes() == path.read_bytes()
-
-
-def test_compressed_files_hold_no_time(raw):
-    for path in raw.glob("*.gz"):
-        assert path.read_bytes()[4:8] == bytes(4)
-
-
-def test_another_seed_draws_other_cells_with_the_same_truth(config, kang, changed):
-    other = changed(
-        lambda table: _kang(table).update(seed=config.simulations.studies["kang"].seed + 1)
+def test_batches_shift_genes_alike_in_all_types():
+    counts, cells = good_cells("shekhar")
+    genes = [gene for gene in unplanted("shekhar") if counts[gene].sum() > 800]
+    second, rbc = cells["batch"] == "1", cells["cell_type"] == "RBC"
+    assert set(cells.loc[second, "sample"]) == {"Bipolar5", "Bipolar6"}
+    one, other = (
+        log2_levels("shekhar", own & second, genes) - log2_levels("shekhar", own & ~second, genes)
+        for own in (rbc, ~rbc)
     )
-    simulated = _simulated(other)
-    before, after = _contents(config, kang), _contents(other, simulated)
-    study = config.studies["kang"]
-    same = {name for name in before if before[name] == after[name]}
-    assert same == {study.matrices[0].genes, study.family_file}
-    pd.testing.assert_frame_equal(simulated.truth, kang.truth)
-
-
-# ---------------------------------------------------------------- gene sets
-
-
-def test_gmt_reads_back(sets, tmp_path):
-    path = tmp_path / "sets.gmt"
-    path.write_bytes(gmt(sets))
-    assert read_gmt(path) == sets
-    assert all(line.split("\t")[1] == "simulated" for line in path.read_text().splitlines())
-
-
-def test_sets_nest_as_the_table_says(config, sets):
-    table = config.simulations.gene_sets["reactomes.gmt"].named
-    for name, named in table.items():
-        assert len(set(sets[name])) == len(sets[name]) == named.size
-        assert set(named.genes) <= set(sets[name])
-        if named.subset_of:
-            assert set(sets[name]) < set(sets[named.subset_of])
-    chain = [
-        "REACTOME_INTERFERON_SIGNALING",
-        "REACTOME_CYTOKINE_SIGNALING_IN_IMMUNE_SYSTEM",
-        "REACTOME_IMMUNE_SYSTEM",
-    ]
-    assert all(set(sets[IFN]) < set(sets[name]) for name in chain)
-    assert not set(sets["REACTOME_TRYPTOPHAN_CATABOLISM"]) & set(sets["REACTOME_IMMUNE_SYSTEM"])
-    assert not any("MKI67" in genes for genes in sets.values())
-
-
-def test_named_sets_have_real_names_and_nesting(config, mirror):
-    real = read_gmt(mirror / "gene_sets" / "reactomes.gmt")
-    for name, named in config.simulations.gene_sets["reactomes.gmt"].named.items():
-        assert set(named.genes) <= set(real[name]), name
-        if named.subset_of:
-            assert set(real[name]) <= set(real[named.subset_of]), name
-
-
-def test_random_sets_have_the_sizes_of_the_table(config, sets):
-    table = config.simulations.gene_sets["reactomes.gmt"]
-    sizes = np.array([len(set(genes)) for name, genes in sets.items() if name not in table.named])
-    assert len(sizes) == table.sets
-    assert sizes.min() >= table.min_size and sizes.max() <= table.max_size
-    # Four standard errors of the mean of so many logarithms.
-    error = table.size_log_sd / np.sqrt(table.sets)
-    assert abs(np.log(sizes).mean() - np.log(table.median_size)) < 4 * error
+    assert one.corr(other) > 0.7
+    expected = np.sqrt(2) * 0.5  # of the shifts of two batches
+    assert (one.std() + other.std()) / 2 == pytest.approx(expected, rel=0.25)
 
 
 # ---------------------------------------------------------------- truth
 
 
-def _frame(kang):
-    """Counts of the good singlets, their cells, and one column per gene."""
-    good = (kang.cells["multiplet"] == "singlet") & kang.cells["cell_type"].notna()
-    counts = pd.DataFrame(kang.counts.toarray()[good.to_numpy()], columns=kang.genes["symbol"])
-    return counts, kang.cells[good].reset_index(drop=True)
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_truth_lists_every_set_that_a_programme_reaches(folder):
+    """By brute force over all sets."""
+    table, gene_sets, expected = simulated(folder).truth, sets_of(folder), []
+    for number, programme in enumerate(TABLES[folder].programmes):
+        genes, own = planted_genes(folder, programme), set(gene_sets.get(programme.gene_set, ()))
+        for name, members in gene_sets.items():
+            if reached := [gene for gene in genes if gene in members]:
+                kind = "superset" if own and own <= set(members) else "overlap"
+                kind = "planted" if name == programme.gene_set else kind
+                share = round(len(reached) / len(members), 4)
+                expected.append((number, name, kind, programme.effect, share, ";".join(reached)))
+        in_no_set = [g for g in genes if not any(g in members for members in gene_sets.values())]
+        if in_no_set:
+            expected.append((number, "", "outside", programme.effect, 0, ";".join(in_no_set)))
+        for column, values in programme.where.items():
+            assert (table.loc[table["programme"] == number, column] == ";".join(values)).all()
+    columns = ["programme", "gene_set", "kind", "effect", "share", "genes"]
+    rows = table.loc[table["programme"].notna(), columns].fillna({"gene_set": "", "share": 0})
+    assert [*rows.itertuples(index=False, name=None)] == expected
+    shifts = table.loc[table["kind"] == "shift", ["where", "effect"]].to_numpy().tolist()
+    planted = {name: c.log2_sd for name, c in TABLES[folder].columns.items() if c.log2_sd}
+    assert shifts == [[f"each {name}", sd] for name, sd in planted.items()]
 
 
-def _log2_fold_change(counts, group, reference, steady):
-    """log2 ratio of pooled counts per gene; sequencing depth taken from the `steady` genes."""
-    a, b = counts[group].sum(), counts[reference].sum()
-    return np.log2((a + 0.5) / (b + 0.5)) - np.log2(a[steady].sum() / b[steady].sum())
-
-
-@pytest.mark.parametrize(("types", "effect"), [(INNATE, 3.0), (["CD4T", "CD8T", "B", "NK"], 2.0)])
-def test_interferon_response_comes_back(config, kang, sets, types, effect):
-    counts, cells = _frame(kang)
-    programmes = config.simulations.studies["kang"].programmes
-    planted = {gene for p in programmes for gene in responders(p, sets)}
-    steady = [gene for gene in counts if gene not in planted]
-    here, stimulated = cells["cell_type"].isin(types), cells["condition"] == "stimulated"
-    change = _log2_fold_change(counts, here & stimulated, here & ~stimulated, steady)
-    ifn = responders(programmes[0], sets)
-    assert change[ifn].mean() == pytest.approx(effect, abs=0.15)
-    assert change[["ISG15", "IFIT1", "MX1"]].min() > effect - 0.7
-    others = [gene for gene in sets[IFN] if gene not in ifn]
-    seen = counts.loc[here, steady].sum() > 200
-    assert abs(change[others].mean()) < 0.3
-    assert abs(change[steady][seen].mean()) < 0.05
-
-
-@pytest.mark.parametrize(
-    ("name", "types", "effect"),
-    [
-        ("REACTOME_TRYPTOPHAN_CATABOLISM", INNATE, 2.5),
-        ("REACTOME_TRYPTOPHAN_CATABOLISM", ["CD4T", "CD8T", "B", "NK"], 0.0),
-    ],
-)
-def test_tryptophan_catabolism_rises_in_stimulated_innate_cells_only(
-    config, kang, sets, name, types, effect
-):
-    counts, cells = _frame(kang)
-    steady = [g for g in counts if not any(g in sets[n] for n in (name, IFN))]
-    here, stimulated = cells["cell_type"].isin(types), cells["condition"] == "stimulated"
-    change = _log2_fold_change(counts, here & stimulated, here & ~stimulated, steady)
-    seen = [gene for gene in sets[name] if counts.loc[here, gene].sum() > 100]
-    assert len(seen) >= 7
-    assert change[seen].mean() == pytest.approx(effect, abs=0.3)
-
-
-@pytest.mark.parametrize(
-    ("name", "cell_type"),
-    [
-        ("REACTOME_SIGNALING_BY_THE_B_CELL_RECEPTOR_BCR", "B"),
-        ("REACTOME_INTRINSIC_PATHWAY_FOR_APOPTOSIS", "NK"),
-    ],
-)
-def test_programmes_of_one_type_come_back(config, kang, sets, name, cell_type):
-    counts, cells = _frame(kang)
-    programme = next(p for p in config.simulations.studies["kang"].programmes if p.gene_set == name)
-    planted = responders(programme, sets)
-    # Genes of named sets are no markers: without the planted ones they are the same in all types.
-    table = config.simulations.gene_sets["reactomes.gmt"].named
-    touched = {
-        g for p in config.simulations.studies["kang"].programmes for g in responders(p, sets)
-    }
-    steady = sorted({g for n in table for g in sets[n]} - touched)
-    is_type = cells["cell_type"] == cell_type
-    change = _log2_fold_change(counts, is_type, ~is_type, steady)
-    seen = [gene for gene in planted if counts[gene].sum() > 200]
-    assert change[seen].mean() == pytest.approx(programme.effect, abs=0.15)
-
-
-def test_truth_says_what_was_planted(config, kang, sets):
-    study = config.simulations.studies["kang"]
-    truth = kang.truth
-    for number, programme in enumerate(study.programmes):
-        rows = truth[truth["programme"] == number].set_index("gene_set")
-        genes = responders(programme, sets)
-        assert (rows["effect"] == programme.effect).all()
-        assert rows.index[rows["kind"] == "planted"].tolist() == [programme.gene_set]
-        # By brute force over every set and gene.
-        for name, members in sets.items():
-            reached = [gene for gene in genes if gene in members]
-            assert (name in rows.index) == bool(reached)
-            if reached:
-                assert rows.loc[name, "genes"].split(";") == reached
-                assert rows.loc[name, "share"] == pytest.approx(
-                    len(reached) / len(members), abs=1e-4
-                )
-        supersets = set(rows.index[rows["kind"] == "superset"])
-        whole = set(sets[programme.gene_set])
-        assert supersets == {n for n, g in sets.items() if whole < set(g)}
-    innate = truth[(truth["kind"] == "planted") & (truth["gene_set"].str.contains("TRYPT"))].iloc[0]
-    assert innate["cell_type"].split(";") == INNATE
-    assert innate["condition"] == "stimulated"
-    assert innate["where"] == "cell_type: CD14+Mono, FCGR3A+Mono, Dendritic; condition: stimulated"
-    shift = truth[truth["kind"] == "shift"].iloc[0]
-    assert (shift["where"], shift["effect"]) == ("each donor", study.columns["donor"].log2_sd)
-    everywhere = truth.iloc[0]
-    assert everywhere["cell_type"].split(";") == list(study.types)
+def test_truth_describes_the_cells_of_a_programme_in_words():
+    truth = simulated("kang").truth.drop_duplicates("programme").set_index("programme")
+    assert truth.loc[0, "cell_type"].split(";") == list(KANG.types)
+    words = "cell_type: CD14+Mono, FCGR3A+Mono, Dendritic; condition: stimulated"
+    assert truth.loc[2, "where"] == words
 
 
 # ---------------------------------------------------------------- cells
 
 
-def test_most_cells_pass_the_filter_and_some_do_not(kang):
-    genes = (kang.counts.toarray() > 0).sum(axis=1)
-    failed = (genes < 500).mean()
-    assert 0.03 < failed < 0.2
-    assert np.median(genes) > 600
+def test_most_cells_pass_the_filter_of_genes_and_some_do_not():
+    genes = (simulated("kang").counts.toarray() > 0).sum(axis=1)
+    assert 0.03 < (genes < 500).mean() < 0.2 and np.median(genes) > 600
+
+
+def test_type_shares_are_those_of_the_table():
+    cells, types = simulated("kang").cells, KANG.types
+    found = cells["cell_type"].value_counts(normalize=True)
+    for name, kind in types.items():
+        share = kind.share / sum(kind.share for kind in types.values())
+        assert abs(found[name] - share) < 4 * np.sqrt(share * (1 - share) / len(cells))
+
+
+PLAIN = {
+    "types": {"B": {"share": 1}}, "programmes": [], "library_log2_sd": 0,
+    "columns": {"donor": {"shares": ["1"]}},
+}  # fmt: skip
+
+
+def plain(**changes):
+    """One type and one donor, equal libraries."""
+    return lambda table: table["studies"]["kang"].update(PLAIN | changes)
 
 
 def test_variance_is_that_of_the_negative_binomial(changed):
-    """One type and donor, equal libraries: variance = mean + dispersion x mean^2."""
-
-    def plain(table):
-        kang = table["studies"]["kang"]
-        kang.update(
-            types={"B": {"share": 1}}, programmes=[], library_log2_sd=0, low_quality=0,
-            columns={"donor": {"shares": ["1"]}}, doublets=0, dispersion=0.5,
-        )  # fmt: skip
-
-    counts = _simulated(changed(plain)).counts.toarray()
+    """Variance = mean + dispersion x mean^2."""
+    config = changed(plain(low_quality=0, doublets=0, dispersion=0.5))
+    counts = draw(config, "kang").counts.toarray()
+    counts = counts[:, counts.mean(axis=0) > 1]
     mean, variance = counts.mean(axis=0), counts.var(axis=0)
-    seen = mean > 1
-    assert np.median((variance - mean)[seen] / mean[seen] ** 2) == pytest.approx(0.5, abs=0.05)
+    assert np.median((variance - mean) / mean**2) == pytest.approx(0.5, abs=0.05)
 
 
-def test_doublets_and_poor_cells_have_the_counts_they_should(changed):
-    def plain(table):
-        table["studies"]["kang"].update(
-            types={"B": {"share": 1}}, programmes=[], library_log2_sd=0, low_quality=0.3,
-            doublets=0.3, dispersion=0.001, library=20000, columns={"donor": {"shares": ["1"]}},
-        )  # fmt: skip
-
-    simulated = _simulated(changed(plain))
-    total = simulated.counts.toarray().sum(axis=1)
-    doublet = (simulated.cells["multiplet"] == "doublet").to_numpy()
-    # 70% of the singlets have a whole library, so that this is the middle of those.
+def test_doublets_have_the_counts_of_two_cells_and_poor_cells_a_quarter(changed):
+    drawn = draw(
+        changed(plain(low_quality=0.3, doublets=0.3, dispersion=0.001, library=20000)), "kang"
+    )
+    total = drawn.counts.toarray().sum(axis=1)
+    doublet = (drawn.cells["multiplet"] == "doublet").to_numpy()
+    # 70% of the singlets have a whole library: this is their median.
     size = np.quantile(total[~doublet], 0.65)
-    # Singlets: a quarter or one library; doublets: any sum of two of these.
     for group, sizes in ((~doublet, [LOW_QUALITY, 1]), (doublet, [0.5, 1.25, 2])):
-        nearest = np.abs(total[group, None] / size - sizes)
-        assert nearest.min(axis=1).max() < 0.15
-        assert set(nearest.argmin(axis=1)) == set(range(len(sizes)))
+        distance = np.abs(total[group, None] / size - sizes)
+        assert distance.min(axis=1).max() < 0.15
+        assert set(distance.argmin(axis=1)) == set(range(len(sizes)))
 
 
-def test_type_shares_are_those_of_the_table(config, kang):
-    types = config.simulations.studies["kang"].types
-    total = sum(kind.share for kind in types.values())
-    found = kang.cells["cell_type"].value_counts(normalize=True)
-    for name, kind in types.items():
-        share = kind.share / total
-        error = np.sqrt(share * (1 - share) / len(kang.cells))
-        assert abs(found[name] - share) < 4 * error
+def test_qualities_are_those_of_the_counts():
+    drawn = simulated("mixseq")
+    total = pd.Series(drawn.counts.toarray().sum(axis=1))
+    total = total.groupby(drawn.cells["quality"].to_numpy()).median()
+    total /= total["normal"]
+    assert total["low_quality"] == pytest.approx(LOW_QUALITY, rel=0.3)
+    assert total["empty_droplet"] == pytest.approx(EMPTY_DROPLET, rel=0.3)
+    assert total["doublet"] > 1.6
+
+
+def test_large_studies_are_drawn_in_blocks_with_the_same_distribution(monkeypatch):
+    few = {"kang": {"cells": [900, 500], "genes": 3000, "doublets": 0.3}}
+    config = load({"data": "simulated", "simulations": {"studies": few}}, ROOT / "config")
+    whole = draw(config, "kang")
+    monkeypatch.setattr("scripts.simulate.simulate_study.NUMBERS_AT_A_TIME", 3000 * 100)
+    parts = draw(config, "kang")
+    assert whole.counts.shape == parts.counts.shape == (1400, 3000)
+    assert whole.cells["matrix"].value_counts().to_dict() == {0: 900, 1: 500}
+    assert whole.genes["symbol"].iloc[-1] == "SIM3000" and whole.genes["symbol"].is_unique
+    # Missing types are drawn last.
+    pd.testing.assert_frame_equal(*(d.cells.drop(columns="cell_type") for d in (whole, parts)))
+    doublet = (whole.cells["multiplet"] == "doublet").to_numpy()
+    for cells in (doublet, ~doublet):
+        totals = [drawn.counts[cells].sum(axis=0).A1 for drawn in (whole, parts)]
+        seen = totals[0] > 2000
+        assert seen.sum() > 100
+        np.testing.assert_allclose(totals[0][seen], totals[1][seen], rtol=0.25)
+
+
+def test_another_seed_draws_other_cells_with_the_same_truth(changed):
+    config = changed(lambda table: table["studies"]["kang"].update(seed=KANG.seed + 1))
+    drawn = draw(config, "kang")
+    before = written(CONFIG, "kang", simulated("kang"))
+    after = written(config, "kang", drawn)
+    study = CONFIG.studies["kang"]
+    same = {name for name in before if before[name] == after[name]}
+    assert same == {study.matrices[0].genes, study.family_file}
+    pd.testing.assert_frame_equal(drawn.truth, simulated("kang").truth)
 
 
 # ---------------------------------------------------------------- errors
 
+DROP = object()
+IFN = "REACTOME_INTERFERON_ALPHA_BETA_SIGNALING"
+NAMED = "gene_sets/reactomes.gmt/named"
 
-def _kang(table):
-    return table["studies"]["kang"]
 
+def setting(path, value):
+    """Set or drop one entry of the table; `kang/` stands for `studies/kang/`."""
 
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        (
-            lambda t: _kang(t)["programmes"][1]["where"].update(cell_type=["Monocyte"]),
-            r"studies.kang.programmes.1.where.cell_type 'Monocyte' is not among NK, Dendritic",
-        ),
-        (
-            lambda t: _kang(t)["programmes"][0].update(gene_set="REACTOME_NOTHING"),
-            r"studies.kang.programmes.0.gene_set 'REACTOME_NOTHING' is not among",
-        ),
-        (
-            lambda t: _kang(t)["programmes"][0]["where"].update(dose=["high"]),
-            r"studies.kang.programmes.0.where 'dose' is not among cell_type, condition, sample, d",
-        ),
-        (
-            lambda t: t["gene_sets"]["reactomes.gmt"]["named"][IFN].update(subset_of="NO"),
-            rf"gene_sets.reactomes.gmt.named.{IFN}.subset_of 'NO' is not among",
-        ),
-        (
-            lambda t: _kang(t)["tables"][CELLS]["columns"].pop("cell"),
-            rf"studies.kang.tables.{CELLS}.columns: column 'cell' is not among tsne1",
-        ),
-        (lambda t: _kang(t)["tables"].clear(), rf"studies.kang.tables: file '{CELLS}' is not"),
-        (lambda t: _kang(t).update(gene_sets="none.gmt"), r"studies.kang.gene_sets 'none.gmt'"),
-        (
-            lambda t: _kang(t)["columns"].update(batch={"of": "lane", "values": {"1": "a"}}),
-            r"studies.kang.columns.batch: column 'lane' is not among cell_type, condition",
-        ),
-        (
-            lambda t: _kang(t)["columns"].update(batch={"of": "donor", "shares": ["1"]}),
-            r"studies.kang.columns.batch: .*either shares or the column that it is of",
-        ),
-        (
-            lambda t: _kang(t)["programmes"][0].pop("gene_set"),
-            r"studies.kang.programmes.0: .*a programme has a gene_set, genes or both",
-        ),
-        (lambda t: t["studies"].update(kong=t["studies"]["kang"]), r"studies 'kong' is not"),
-        (lambda t: t["studies"].clear(), r"data: simulated, but study 'kang' is not among nothing"),
-        (
-            lambda t: t["gene_sets"]["hallmarks.gmt"].update(extends="none.gmt"),
-            r"gene_sets.hallmarks.gmt.extends 'none.gmt' is not among",
-        ),
-        (
-            lambda t: t["gene_sets"]["reactomes.gmt"]["named"]["REACTOME_IMMUNE_SYSTEM"].update(
-                subset_of=IFN
-            ),
-            r"gene_sets.reactomes.gmt.named.subset_of goes in a circle",
-        ),
-        (
-            lambda t: t["gene_sets"]["hallmarks.gmt"].update(extends="hallmarks.gmt"),
-            r"gene_sets.extends goes in a circle: hallmarks.gmt",
-        ),
-        (
-            lambda t: _kang(t).update(name="{bases}-{lane}"),
-            r"studies.kang.name: column 'lane' is not among cell_type, condition, .*bases, plate",
-        ),
-        (
-            lambda t: _kang(t).update(name="{bases.__class__}"),
-            r"studies.kang.name: column 'bases.__class__' is not among",
-        ),
-        (
-            lambda t: _kang(t).update(name="{bases"),
-            r"studies.kang.name: Value error, expected '}' before end of string",
-        ),
-        (lambda t: _kang(t).update(dispersion=0), r"studies.kang.dispersion: .*greater than 0"),
-    ],
-)
-def test_wrong_entries_are_named_in_one_line(changed, change, message):
-    with pytest.raises(InputError, match=message) as error:
-        changed(change)
-    assert "\n" not in str(error.value) and "simulations.yaml" in str(error.value)
+    def change(table):
+        *way, last = path.replace("kang/", "studies/kang/", 1).split("/")
+        for key in way:
+            table = table[int(key) if key.isdigit() else key]
+        if value is DROP:
+            del table[last]
+        else:
+            table[last] = value
+
+    return change
 
 
 @pytest.mark.parametrize(
-    ("change", "message"),
+    ("path", "value", "message"),
     [
+        ("kang/programmes/1/where/cell_type", ["Mo"], "where.cell_type 'Mo' is not among NK, Den"),
+        ("kang/programmes/0/where/dose", ["high"], "programmes.0.where 'dose' is not among cell_t"),
+        ("kang/programmes/0/gene_set", "NO", "kang.programmes.0.gene_set 'NO' is not among"),
+        ("kang/programmes/0/gene_set", DROP, "a programme has a gene_set, genes or both"),
+        (f"kang/tables/{CELLS}/columns/cell", DROP, f"{CELLS}.columns: column 'cell' is not among"),
+        ("kang/tables", {}, rf"studies.kang.tables: file '{CELLS}' is not"),
+        ("kang/gene_sets", "none.gmt", "studies.kang.gene_sets 'none.gmt'"),
+        ("kang/columns/b", {"of": "lane", "values": {"1": "a"}}, "b: column 'lane' is not among"),
+        ("kang/columns/b", {"of": "donor", "shares": ["1"]}, "either shares or the column"),
+        ("kang/name", "{bases}-{lane}", "name: column 'lane' is not among .*bases, plate"),
+        ("kang/name", "{bases", "studies.kang.name: .*expected '}' before end of string"),
+        ("studies/kong", KANG.model_dump(exclude_unset=True), "studies 'kong' is not"),
+        ("studies", {}, "data: simulated, but study 'kang' is not among nothing"),
         (
-            lambda t: t["gene_sets"]["reactomes.gmt"]["named"][IFN].update(size=5),
-            rf"named.{IFN}: size is 5, but it has 29 genes",
+            "gene_sets/hallmarks.gmt/extends",
+            "no.gmt",
+            "extends 'no.gmt' is not among",
         ),
-        (lambda t: t["genes"].update(n=10), r"genes.n: \d+ genes have real symbols"),
-        (lambda t: _kang(t).update(markers=2400), r"markers: 2400 are asked for, but only"),
+        ("gene_sets/hallmarks.gmt/extends", "hallmarks.gmt", "extends goes in a circle: hallmarks"),
+        (f"{NAMED}/{IFN}/subset_of", "NO", f"{IFN}.subset_of 'NO' is not among"),
+        (f"{NAMED}/REACTOME_IMMUNE_SYSTEM/subset_of", IFN, "named.subset_of goes in a circle"),
     ],
 )
-def test_impossible_simulations_are_named_in_one_line(changed, change, message):
-    config = changed(change)
-    with pytest.raises(InputError, match=message) as error:
-        _simulated(config)
+def test_wrong_entries_of_the_table_are_named(changed, path, value, message):
+    with pytest.raises(InputError, match=f"simulations.yaml.*{message}") as error:
+        changed(setting(path, value))
     assert "\n" not in str(error.value)
 
 
-def test_unknown_annotation_columns_are_named(changed):
-    config = changed(lambda t: _kang(t)["tables"][CELLS]["columns"].update(tsne3="tsne3"))
-    with pytest.raises(InputError, match="tables: tsne3: tsne3 is not simulated"):
-        _contents(config, _simulated(config))
-
-
-def test_large_studies_are_drawn_some_cells_at_a_time(config, monkeypatch):
-    """In blocks, and with a study's own numbers of genes and cells."""
-    few = {"kang": {"cells": [900, 500], "genes": 3000, "doublets": 0.3}}
-    changed = load({"data": "simulated", "simulations": {"studies": few}}, CONFIG_FOLDER)
-    source, table = changed.raw_source("kang"), changed.simulations
-    whole = simulate_study("kang", source, table)
-    monkeypatch.setattr("scripts.simulate.simulate_study.NUMBERS_AT_A_TIME", 3000 * 100)
-    parts = simulate_study("kang", source, table)
-    assert whole.counts.shape == parts.counts.shape == (1400, 3000)
-    assert whole.cells["matrix"].value_counts().to_dict() == {0: 900, 1: 500}
-    assert whole.genes["symbol"].iloc[-1] == "SIM3000" and whole.genes["symbol"].is_unique
-    # Which types are not annotated is drawn last.
-    cells = [simulated.cells.drop(columns="cell_type") for simulated in (whole, parts)]
-    pd.testing.assert_frame_equal(*cells)
-    kinds = [simulated.counts.sum(axis=0).A1 for simulated in (whole, parts)]
-    seen = kinds[0] > 2000
-    assert seen.sum() > 200
-    np.testing.assert_allclose(kinds[0][seen], kinds[1][seen], rtol=0.25)
-    doublet = (whole.cells["multiplet"] == "doublet").to_numpy()
-    for simulated in (whole, parts):
-        total = simulated.counts.sum(axis=1).A1
-        assert 1.5 < total[doublet].mean() / total[~doublet].mean() < 2.5
-
-
-def test_cells_are_given_for_each_matrix_or_for_all():
-    one = {"studies": {"kang": {"cells": [900]}}}
-    changed = load({"data": "simulated", "simulations": one}, CONFIG_FOLDER)
-    with pytest.raises(InputError, match="one number for each of 2 matrices, found 1"):
-        simulate_study("kang", changed.raw_source("kang"), changed.simulations)
+@pytest.mark.parametrize(
+    ("path", "value", "message"),
+    [
+        (f"{NAMED}/{IFN}/size", 5, f"named.{IFN}: size is 5, but it has 29 genes"),
+        ("genes/n", 10, r"genes.n: \d+ genes have real symbols"),
+        ("kang/markers", 2400, "markers: 2400 are asked for, but only"),
+        ("kang/cells", [900], "one number for each of 2 matrices, found 1"),
+        (f"kang/tables/{CELLS}/columns/tsne3", "tsne3", "tables: tsne3: tsne3 is not simulated"),
+    ],
+)
+def test_simulations_that_cannot_be_drawn_are_named(changed, path, value, message):
+    config = changed(setting(path, value))
+    with pytest.raises(InputError, match=message) as error:
+        written(config, "kang", draw(config, "kang"))
+    assert "\n" not in str(error.value)
