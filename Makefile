@@ -87,7 +87,7 @@ test-fast: $(READY_DEV)  ## those of them that take seconds
 	$(PYTEST) -m "not slow and not fault" $(ARGS)
 
 test-faults: $(READY_DEV)  ## faults of downloads, crashes and bad input: injected, survived, lost
-	FUZZ=$${FUZZ:-60} $(BIN)/python -m pytest -m fault tests/test_*.py tests/kills $(ARGS)
+	FUZZ=$${FUZZ:-60} $(BIN)/python -m pytest -m fault tests tests/kills $(ARGS)
 
 test-cluster: $(READY_DEV)  ## the demo through a Slurm of its own on this machine (root, slurm-wlm, munge)
 	$(BIN)/python -m pytest -s tests/cluster $(ARGS)
