@@ -17,9 +17,8 @@ import rdata
 import scipy.sparse as sp
 import yaml
 from anndata import AnnData
-from cell_ranger import cell_ranger
+from helpers.raw_files import cell_ranger, soft_text
 from test_formats import CONTROL, COUNTS, GENES, STIMULATED, TABLE, market, study
-from test_geo import soft_text
 
 import vega
 from scripts.analyse.encoded import encoded

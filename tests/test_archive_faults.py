@@ -8,7 +8,8 @@ import zipfile
 
 import numpy as np
 import pytest
-from test_readers import ARCHIVES, MEMBERS, SIDES, pack, says, source
+from helpers.raw_files import pack
+from helpers.readers import ARCHIVES, MEMBERS, SIDES, says, source
 
 from scripts.preprocess.readers import read
 from scripts.preprocess.readers.files import RawFile

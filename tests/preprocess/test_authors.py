@@ -1,10 +1,10 @@
 """The authors' processed data as the source of every study (`data: authors`).
 
-`FORMS` is what is known of their files, written down independently of the simulation that
-`data: simulated_authors` makes of them.
+`FORMS` describes their files independently of the simulation by `data: simulated_authors`.
 """
 
 import tarfile
+from functools import partial
 
 import anndata as ad
 import h5py
@@ -13,6 +13,8 @@ import pandas as pd
 import pytest
 import scipy.sparse as sp
 from conftest import ROOT, copy_parts, planned, snakemake
+from helpers.raw_files import pack
+from helpers.simulated import draw, written
 
 from scripts.claims.run_results import RunResults
 from scripts.common.config.load import load
@@ -22,9 +24,7 @@ from scripts.preprocess.preprocess import preprocess
 from scripts.preprocess.readers import read
 from scripts.preprocess.readers.files import RawFile
 from scripts.simulate.simulate_authors import authors_files
-from scripts.simulate.simulate_study import simulate_study
-from scripts.simulate.writers import raw_files, write
-from vega.errors import InputError
+from scripts.simulate.writers import write
 
 NEWER, OLDER = "vega-data-rev1.tar.gz", "vega-data.tar.gz"
 MUTATIONS = "mixseq/Trametinib_24hr_expt3_CL_features.csv"
@@ -41,7 +41,7 @@ BIPOLAR = [
 ORGANOID = ["Cajal-Retzius", "Neural Epithelium", "Radial Glia"]
 CONDITIONS = {"condition": ["control", "stimulated"]}
 LINES = {"singlet_ID": ["A375_SKIN", "MCF7_BREAST"], "cell_quality": ["normal"]}
-# By study: archive, file, what its columns say cell after cell, and what that is in our words.
+# By study: archive, file, values of its columns cell after cell, and their meanings in our words.
 FORMS = {
     "kang": (None, "train_pbmc.h5ad", {**CONDITIONS, "cell_type": TYPES}, {"cell_type": TYPES}),
     "kang_counts": (
@@ -87,11 +87,10 @@ def counts():
 
 
 def place(folder, name, counts, genes=GENES):
-    """The authors' files of a study: its cells in the form known, in the archive known."""
+    """Write the files of a study in its form, in the archive that holds it."""
     archive, file, columns, _ = FORMS[name]
-    log = np.log1p(counts)
     cells = ad.AnnData(
-        sp.csr_matrix(counts if name == "kang_counts" else log),
+        sp.csr_matrix(counts if name == "kang_counts" else np.log1p(counts)),
         obs=pd.DataFrame(
             {column: np.resize(values, N) for column, values in columns.items()},
             index=["AAAC-1"] * 2 + [f"C{i}" for i in range(2, N)],
@@ -99,21 +98,16 @@ def place(folder, name, counts, genes=GENES):
         var=pd.DataFrame(index=genes),
         layers={"count": counts} if name == "shekhar" else {},
     )
-    cells.write_h5ad(folder / "cells.h5ad")
-    features = "CCLE_ID,BRAF_MUT,KRAS_MUT\nA375_SKIN,1,0\nMCF7_BREAST,0,0\nHELA_CERVIX,0,1\n"
-    (folder / "features.csv").write_text(features)
-    if archive is None:
-        (folder / "cells.h5ad").rename(folder / file)
-    for packed in (NEWER, OLDER):
-        with tarfile.open(folder / packed, "w:gz") as tar:
-            tar.add(folder / "features.csv", f"data/{MUTATIONS}")
-            if packed == archive:
-                tar.add(folder / "cells.h5ad", f"data/{file}")
+    cells.write_h5ad(folder / (file if archive is None else "cells.h5ad"))
+    features = b"CCLE_ID,BRAF_MUT,KRAS_MUT\nA375_SKIN,1,0\nMCF7_BREAST,0,0\nHELA_CERVIX,0,1\n"
+    for name in (NEWER, OLDER):
+        own = {file: (folder / "cells.h5ad").read_bytes()} if name == archive else {}
+        pack(folder / name, {MUTATIONS: features} | own, "data/")
 
 
 @pytest.mark.filterwarnings("ignore:Observation names are not unique")
 @pytest.mark.parametrize("name", FORMS)
-def test_the_form_of_each_file_is_read(tmp_path, config, counts, name):
+def test_the_file_of_each_study_is_read_in_its_form(tmp_path, config, counts, name):
     study = config.studies[name]
     archive, file, _, expected = FORMS[name]
     assert config.raw_folder(name) == "authors"
@@ -122,7 +116,7 @@ def test_the_form_of_each_file_is_read(tmp_path, config, counts, name):
     other = pd.DataFrame({"gene_id": "x"}, index=["G3", "None", "G1"])
     cells, _ = preprocess(read(study, tmp_path), study, {"reindex": other})
 
-    ours = {column: np.resize(np.array(said, object), N) for column, said in expected.items()}
+    ours = {column: np.resize(np.array(values, object), N) for column, values in expected.items()}
     kept = np.array([v is not None for v in ours.get("cell_type", ours.get("cell_line"))])
     assert kept.sum() == (N if name != "shekhar" else N - 9)
     for column, values in ours.items():
@@ -139,28 +133,12 @@ def test_the_form_of_each_file_is_read(tmp_path, config, counts, name):
         assert not cells.layers
 
 
-def test_every_study_has_a_form(config):
+def test_every_study_of_the_authors_has_a_form(config):
     assert set(FORMS) == {name for name, study in config.studies.items() if study.authors}
 
 
-@pytest.mark.filterwarnings("ignore:.* names are not unique")
-def test_genes_that_repeat_in_the_retina_are_numbered(tmp_path, config, counts):
-    place(tmp_path, "shekhar", counts, ["GLUL", "RHO", "GLUL", "GLUL", *GENES[4:]])
-    cells = read(config.studies["shekhar"], tmp_path)
-    assert list(cells.var_names[:4]) == ["GLUL", "RHO", "GLUL-1", "GLUL-2"]
-    np.testing.assert_array_equal(cells.X.toarray(), counts)
-
-
-@pytest.mark.filterwarnings("ignore:Observation names are not unique")
-def test_counts_in_place_of_processed_data_are_refused(tmp_path, config, counts):
-    study = config.studies["darmanis"]
-    place(tmp_path, "darmanis", np.expm1(counts.clip(0, 5)))
-    with pytest.raises(InputError, match="all values are whole numbers, as counts are"):
-        preprocess(read(study, tmp_path), study)
-
-
-def test_the_published_input_is_read_in_the_form_of_its_year(tmp_path, config):
-    """anndata 0.6: tables of records, categories apart from their codes, a named sparse group."""
+def test_the_published_input_in_the_form_of_anndata_0_6_is_read(tmp_path, config):
+    """Tables of records, categories apart from their codes, a named sparse group."""
     X = sp.random(4, 3, 0.7, format="csr", dtype=np.float32, random_state=1)
     obs = np.zeros(4, [("index", "S8"), ("condition", "i1"), ("cell_type", "i1")])
     obs["index"], obs["condition"], obs["cell_type"] = [b"a", b"b", b"c", b"d"], [0, 1] * 2, 1
@@ -178,10 +156,10 @@ def test_the_published_input_is_read_in_the_form_of_its_year(tmp_path, config):
     assert cells.obs["cell_type"].tolist() == ["CD4T"] * 4
 
 
-# ---------------------------------------------------------------- what a run selects
+# ---------------------------------------------------------------- selection
 
 
-def test_studies_that_share_public_files_keep_their_common_name(tmp_path):
+def test_drugs_of_one_archive_are_selected_by_their_common_name(tmp_path):
     drugs = [f"mixseq_{drug}" for drug in ("trametinib", "dabrafenib", "navitoclax", "brd3379")]
     for data in ("authors", "simulated_authors"):
         config = load({"data": data, "studies": "mixseq"}, ROOT / "config")
@@ -190,7 +168,7 @@ def test_studies_that_share_public_files_keep_their_common_name(tmp_path):
         assert {raw for raw in config.raw_files if raw[0] != "gene_sets"} == {("authors", NEWER)}
 
 
-def test_simulated_archives_are_simulated_data(tmp_path):
+def test_simulated_archives_count_as_simulated_data(tmp_path):
     config = load({"data": "simulated_authors"}, ROOT / "config")
     assert config.selected_studies == list(config.studies)
     assert "recovery" in config.selected_figures
@@ -207,15 +185,14 @@ def test_simulated_archives_are_simulated_data(tmp_path):
 
 
 @pytest.mark.slow
-def test_simulated_archives_hold_the_cells_that_public_files_give(tmp_path, config):
-    """In the authors' form, and preprocessed from it: the same expression, types, conditions."""
-    public, simulations = config.public, config.simulations
-    sources = {config.group(name): config.raw_source(config.group(name)) for name in FORMS}
-    drawn = {group: simulate_study(group, s, simulations) for group, s in sources.items()}
-    for group, source in sources.items():
-        files = raw_files(source, drawn[group], simulations.studies[group])
-        write(files, tmp_path / group, "test")
-    write(authors_files(public, sources, drawn, simulations).items(), tmp_path / "authors", "test")
+def test_simulated_archives_give_the_cells_of_simulated_public_files(tmp_path, config):
+    """The same expression, types and conditions after preprocessing."""
+    groups = dict.fromkeys(config.group(name) for name in FORMS)
+    sources, drawn = ({g: f(g) for g in groups} for f in (config.raw_source, partial(draw, config)))
+    for group in groups:
+        write(written(config, group, drawn[group]).items(), tmp_path / group, "test")
+    files = authors_files(config.public, sources, drawn, config.simulations)
+    write(files.items(), tmp_path / "authors", "test")
     with tarfile.open(tmp_path / "authors" / NEWER) as newer:
         names = newer.getnames()
     assert "vega-data-rev1/mixseq/BRD3379_DMSO_24hr_expt3.h5ad" in names
@@ -226,7 +203,7 @@ def test_simulated_archives_hold_the_cells_that_public_files_give(tmp_path, conf
 
     found = {}
     for name in FORMS:
-        for studies, source in ((public, "public"), (config.studies, "authors")):
+        for studies, source in ((config.public, "public"), (config.studies, "authors")):
             study = studies[name]
             folder = tmp_path / (study.raw or name)
             given = {}
@@ -257,10 +234,16 @@ def test_simulated_archives_hold_the_cells_that_public_files_give(tmp_path, conf
 AUTHORS = ("--config", "data=simulated_authors", "studies=all")
 
 
-def test_the_whole_workflow_is_planned(tmp_path):
+def test_the_workflow_is_planned_without_downloads(tmp_path):
     copy_parts(tmp_path)
     rules = planned(tmp_path, *AUTHORS)
-    assert {"simulate_authors", "preprocess", "train_kang", "simulation_benchmark", "figure"} <= rules
+    assert {
+        "simulate_authors",
+        "preprocess",
+        "train_kang",
+        "simulation_benchmark",
+        "figure",
+    } <= rules
     assert {rule for rule in rules if rule.startswith(("simulate", "download"))} == {
         "simulate_authors", "simulate_gene_sets",
     }  # fmt: skip

@@ -1,23 +1,15 @@
-"""Sample annotations come out of a SOFT family file as they were put in, or not at all."""
+"""Sample annotations are read from a SOFT family file as they were written, or not at all."""
 
 import gzip
 import logging
 
 import pandas as pd
 import pytest
+from helpers.raw_files import COUNTS, SUPPLEMENT, soft_text
 
 from scripts.download.sample_annotations import read_series
 from vega.errors import InputError
 
-SUPPLEMENT = "ftp://ftp.example.org/GSE1_data.csv.gz"
-COUNTS = "ftp://ftp.example.org/GSM1_matrix.mtx.gz"
-# Like Darmanis et al.: GEO's spelling of a cell type, a value with a colon, a key twice, a key
-# that only some samples have, one named like a fixed column, and one entry without a key.
-SAMPLES = {
-    "GSM1": ("cell A", ["tissue: Tumor", "cell type: Astocyte", "patient id: BT_S2"]),
-    "GSM2": ("cell B", ["tissue: Periphery", "cell type: Neoplastic", "marker: HEPACAM: high"]),
-    "GSM3": ("cell C", ["cell type: OPC", "cell type: Oligodendrocyte", "title: x", "frozen"]),
-}
 EXPECTED = pd.DataFrame(
     {
         "accession": ["GSM1", "GSM2", "GSM3"],
@@ -34,25 +26,6 @@ EXPECTED = pd.DataFrame(
 )
 
 
-def soft_text(samples=SAMPLES) -> str:
-    lines = [
-        "^DATABASE = GeoMiame",
-        "!Database_name = GEO",
-        "^SERIES = GSE1",
-        "!Series_title = toy",
-    ]
-    lines += [f"!Series_sample_id = {name}" for name in samples]
-    lines += [f"!Series_supplementary_file = {SUPPLEMENT}", "!Series_supplementary_file = NONE"]
-    lines += ["^PLATFORM = GPL1", "!Platform_title = sequencer"]
-    for name, (title, characteristics) in samples.items():
-        lines += [f"^SAMPLE = {name}", f"!Sample_title = {title}"]
-        lines += ["!Sample_source_name_ch1 = brain", "!Sample_organism_ch1 = Homo sapiens"]
-        lines += [f"!Sample_characteristics_ch1 = {text}" for text in characteristics]
-        own = COUNTS if name == "GSM1" else "NONE"
-        lines += [f"!Sample_supplementary_file_1 = {own}", "!Sample_data_row_count = 0"]
-    return "\n".join(lines) + "\n"
-
-
 def write(folder, data: bytes, name="GSE1_family.soft.gz"):
     path = folder / name
     path.write_bytes(data)
@@ -60,7 +33,8 @@ def write(folder, data: bytes, name="GSE1_family.soft.gz"):
 
 
 @pytest.mark.parametrize("name", ["GSE1_family.soft.gz", "GSE1_family.soft", "other.soft"])
-def test_annotations_as_written(tmp_path, name, capfd):
+def test_annotations_are_read_as_written(tmp_path, name, capfd):
+    level = logging.getLogger().level
     text = soft_text().encode()
     soft = write(tmp_path, gzip.compress(text) if name.endswith("gz") else text, name)
     series = read_series(soft)
@@ -68,7 +42,9 @@ def test_annotations_as_written(tmp_path, name, capfd):
     assert series.title == "toy"
     assert series.files == [SUPPLEMENT]
     assert series.sample_files == {"GSM1": [COUNTS], "GSM2": [], "GSM3": []}
-    assert capfd.readouterr() == ("", ""), "GEOparse keeps quiet"
+    assert (
+        capfd.readouterr() == ("", "") and logging.getLogger().level == level
+    )  # GEOparse is silent
 
 
 def test_a_first_sample_without_title_does_not_move_the_columns(tmp_path):
@@ -76,12 +52,6 @@ def test_a_first_sample_without_title_does_not_move_the_columns(tmp_path):
     got = read_series(write(tmp_path, gzip.compress(text.encode()))).samples
     assert list(got) == list(EXPECTED)
     assert got["title"].isna().tolist() == [True, False, False]
-
-
-def test_the_log_of_others_is_left_alone(tmp_path):
-    before = logging.getLogger().level
-    read_series(write(tmp_path, gzip.compress(soft_text().encode())))
-    assert logging.getLogger().level == before
 
 
 def damaged(position_from_end: int) -> bytes:
@@ -94,6 +64,7 @@ def damaged(position_from_end: int) -> bytes:
     ("data", "said"),
     [
         (b"<html><body>Not found</body></html>", "a web page instead of data"),
+        (None, "No such file"),
         (b"no gzip at all", "not a gzip file"),
         (gzip.compress(soft_text().encode(), mtime=0)[:-20], "the gzip file breaks off"),
         (damaged(8), "damaged gzip file"),  # its CRC
@@ -104,16 +75,11 @@ def damaged(position_from_end: int) -> bytes:
         (gzip.compress(soft_text().split("^SAMPLE = GSM3")[0].encode(), mtime=0), "GSM3"),
     ],
 )
-def test_what_is_no_whole_soft_file_is_named(tmp_path, data, said):
-    soft = write(tmp_path, data)
+def test_files_that_are_not_a_whole_soft_file_are_named(tmp_path, data, said):
+    soft = tmp_path / "GSE1_family.soft.gz" if data is None else write(tmp_path, data)
     with pytest.raises(InputError) as caught:
         read_series(soft)
     message = str(caught.value)
     assert said in message
     assert message.startswith(str(soft))
     assert "\n" not in message
-
-
-def test_no_file(tmp_path):
-    with pytest.raises(InputError, match="No such file"):
-        read_series(tmp_path / "GSE1_family.soft.gz")

@@ -1,30 +1,24 @@
-"""A new study from a series of GEO: chosen, proposed and read as its files were made."""
+"""A new study from a series of GEO: its files are chosen, and read as they were made."""
 
 import gzip
 import hashlib
-import io
 import json
-import logging
-import sys
-import tarfile
 from functools import partial
 from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
-import scipy.io
 import scipy.sparse as sp
 from anndata import AnnData
-from cell_ranger import cell_ranger
 from conftest import snakemake
 from file_server import serving
-from test_new_study import GENES, SETS, write_gmt
+from helpers.own_study import GENES, new_study, write_gmt
+from helpers.raw_files import cell_ranger, market, packed, soft_text
 
 from scripts.common.config.load import load
 from scripts.download.download import fetch_unpinned
 from scripts.preprocess.readers import read
-from tools.new_study.__main__ import main
 
 SUPPLEMENT = "/series/GSE1nnn/GSE1234/suppl"
 FAMILY = "/series/GSE1nnn/GSE1234/soft/GSE1234_family.soft.gz"
@@ -43,27 +37,23 @@ SIZES = {"GSM13": 30, "GSM11": 20, "GSM12": 25}  # in the order of the archive
 
 
 def family(samples=SAMPLES, files=(), sample_files=(), organism="Homo sapiens") -> bytes:
-    """A SOFT family file."""
+    """Return a SOFT family file."""
     root = "ftp://ftp.ncbi.nlm.nih.gov/geo"
-    lines = ["^SERIES = GSE1234", "!Series_title = Cells of a test"]
-    lines += [f"!Series_sample_id = {name}" for name in samples]
-    lines += [f"!Series_supplementary_file = {root}{SUPPLEMENT}/{name}" for name in files]
-    for sample, (title, said) in samples.items():
-        lines += [f"^SAMPLE = {sample}", f"!Sample_title = {title}"]
-        lines += [f"!Sample_organism_ch1 = {organism}"]
-        lines += [f"!Sample_characteristics_ch1 = {key}: {value}" for key, value in said.items()]
-        folder = f"{root}/samples/GSMnnn/{sample}/suppl/"
-        own = [folder + name for name in sample_files if name.startswith(f"{sample}_")]
-        lines += [
-            f"!Sample_supplementary_file_{number} = {url}"
-            for number, url in enumerate(own or ["NONE"], start=1)
+    said = {
+        sample: (title, [f"{key}: {value}" for key, value in values.items()])
+        for sample, (title, values) in samples.items()
+    }
+    urls = {
+        sample: [
+            f"{root}/samples/GSMnnn/{sample}/suppl/{name}"
+            for name in sample_files
+            if name.startswith(f"{sample}_")
         ]
-    return gzip.compress("\n".join([*lines, ""]).encode())
-
-
-def counts_of(cells: int, seed: int) -> np.ndarray:
-    """Cells x genes."""
-    return np.random.default_rng(seed).poisson(4, (cells, len(GENES)))
+        for sample in samples
+    }
+    files = [f"{root}{SUPPLEMENT}/{name}" for name in files]
+    text = soft_text(said, "Cells of a test", "GSE1234", files, urls, organism)
+    return gzip.compress(text.encode())
 
 
 def barcodes(cells: int) -> list[str]:
@@ -72,12 +62,10 @@ def barcodes(cells: int) -> list[str]:
 
 
 def triple(counts: np.ndarray) -> list[bytes]:
-    """Contents of a Matrix Market file and its lists."""
-    matrix = io.BytesIO()
-    scipy.io.mmwrite(matrix, sp.coo_matrix(counts.T), field="integer")
+    """Return a Matrix Market file and its lists."""
     genes = "".join(f"ENSG{i:011d}\t{gene}\n" for i, gene in enumerate(GENES))
     names = "".join(f"{name}\n" for name in barcodes(len(counts)))
-    return [gzip.compress(part) for part in (matrix.getvalue(), names.encode(), genes.encode())]
+    return [gzip.compress(part) for part in (market(counts), names.encode(), genes.encode())]
 
 
 def table(counts: np.ndarray, names: list[str], down=False) -> bytes:
@@ -86,28 +74,26 @@ def table(counts: np.ndarray, names: list[str], down=False) -> bytes:
 
 
 def tar(members: dict[str, bytes]) -> bytes:
-    archive = io.BytesIO()
-    with tarfile.open(fileobj=archive, mode="w") as content:
-        for name, data in members.items():
-            entry = tarfile.TarInfo(name)
-            entry.size = len(data)
-            content.addfile(entry, io.BytesIO(data))
-    return archive.getvalue()
+    return packed(RAW, members)
 
 
 @pytest.fixture(scope="module")
 def truth() -> dict[str, np.ndarray]:
-    return {sample: counts_of(n, seed) for seed, (sample, n) in enumerate(SIZES.items())}
+    """Counts of each sample, cells x genes."""
+    return {
+        sample: np.random.default_rng(seed).poisson(4, (cells, len(GENES)))
+        for seed, (sample, cells) in enumerate(SIZES.items())
+    }
 
 
 @pytest.fixture
-def geo(repository, monkeypatch, capsys):
-    """A mirror of GEO on this machine, and `make new-study` with it in a repository."""
+def geo(repository, monkeypatch, capsys, caplog):
+    """A mirror of GEO on this machine, and the command with it in a repository."""
     monkeypatch.chdir(repository)
     monkeypatch.setattr(
         "tools.new_study.geo.fetch_unpinned", partial(fetch_unpinned, sleep=lambda seconds: None)
     )
-    write_gmt(repository / "own.gmt", SETS)
+    write_gmt(repository / "own.gmt")
     answers = {}
 
     def config():
@@ -119,41 +105,32 @@ def geo(repository, monkeypatch, capsys):
         for name, data in files.items():
             answers[f"{SUPPLEMENT}/{name}"] = [(200, {}, data)]
 
-    def new_study(*words, root=None, accession="GSE1234"):
-        """What it says (exit code, output, error)."""
-        words = [accession, "--gene-sets", "own.gmt", "--geo", root or base, *map(str, words)]
-        monkeypatch.setattr(sys, "argv", ["new_study", *words])
-        try:
-            main()
-            code, error = 0, ""
-        except SystemExit as stop:
-            code, error = 1, str(stop.code)
-        return code, capsys.readouterr().out, error
+    def run(*words, root=None):
+        words = ["GSE1234", "--gene-sets", "own.gmt", "--geo", root or base, *words]
+        return new_study(monkeypatch, capsys, *words)
+
+    def adds(*words):
+        """Add the study; return it with its cells as the workflow reads them."""
+        code, _, error = run("--yes", *words)
+        assert code == 0, error
+        study = load({}, repository / "config").studies["GSE1234"]
+        return study, read(study, repository / "results" / "paper" / "raw" / "GSE1234")
 
     def fails(*words, **options):
-        """Its one line, after which the configuration is as before."""
+        """Return output and error; the configuration is as before."""
         before = config()
-        code, output, error = new_study("--yes", *words, **options)
+        code, output, error = run("--yes", *words, **options)
         assert code == 1, output
         assert config() == before
-        assert error.startswith("error: ")
-        assert "\n" not in error
+        assert error.startswith("error: ") and "\n" not in error
         return output, error
 
-    log = logging.getLogger("workflow")  # which the command silences
-    level = log.level
+    caplog.set_level("INFO", "workflow")  # restored after the command has changed it
     with serving(answers) as (base, seen):
         yield SimpleNamespace(
             repository=repository, answers=answers, seen=seen, base=base, serve=serve,
-            new_study=new_study, fails=fails, config=config,
+            run=run, adds=adds, fails=fails, config=config,
         )  # fmt: skip
-    log.setLevel(level)
-
-
-def study_of(geo):
-    """The added study, with its cells as the workflow reads them."""
-    study = load({}, geo.repository / "config").studies["GSE1234"]
-    return study, read(study, geo.repository / "results" / "paper" / "raw" / "GSE1234")
 
 
 def bundle(geo, truth, **more):
@@ -180,12 +157,11 @@ def assert_cells(cells, truth, conditions):
 TREATED = {"GSM11": "IFN-beta", "GSM12": "none", "GSM13": "none"}
 
 
-def test_an_archive_of_samples_becomes_a_matrix_of_each(geo, truth):
+def test_an_archive_of_samples_gives_a_matrix_of_each(geo, truth):
     archive = bundle(geo, truth)
     before = geo.config()
-    code, output, _ = geo.new_study()
-    assert code == 0
-    assert geo.config() == before, "nobody has agreed"
+    code, output, _ = geo.run()
+    assert code == 0 and geo.config() == before  # nobody has agreed
     for said in (
         "GSE1234: Cells of a test", "4 samples of Homo sapiens", "tissue: blood, bone",
         "treatment: IFN-beta, none", "file GSE1234_RAW.tar", "75 cells, 240 genes, counts",
@@ -193,11 +169,8 @@ def test_an_archive_of_samples_becomes_a_matrix_of_each(geo, truth):
     ):  # fmt: skip
         assert said in output
 
-    code, output, error = geo.new_study("--yes")
-    assert code == 0, error
-    assert "now run: make paper STUDIES=GSE1234" in output
-    assert geo.seen == {FAMILY: 1, f"{SUPPLEMENT}/{RAW}": 1}, "files are kept"
-    study, cells = study_of(geo)
+    study, cells = geo.adds()
+    assert geo.seen == {FAMILY: 1, f"{SUPPLEMENT}/{RAW}": 1}  # files are kept
     assert (study.title, study.series, study.organism) == ("Cells of a test", "GSE1234", "human")
     assert study.format == "mtx"
     assert [matrix.model_dump(exclude_defaults=True) for matrix in study.matrices] == [
@@ -216,20 +189,17 @@ def test_an_archive_of_samples_becomes_a_matrix_of_each(geo, truth):
     contrast = config.models["GSE1234"].analyses.contrasts["IFN-beta"]
     assert (contrast.group, contrast.reference) == ("IFN-beta", "none")
     row = config.file("GSE1234", RAW)
-    assert row.url == f"{PUBLIC}{SUPPLEMENT}/{RAW}", "a mirror is nobody else's source"
+    assert row.url == f"{PUBLIC}{SUPPLEMENT}/{RAW}"  # and not that of the mirror
     assert row.bytes == len(archive)
     assert row.md5 == hashlib.md5(archive).hexdigest()
     assert row.sha256 == hashlib.sha256(archive).hexdigest()
     assert config.file("GSE1234", study.family_file).url == f"{PUBLIC}{FAMILY}"
-    # Nobody simulates it.
     assert "GSE1234" not in load({"data": "simulated"}, geo.repository / "config").selected_studies
 
 
-def test_the_condition_is_whatever_of_the_samples_is_asked_for(geo, truth):
+def test_the_condition_may_be_any_column_of_the_samples(geo, truth):
     bundle(geo, truth)
-    code, _, error = geo.new_study("--condition", "title", "--batch", "-", "--yes")
-    assert code == 0, error
-    study, cells = study_of(geo)
+    study, cells = geo.adds("--condition", "title", "--batch", "-")
     assert_cells(cells, truth, {"GSM11": "blood a", "GSM12": "blood b", "GSM13": "blood c"})
     assert study.matrices[0].obs == {"sample": "GSM13", "condition": "blood c"}
 
@@ -239,22 +209,18 @@ def test_an_archive_may_hold_a_table_of_each_sample(geo, truth, down):
     members = {
         f"{sample}_counts.csv.gz": table(counts, barcodes(len(counts)), down)
         for sample, counts in truth.items()
-    } | {"GSM11_metadata.csv.gz": b"not counts, as the name tells"}
+    } | {"GSM11_metadata.csv.gz": b"not counts"}
     geo.serve(sample_files=members, **{RAW: tar(members)})
-    code, _, error = geo.new_study("--yes")
-    assert code == 0, error
-    study, cells = study_of(geo)
+    study, cells = geo.adds()
     assert study.format == "table"
     assert [matrix.cells_down for matrix in study.matrices] == [down] * 3
     assert_cells(cells, truth, TREATED)
 
 
-def test_lists_of_the_series_go_with_its_matrix(geo, truth):
+def test_a_matrix_of_the_series_is_read_with_its_lists(geo, truth):
     names = [f"GSE1234_all%2B1.{end}" for end in TRIPLE]
     geo.serve(**dict(zip(names, triple(truth["GSM11"]), strict=True)))
-    code, _, error = geo.new_study("--yes")
-    assert code == 0, error
-    study, cells = study_of(geo)
+    study, cells = geo.adds()
     assert study.files == [f"GSE1234_all_1.{end}" for end in TRIPLE]
     np.testing.assert_array_equal(cells.X.toarray(), truth["GSM11"])
     row = load({}, geo.repository / "config").file("GSE1234", "GSE1234_all_1.matrix.mtx.gz")
@@ -265,16 +231,14 @@ CELLS = [f"1001.A{i}" for i in range(24)]
 TYPES = ["Neuron", "OPC", "Immune cell"] * 8
 
 
-def test_samples_that_are_cells_say_what_these_are(geo, truth):
+def test_samples_that_are_cells_annotate_them(geo, truth):
     samples = {  # in another order than the cells, and one that is not there
         f"GSM{i}": (name, {"cell type": kind, "patient id": f"p{i % 2}"})
         for i, (name, kind) in [*enumerate(zip(CELLS, TYPES, strict=True))][::-1]
     } | {"GSM99": ("1001.Z9", {"cell type": "OPC"})}
     counts = truth["GSM13"][:24]
     geo.serve(samples, **{"GSE1234_all.csv.gz": table(counts, CELLS)})
-    code, _, error = geo.new_study("--yes")
-    assert code == 0, error
-    study, cells = study_of(geo)
+    study, cells = geo.adds()
     assert study.matrices[0].model_dump(exclude_defaults=True) == {"matrix": "GSE1234_all.csv.gz"}
     (annotation,) = study.annotations
     assert annotation.model_dump(exclude_defaults=True) == {
@@ -289,81 +253,68 @@ def test_samples_that_are_cells_say_what_these_are(geo, truth):
     assert list(cells.obs["batch"]) == ["p0", "p1"] * 12
 
 
-def test_samples_of_one_name_are_not_the_cells(geo, truth):
-    samples = {
-        f"GSM{i}": (name, {"cell type": TYPES[i % 3]}) for i, name in enumerate([*CELLS, CELLS[0]])
-    }
+def test_samples_with_repeated_names_are_not_the_cells(geo, truth):
+    names = [*CELLS, CELLS[0]]
+    samples = {f"GSM{i}": (name, {"cell type": TYPES[i % 3]}) for i, name in enumerate(names)}
     geo.serve(samples, **{"GSE1234_all.csv.gz": table(truth["GSM13"][:24], CELLS)})
-    code, _, error = geo.new_study("--yes")
-    assert code == 0, error
-    assert study_of(geo)[0].annotations == []
+    assert geo.adds()[0].annotations == []
 
 
-def test_samples_and_a_table_may_both_say_what_the_cells_are(geo, truth):
+def test_samples_and_a_table_may_both_annotate_the_cells(geo, truth):
     types = [TYPES[i % 3] for i in range(30)]
     said = pd.DataFrame({"cell_type": types}, barcodes(30)).to_csv().encode()
     bundle(geo, truth, **{"GSE1234_types.csv.gz": gzip.compress(said)})
-    words = ("--counts", RAW, "--annotation", "GSE1234_types.csv.gz")
-    code, _, error = geo.new_study(*words, "--yes")
-    assert code == 0, error
-    _, cells = study_of(geo)
+    _, cells = geo.adds("--counts", RAW, "--annotation", "GSE1234_types.csv.gz")
     assert_cells(cells, truth, TREATED)
     assert list(cells.obs["cell_type"]) == types + types[:20] + types[:25]
     assert load({}, geo.repository / "config").models["GSE1234"].analyses.one_vs_rest == "cell_type"
 
 
 @pytest.mark.parametrize("of_the_series", [True, False])
-def test_a_table_of_the_cells_is_of_the_series_or_ones_own(geo, truth, of_the_series):
+def test_a_table_of_the_cells_is_of_the_series_or_a_local_file(geo, truth, of_the_series):
     name = "GSE1234_cell_types.csv.gz"
     said = gzip.compress(pd.DataFrame({"cell_type": TYPES}, CELLS).to_csv().encode())
     files = {"GSE1234_all.csv.gz": table(truth["GSM13"][:24], CELLS)}
+    kept = geo.repository / "results" / "paper" / "raw" / "GSE1234" / name
     if of_the_series:
         files[name] = said
     else:
         (geo.repository / name).write_bytes(said)
+        kept.parent.mkdir(parents=True)
+        kept.write_bytes(said)  # as the run copies it
     geo.serve(**files)
-    code, _, error = geo.new_study("--annotation", name, "--yes")
-    assert code == 0, error
+    study, cells = geo.adds("--annotation", name)
     row = load({}, geo.repository / "config").file("GSE1234", name)
     public = f"{PUBLIC}{SUPPLEMENT}/{name}"
     assert row.url == (public if of_the_series else f"file:{geo.repository / name}")
     assert row.sha256 == hashlib.sha256(said).hexdigest()
-    if not of_the_series:  # the run copies it
-        kept = geo.repository / "results" / "paper" / "raw" / "GSE1234" / name
-        kept.write_bytes(said)
-    study, cells = study_of(geo)
     assert list(cells.obs["cell_type"]) == TYPES
     assert study.annotations[0].columns == {"cell_type": "cell_type"}
 
 
-def test_what_may_be_one_of_several_is_asked_for(geo, truth):
+def test_of_several_files_of_counts_one_must_be_named(geo, truth):
     files = {
         "GSE1234_all.csv.gz": table(truth["GSM11"], barcodes(20)),
-        "GSE1234_barcodes.tsv.gz": b"not counts, as the name tells",
+        "GSE1234_barcodes.tsv.gz": b"not counts",
     }
     bundle(geo, truth, **files)
     output, error = geo.fails()
     assert "  file GSE1234_barcodes.tsv.gz" in output
-    assert error.endswith(
-        f"2 files seem to be counts; name one with --counts: GSE1234_all.csv.gz, {RAW}"
-    )
-    assert geo.seen == {FAMILY: 1}, "nothing large is downloaded before it is clear what"
+    asks = "2 files seem to be counts; name one with --counts"
+    assert error.endswith(f"{asks}: GSE1234_all.csv.gz, {RAW}")
+    assert geo.seen == {FAMILY: 1}  # nothing large is downloaded before
     _, error = geo.fails("--counts", "GSE1234_none.csv.gz")
     assert "no GSE1234_none.csv.gz; name one with --counts: " in error
-    code, _, error = geo.new_study("--counts", "GSE1234_all.csv.gz", "--yes")
-    assert code == 0, error
-    study, cells = study_of(geo)
+    study, cells = geo.adds("--counts", "GSE1234_all.csv.gz")
     assert study.files == ["GSE1234_all.csv.gz"]
     np.testing.assert_array_equal(cells.X.toarray(), truth["GSM11"])
 
 
-def test_files_whose_names_tell_of_no_counts_are_taken_when_they_are_named(geo, truth):
+def test_a_file_without_the_name_of_counts_must_be_named(geo, truth):
     name = "GSE1234_markers.csv.gz"
     geo.serve(**{name: table(truth["GSM11"], barcodes(20))})
     assert f"no files seem to be counts; name one with --counts: {name}" in geo.fails()[1]
-    code, _, error = geo.new_study("--counts", name, "--yes")
-    assert code == 0, error
-    np.testing.assert_array_equal(study_of(geo)[1].X.toarray(), truth["GSM11"])
+    np.testing.assert_array_equal(geo.adds("--counts", name)[1].X.toarray(), truth["GSM11"])
 
 
 def test_an_h5ad_file_may_be_gzipped(geo, truth):
@@ -372,25 +323,21 @@ def test_an_h5ad_file_may_be_gzipped(geo, truth):
     AnnData(counts, obs=obs, var=pd.DataFrame(index=GENES)).write_h5ad("whole.h5ad")
     name = "GSE1234_all.h5ad.gz"
     geo.serve(**{name: gzip.compress((geo.repository / "whole.h5ad").read_bytes())})
-    code, _, error = geo.new_study("--yes")
-    assert code == 0, error
-    study, cells = study_of(geo)
+    study, cells = geo.adds()
     assert (study.format, study.files) == ("h5ad", [name])
     np.testing.assert_array_equal(cells.X.toarray(), truth["GSM11"])
     assert list(cells.obs["condition"]) == ["ctrl", "IFN"] * 10
     assert study.conditions == ["ctrl", "IFN"]
 
 
-def test_counts_of_cell_ranger_are_taken_of_each_sample_without_its_empty_droplets(geo, truth):
+def test_filtered_counts_of_cell_ranger_are_read_of_each_sample(geo, truth):
     files = {
         f"{sample}_{kind}_feature_bc_matrix.h5": cell_ranger(counts, barcodes(len(counts)), GENES)
         for sample, counts in truth.items()
         for kind in ("filtered", "raw")
     }
     geo.serve(**{RAW: tar(files)}, sample_files=[*files])
-    code, _, error = geo.new_study("--yes")
-    assert code == 0, error
-    study, cells = study_of(geo)
+    study, cells = geo.adds()
     assert study.format == "10x_h5"
     assert [m.matrix for m in study.matrices] == [name for name in files if "filtered" in name]
     assert {m.archive for m in study.matrices} == {RAW}
@@ -399,25 +346,26 @@ def test_counts_of_cell_ranger_are_taken_of_each_sample_without_its_empty_drople
         np.testing.assert_array_equal(of_sample.X.toarray(), counts)
 
 
-# ---------------------------------------------------------------- what is wrong
+# ---------------------------------------------------------------- mistakes
 
 
-def test_an_unknown_series(geo):
+def test_an_unknown_or_unreachable_series_is_named(geo):
     geo.answers[FAMILY] = [(404, {}, b"")]
     _, error = geo.fails()
     assert f"GSE1234: {geo.base}{FAMILY}: the server answers 404 Not Found; check the acc" in error
     assert not [*(geo.repository / "results").glob("**/*.*")]
-
-
-def test_no_network(geo):
     _, error = geo.fails(root="http://127.0.0.1:9")
     assert "GSE1234: could not reach 127.0.0.1 (" in error
     assert "name a mirror of GEO with --geo" in error
 
 
-def test_a_damaged_family_file(geo):
-    geo.answers[FAMILY] = [(200, {}, family()[:-20])]
-    assert "GSE1234_family.soft.gz: the gzip file breaks off before its end" in geo.fails()[1]
+def members(*names, **contents):
+    """A series whose archive has these files of samples."""
+    files = dict.fromkeys(names, b"x") | contents
+    return {RAW: tar(files), "sample_files": [*files]}
+
+
+OTHER_GENES = gzip.compress(b",c1\nGENE0,1\nRPL13A,2\n")
 
 
 @pytest.mark.parametrize(
@@ -425,77 +373,54 @@ def test_a_damaged_family_file(geo):
     [
         ({}, "GSE1234: it has no supplementary files; convert the counts to h5ad"),
         (
-            {"GSE1234_seurat.rds": b"x", "GSE1234_a.loom": b"x", "GSE1234_b.RData.gz": b"x"},
-            "none of its files can be read as counts: GSE1234_seurat.rds, GSE1234_a.loom, "
-            "GSE1234_b.RData.gz; convert the counts to h5ad and give that as FILE",
+            {"GSE1234_seurat.rds": b"x", "GSE1234_a.loom": b"x"},
+            "none of its files can be read as counts: GSE1234_seurat.rds, GSE1234_a.loom; convert "
+            "the counts to h5ad and give that as FILE",
         ),
         (
-            {
-                RAW: b"x",
-                "sample_files": ["GSM11_a.rds", "GSM12_matrix.mtx.gz"],
-            },  # without its lists
+            members("GSM11_a.rds", "GSM12_matrix.mtx.gz"),  # without its lists
             "none of its files can be read as counts: GSE1234_RAW.tar, GSM11_a.rds, GSM12_matrix",
         ),
         ({"organism": "Danio rerio"}, "its samples are of Danio rerio, and a study is of Homo"),
         (
-            {RAW: tar({"GSM99_a.csv.gz": b"x"}), "sample_files": ["GSM11_a.csv.gz"]},
+            members("GSM99_a.csv.gz") | {"sample_files": ["GSM11_a.csv.gz"]},
             "GSE1234_RAW.tar: GSM99_a.csv.gz is of no sample of the series",
         ),
         (
-            {
-                RAW: tar({"GSM11_a.csv.gz": b"x", "GSM11_b.csv.gz": b"x"}),
-                "sample_files": ["GSM11_a.csv.gz", "GSM11_b.csv.gz"],
-            },
+            members("GSM11_a.csv.gz", "GSM11_b.csv.gz"),
             "GSE1234_RAW.tar: two matrices of GSM11 (GSM11_a.csv.gz, GSM11_b.csv.gz)",
         ),
         (
-            {RAW: b"no tar at all" * 99, "sample_files": ["GSM11_a.csv.gz"]},
-            "GSE1234_RAW.tar: damaged archive",
+            members(**{
+                "GSM11_counts.csv.gz": table(np.ones((20, len(GENES)), int), barcodes(20)),
+                "GSM12_counts.csv.gz": OTHER_GENES,
+            }),
+            "GSM12_counts.csv.gz: other genes than in",
         ),
     ],
-)
-def test_files_that_are_no_counts(geo, series, message):
+)  # fmt: skip
+def test_files_that_cannot_be_read_as_counts_are_named(geo, series, message):
     geo.serve(**series)
     assert message in geo.fails()[1]
 
 
-def test_files_that_are_listed_but_not_there(geo, truth):
+@pytest.mark.parametrize(
+    ("words", "message", "downloads"),
+    [
+        (["--name", "kang"], "studies.yaml: there is an entry kang; choose another --name", False),
+        (["--annotation", "no.csv"], "no.csv: no such file, and not one of GSE1234_RAW.tar", True),
+    ],
+)
+def test_a_name_in_use_and_an_unknown_table_are_refused(geo, truth, words, message, downloads):
     bundle(geo, truth)
-    geo.answers[f"{SUPPLEMENT}/{RAW}"] = [(404, {}, b"")]
-    assert f"{SUPPLEMENT}/{RAW}: the server answers 404 Not Found" in geo.fails()[1]
-
-
-def test_samples_with_other_genes(geo, truth):
-    members = {
-        "GSM11_counts.csv.gz": table(truth["GSM11"], barcodes(20)),
-        "GSM12_counts.csv.gz": gzip.compress(
-            pd.DataFrame({"c1": [1, 2]}, ["GENE0", "RPL13A"]).to_csv().encode()
-        ),
-    }
-    geo.serve(sample_files=members, **{RAW: tar(members)})
-    assert "GSM12_counts.csv.gz: other genes than in" in geo.fails()[1]
-
-
-def test_names_that_cannot_be_taken(geo, truth):
-    bundle(geo, truth)
-    assert "studies.yaml: there is an entry kang; choose another --name" in geo.fails(
-        "--name", "kang"
-    )[1]  # fmt: skip
-    assert "'../x' is no name" in geo.fails("--name", "../x")[1]
-    assert not geo.seen, "nothing is downloaded for them"
-    assert "no column dose that groups the cells; there are" in geo.fails("--condition", "dose")[1]
-    assert "none.csv: no such file, and not one of GSE1234_RAW.tar" in geo.fails(
-        "--annotation", "none.csv"
-    )[1]  # fmt: skip
-
-
-# ---------------------------------------------------------------- the run afterwards
+    assert message in geo.fails(*words)[1]
+    assert bool(geo.seen) == downloads
 
 
 @pytest.mark.slow
-def test_the_run_takes_what_is_there_once_it_is_verified(geo, truth):
+def test_the_run_verifies_the_files_and_does_not_download_them_again(geo, truth):
     archive = bundle(geo, truth)
-    assert geo.new_study("--yes")[0] == 0
+    geo.adds()
     settings = ("--config", "run=paper", "data=public", "studies=GSE1234")
     snakemake(geo.repository, *settings, "--", "results/paper/data/GSE1234.h5ad", profile=None)
     raw = geo.repository / "results" / "paper" / "raw" / "GSE1234"

@@ -1,4 +1,4 @@
-"""UMAPs at the size of real studies, and numba's compiled functions kept on disk."""
+"""UMAPs at the size of real studies, and compiled functions of numba that are kept on disk."""
 
 import numba
 import numpy as np
@@ -14,7 +14,7 @@ from scripts.common.embedding import compiled_once, embed
     "exact_up_to", [embedding.EXACT_NEIGHBOURS, pytest.param(0, marks=pytest.mark.slow)]
 )
 def test_more_than_8192_cells_have_a_umap(monkeypatch, exact_up_to):
-    """From there on scanpy asks another package for approximate neighbours, unless told how."""
+    """From there on scanpy needs another package for approximate neighbours by default."""
     monkeypatch.setattr(embedding, "EXACT_NEIGHBOURS", exact_up_to)
     kind = np.arange(9000) % 3
     cells = np.random.default_rng(0).normal(size=(9000, 4)) + 30 * np.eye(4)[kind]
@@ -23,10 +23,7 @@ def test_more_than_8192_cells_have_a_umap(monkeypatch, exact_up_to):
     assert silhouette_score(latent.obsm["X_umap"], kind, sample_size=1000, random_state=0) > 0.5
 
 
-def test_functions_compiled_for_a_umap_are_read_from_disk_by_the_next_process(
-    tmp_path, monkeypatch
-):
-    """umap's own decorators ask for no cache, or say nothing of one."""
+def test_functions_compiled_for_a_umap_are_cached_on_disk(tmp_path, monkeypatch):
     module = tmp_path / "twice.py"
     module.write_text("import numba\n@numba.njit\ndef twice(x):\n    return 2 * x\n")
     monkeypatch.syspath_prepend(tmp_path)

@@ -1,4 +1,4 @@
-"""Tables of R: what R itself wrote is read, and what is no table ends in one line."""
+"""Tables in R files: those that R wrote are read, others end in one line."""
 
 import gzip
 from pathlib import Path
@@ -29,7 +29,7 @@ def put(folder, content, packed=True):
 
 
 def saved(value, names=None, **attributes):
-    """What saveRDS would write, with attributes that the converter knows nothing of."""
+    """Return what saveRDS would write, with attributes that the converter does not set."""
     converter = ConverterFromPythonToR()
     whole = converter.convert_to_r_data(value)
     attributes |= {} if names is None else {"names": np.array(names, dtype=object)}
@@ -40,7 +40,7 @@ def saved(value, names=None, **attributes):
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_data_frames_of_r(form):
+def test_data_frames_of_every_form_of_r(form):
     table = by_r("test_dataframe_dtypes_with_na", form)
     told = table.astype(object).where(table.notna(), None)
     assert told[["int", "float", "string", "bool"]].to_dict("list") == {
@@ -55,7 +55,7 @@ def test_data_frames_of_r(form):
     assert list(by_r("test_dataframe_int_rownames", form).index) == ["3", "6", "9"]
 
 
-def test_named_vectors(tmp_path):
+def test_named_vectors_become_a_column_of_values(tmp_path):
     texts = np.array(["a", None, "b"], dtype=object)
     table = read_r(put(tmp_path, saved(texts, list("xyz"))))
     assert list(table) == ["value"] and list(table.index) == list("xyz")
@@ -67,7 +67,7 @@ def test_named_vectors(tmp_path):
     assert read_r(put(tmp_path, logical, packed=False))["value"].tolist() == ["TRUE", "FALSE"]
 
 
-def test_a_list_of_tables(tmp_path):
+def test_one_table_of_a_list_is_read_by_its_name(tmp_path):
     tables = {
         name: pd.DataFrame({"n": [i, i + 0.5]}, index=pd.RangeIndex(1, 3))
         for i, name in enumerate(["one", "two"])
@@ -88,7 +88,7 @@ def test_a_list_of_tables(tmp_path):
 @pytest.mark.parametrize(
     "name", ["test_function", "test_environment_global_default", "test_logical", "test_matrix"]
 )
-def test_what_is_no_table(name):
+def test_objects_that_are_no_table_are_named(name):
     with pytest.raises(InputError, match=f"{name}.*neither a data frame nor a vector") as error:
         by_r(name)
     assert "\n" not in str(error.value)
@@ -108,6 +108,6 @@ def test_every_cut_of_a_file_ends_in_one_line(tmp_path, fault):
 
 
 @pytest.mark.parametrize("content", [b"RDX3\nX\n", b"BZh91AY", b"text", b"X\n" + bytes(40)])
-def test_other_files(tmp_path, content):
+def test_files_that_are_not_of_r_are_named_with_the_remedy(tmp_path, content):
     with pytest.raises(InputError, match=r"x.rds: not a table or a named vector.*delete it"):
         read_r(put(tmp_path, content, packed=False))

@@ -1,19 +1,28 @@
-"""A study of one's own: rows in the tables and files in a mirror, no code."""
+"""A study of a user's own: rows in the tables and files in a mirror, no code."""
 
-import gzip
 import hashlib
+import re
+import shutil
 import subprocess
 import sys
+from functools import partial
 
 import numpy as np
 import pandas as pd
 import pytest
-import scipy.io
-import scipy.sparse as sp
 import yaml
-from anndata import AnnData, read_h5ad
-from cell_ranger import cell_ranger
+from anndata import read_h5ad
 from conftest import edit, environment, planned, snakemake
+from helpers.own_study import (
+    COMMON,
+    GENES,
+    OF_ALPHA,
+    OF_DRUG,
+    SETS,
+    new_study,
+    write_gmt,
+    write_own,
+)
 
 from scripts.common.config.load import load
 from scripts.common.config.studies import Source
@@ -25,87 +34,60 @@ from tools.new_study.propose import guessed, propose, reference
 from vega import VEGA, read_gmt
 from vega.errors import InputError
 
-GENES = [f"GENE{i}" for i in range(240)]
-SETS = {f"TOY_SET_{i}": GENES[20 * i : 20 * i + 20] for i in range(12)}
-OF_ALPHA, OF_DRUG = "TOY_SET_0", "TOY_SET_5"  # active in one type, and under treatment
-
 STUDY = yaml.safe_load("""
 title: Cells made in a test (Nobody 2031)
 format: mtx
 matrices:
-  - {matrix: tiny.mtx.gz, barcodes: tiny_barcodes.tsv, genes: tiny_genes.tsv}
+  - {matrix: matrix.mtx.gz, barcodes: barcodes.tsv, genes: features.tsv}
 annotations:
-  - file: tiny_cells.tsv
-    barcode: "{cell}"
-    columns: {kind: cell_type, drug: condition}
+  - file: cells.csv
+    columns: {Cell.Type: cell_type, treatment: condition}
 steps:
   - gene_min_cells: 3
   - normalise: median
 cell_types: [alpha, beta]
-conditions: [none, some]
+conditions: [Ctrl, treated]
 """)
 MODEL = yaml.safe_load("""
-study: tiny
-gene_sets: tiny.gmt
-n_hidden: 64
-dropout: 0.1
-latent_dropout: 0.1
-learning_rate: 3.0e-3
-batch_size: 16
-max_epochs: 60
-one_vs_rest: cell_type
-contrasts:
-  drug: {column: condition, group: some, reference: none, gsea: true}
+data: {study: tiny, gene_sets: tiny.gmt}
+model: {n_hidden: 64, dropout: 0.1, latent_dropout: 0.1}
+train: {learning_rate: 3.0e-3, batch_size: 16, max_epochs: 60}
+analyses:
+  one_vs_rest: cell_type
+  contrasts:
+    drug: {column: condition, group: treated, reference: Ctrl, gsea: true}
 """)
-
-
-def write_gmt(path, gene_sets):
-    path.write_text("".join("\t".join([n, "toy", *genes]) + "\n" for n, genes in gene_sets.items()))
-
-
-def write_study(folder):
-    """A tiny study with planted activity, in the formats that its entry names."""
-    rng = np.random.default_rng(0)
-    n = 160
-    kind, drug = np.tile(["alpha", "beta"], n // 2), np.repeat(["none", "some"], n // 2)
-    mean = np.full((n, len(GENES)), 2.0)
-    for gmv, cells in ((OF_ALPHA, kind == "alpha"), (OF_DRUG, drug == "some")):
-        mean[np.ix_(cells, [GENES.index(g) for g in SETS[gmv]])] *= 6
-    folder.mkdir(parents=True)
-    with gzip.open(folder / "tiny.mtx.gz", "wb") as file:
-        scipy.io.mmwrite(file, sp.coo_matrix(rng.poisson(mean).T), field="integer")
-    barcodes = [f"cell{i}" for i in range(n)]
-    (folder / "tiny_barcodes.tsv").write_text("\n".join(barcodes) + "\n")
-    ids = [f"ENSG{i:011d}\t{gene}" for i, gene in enumerate(GENES)]
-    (folder / "tiny_genes.tsv").write_text("\n".join(ids) + "\n")
-    cells = pd.DataFrame({"cell": barcodes, "kind": kind, "drug": drug})
-    cells.to_csv(folder / "tiny_cells.tsv", sep="\t", index=False)
 
 
 @pytest.fixture
-def mirror_of_tiny(repository, tmp_path):
-    """The study's rows in the tables of the repository; the mirror that holds its files."""
-    mirror = tmp_path / "mirror"
-    write_study(mirror / "tiny")
-    (mirror / "gene_sets").mkdir()
-    table = repository / "config" / "files.tsv"
-    rows = [line.split("\t") for line in table.read_text().splitlines()]
-    for file in ("tiny.gmt", *(row[1] for row in rows if row[0] == "gene_sets")):
-        write_gmt(mirror / "gene_sets" / file, SETS)
-    files = sorted(path for path in mirror.rglob("*") if path.is_file())
-    sums = (hashlib.sha256(path.read_bytes()).hexdigest() for path in files)
-    names = [str(path.relative_to(mirror)) for path in files]
-    (mirror / "SHA256SUMS").write_text(
-        "".join(f"{s}  {name}\n" for s, name in zip(sums, names, strict=True))
-    )
+def own(tmp_path):
+    write_own(tmp_path / "own")
+    return tmp_path / "own"
+
+
+@pytest.fixture
+def mirror_of_tiny(repository, own, tmp_path):
+    """The study's rows in the tables of the repository; the mirror of its files."""
+    mirror, config = tmp_path / "mirror", repository / "config"
+    (mirror / "gene_sets").mkdir(parents=True)
+    files = ["matrix.mtx.gz", "barcodes.tsv", "features.tsv", "cells.csv"]
+    shutil.copytree(own, mirror / "tiny", ignore=lambda _, names: {*names} - {*files})
+    rows = [("gene_sets", "tiny.gmt"), *(("tiny", file) for file in files)]
+    for row in load({}, config).files:
+        if row.study == "gene_sets":
+            write_gmt(mirror / "gene_sets" / row.file)
+    write_gmt(mirror / "gene_sets" / "tiny.gmt")
+    sums = {
+        path.relative_to(mirror): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in mirror.rglob("*.*")
+    }
+    (mirror / "SHA256SUMS").write_text("".join(f"{s}  {path}\n" for path, s in sums.items()))
     # What a user adds: rows in three tables, and nothing else.
-    with table.open("a") as handle:
-        for name in names:
-            study, file = name.split("/")
-            if "tiny" in name:
-                handle.write(f"{study}\t{file}\thttps://example.org/{file}\t\t\t\n")
-    edit(repository / "config" / "studies.yaml", lambda c: c.update(tiny=STUDY))
-    edit(repository / "config" / "models.yaml", lambda c: c.update(tiny=MODEL))
+    with (config / "files.tsv").open("a") as table:
+        for study, file in rows:
+            table.write(f"{study}\t{file}\thttps://example.org/{file}\t\t\t\n")
+    edit(config / "studies.yaml", lambda c: c.update(tiny=STUDY))
+    edit(config / "models.yaml", lambda c: c.update(tiny=MODEL))
     return mirror
 
 
@@ -121,7 +103,7 @@ def test_a_new_study_gets_its_summary_page_from_rows_in_tables(repository, mirro
         assert panels == set("abcdefgh")
     table = read_table(run / "tables" / "tiny_seed1_differential.tsv")
     for contrast, group, planted in (
-        ("one_vs_rest", "alpha", OF_ALPHA), ("drug", "some", OF_DRUG),
+        ("one_vs_rest", "alpha", OF_ALPHA), ("drug", "treated", OF_DRUG),
     ):  # fmt: skip
         rows = table[(table["contrast"] == contrast) & (table["group"] == group)]
         rows = rows[rows["gmv"].isin(SETS)]
@@ -134,22 +116,20 @@ def test_a_new_study_gets_its_summary_page_from_rows_in_tables(repository, mirro
     assert (read_table(run / "claims.tsv")["verdict"] == "not run").sum() > 50
     assert planned(repository, *settings) == set()
 
-    # A study without types and conditions: one entry less in each table.
+    # A study without types and conditions: some entries less in each table.
     def bare(content):
-        del content["tiny"]["annotations"], content["tiny"]["cell_types"]
-        del content["tiny"]["conditions"]
+        for key in ("annotations", "cell_types", "conditions"):
+            del content["tiny"][key]
 
-    def unasked(content):
-        del content["tiny"]["contrasts"], content["tiny"]["one_vs_rest"]
-
-    edit(repository / "config" / "models.yaml", unasked)
+    edit(repository / "config" / "models.yaml", lambda c: c["tiny"].pop("analyses"))
     edit(repository / "config" / "studies.yaml", bare)
     snakemake(repository, *settings, "--", "results/new/figures/summary/tiny.png")
     panels = {p.name for p in (run / "figures" / "summary" / "tiny").glob("*.png")}
     assert panels == {"a.png", "b.png", "c.png"}  # cells, why there is no volcano, genes
 
-    # A question that such a study cannot answer.
-    edit(repository / "config" / "models.yaml", lambda c: c["tiny"].update(one_vs_rest="tissue"))
+    # An analysis that such a study does not allow.
+    impossible = {"one_vs_rest": "tissue"}
+    edit(repository / "config" / "models.yaml", lambda c: c["tiny"].update(analyses=impossible))
     output = snakemake(
         repository, *settings, "--", "results/new/figures/summary/tiny.png", check=False
     )
@@ -158,52 +138,15 @@ def test_a_new_study_gets_its_summary_page_from_rows_in_tables(repository, mirro
     assert "Traceback" not in output
 
 
-# ---------------------------------------------------------------- rows that are proposed
-
-
-COMMON = ["RPL13A", "GAPDH", "ACTB"]  # by which a table shows where its genes are
+# ---------------------------------------------------------------- proposed rows
 
 
 @pytest.fixture
-def own(tmp_path):
-    """Files of somebody's own: the same cells in each format, with planted activity."""
-    folder = tmp_path / "own"
-    folder.mkdir()
-    rng = np.random.default_rng(0)
-    n, genes = 160, [*GENES, *COMMON]
-    kind, drug = np.tile(["alpha", "beta"], n // 2), np.repeat(["treated", "Ctrl"], n // 2)
-    mean = np.full((n, len(genes)), 2.0)
-    for gmv, cells in ((OF_ALPHA, kind == "alpha"), (OF_DRUG, drug == "treated")):
-        mean[np.ix_(cells, [genes.index(g) for g in SETS[gmv]])] *= 6
-    counts = rng.poisson(mean)
-    names = [f"AAAC{i:04d}-1" for i in range(n)]
-    obs = pd.DataFrame({"Cell.Type": kind, "treatment": drug, "patient": "p1"}, index=names)
-    obs.loc[names[::3], "patient"] = "p2"
-    obs["score"] = rng.random(n)
-    obs.to_csv(folder / "cells.csv")
-    pd.DataFrame(counts, names, genes).to_csv(folder / "down.csv")
-    pd.DataFrame(counts.T, genes, names).to_csv(folder / "across.tsv.gz", sep="\t")
-    var = pd.DataFrame(index=genes)
-    AnnData(sp.csr_matrix(counts, dtype=np.float32), obs=obs, var=var).write_h5ad(
-        folder / "mine.h5ad"
-    )
-    with gzip.open(folder / "matrix.mtx.gz", "wb") as file:
-        scipy.io.mmwrite(file, sp.coo_matrix(counts.T), field="integer")
-    (folder / "barcodes.tsv").write_text("\n".join(names) + "\n")
-    lines = [f"ENSG{i:011d}\t{gene}" for i, gene in enumerate(genes)]
-    (folder / "features.tsv").write_text("\n".join(lines) + "\n")
-    (folder / "filtered_feature_bc_matrix.h5").write_bytes(cell_ranger(counts, names, genes))
-    write_gmt(folder / "own.gmt", SETS)
-    return folder
-
-
-def new_study(repository, *words):
-    """Run the command in a repository; what it says."""
-    command = [sys.executable, "-m", "tools.new_study", *map(str, words)]
-    return subprocess.run(
-        command, cwd=repository, env=environment(repository), stdin=subprocess.DEVNULL,
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+def command(repository, monkeypatch, capsys, caplog):
+    """The command in a repository."""
+    monkeypatch.chdir(repository)
+    caplog.set_level("INFO", "workflow")  # restored after the command has changed it
+    return partial(new_study, monkeypatch, capsys)
 
 
 @pytest.mark.parametrize(
@@ -211,7 +154,7 @@ def new_study(repository, *words):
     [("mine.h5ad", "h5ad"), ("filtered_feature_bc_matrix.h5", "10x_h5"),
      ("down.csv", "table"), ("across.tsv.gz", "table"), ("matrix.mtx.gz", "mtx")],
 )  # fmt: skip
-def test_each_format_is_read_as_the_workflow_will(own, file, format):
+def test_the_format_of_a_file_is_recognised(own, file, format):
     found = look(own / file, ())
     assert found.format == format
     assert (len(found.cells), len(found.genes)) == (160, 243)
@@ -222,7 +165,7 @@ def test_each_format_is_read_as_the_workflow_will(own, file, format):
     assert len(found.files) == (3 if format == "mtx" else 1)
 
 
-def test_rows_that_are_no_genes_are_left_out(own):
+def test_spike_ins_and_summary_rows_are_left_out(own):
     table = pd.read_csv(own / "across.tsv.gz", sep="\t", index_col=0)
     others = ["ERCC-00002", "ERCC-00171", "__no_feature", "alignment_not_unique"]
     more = pd.DataFrame(7, others, table.columns)
@@ -237,7 +180,7 @@ def test_rows_that_are_no_genes_are_left_out(own):
     assert "no_genes" not in proposal(own, "across.tsv.gz").study["matrices"][0]
 
 
-def test_columns_that_group_cells_are_told_apart_from_others(own):
+def test_only_columns_that_group_cells_are_kept(own):
     expected = {
         "Cell.Type": {"alpha": 80, "beta": 80},
         "treatment": {"Ctrl": 80, "treated": 80},
@@ -280,7 +223,7 @@ def test_conditions_are_compared_with_their_reference(own):
         proposal(own, columns={"cell_type": "tissue"})
 
 
-def test_values_that_are_no_counts_are_taken_as_they_are(own):
+def test_values_that_are_not_counts_are_taken_as_processed(own):
     cells = read_h5ad(own / "mine.h5ad")
     cells.X.data = np.log1p(cells.X.data)
     cells.write_h5ad(own / "mine.h5ad")
@@ -289,35 +232,36 @@ def test_values_that_are_no_counts_are_taken_as_they_are(own):
     assert any("no counts" in note for note in rows.notes)
 
 
-def test_rows_are_shown_and_only_added_when_they_are_wanted(repository, own):
-    tables = [repository / "config" / f for f in ("files.tsv", "studies.yaml", "models.yaml")]
+def test_rows_are_shown_and_added_only_on_request(repository, own, command):
+    config = repository / "config"
+    tables = [config / name for name in ("files.tsv", "studies.yaml", "models.yaml")]
     before = [path.read_bytes() for path in tables]
-    shown = new_study(repository, own / "mine.h5ad", "--gene-sets", own / "own.gmt")
-    assert shown.returncode == 0, shown.stderr
-    assert "160 cells, 243 genes, counts" in shown.stdout
-    assert "nothing was added" in shown.stdout
+    words = (own / "mine.h5ad", "--gene-sets", own / "own.gmt")
+    code, said, error = command(*words)
+    assert code == 0, error
+    assert "160 cells, 243 genes, counts" in said and "nothing was added" in said
     assert [path.read_bytes() for path in tables] == before
 
-    added = new_study(repository, own / "mine.h5ad", "--gene-sets", own / "own.gmt", "--yes")
-    assert added.returncode == 0, added.stderr
-    assert "now run: make paper STUDIES=mine" in added.stdout
-    assert [path.read_bytes()[: len(b)] for path, b in zip(tables, before, strict=True)] == before
-    config = load({}, repository / "config")
-    assert config.studies["mine"].cell_types == ["alpha", "beta"]
-    assert config.file("mine", "mine.h5ad").url == f"file:{own / 'mine.h5ad'}"
-    assert config.file("gene_sets", "own.gmt").sha256
-    assert "mine" in config.selected_studies
-    # The demo is of the published studies, and goes on being so.
-    demo = load({"data": "simulated"}, repository / "config")
+    code, said, error = command(*words, "--yes")
+    assert code == 0, error
+    assert "now run: make paper STUDIES=mine" in said
+    after = [path.read_bytes() for path in tables]
+    assert all(new.startswith(old) for new, old in zip(after, before, strict=True))
+    loaded = load({}, config)
+    assert loaded.studies["mine"].cell_types == ["alpha", "beta"]
+    assert loaded.file("mine", "mine.h5ad").url == f"file:{own / 'mine.h5ad'}"
+    assert loaded.file("gene_sets", "own.gmt").sha256
+    assert "mine" in loaded.selected_studies
+    # The demo has the published studies only.
+    demo = load({"data": "simulated"}, config)
     assert "mine" not in demo.selected_studies
     assert {"kang", "zheng", "shekhar"} <= set(demo.selected_studies)
     with pytest.raises(InputError, match="data: simulated, but study 'mine' is not among kang"):
-        load({"data": "simulated", "studies": "mine"}, repository / "config")
+        load({"data": "simulated", "studies": "mine"}, config)
 
-    after = [path.read_bytes() for path in tables]
-    again = new_study(repository, own / "mine.h5ad", "--gene-sets", own / "own.gmt", "--yes")
-    assert again.returncode == 1
-    assert again.stderr.startswith("error: config/studies.yaml: there is an entry mine; choose")
+    code, _, error = command(*words, "--yes")
+    assert code == 1
+    assert error.startswith("error: config/studies.yaml: there is an entry mine; choose")
     assert [path.read_bytes() for path in tables] == after
 
 
@@ -325,32 +269,29 @@ def test_rows_are_shown_and_only_added_when_they_are_wanted(repository, own):
     ("words", "message"),
     [
         (["none.h5ad"], "none.h5ad: no such file"),
-        (["cells.csv"], "cells.csv: line 2: expected a name and"),
+        (["cells.csv"], "cells.csv: line 2: expected a name and .*check that this is the file"),
         (["own.gmt"], "own.gmt: not a file of counts; give an h5ad file"),
         (["mine.h5ad", "--contrast", "a"], "--contrast a: give two conditions as A:B"),
         (["mine.h5ad", "--name", "../x"], "'../x' is no name"),
         (["mine.h5ad", "--gene-sets", "no.gmt"], "no.gmt: no such file, and not one of"),
     ],
 )
-def test_what_is_wrong_is_said_in_one_line_and_nothing_is_added(repository, own, words, message):
+def test_a_mistake_ends_in_one_line_and_adds_nothing(repository, own, command, words, message):
     table = repository / "config" / "studies.yaml"
     before = table.read_bytes()
-    said = new_study(repository, own / words[0], *words[1:], "--yes")
-    assert said.returncode == 1
-    assert said.stderr.startswith("error: ")
-    assert message in said.stderr
-    assert len(said.stderr.splitlines()) == 1
-    assert "get it anew" not in said.stderr
+    code, _, error = command(own / words[0], *words[1:], "--yes")
+    assert code == 1 and re.match(f"error: .*{message}", error) and "\n" not in error
     assert table.read_bytes() == before
 
 
 @pytest.mark.slow
 def test_from_a_plain_table_to_its_page(repository, own):
     files = [own / "down.csv", "--annotation", own / "cells.csv", "--gene-sets", own / "own.gmt"]
-    assert new_study(repository, *files, "--name", "mine", "--yes").returncode == 0
+    words = [sys.executable, "-m", "tools.new_study", *files, "--name", "mine", "--yes"]
+    subprocess.run(words, cwd=repository, env=environment(repository), check=True)
     small = {"n_hidden": 64, "dropout": 0.1, "latent_dropout": 0.1, "learning_rate": 3e-3,
              "batch_size": 16, "max_epochs": 60}  # fmt: skip
-    settings = ("--config", "run=new", "data=public", "studies=mine", f"training={small}")
+    settings = ("--config", "run=new", "data=public", "studies=mine", f"training_overrides={small}")
     snakemake(repository, *settings, "--", "results/new/figures/summary/mine.png")
     table = read_table(repository / "results" / "new" / "tables" / "mine_seed1_differential.tsv")
     for group, planted in (("alpha", OF_ALPHA), ("treated", OF_DRUG)):
@@ -358,7 +299,7 @@ def test_from_a_plain_table_to_its_page(repository, own):
         assert rows.loc[rows["log_bf"].idxmax(), "gmv"] == planted
     raw = repository / "results" / "new" / "raw" / "mine" / "down.csv"
     assert raw.read_bytes() == (own / "down.csv").read_bytes()
-    # The file is pinned: another one in its place is not taken for it.
+    # The file is pinned: another one in its place is refused.
     with (own / "down.csv").open("a") as file:
         file.write("AAAC9999-1" + ",1" * 243 + "\n")
     raw.unlink()
@@ -368,18 +309,6 @@ def test_from_a_plain_table_to_its_page(repository, own):
     assert not raw.exists()
 
 
-# ---------------------------------------------------------------- names of genes
-
-
-def test_gene_sets_that_share_no_gene_with_the_data_are_named():
-    with pytest.raises(InputError) as error:
-        check_namespace(["PROBE_1", "PROBE_2"], SETS, "tiny with tiny.gmt")
-    assert "tiny with tiny.gmt: only 0 of 2 genes are in the gene sets" in str(error.value)
-    assert "\n" not in str(error.value)
-    with pytest.raises(ValueError, match=r"none of the 2 genes .* is in any gene set"):
-        VEGA(["PROBE_1", "PROBE_2"], SETS)
-
-
 def test_mouse_symbols_with_a_human_collection_are_recognised(mirror):
     sets = read_gmt(mirror / "gene_sets" / "reactomes.gmt")
     human = sorted({gene for genes in sets.values() for gene in genes})
@@ -387,3 +316,8 @@ def test_mouse_symbols_with_a_human_collection_are_recognised(mirror):
     check_namespace(human, sets, "human")
     with pytest.raises(InputError, match=r"mouse symbols .*: map them to human orthologs"):
         check_namespace(mouse, sets, "mouse with reactomes.gmt")
+
+
+def test_a_model_needs_genes_of_its_gene_sets():
+    with pytest.raises(ValueError, match=r"none of the 2 genes .* is in any gene set"):
+        VEGA(["PROBE_1", "PROBE_2"], SETS)
