@@ -63,6 +63,7 @@ GSEA = "GSEA"
 # With 200 sets rank as with the usual 1,000 (correlation of |NES| at least .99), and AUROC moves by
 # no more than it does with another seed (.01).
 PERMUTATIONS = 200
+SCORES = {"ULM": "ulm", "score_genes": "score_genes"}  # gene set scores, by baseline
 
 GeneSets = Mapping[str, Sequence[str]]
 Method = tuple[str, int | None]  # name and seed, None for what draws nothing

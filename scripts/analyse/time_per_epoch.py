@@ -30,6 +30,7 @@ from vega.data import InMemoryData
 from vega.settings import TrainSettings
 from vega.trainer import Trainer, own_stream
 
+ROUNDS = 5
 Epoch = Callable[[int], object]  # trains one, given its number
 
 log = logging.getLogger("workflow")
