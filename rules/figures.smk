@@ -25,27 +25,6 @@ QC_FIGURES = [
 ]
 
 
-def shown_models(wildcards):
-    """Models of a figure, one per latent space."""
-    entries = CONFIG.figures[wildcards.figure].models
-    return [member for name in entries for member in CONFIG.members(name)]
-
-
-def figure_inputs(wildcards):
-    """Results that a figure is drawn from, as its entry in config/figures.yaml says."""
-    entry = CONFIG.figures[wildcards.figure]
-    return {
-        **results_of(shown_models(wildcards)),
-        "tables": [f"{RUN}/tables/{table}.tsv" for table in entry.tables],
-        "expression": [f"{RUN}/data/{study}.h5ad" for study in entry.expression],
-        # A figure of tables alone has to know where their cells are from.
-        "cells": [
-            f"{RUN}/data/{study}.h5ad" for study in entry.studies if not entry.models
-        ],
-        "code": code_of("figures/figure.py", f"scripts.figures.{wildcards.figure}"),
-    }
-
-
 rule figure:
     """Writes the tables of a figure's panels, and draws panels and page from them."""
     input:
