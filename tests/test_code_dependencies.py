@@ -58,11 +58,10 @@ def test_a_figure_depends_on_its_own_module_only():
 
 
 def test_every_script_of_a_rule_is_named_with_its_code():
-    for file in (ROOT / "rules").glob("*.smk"):
-        text = file.read_text()
-        for script in re.findall(r'"\.\./scripts/([\w/]+\.py)"', text):
-            if script != "download/verify.py":  # which runs each time
-                assert f'code_of("{script}"' in text, script
+    text = "".join(file.read_text() for file in (ROOT / "rules").glob("*.smk"))
+    for script in re.findall(r'"\.\./scripts/([\w/]+\.py)"', text):
+        if script != "download/verify.py":  # which runs each time
+            assert f'code_of("{script}"' in text, script
 
 
 @pytest.mark.parametrize("package", ["vega", "scripts", "tools"])
