@@ -23,7 +23,7 @@ from vega.files import written_whole
 
 HERE = Path(__file__).resolve().parent
 RUNNERS = HERE / "runners"
-TESTS = HERE.parent / "tests"
+TESTS = HERE.parent / "tests" / "helpers"
 TRAINING, BAYES_FACTOR = "training", "bayes_factor"
 BENCHMARKS = [TRAINING, BAYES_FACTOR, "memory", "demo", "load"]
 # Other packages, each with the file of packages of its environment; None is the project's own.

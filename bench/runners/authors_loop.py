@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader, TensorDataset
 from turns import Turns
 
 sys.path.append(sys.argv[5])
-from helpers.plain_vega import PlainVEGA, update
+from plain_vega import PlainVEGA, update
 
 import vega
 from vega.settings import TrainSettings
