@@ -67,6 +67,7 @@ def test_one_versus_the_rest_and_overlapping_comparisons(spread):
     rng = np.random.default_rng(1)
     kinds = rng.choice(4, 900, p=[0.7, 0.2, 0.07, 0.03])
     mean += 0.3 * kinds[:, None].astype(np.float32)
+    mean[:, ::3] *= 10  # so that grids of different sizes are computed together
     comparisons = [(kinds == k, kinds != k) for k in range(4)]
     comparisons += [(rng.random(900) < 0.5, rng.random(900) < 0.4) for _ in range(2)]
     p = through_mixtures(mean, variance, comparisons)
@@ -99,15 +100,6 @@ def test_gmvs_without_variation_or_width_go_by_the_order_of_means():
     wins = ((np.sign(mean[first][:, None] - mean[~first]) + 1) / 2).mean(axis=(0, 1))
     np.testing.assert_allclose(p[1:], wins[1:], atol=1e-5)
     np.testing.assert_allclose(between(mean, variance, first, ~first)[2:], wins[2:], atol=1e-12)
-
-
-def test_the_result_does_not_depend_on_which_gmvs_share_a_grid(monkeypatch):
-    mean, variance = posterior(300, 9)
-    mean *= np.linspace(1, 60, 9).astype(np.float32)  # grids of very different sizes
-    comparisons = both_ways(np.arange(300) < 100)
-    whole = through_mixtures(mean, variance, comparisons)
-    monkeypatch.setattr(all_pairs, "AT_A_TIME", 1)
-    np.testing.assert_allclose(through_mixtures(mean, variance, comparisons), whole, atol=1e-9)
 
 
 def test_few_and_many_pairs_are_one_function():
