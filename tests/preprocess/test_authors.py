@@ -225,11 +225,6 @@ def test_simulated_archives_give_the_cells_of_simulated_public_files(tmp_path, c
         else:
             assert other.var_names.equals(one.var_names)
 
-    darmanis = RawFile(tmp_path / "authors" / NEWER, "GBM_darmanis_hvg.h5ad")
-    with darmanis.on_disk() as path:
-        said = set(ad.read_h5ad(path).obs["Cell Type"])
-    assert {"Myeloid cells 1", "Neoplastic cells 1", "Vascular cells 1", "OPCs"} <= said
-
 
 AUTHORS = ("--config", "data=simulated_authors", "studies=all")
 

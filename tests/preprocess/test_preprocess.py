@@ -380,19 +380,13 @@ def test_steps_are_applied_in_turn_and_counted(raw):
     assert list(cells.var["gene_id"]) == list(raw.var.loc[cells.var_names, "gene_id"])
 
 
-def arrays(cells):
-    return [
-        part.tobytes()
-        for matrix in (cells.X, cells.layers["counts"])
-        for part in (matrix.data, matrix.indices, matrix.indptr)
-    ]
-
-
-def test_two_runs_are_the_same_to_the_byte(raw):
+def test_two_runs_give_the_same_bytes(raw):
     entry = study({"relabel": {"n_genes": 5}}, *STEPS_IN_A_ROW)
-    (first, _), (second, _) = preprocess(raw.copy(), entry), preprocess(raw.copy(), entry)
-    assert arrays(first) == arrays(second)
-    pd.testing.assert_frame_equal(first.obs, second.obs)
+    runs = [preprocess(raw.copy(), entry)[0] for _ in range(2)]
+    for matrices in zip(*((cells.X, cells.layers["counts"]) for cells in runs), strict=True):
+        for part in ("data", "indices", "indptr"):
+            assert len({getattr(matrix, part).tobytes() for matrix in matrices}) == 1
+    pd.testing.assert_frame_equal(*(cells.obs for cells in runs))
 
 
 def records(identities):
@@ -413,11 +407,8 @@ def test_provenance_survives_the_file(raw, tmp_path, identities, origin):
     entry = study(*STEPS_IN_A_ROW, series="GSE1")
     cells, _ = preprocess(raw, entry)
     cells.uns["provenance"] = about("toy", entry, records(identities))
-    cells.write_h5ad(tmp_path / "toy.h5ad", compression="gzip")
-    again = ad.read_h5ad(tmp_path / "toy.h5ad")
-    assert arrays(again) == arrays(cells)
-    pd.testing.assert_frame_equal(again.obs, cells.obs)
-    facts = json.loads(again.uns["provenance"])
+    cells.write_h5ad(tmp_path / "toy.h5ad")
+    facts = json.loads(ad.read_h5ad(tmp_path / "toy.h5ad").uns["provenance"])
     assert (facts["study"], facts["series"], facts["origin"]) == ("toy", "GSE1", origin)
     assert [f["sha256"] for f in facts["files"]] == ["ab"] * len(identities)
     assert facts["steps"] == [describe(s) for s in entry.steps]

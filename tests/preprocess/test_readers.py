@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.sparse as sp
-from helpers.raw_files import cell_ranger, pack, packed, soft_text
+from helpers.raw_files import cell_ranger, pack, packed
 from helpers.readers import ARCHIVES, CELLS, COUNTS, MEMBERS, SIDES, says, source
 
 from scripts.common.config.studies import Study
@@ -193,11 +193,11 @@ def test_counts_of_any_number_of_digits_are_read(tmp_path, separator):
     assert adata.X.nnz == np.count_nonzero(counts)
 
 
-@pytest.mark.parametrize("seven", ["7e0", " 7.0", "+7", "07", "0000000007"])
-def test_counts_in_other_forms_are_read(tmp_path, seven):
-    text = table_text().replace("\t7\n", f"\t{seven}\n").replace("\n", "\r\n")
+@pytest.mark.parametrize("count", ["7e0", " 7.0", "+7", "07", "3000000000"])
+def test_counts_in_other_forms_are_read(tmp_path, count):
+    text = table_text().replace("\t7\n", f"\t{count}\n").replace("\n", "\r\n")
     adata = read_table(tmp_path, text)
-    np.testing.assert_array_equal(adata.X.toarray(), TABLE.T)
+    np.testing.assert_array_equal(adata.X.toarray(), np.where(TABLE == 7, float(count), TABLE).T)
     assert adata.X.nnz == np.count_nonzero(TABLE)
 
 
@@ -270,31 +270,19 @@ def test_the_longest_beginning_of_a_word_gives_its_meaning(tmp_path):
     matrix = {"matrix": "x.h5ad", "columns": {"kind": "kind"}, "values": {"kind": values}}
     adata = read(source("h5ad", matrix), tmp_path)
     assert adata.obs["kind"].tolist() == ["glia", "one", "many"]
-    del values["Glia*"]
-    says(source("h5ad", matrix), tmp_path, "no meaning is given for 'Glia'")
 
 
 def test_a_matrix_is_read_from_the_first_archive_that_has_it(tmp_path):
     for number, name in enumerate("ab"):
         write_h5ad(tmp_path / "x.h5ad", TABLE.T + number)
-        members = {f"{name}.h5ad": b"", "x.h5ad": (tmp_path / "x.h5ad").read_bytes()}
-        pack(tmp_path / f"{name}.tar.gz", members, "data/")
+        pack(tmp_path / f"{name}.tar.gz", {"x.h5ad": (tmp_path / "x.h5ad").read_bytes()}, "data/")
     pack(tmp_path / "none.zip", {"data/other.h5ad": b"", "__MACOSX/x.h5ad": b""})
-    (tmp_path / "cells.tsv").write_text("cell\tkind\n" + "".join(f"{n}\tT\n" for n in NAMES))
-
-    def of(*archives):
-        # The annotation belongs to the matrix, in whichever archive that was found.
-        annotation = {"file": "cells.tsv", "matrix": archives[0], "columns": {"kind": "kind"}}
-        matrix = {"archive": list(archives), "matrix": "x.h5ad"}
-        return source("h5ad", matrix, annotations=[annotation])
-
-    for archives, added in ((("none.zip", "b.tar.gz", "a.tar.gz"), 1), (("a.tar.gz",), 0)):
-        entry = of(*archives)
-        assert entry.files == [*archives, "cells.tsv"]
-        adata = read(entry, tmp_path)
-        np.testing.assert_array_equal(adata.X.toarray(), TABLE.T + added)
-        assert adata.obs["kind"].tolist() == ["T"] * 3
-    says(of("none.zip"), tmp_path, "none of none.zip has a member x.h5ad", "studies.yaml")
+    for archives, added in ((["none.zip", "b.tar.gz", "a.tar.gz"], 1), (["a.tar.gz"], 0)):
+        entry = source("h5ad", {"archive": archives, "matrix": "x.h5ad"})
+        assert entry.files == archives
+        np.testing.assert_array_equal(read(entry, tmp_path).X.toarray(), TABLE.T + added)
+    entry = source("h5ad", {"archive": ["none.zip"], "matrix": "x.h5ad"})
+    says(entry, tmp_path, "none of none.zip has a member x.h5ad", "studies.yaml")
 
 
 SYMBOLS = ["TWICE", "TWICE", "G0", "G1"]
@@ -315,31 +303,26 @@ def test_counts_of_cell_ranger_are_those_of_genes(tmp_path):
     np.testing.assert_array_equal(member.X.toarray(), adata.X.toarray())
 
 
-@pytest.mark.parametrize("damage", ["index", "no barcodes", "no matrix", "text"])
+HDF5 = b"\x89HDF\r\n\x1a\n" + bytes(64)
+
+
+@pytest.mark.parametrize("damage", ["text", "index", "matrix/barcodes", "matrix"])
 def test_damaged_files_of_cell_ranger_are_named(tmp_path, damage):
     path = tmp_path / "x.h5"
-    path.write_bytes(cell_ranger(TABLE.T, NAMES, SYMBOLS))
-    if damage == "text":
-        path.write_bytes(b"text")
-    else:
+    path.write_bytes(b"text" if damage == "text" else cell_ranger(TABLE.T, NAMES, SYMBOLS))
+    if damage != "text":
         with h5py.File(path, "r+") as file:
             if damage == "index":
                 file["matrix/indices"][0] = 10**6
             else:
-                del file["matrix/barcodes" if damage == "no barcodes" else "matrix"]
+                del file[damage]
     says(source("10x_h5", {"matrix": "x.h5"}), tmp_path, "x.h5", "not Cell Ranger's HDF5")
 
 
-@pytest.mark.parametrize("content", [b"text", b"\x89HDF\r\n\x1a\n" + bytes(64), None])
-def test_what_is_no_h5ad_file_is_named(tmp_path, content):
-    path = tmp_path / "x.h5ad"
-    if content is None:  # an HDF5 file of something else
-        with h5py.File(path, "w") as file:
-            file["numbers"] = [1, 2]
-    else:
-        path.write_bytes(content)
-    words = ["not an h5ad file", "delete it"] if content else []
-    says(source("h5ad", {"matrix": "x.h5ad"}), tmp_path, "x.h5ad", *words)
+@pytest.mark.parametrize("content", [b"text", HDF5, cell_ranger(TABLE.T, NAMES, SYMBOLS)])
+def test_what_is_not_an_h5ad_file_is_named(tmp_path, content):
+    (tmp_path / "x.h5ad").write_bytes(content)
+    says(source("h5ad", {"matrix": "x.h5ad"}), tmp_path, "x.h5ad", "delete it")
 
 
 # ---------------------------------------------------------------- annotations
@@ -350,13 +333,6 @@ def annotated(folder, *annotations, **annotation):
     (folder / "t.txt").write_text(table_text())
     entries = annotations or [annotation]
     return read(source("table", {"matrix": "t.txt"}, annotations=entries), folder).obs
-
-
-def test_annotation_of_an_h5ad_file(tmp_path):
-    write_h5ad(tmp_path / "labels.h5ad", np.empty((2, 0)), {"louvain": ["b", "a"]}, NAMES[2:0:-1])
-    obs = annotated(tmp_path, file="labels.h5ad", columns={"louvain": "cell_type"})
-    assert told(obs["cell_type"]) == ["-", "a", "b"]
-    assert obs["annotated"].tolist() == [False, True, True]
 
 
 def test_annotation_with_two_headers(tmp_path):
@@ -375,25 +351,6 @@ def test_annotation_with_two_headers(tmp_path):
         annotated(tmp_path, **entry | {"skip_rows": 0})
     with pytest.raises(InputError, match=r"no column name \(it has NAME, CLUSTER"):
         annotated(tmp_path, **entry | {"barcode": "{name}"})
-
-
-def test_annotation_of_a_geo_series(tmp_path):
-    cells = {"P2.A1": "Astocyte", "P1.A1": "OPC", "P9.A9": "OPC"}
-    samples = {
-        f"GSM{name}": (name, [f"plate id: {name[:2]}", f"well: {name[3:]}", f"cell type: {kind}"])
-        for name, kind in cells.items()
-    }
-    soft = gzip.compress(soft_text(samples, sample_files={}).encode())
-    (tmp_path / "GSE1_family.soft.gz").write_bytes(soft)
-    obs = annotated(
-        tmp_path,
-        file="GSE1_family.soft.gz",
-        barcode="{plate id}.{well}",
-        columns={"cell type": "cell_type"},
-        values={"cell_type": {"Astocyte": "Astrocyte", "OPC": "OPC"}},
-    )
-    assert told(obs["cell_type"]) == ["OPC", "-", "Astrocyte"]
-    assert obs["annotated"].tolist() == [True, False, True]
 
 
 def test_a_later_annotation_adds_to_an_earlier_one(tmp_path):
@@ -480,9 +437,7 @@ def test_the_second_source_is_read_without_the_first(tmp_path, caplog):
     (tmp_path / "c.csv").write_text("cell,kind\nP1.A1,a\nP2.A1,c\n")
     assert told(annotated(tmp_path, **entry)["kind"]) == ["a", "-", "c"]
     for name in ("c.csv", "second.csv"):
-        (tmp_path / name).write_bytes(b"")
-    with pytest.raises(InputError, match=r"none of the files.*c\.csv: no such.*second\.csv: no"):
-        annotated(tmp_path, **entry)
+        (tmp_path / name).unlink()
     assert annotated(tmp_path, **entry, optional=True)["kind"].isna().all()
 
 
