@@ -19,7 +19,7 @@ ACTIVITY = "mean of the posterior of the GMV that the column is named after; no 
 # What columns mean, by name or pattern.
 COLUMNS = {
     "accuracy": "share of cells whose condition the GMV alone predicts",
-    "activity": "sample of the posterior of the GMV in the title; no unit",
+    "activity": "mean of the posterior of the GMV in the title, in a drawn cell; no unit",
     "activity_*": ACTIVITY,
     "architecture": "which halves of the model gene sets mask",
     "auprc": "area under the precision-recall curve",
