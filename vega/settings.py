@@ -8,7 +8,7 @@ workflow derives its configuration and the documentation of it from these classe
 import difflib
 from collections.abc import Mapping
 from dataclasses import Field, dataclass, field, fields
-from types import NoneType, UnionType
+from types import NoneType
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 import numpy as np
@@ -142,7 +142,7 @@ def _checked(declared: Field, kind: Any, value: Any) -> Any:
     if get_origin(kind) is Literal:
         valid, expected = value in get_args(kind), " or ".join(map(repr, get_args(kind)))
     else:
-        types = get_args(kind) if get_origin(kind) is UnionType or get_args(kind) else (kind,)
+        types = get_args(kind) or (kind,)
         valid = type(value) in types
         expected = " or ".join("None" if t is NoneType else t.__name__ for t in types)
         bounds = {bound: declared.metadata[bound] for bound in BOUNDS if bound in declared.metadata}

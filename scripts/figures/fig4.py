@@ -20,7 +20,7 @@ from scripts.analyse.out_of_sample import (
     STUDY_B,
     TOP,
 )
-from scripts.figures.charts import barplot, label_groups, legend_above
+from scripts.figures.charts import barplot, first_seed, label_groups, legend_above
 from scripts.figures.data import FigureData, in_order
 from scripts.figures.layout import Content, Layout, Panel, axes
 from vega.gene_sets import readable
@@ -51,10 +51,9 @@ STUDY_SAMPLES = [
 
 
 def _rows(data: FigureData, table: str, experiment: str) -> pd.DataFrame:
-    """Return the rows of the first seed, which draws all figures."""
-    seed = data.tables["out_of_sample_overlap"]["seed"].iloc[0]
-    found = data.tables[f"out_of_sample_{table}"]
-    return found[(found["seed"] == seed) & (found["experiment"] == experiment)]
+    """Return the rows of an experiment, of the first seed."""
+    found = first_seed(data.tables[f"out_of_sample_{table}"])
+    return found[found["experiment"] == experiment]
 
 
 def activities(data: FigureData, experiment: str, samples: list[str]) -> Content:

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from scripts.common.config.base import NAME, NO_NAME, Model
 from scripts.common.config.figures import FigureConfig, File
-from scripts.common.config.models import BLOCKS, Baseline, ModelConfig
+from scripts.common.config.models import BLOCKS, Baseline, ModelConfig, block_of
 from scripts.common.config.plain import RESTORE, read_yaml
 from scripts.common.config.run import Config
 from scripts.common.config.settings import Settings
@@ -144,10 +144,10 @@ def _cross_check(config: Config, folder: Path) -> None:
 def _check_settings(settings: Mapping[str, Any], path: Path, entry: str) -> None:
     """Check settings that are given by name, without their block."""
     for name, value in settings.items():
-        block = next((b for b, kind in BLOCKS.items() if name in kind.model_fields), None)
-        if block is None:
-            known = [field for kind in BLOCKS.values() for field in kind.model_fields]
-            raise InputError(f"{path}: {entry}: unknown setting {name}; known: {', '.join(known)}")
+        try:
+            block = block_of(name)
+        except ValueError as error:
+            raise InputError(f"{path}: {entry}: {error}") from None
         required = {"study": "any", "gene_sets": "any"} if block == "data" else {}
         _checked(BLOCKS[block], {**required, name: value}, path, entry)
 

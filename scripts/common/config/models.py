@@ -1,6 +1,6 @@
 """Models, baselines, and what is asked of both (`models.yaml`, `baselines.yaml`)."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import fields
 from typing import Annotated, Any, Literal, Self, get_type_hints
 
@@ -219,12 +219,8 @@ def block_of(setting: str) -> str:
     for block, kind in BLOCKS.items():
         if setting in kind.model_fields:
             return block
-    raise ValueError(f"unknown setting {setting}; known are {', '.join(_known())}")
-
-
-def _known() -> Iterator[str]:
-    for kind in BLOCKS.values():
-        yield from kind.model_fields
+    known = [name for kind in BLOCKS.values() for name in kind.model_fields]
+    raise ValueError(f"unknown setting {setting}; known: {', '.join(known)}")
 
 
 class Baseline(Latent):
