@@ -109,7 +109,7 @@ format: $(READY_DEV)  ## mend the style
 	$(BIN)/ruff format .
 	$(BIN)/snakefmt Snakefile rules
 
-config: $(READY)  ## write config/README.md, config/schemas/ and envs/ anew from their sources
+config: $(READY)  ## write config/README.md, config/schemas/ and envs/ from their sources
 	$(BIN)/python -m tools.reference
 
 rulegraph: $(READY)  ## draw docs/rulegraph.svg (needs graphviz)

@@ -1,4 +1,4 @@
-"""Files that follow from other files: `python -m tools.reference` writes them anew.
+"""Files that follow from other files: `python -m tools.reference` writes them.
 
 - `config/README.md` and `config/schemas/*.json` from the classes of `scripts.common.config`
 - `envs/vega.yaml` from `requirements.lock`

@@ -147,7 +147,7 @@ def main() -> None:
     for figure in figures:
         print(figure)
     if begun := in_progress(snakemake, run, config):
-        print("at work on" if alive else "broken off within", ", ".join(begun))
+        print("at work on" if alive else "interrupted in", ", ".join(begun))
     elif alive:
         print("a run is at work")
     if words := last_words(Path("logs", name), time.time()):

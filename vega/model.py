@@ -177,8 +177,8 @@ class VEGA:
         device
             `auto` takes a GPU where there is one.
         checkpoint
-            File from which a run that was broken off goes on. It stays when training has ended, and
-            gives the same model again at once; whoever has saved the model may remove it.
+            File from which an interrupted training resumes. It is kept after training, so that the
+            same call returns the same model at once; it may be removed when the model is saved.
         checkpoint_every
             Epochs from one checkpoint to the next.
         progress

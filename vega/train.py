@@ -158,8 +158,8 @@ def train(
             bar.update(len(state.losses))
             if log:
                 resumed = f"resumed after epoch {len(state.losses)}"
-                anew = "the checkpoint is damaged or of another run: from the start"
-                log(resumed if state.losses else anew)
+                restarted = "the checkpoint is damaged or of another run: from the start"
+                log(resumed if state.losses else restarted)
         while not state.finished(settings):
             started = time.perf_counter()
             rng = trainer.begin(len(state.losses))

@@ -124,8 +124,8 @@ def own_stream(device: torch.device) -> AbstractContextManager:
 def keep_freed_memory() -> None:
     """Tell glibc to keep memory that is freed.
 
-    By default it gives blocks such as the gradient of the first layer back to the system after
-    each step, and takes them anew page by page, which takes longer than to compute them.
+    By default it returns large blocks, such as the gradient of the first layer, to the system after
+    each step. To request them again, page by page, takes longer than to compute their content.
     """
     trim_threshold, mmap_threshold = -1, -3  # M_TRIM_THRESHOLD and M_MMAP_THRESHOLD of malloc.h
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if os.name == "posix" else None

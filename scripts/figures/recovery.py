@@ -1,4 +1,4 @@
-"""Beyond the paper: how well methods recover what is planted in simulated studies.
+"""Beyond the paper: how well methods recover the known effects of simulated studies.
 
 Methods are compared on the same comparisons only: first those that all studies have, over all
 studies; then all methods of each study that has more of them, over that study alone.

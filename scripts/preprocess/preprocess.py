@@ -129,7 +129,7 @@ def _apply(
     """One step on each part, and its row in the table."""
     after = [STEPS[step.name][0](part, given.get(step.name, step.value)) for part in parts]
     if any(0 in part.shape for part in after):
-        raise InputError("nothing is left after it; ask for less")
+        raise InputError("nothing is left after this step; relax or remove it")
     qc.append(_qc_row(step.name, asked, _size(parts), _size(after)))
     log.info("%s: %s cells, %s genes", asked, *(f"{n:,}" for n in _size(after)))
     return after

@@ -43,9 +43,9 @@ def train_models(
 ) -> None:
     """Train the model of each folder, several side by side.
 
-    The state of each stays beside it until all are finished: a run that was broken off takes up
-    the finished ones at once and goes on within the others, even where what it had written of
-    them was removed.
+    The checkpoint of each model is kept in its folder until all models are finished. After an
+    interruption, the same call loads the finished models from their checkpoints and resumes the
+    others, even if the files that it wrote of them were removed.
 
     Parameters
     ----------

@@ -13,7 +13,7 @@ import pandas as pd
 from scripts.common.config.studies import Source
 from scripts.preprocess.readers import read
 from scripts.preprocess.readers.checks import are_counts
-from scripts.preprocess.readers.files import ANEW, RawFile
+from scripts.preprocess.readers.files import RETRY, RawFile
 from scripts.preprocess.readers.matrices import h5ad
 from tools.new_study.names import CELL_RANGER, H5AD, LISTS, MARKET, TABLES, lists_of
 from vega.errors import InputError
@@ -97,7 +97,7 @@ def look(path: Path, known: Collection[str]) -> Look:
         if name.endswith(TABLES):
             return _table(path, known)
     except InputError as error:  # which thinks of files that were downloaded
-        raise InputError(str(error).replace(ANEW, LOOK)) from None
+        raise InputError(str(error).replace(RETRY, LOOK)) from None
     raise InputError(
         f"{path}: not a file of counts; give an h5ad file, Cell Ranger's .h5, a Matrix Market file "
         "(.mtx) or a table (.csv, .tsv, .txt), gzipped or not"

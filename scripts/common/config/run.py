@@ -49,7 +49,7 @@ class Config(Model):
     files: list[File]
 
     def model_copy(self, **changes: Any) -> Self:
-        """A copy, which works out anew what follows from its fields."""
+        """Return a copy whose cached properties are computed again."""
         copy = super().model_copy(**changes)
         for name in ("families", "_on_figures"):
             copy.__dict__.pop(name, None)

@@ -27,7 +27,7 @@ class Settings(Model):
     )
     seeds: list[Seed] = Field(
         [1], min_length=1, description="One model is trained per seed, all of an entry side by "
-        "side; the first draws the figures, all give claims a spread. Other seeds train anew."
+        "side; the first draws the figures, all give claims a spread. Other seeds train new models."
     )  # fmt: skip
     fidelity: Literal["published", "corrected"] = Field(
         "published", description="Which procedure where the paper's text and code disagree."

@@ -186,7 +186,7 @@ class Simulation(Model):
         0, description="Barcodes that every matrix has in common with the first."
     )
     tables: dict[str, SimulatedTable] = Field({}, description="How the source writes its files.")
-    programmes: list[Programme] = Field([], description="What is planted.")
+    programmes: list[Programme] = Field([], description="Shifts of gene sets, known by design.")
 
     @field_validator("qualities")
     @classmethod

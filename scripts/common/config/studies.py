@@ -120,7 +120,7 @@ class Annotation(Model):
 
 
 class Relabel(Model):
-    """Cells labelled anew by their correlation with the averages of the labelled clusters."""
+    """Relabel cells by their correlation with the averages of the labelled clusters."""
 
     column: str = Field("cell_type", description="Column of the labels.")
     n_genes: PositiveInt = Field(20, description="Marker genes per cluster in the averages.")

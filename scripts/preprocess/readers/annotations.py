@@ -15,7 +15,7 @@ from scripts.common.config.studies import Annotation
 from scripts.common.obs_mask import having
 from scripts.common.provenance import absence, retry_hint
 from scripts.preprocess.readers.checks import check_unique
-from scripts.preprocess.readers.files import ANEW, RawFile
+from scripts.preprocess.readers.files import RETRY, RawFile
 from scripts.preprocess.readers.matrices import h5ad, meant, renamed
 from scripts.preprocess.readers.r_files import read_r
 from vega.errors import InputError
@@ -186,8 +186,8 @@ def read_table(file: RawFile, skip_rows: int = 0) -> pd.DataFrame:
         separator = next((s for s in ("\t", ",") if s.encode() in header), r"\s+")
         lines = list(islice(stream, skip_rows, None))
         if not lines:
-            raise InputError(f"{file}: no row below the header; {ANEW}")
-        with reading(file, "a delimited table", ANEW):
+            raise InputError(f"{file}: no row below the header; {RETRY}")
+        with reading(file, "a delimited table", RETRY):
             table = pd.read_csv(
                 io.BytesIO(header + b"".join(lines)),
                 sep=separator,
@@ -197,7 +197,7 @@ def read_table(file: RawFile, skip_rows: int = 0) -> pd.DataFrame:
             )
     if table.index.nlevels > 1:
         raise InputError(
-            f"{file}: rows have {table.index.nlevels} fields more than the header; {ANEW}"
+            f"{file}: rows have {table.index.nlevels} fields more than the header; {RETRY}"
         )
     if isinstance(table.index, pd.RangeIndex):
         first = table.columns[0]

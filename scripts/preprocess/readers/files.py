@@ -18,7 +18,7 @@ from typing import BinaryIO
 from scripts.preprocess.readers.archives import is_meant, member, members_of
 from vega.errors import InputError
 
-ANEW = "delete it and run again to get it anew"
+RETRY = "delete it and run again to fetch it again"
 GZIP_MAGIC = b"\x1f\x8b"
 
 
@@ -54,7 +54,7 @@ class RawFile:
             with _buffered(gzip.open(raw)) if packed else raw as stream:
                 _check_start(stream, self)
                 if self.name.endswith(".gz") and not packed:
-                    raise InputError(f"{self}: not a gzip file in spite of its name; {ANEW}")
+                    raise InputError(f"{self}: not a gzip file in spite of its name; {RETRY}")
                 yield stream
 
     @contextmanager
@@ -78,7 +78,7 @@ class RawFile:
             try:
                 return stream.read().decode().rstrip().splitlines()
             except UnicodeDecodeError:
-                raise InputError(f"{self}: not a text file; {ANEW}") from None
+                raise InputError(f"{self}: not a text file; {RETRY}") from None
 
     def members(self) -> list[str]:
         """Names of the members of an archive."""
@@ -103,12 +103,12 @@ class RawFile:
         try:
             yield
         except EOFError:
-            raise InputError(f"{self}: the gzip file breaks off before its end; {ANEW}") from None
+            raise InputError(f"{self}: the gzip file breaks off before its end; {RETRY}") from None
         except (gzip.BadGzipFile, zlib.error) as error:
-            raise InputError(f"{self}: damaged gzip file ({error}); {ANEW}") from None
+            raise InputError(f"{self}: damaged gzip file ({error}); {RETRY}") from None
         except (tarfile.TarError, zipfile.BadZipFile, lzma.LZMAError) as error:
             reason = " ".join(str(error).split())
-            raise InputError(f"{self.path}: damaged archive ({reason}); {ANEW}") from None
+            raise InputError(f"{self.path}: damaged archive ({reason}); {RETRY}") from None
         except OSError as error:
             raise InputError(
                 f"{self.path}: cannot be read ({error.strerror or error}); check that it is there, "
@@ -153,6 +153,6 @@ def _check_start(stream: BinaryIO, file: RawFile) -> None:
     """A file that is there but is none of ours: empty, or the page of a server's error."""
     start = stream.peek(512)[:512].lstrip().lower()
     if not start:
-        raise InputError(f"{file}: empty file; {ANEW}")
+        raise InputError(f"{file}: empty file; {RETRY}")
     if start.startswith((b"<!doctype", b"<html", b"<?xml")):
-        raise InputError(f"{file}: a web page instead of data, as servers send for errors; {ANEW}")
+        raise InputError(f"{file}: a web page instead of data, as servers send for errors; {RETRY}")

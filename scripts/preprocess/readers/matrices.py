@@ -17,7 +17,7 @@ import scipy.sparse as sp
 from scripts.common.config.studies import Matrix
 from scripts.common.h5ad import read_h5ad as read_valid_h5ad
 from scripts.preprocess.readers.checks import check_unique
-from scripts.preprocess.readers.files import ANEW, RawFile
+from scripts.preprocess.readers.files import RETRY, RawFile
 from vega.errors import InputError
 from vega.files import reading
 from vega.values import layers_of
@@ -68,21 +68,21 @@ def read_delimited(matrix: Matrix, folder: Path) -> ad.AnnData:
         try:
             names = next(csv.reader([header], delimiter=separator))
         except csv.Error as error:
-            raise InputError(f"{file}: line 1: not names of cells ({error}); {ANEW}") from None
+            raise InputError(f"{file}: line 1: not names of cells ({error}); {RETRY}") from None
         for number, line in enumerate(stream, start=2):
             gene, row = _row(line, separator)
             fits = [len(names), len(names) - 1] if width is None else [width]
             if not row.width or row.width not in fits:
                 raise InputError(
                     f"{file}: line {number}: expected a name and {fits[0]} counts, but not all of "
-                    f"{line[:60].decode(errors='replace').strip()!r} is that; {ANEW}"
+                    f"{line[:60].decode(errors='replace').strip()!r} is that; {RETRY}"
                 )
             if not (matrix.no_genes and re.fullmatch(matrix.no_genes, gene)):
                 width = row.width
                 genes.append(gene)
                 rows.append(row)
     if not genes:
-        raise InputError(f"{file}: no row below the header; {ANEW}")
+        raise InputError(f"{file}: no row below the header; {RETRY}")
     starts = np.cumsum([0, *(len(row.values) for row in rows)])
     parts = (np.concatenate([getattr(row, part) for row in rows]) for part in ("values", "places"))
     whole = sp.csr_matrix((*parts, starts), shape=(len(genes), width))
@@ -108,7 +108,7 @@ def read_h5ad(matrix: Matrix, folder: Path) -> ad.AnnData:
         raise InputError(f"{file}: no matrix X in it; name a layer in studies.yaml")
     genes = whole.var_names.astype(str)
     ids = whole.var.get("gene_ids", genes)
-    with reading(file, "an h5ad file of counts", ANEW):
+    with reading(file, "an h5ad file of counts", RETRY):
         adata = _cells(counts, whole.obs_names.astype(str), genes, ids, file)
     table = renamed(whole.obs, matrix.columns, file)
     for column in table:
@@ -121,7 +121,7 @@ def read_cell_ranger(matrix: Matrix, folder: Path) -> ad.AnnData:
     import scanpy as sc
 
     file = RawFile.of(folder, matrix.archive, matrix.matrix)
-    with file.on_disk(unpacked=True) as path, reading(file, "Cell Ranger's HDF5 of counts", ANEW):
+    with file.on_disk(unpacked=True) as path, reading(file, "Cell Ranger's HDF5 of counts", RETRY):
         whole = sc.read_10x_h5(path, gex_only=False)
         whole.X.check_format()  # an index out of range would read foreign memory
         if "feature_types" in whole.var:
@@ -143,7 +143,7 @@ def h5ad(file: RawFile) -> ad.AnnData:
     """The whole of an h5ad file."""
     with (
         file.on_disk(unpacked=True) as path,
-        reading(file, "an h5ad file", ANEW),
+        reading(file, "an h5ad file", RETRY),
         warnings.catch_warnings(),
     ):
         # Names that repeat are numbered later.
@@ -279,7 +279,7 @@ def _matrix_market(file: RawFile) -> sp.coo_matrix:
         if kind not in [["%%matrixmarket", "matrix", "coordinate", k, "general"] for k in NUMBERS]:
             raise InputError(
                 f"{file}: expected a first line '%%MatrixMarket matrix coordinate integer general',"
-                f" found {' '.join(banner)!r:.60}; if the source has no other file, {ANEW}"
+                f" found {' '.join(banner)!r:.60}; if the source has no other file, {RETRY}"
             )
         # The parser cuts fractions off where the banner says integer: as real they are seen.
         head = b"%%MatrixMarket matrix coordinate real general\n"
@@ -289,7 +289,7 @@ def _matrix_market(file: RawFile) -> sp.coo_matrix:
             raise
         except (ValueError, OverflowError, MemoryError) as error:
             reason = str(error).rstrip(".")
-            raise InputError(f"{file}: damaged Matrix Market file ({reason}); {ANEW}") from None
+            raise InputError(f"{file}: damaged Matrix Market file ({reason}); {RETRY}") from None
     return counts.astype(np.float32)
 
 

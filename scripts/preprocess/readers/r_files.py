@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from scripts.preprocess.readers.files import ANEW, RawFile
+from scripts.preprocess.readers.files import RETRY, RawFile
 from vega.errors import InputError
 from vega.files import reading
 
@@ -43,7 +43,7 @@ def read_r(file: RawFile, element: str | None = None) -> pd.DataFrame:
     """
     with file.opened() as stream:
         content = stream.read()
-    with reading(file, KIND, ANEW):
+    with reading(file, KIND, RETRY):
         whole = _parsed(content)
         named = _attributes(whole)
         lists = _is_list(whole) and "row.names" not in named
@@ -59,7 +59,7 @@ def read_r(file: RawFile, element: str | None = None) -> pd.DataFrame:
         raise InputError(
             f"{file}: no element {element} (it has {_told(names)}); correct element in studies.yaml"
         )
-    with reading(file, KIND, ANEW):
+    with reading(file, KIND, RETRY):
         return _table(whole.value[names.index(element)] if lists else whole)
 
 
