@@ -251,6 +251,17 @@ def test_counts_of_a_layer_of_a_member_with_repeated_names_of_cells(tmp_path):
     np.testing.assert_allclose(processed.X.toarray(), np.log1p(TABLE.T), rtol=1e-6)
 
 
+@pytest.mark.parametrize(
+    ("counts", "found"), [(TABLE.T[:, :0], "3 cells x 0 genes"), (TABLE.T[:0], "0 cells x 4 genes")]
+)
+def test_a_matrix_without_cells_or_genes_is_refused(tmp_path, counts, found):
+    write_h5ad(tmp_path / "x.h5ad", counts, names=NAMES[: len(counts)])
+    entry = source("h5ad", {"matrix": "x.h5ad"}, steps=[{"processed": True}])
+    says(entry, tmp_path, "x.h5ad: expected counts of cells x genes", f"found {found}")
+    with pytest.raises(InputError, match=f"x.h5ad: .*{found}; give the file or the layer"):
+        look(tmp_path / "x.h5ad", ())
+
+
 @pytest.mark.parametrize("by", ["look", "read"])
 def test_repeated_genes_of_an_h5ad_file_are_numbered_without_a_warning(tmp_path, by):
     write_h5ad(tmp_path / "x.h5ad", genes=["A", "B", "A", "A-1"])

@@ -74,6 +74,11 @@ def _matrix(study: Source, matrix: Matrix, folder: Path) -> ad.AnnData:
     """One matrix of the study, checked, with its own columns."""
     file = RawFile.of(folder, matrix.archive, matrix.matrix)
     adata = READERS[study.format](matrix, folder)
+    if 0 in adata.shape:
+        raise InputError(
+            f"{file}: expected counts of cells x genes, found {adata.n_obs:,} cells x "
+            f"{adata.n_vars:,} genes; give the file or the layer that holds them"
+        )
     if not study.processed:
         check_counts(adata, file)
     adata.obs["barcode"] = adata.obs_names
