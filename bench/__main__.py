@@ -17,9 +17,9 @@ import psutil
 import torch
 
 from bench.cells import SIZES, Size, simulated, write_gene_sets
-from bench.race import Runner, RunnerError, race, summary
+from bench.interleave import Runner, RunnerError, interleave, summary
 from bench.workflow import FEW, beside_busy_processes, busy, demo
-from vega.files import written_whole
+from vega.files import atomic_write
 
 HERE = Path(__file__).resolve().parent
 RUNNERS = HERE / "runners"
@@ -27,7 +27,7 @@ TESTS = HERE.parent / "tests" / "helpers"
 TRAINING, BAYES_FACTOR = "training", "bayes_factor"
 BENCHMARKS = [TRAINING, BAYES_FACTOR, "memory", "demo", "load"]
 # Other packages, each with the file of packages of its environment; None is the project's own.
-PEERS = {
+BASELINES = {
     "scvega": RUNNERS / "scvega.txt", "expimap": RUNNERS / "expimap.txt", "linear_scvi": None,
 }  # fmt: skip
 
@@ -49,7 +49,7 @@ def main() -> None:
     parser.add_argument("--size", choices=SIZES, default="full")
     parser.add_argument("--rounds", type=int, default=6, help="the first is dropped")
     parser.add_argument(
-        "--peers", type=lambda text: text.split(), default=list(PEERS),
+        "--baselines", type=lambda text: text.split(), default=list(BASELINES),
         help="other packages; scvega and scArches are installed from PyPI in environments of "
         "their own",
     )  # fmt: skip
@@ -59,8 +59,8 @@ def main() -> None:
     parser.add_argument("--environments", type=Path, default=Path(".venv-bench"))
     parser.add_argument("--out", type=Path, default=Path("results/bench"))
     options = parser.parse_args()
-    if unknown := set(options.peers) - set(PEERS):
-        parser.error(f"--peers: {', '.join(unknown)} is not one of {', '.join(PEERS)}")
+    if unknown := set(options.baselines) - set(BASELINES):
+        parser.error(f"--baselines: {', '.join(unknown)} is not one of {', '.join(BASELINES)}")
     if options.rounds < 2:
         parser.error("--rounds: at least 2, as the first is dropped")
     options.out.mkdir(parents=True, exist_ok=True)
@@ -75,11 +75,11 @@ def main() -> None:
 def run(options: argparse.Namespace, size: Size, folder: Path, log: IO) -> None:
     """All benchmarks, one after the other."""
     pythons = {
-        peer: environment(options.environments.absolute() / peer, requirements, log)
+        baseline: environment(options.environments.absolute() / baseline, requirements, log)
         if requirements
         else Path(sys.executable)
-        for peer, requirements in PEERS.items()
-        if peer in options.peers and {TRAINING, BAYES_FACTOR} & set(options.only)
+        for baseline, requirements in BASELINES.items()
+        if baseline in options.baselines and {TRAINING, BAYES_FACTOR} & set(options.only)
     }
     print("simulating cells", flush=True)
     adata = simulated(size)
@@ -137,16 +137,16 @@ def races(
     event: str, rounds: int, size: Size, pythons: dict[str, Path], log: IO, folder: Path
 ) -> dict[str, Any]:
     """Everybody's turns in an event, and what is known of who takes part."""
-    runners = [r for r in entrants(size, folder, rounds, pythons) if event in r.events]
-    turns = race(runners, (event,), rounds, log, folder)
+    runners = [r for r in competitors(size, folder, rounds, pythons) if event in r.events]
+    turns = interleave(runners, (event,), rounds, log, folder)
     about = {
         r.name: {**r.about, **r.found, "not_comparable": NOT_COMPARABLE.get(r.name)}
         for r in runners
     }
-    return {"entrants": about, **summary(turns[event], "vega")}
+    return {"competitors": about, **summary(turns[event], "vega")}
 
 
-def entrants(size: Size, folder: Path, rounds: int, pythons: dict[str, Path]) -> list[Runner]:
+def competitors(size: Size, folder: Path, rounds: int, pythons: dict[str, Path]) -> list[Runner]:
     """Who takes part in what."""
 
     def runner(name: str, event: str, script: str, *arguments: Any, python: Any = sys.executable):
@@ -248,7 +248,7 @@ def environment(folder: Path, requirements: Path, log: IO) -> Path:
         pip = [python, "-m", "pip", "install", "--no-deps", "--disable-pip-version-check"]
         result = subprocess.run([*pip, "-r", requirements], stdout=log, stderr=log, check=False)
         if result.returncode:
-            raise RunnerError(f"{requirements.stem} cannot be installed; --peers leaves it out")
+            raise RunnerError(f"{requirements.stem} cannot be installed; --baselines leaves it out")
         stamp.write_text(requirements.read_text())
     return python
 
@@ -271,7 +271,7 @@ def machine() -> dict[str, Any]:
 
 def write(path: Path, content: dict[str, Any]) -> None:
     """Write JSON, whole or not at all."""
-    with written_whole(path) as temporary:
+    with atomic_write(path) as temporary:
         temporary.write_text(json.dumps(content, indent=1) + "\n")
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 
-from vega.files import written_whole
+from vega.files import atomic_write
 
 OURS, THEIRS, GUIDE = "#2166ac", "#bbbbbb", "#555555"
 OTHERS = {"authors' loop", "scvega", "expiMap", "linear scVI"}
@@ -19,7 +19,7 @@ def draw(found: dict[str, Any], folder: Path) -> None:
     training, bayes_factor, memory = (found[k] for k in ("training", "bayes_factor", "memory"))
     _race(axes[0, 0], training, "Training: seconds per epoch")
     _race(axes[0, 1], bayes_factor, "Bayes factors: seconds for seven contrasts")
-    peaks = {name: entrant["peak_mb"] for name, entrant in training["entrants"].items()}
+    peaks = {name: competitor["peak_mb"] for name, competitor in training["competitors"].items()}
     _bars(axes[0, 2], peaks, "Peak memory of that training, MB", "{:,.0f}")
     _scale(axes[1, 0], memory["repeats_seconds_per_cell"])
     _bars(axes[1, 1], memory["speed_from_disk"], "Speed from disk, relative to memory", "{:.2f}")
@@ -32,7 +32,7 @@ def draw(found: dict[str, Any], folder: Path) -> None:
         fontsize=11,
     )
     for suffix in ("png", "pdf"):
-        with written_whole(folder / f"bench.{suffix}") as temporary:
+        with atomic_write(folder / f"bench.{suffix}") as temporary:
             figure.savefig(temporary, dpi=150)
     plt.close(figure)
 

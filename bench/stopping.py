@@ -11,8 +11,8 @@ import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from bench.__main__ import PEERS, RUNNERS, environment
-from bench.race import Runner, started
+from bench.__main__ import BASELINES, RUNNERS, environment
+from bench.interleave import Runner, started
 
 N_HIDDEN = 800  # as published
 
@@ -29,7 +29,9 @@ def main() -> None:
         (folder / "cells.h5ad").symlink_to(options.data.absolute())
         (folder / "sets.gmt").symlink_to(options.gene_sets.absolute())
         with (folder / "log").open("w") as log:
-            other = environment(options.environments.absolute() / "expimap", PEERS["expimap"], log)
+            other = environment(
+                options.environments.absolute() / "expimap", BASELINES["expimap"], log
+            )
             commands = {
                 "vega": [sys.executable, "vega_runner.py", "auto"],
                 "vega in float32": [sys.executable, "vega_runner.py", "float32"],

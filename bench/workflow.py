@@ -11,7 +11,7 @@ from pathlib import Path
 from statistics import median
 from typing import IO, Any
 
-from bench.race import DROPPED, Runner, RunnerError, started
+from bench.interleave import DROPPED, Runner, RunnerError, started
 from scripts.common import resources
 
 RUN = "bench_demo"  # below results/ and logs/, removed before and after each run

@@ -28,7 +28,7 @@ rule embed:
         "../envs/vega.yaml"
     threads: 2
     resources:
-        mem_mb=growing(8000),
+        mem_mb=scale_with_attempt(8000),
     params:
         embedding=lambda wildcards: CONFIG.model(wildcards.model).analyses.embedding,
         tsne_learning_rate=lambda wildcards: CONFIG.model(
@@ -49,9 +49,9 @@ rule differential:
     conda:
         "../envs/vega.yaml"
     resources:
-        mem_mb=growing(8000),
+        mem_mb=scale_with_attempt(8000),
     params:
-        questions=lambda wildcards: CONFIG.model(wildcards.model).questions(),
+        analyses=lambda wildcards: CONFIG.model(wildcards.model).comparisons(),
         fidelity=SETTINGS.fidelity,
     script:
         "../scripts/analyse/differential.py"
@@ -71,9 +71,9 @@ rule gsea:
         "../envs/vega.yaml"
     threads: 2
     resources:
-        mem_mb=growing(8000),
+        mem_mb=scale_with_attempt(8000),
     params:
-        questions=lambda wildcards: CONFIG.model(wildcards.model).questions(),
+        analyses=lambda wildcards: CONFIG.model(wildcards.model).comparisons(),
     script:
         "../scripts/analyse/gsea.py"
 
@@ -93,7 +93,7 @@ rule silhouettes:
         "../envs/vega.yaml"
     threads: 2
     resources:
-        mem_mb=growing(8000),
+        mem_mb=scale_with_attempt(8000),
     params:
         seeds=SETTINGS.seeds,
         silhouettes=lambda w: CONFIG.latent(w.name).analyses.model_dump()["silhouettes"],
@@ -101,26 +101,26 @@ rule silhouettes:
         "../scripts/analyse/silhouettes.py"
 
 
-# What the models of a family come to beside each other. All of them in one job.
+# What the models of a sweep come to beside each other. All of them in one job.
 rule sweep:
     input:
-        data=lambda w: f"{RUN}/data/{CONFIG.models[w.family].study}.h5ad",
-        models=family_files,
+        data=lambda w: f"{RUN}/data/{CONFIG.models[w.sweep].study}.h5ad",
+        models=sweep_files,
         code=code_of("analyse/sweep.py"),
     output:
-        table=f"{RUN}/tables/{{family}}_members.tsv",
+        table=f"{RUN}/tables/{{sweep}}_sweep.tsv",
     log:
-        f"{LOGS}/families/{{family}}.log",
+        f"{LOGS}/sweeps/{{sweep}}.log",
     conda:
         "../envs/vega.yaml"
     threads: 4
     resources:
-        mem_mb=growing(8000),
-        runtime=growing(120),
+        mem_mb=scale_with_attempt(8000),
+        runtime=scale_with_attempt(120),
     params:
-        models=family_models,
+        models=sweep_models,
         seeds=SETTINGS.seeds,
-        silhouettes=lambda w: CONFIG.models[w.family].analyses.model_dump()[
+        silhouettes=lambda w: CONFIG.models[w.sweep].analyses.model_dump()[
             "silhouettes"
         ],
     script:
@@ -129,20 +129,20 @@ rule sweep:
 
 rule weights:
     input:
-        models=family_files,
+        models=sweep_files,
         code=code_of("analyse/weights.py"),
     output:
-        table=f"{RUN}/tables/{{family}}_weights.tsv",
+        table=f"{RUN}/tables/{{sweep}}_weights.tsv",
     log:
-        f"{LOGS}/weights/{{family}}.log",
+        f"{LOGS}/weights/{{sweep}}.log",
     conda:
         "../envs/vega.yaml"
     resources:
-        mem_mb=growing(4000),
+        mem_mb=scale_with_attempt(4000),
     params:
-        models=family_models,
+        models=sweep_models,
         seeds=SETTINGS.seeds,
-        weights_of=lambda w: CONFIG.models[w.family].analyses.weights_of,
+        weights_of=lambda w: CONFIG.models[w.sweep].analyses.weights_of,
     script:
         "../scripts/analyse/weights.py"
 
@@ -151,12 +151,12 @@ rule weights:
 SILHOUETTES = [
     f"{RUN}/tables/{name}_silhouettes.tsv"
     for name in (*CONFIG.selected_entries, *CONFIG.selected_baselines)
-    if CONFIG.entry(name).analyses.silhouettes and not CONFIG.is_family(name)
+    if CONFIG.entry(name).analyses.silhouettes and not CONFIG.is_sweep(name)
 ]
 FAMILIES = [
-    f"{RUN}/tables/{name}_members.tsv"
+    f"{RUN}/tables/{name}_sweep.tsv"
     for name in CONFIG.entries_asking("silhouettes")
-    if CONFIG.is_family(name)
+    if CONFIG.is_sweep(name)
 ]
 WEIGHTS = [
     f"{RUN}/tables/{name}_weights.tsv" for name in CONFIG.entries_asking("weights_of")
@@ -189,7 +189,7 @@ if TIMED:
         threads: 8
         resources:
             gpu=1,
-            mem_mb=growing(8000),
+            mem_mb=scale_with_attempt(8000),
         params:
             training={
                 name: value
@@ -231,14 +231,14 @@ rule simulation_benchmark:
         "../envs/vega.yaml"
     threads: 4
     resources:
-        mem_mb=growing(8000),
+        mem_mb=scale_with_attempt(8000),
     params:
         studies={
             study: {
                 "models": {
                     name: f"{RUN}/models/{model}" for name, model in models.items()
                 },
-                "questions": CONFIG.model(next(iter(models.values()))).questions(),
+                "analyses": CONFIG.model(next(iter(models.values()))).comparisons(),
             }
             for study, models in CONFIG.scored.items()
         },
@@ -283,7 +283,7 @@ OUT_OF_SAMPLE = (
 
 if OUT_OF_SAMPLE:
     HELD_OUT = dict(
-        zip(CONFIG.studies["kang"].cell_types, CONFIG.members("kang_holdout"))
+        zip(CONFIG.studies["kang"].cell_types, CONFIG.runs_of("kang_holdout"))
     )
 
     # All seeds in one job: each model encodes cells once.
@@ -312,8 +312,8 @@ if OUT_OF_SAMPLE:
             "../envs/vega.yaml"
         threads: 2
         resources:
-            mem_mb=growing(8000),
-            runtime=growing(120),
+            mem_mb=scale_with_attempt(8000),
+            runtime=scale_with_attempt(120),
         params:
             folder=lambda w, input: str(Path(input.models[0]).parents[2]),
             full="kang",

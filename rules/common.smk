@@ -28,7 +28,7 @@ STARTED = time.time()
 SEED = SETTINGS.seeds[0]  # the seed whose model draws the figures
 
 
-def growing(amount):
+def scale_with_attempt(amount):
     """Of memory or time: once more at each attempt, since a job may have failed for want of it."""
     return lambda wildcards, attempt: amount * attempt
 
@@ -79,23 +79,23 @@ def raw_outputs(study, files):
     }
 
 
-def results_of(members):
+def results_of(runs):
     """Files of each model's results, as inputs of a rule."""
     return {
-        "latent": [f"{RUN}/models/{m}/seed{SEED}/latent.h5ad" for m in members],
+        "latent": [f"{RUN}/models/{m}/seed{SEED}/latent.h5ad" for m in runs],
         "differential": [
             f"{RUN}/tables/{m}_seed{SEED}_differential.tsv"
-            for m in members
+            for m in runs
             if CONFIG.asks_contrasts(m)
         ],
-        "gsea": [f"{RUN}/tables/{m}_gsea.tsv" for m in members if CONFIG.asks_gsea(m)],
+        "gsea": [f"{RUN}/tables/{m}_gsea.tsv" for m in runs if CONFIG.asks_gsea(m)],
     }
 
 
 def shown_models(wildcards):
     """Models of a figure, one per latent space."""
     entries = CONFIG.figures[wildcards.figure].models
-    return [member for name in entries for member in CONFIG.members(name)]
+    return [run for name in entries for run in CONFIG.runs_of(name)]
 
 
 def figure_inputs(wildcards):
@@ -113,25 +113,25 @@ def figure_inputs(wildcards):
     }
 
 
-def family_files(wildcards):
-    """Files of all models of a family, of all seeds."""
+def sweep_files(wildcards):
+    """Files of all models of a sweep, of all seeds."""
     return expand(
         f"{RUN}/models/{{model}}/seed{{seed}}/{{file}}",
-        model=CONFIG.members(wildcards.family),
+        model=CONFIG.runs_of(wildcards.sweep),
         seed=SETTINGS.seeds,
         file=MODEL_FILES,
     )
 
 
-def family_models(wildcards):
-    """The models of a family as `scripts.analyse.trained_models.Trained` takes them, but for the seed."""
+def sweep_models(wildcards):
+    """The models of a sweep as `scripts.analyse.trained_models.Trained` takes them, but for the seed."""
     return {
         name: {
-            "by": member.by,
+            "by": run.by,
             "folder": f"{RUN}/models/{name}",
-            "removed": member.config.data.remove_genes,
+            "removed": run.config.data.remove_genes,
         }
-        for name, member in CONFIG.families[wildcards.family].items()
+        for name, run in CONFIG.sweeps[wildcards.sweep].items()
     }
 
 

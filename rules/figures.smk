@@ -48,7 +48,7 @@ rule figure:
     conda:
         "../envs/vega.yaml"
     resources:
-        mem_mb=growing(4000),
+        mem_mb=scale_with_attempt(4000),
     params:
         # What the configuration says, so that a changed entry draws again.
         title=lambda w: CONFIG.figures[w.figure].title,
@@ -104,7 +104,7 @@ rule summary_page:
     conda:
         "../envs/vega.yaml"
     resources:
-        mem_mb=growing(4000),
+        mem_mb=scale_with_attempt(4000),
     params:
         study=lambda w: CONFIG.studies[CONFIG.model(w.model).study].model_dump(
             exclude_unset=True

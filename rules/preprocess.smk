@@ -26,7 +26,7 @@ rule preprocess:
     conda:
         "../envs/vega.yaml"
     resources:
-        mem_mb=growing(10000),
+        mem_mb=scale_with_attempt(10000),
     params:
         # What the entry says, so that a changed entry runs again.
         study=lambda w: CONFIG.studies[w.study].model_dump(exclude_unset=True),
@@ -49,7 +49,7 @@ rule all_genes:
     conda:
         "../envs/vega.yaml"
     resources:
-        mem_mb=growing(8000),
+        mem_mb=scale_with_attempt(8000),
     params:
         study=lambda w: CONFIG.studies[w.study].model_dump(exclude_unset=True),
     script:

@@ -57,7 +57,7 @@ rule claims:
     conda:
         "../envs/vega.yaml"
     resources:
-        mem_mb=growing(8000),
+        mem_mb=scale_with_attempt(8000),
     params:
         settings=config,
         digest=CONFIG.digest(),
@@ -77,8 +77,8 @@ REPORTED = [
 # How each model was trained, by entry.
 TRAINED = {
     entry: expand(
-        f"{RUN}/models/{{member}}/seed{{seed}}/model.json",
-        member=CONFIG.members(entry),
+        f"{RUN}/models/{{run}}/seed{{seed}}/model.json",
+        run=CONFIG.runs_of(entry),
         seed=SETTINGS.seeds,
     )
     for entry in CONFIG.selected_entries

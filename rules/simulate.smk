@@ -90,7 +90,7 @@ if SETTINGS.simulated:
             conda:
                 "../envs/vega.yaml"
             resources:
-                mem_mb=growing(8000),
+                mem_mb=scale_with_attempt(8000),
             params:
                 studies={
                     s: CONFIG.public[s].model_dump(exclude_unset=True) for s in AUTHORS

@@ -2,7 +2,7 @@
 # out: results/<run>/models/<model>/seed<N>/{weights.safetensors,model.json,history.tsv}, and of
 #      other methods models/<name>/seed<N>/{latent.h5ad,method.json}
 
-# One rule per entry of models.yaml: the members of a family, and all seeds of each, train in one
+# One rule per entry of models.yaml: the runs of a sweep, and all seeds of each, train in one
 # job, side by side. The state of each training, also of a finished one, is kept beside these files
 # until the job ends, and is no output of the rule, so that Snakemake leaves it where it is when a
 # run breaks off.
@@ -18,7 +18,7 @@ for name, entry in CONFIG.models.items():
         output:
             expand(
                 f"{RUN}/models/{{model}}/seed{{seed}}/{{file}}",
-                model=CONFIG.members(name),
+                model=CONFIG.runs_of(name),
                 seed=SETTINGS.seeds,
                 file=MODEL_FILES,
             ),
@@ -31,8 +31,8 @@ for name, entry in CONFIG.models.items():
         threads: 8
         resources:
             gpu=1,
-            mem_mb=growing(6000 + 2000 * len(SETTINGS.seeds)),
-            runtime=growing(240 * len(SETTINGS.seeds)),
+            mem_mb=scale_with_attempt(6000 + 2000 * len(SETTINGS.seeds)),
+            runtime=scale_with_attempt(240 * len(SETTINGS.seeds)),
         params:
             models=lambda w, output: str(Path(output[0]).parents[2]),
             configs=CONFIG.training_settings(name),
@@ -69,8 +69,8 @@ rule baseline:
     threads: 4
     resources:
         gpu=lambda w: int(CONFIG.baselines[w.baseline].is_trained),
-        mem_mb=growing(12000),
-        runtime=growing(240),
+        mem_mb=scale_with_attempt(12000),
+        runtime=scale_with_attempt(240),
     params:
         entry=lambda w: CONFIG.baselines[w.baseline].model_dump(
             exclude={"analyses": {"silhouettes"}}

@@ -199,12 +199,12 @@ def repository(tmp_path):
 
 
 def keep_a_few_models(repository):
-    """The model of Figure 1 and a small family; `make demo` runs all the others."""
+    """The model of Figure 1 and a small sweep; `make demo` runs all the others."""
 
     def few(models):
-        family = models["kang_extra_nodes"]
-        family["sweep"] = {"extra_nodes": [1, 64], "run": [1]}
-        kept = {"kang": models["kang"], "kang_extra_nodes": family}
+        sweep = models["kang_extra_nodes"]
+        sweep["sweep"] = {"extra_nodes": [1, 64], "run": [1]}
+        kept = {"kang": models["kang"], "kang_extra_nodes": sweep}
         models.clear()
         models.update(kept)
 

@@ -178,7 +178,7 @@ def silhouette_tables() -> dict[str, pd.DataFrame]:
     of = {m: ["silhouette_batch", "silhouette_cell_type"] for m in RETINA}
     of |= {m: sorted(S3_COLUMNS) for m in KANG}
     tables = {f"{m}_silhouettes": one_row_per_seed(m, columns) for m, columns in of.items()}
-    return {"kang_architectures_members": members, **tables}
+    return {"kang_architectures_sweep": members, **tables}
 
 
 # ---------------------------------------------------------------- the simulation benchmark

@@ -39,7 +39,7 @@ def planted_organoid(n: int = 300) -> FigureData:
     )
     centres = 6.0 * types.cat.codes.to_numpy()
     latent.obsm["X_umap"] = np.column_stack([centres, 0 * centres]) + rng.normal(0, 1, (n, 2))
-    questions = {"contrasts": {}, "one_vs_rest": "cell_type"}
+    analyses = {"contrasts": {}, "one_vs_rest": "cell_type"}
     expression = AnnData(
         np.column_stack([mki67, rng.random(n)]).astype(np.float32),
         obs=obs,
@@ -49,6 +49,6 @@ def planted_organoid(n: int = 300) -> FigureData:
     study = Study.model_construct(
         title="Organoids (Planted et al.)", cell_types=TYPES, conditions=[]
     )
-    table = differential_tables(latent, questions, seed=1)
+    table = differential_tables(latent, analyses, seed=1)
     results = Results(latent, table, None, study, "public")
     return FigureData({"organoid": results}, {}, {"field": expression[::-1].copy()})

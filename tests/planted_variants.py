@@ -32,7 +32,7 @@ def planted_variants() -> FigureData:
     models = {**conditions_from_one_gmv(), **two_activities()}
     tables = {
         "kang_soft_weights": soft_weights(),
-        "kang_extra_nodes_members": extra_nodes(),
+        "kang_extra_nodes_sweep": extra_nodes(),
         "kang_latent_dropout_weights": dropout_weights(),
         "time_per_epoch": pd.DataFrame(
             {

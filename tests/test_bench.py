@@ -11,23 +11,23 @@ import pytest
 from conftest import ROOT
 
 from bench import workflow
-from bench.__main__ import entrants, ratios
+from bench.__main__ import competitors, ratios
 from bench.cells import SIZES, simulated, write_gene_sets
-from bench.race import Runner, RunnerError, race, summary
+from bench.interleave import Runner, RunnerError, interleave, summary
 from vega import gene_mask, read_gmt
 
 TAKES_TURNS = """
 import sys
 sys.path.insert(0, {runners!r})
-from turns import Turns
-turns = Turns()
+from protocol import Protocol
+protocol = Protocol()
 print("noise of a library")
-turns.ready(threads=1)
+protocol.ready(threads=1)
 for number in range({turns}):
-    turns.wait()
+    protocol.wait()
     open({trace!r}, "a").write({name!r})
-    turns.done(number=number)
-turns.end(loss=[1, 2])
+    protocol.done(number=number)
+protocol.end(loss=[1, 2])
 """
 
 
@@ -42,7 +42,7 @@ def test_everybody_has_a_turn_in_each_round(tmp_path):
     trace = tmp_path / "trace"
     runners = [runner("a", trace), runner("b", trace)]
     log = (tmp_path / "log").open("w")
-    turns = race(runners, ("event",), 3, log, tmp_path)
+    turns = interleave(runners, ("event",), 3, log, tmp_path)
     assert trace.read_text() == "ababab"
     assert [t["number"] for t in turns["event"]["b"]] == [0, 1, 2]
     assert runners[0].about == {"threads": 1}
@@ -54,7 +54,7 @@ def test_everybody_has_a_turn_in_each_round(tmp_path):
 def test_a_runner_that_ends_is_named_and_no_other_is_left(tmp_path):
     runners = [runner("steady", tmp_path / "trace"), runner("quitter", tmp_path / "trace", turns=1)]
     with pytest.raises(RunnerError, match="quitter ended before its time"):
-        race(runners, ("event",), 3, (tmp_path / "log").open("w"), tmp_path)
+        interleave(runners, ("event",), 3, (tmp_path / "log").open("w"), tmp_path)
     for left in runners:
         assert left.process.wait(timeout=20) is not None
 
@@ -105,10 +105,10 @@ def test_simulated_cells_are_as_sparse_as_real_ones_and_sets_as_large(tmp_path):
 
 
 def test_peers_that_are_not_asked_for_are_left_out(tmp_path):
-    names = [r.name for r in entrants(SIZES["small"], tmp_path, 2, {})]
+    names = [r.name for r in competitors(SIZES["small"], tmp_path, 2, {})]
     assert "scvega" not in names
     assert "linear scVI" not in names
-    names = [r.name for r in entrants(SIZES["small"], tmp_path, 2, {"scvega": "python"})]
+    names = [r.name for r in competitors(SIZES["small"], tmp_path, 2, {"scvega": "python"})]
     assert names.count("scvega") == 2
 
 
@@ -123,7 +123,7 @@ def bench(*arguments):
 def test_a_run_in_small_finds_the_same_everywhere(tmp_path):
     """No time is asserted: only that each figure is there, and what does not depend on speed."""
     result = bench(
-        "--rounds", "4", "--peers", "linear_scvi", "--out", str(tmp_path),
+        "--rounds", "4", "--baselines", "linear_scvi", "--out", str(tmp_path),
         "--only", "training", "bayes_factor", "memory",
     )  # fmt: skip
     assert result.returncode == 0, result.stderr
@@ -134,32 +134,34 @@ def test_a_run_in_small_finds_the_same_everywhere(tmp_path):
         (training, {"vega", "vega in float32", "authors' loop", "linear scVI"}),
         (bayes_factor, {"vega", "vega, as published", "authors' loop"}),
     ):
-        assert set(event["median_seconds"]) == names == set(event["entrants"])
+        assert set(event["median_seconds"]) == names == set(event["competitors"])
         assert set(event["speedup"]) == names - {"vega"}
         assert {len(seconds) for seconds in event["repeats_seconds"].values()} == {4}
         assert event["machine"]["cores"] >= 1
         assert event["data"]["simulated"] is True
-        assert all("torch" in entrant["versions"] for entrant in event["entrants"].values())
-        assert "no registry" in event["entrants"]["authors' loop"]["not_comparable"]
+        assert all(
+            "torch" in competitor["versions"] for competitor in event["competitors"].values()
+        )
+        assert "no registry" in event["competitors"]["authors' loop"]["not_comparable"]
 
     # linear scVI runs with the project's own Python, and its versions are those of the lock.
     lock = re.findall(r"(?m)^\S+", (ROOT / "requirements.lock").read_text())
-    versions = training["entrants"]["linear scVI"]["versions"]
+    versions = training["competitors"]["linear scVI"]["versions"]
     assert f"scvi-tools=={versions['scvi-tools']}" in lock
 
     # The same initial weights and numbers of updates; the draws of dropout differ.
     losses = {
-        name: entrant["validation_loss"]
-        for name, entrant in training["entrants"].items()
+        name: competitor["validation_loss"]
+        for name, competitor in training["competitors"].items()
         if name != "linear scVI"
     }
     assert {len(of_rounds) for of_rounds in losses.values()} == {4}
     assert losses["vega"][-1] == pytest.approx(losses["vega in float32"][-1], rel=0.005)
     assert losses["vega"][-1] == pytest.approx(losses["authors' loop"][-1], rel=0.05)
 
-    assert bayes_factor["entrants"]["vega"]["error_of_p"]["max"] < 1e-5
-    assert 1e-4 < bayes_factor["entrants"]["vega, as published"]["error_of_p"]["rms"] < 0.02
-    assert all(entrant["peak_mb"] > 100 for entrant in training["entrants"].values())
+    assert bayes_factor["competitors"]["vega"]["error_of_p"]["max"] < 1e-5
+    assert 1e-4 < bayes_factor["competitors"]["vega, as published"]["error_of_p"]["rms"] < 0.02
+    assert all(competitor["peak_mb"] > 100 for competitor in training["competitors"].values())
     assert list(memory["microseconds_per_cell"]) == ["300", "1000", "3000"]
     assert set(memory["speed_from_disk"]) == {"memory", "plain file", "gzip file"}
     assert memory["aracne"]["gmvs"] == SIZES["small"].regulons + 1
@@ -169,10 +171,10 @@ def test_a_run_in_small_finds_the_same_everywhere(tmp_path):
 
 
 def test_wrong_calls_are_told_in_one_line(tmp_path):
-    result = bench("--peers", "scvega totalvi")
+    result = bench("--baselines", "scvega totalvi")
     assert result.returncode == 2
     assert result.stderr.splitlines()[-1].endswith(
-        "--peers: totalvi is not one of scvega, expimap, linear_scvi"
+        "--baselines: totalvi is not one of scvega, expimap, linear_scvi"
     )
     assert "at least 2" in bench("--rounds", "1").stderr
 
@@ -181,9 +183,9 @@ def test_a_peer_that_cannot_be_installed_is_named(tmp_path, monkeypatch):
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("PIP_FIND_LINKS", "")
     result = bench(
-        "--peers", "scvega", "--environments", str(tmp_path / "e"), "--out", str(tmp_path / "o")
+        "--baselines", "scvega", "--environments", str(tmp_path / "e"), "--out", str(tmp_path / "o")
     )
     assert result.returncode == 1
     (line,) = [line for line in result.stderr.splitlines() if line.startswith("error:")]
-    assert "scvega cannot be installed; --peers leaves it out" in line
+    assert "scvega cannot be installed; --baselines leaves it out" in line
     assert "Traceback" not in result.stderr

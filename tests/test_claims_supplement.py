@@ -138,7 +138,7 @@ def noise(dropout):
     return function
 
 
-MEMBERS, NODES = "kang_architectures_members", "kang_extra_nodes_members"
+MEMBERS, NODES = "kang_architectures_sweep", "kang_extra_nodes_sweep"
 SOFT, DROPOUT = "kang_soft_weights", "kang_latent_dropout_weights"
 
 
@@ -263,7 +263,7 @@ def test_exact_numbers_are_not_judged_on_a_subset_but_their_direction_is(run):
 def test_a_seed_takes_its_own_rows(run):
     change_table(run, NODES, lambda table: table.drop(table.index[table["seed"] == 1]))
     assert claims_of(run, "S10").loc["S10", "note"] == (
-        "tables/kang_extra_nodes_members.tsv has nothing of seed 1"
+        "tables/kang_extra_nodes_sweep.tsv has nothing of seed 1"
     )
     assert claims_of(run, "S11", [2]).loc["S11", "reproduced"].startswith("1 1.00e+03")
 

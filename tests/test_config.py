@@ -138,17 +138,17 @@ def test_a_model_of_the_supplement_is_the_published_one(name):
 )  # fmt: skip
 def test_a_family_has_a_model_for_each_combination(entry, number):
     config = load({}, ROOT / "config")
-    family = config.families[entry]
-    assert len(family) == number
-    assert len({member.config.model_dump_json() for member in family.values()}) == number
-    for member in family.values():
-        assert member.config.sweep == {} and member.config.variants == {}
-        for setting, value in member.by.items():
+    sweep = config.sweeps[entry]
+    assert len(sweep) == number
+    assert len({run.config.model_dump_json() for run in sweep.values()}) == number
+    for run in sweep.values():
+        assert run.config.sweep == {} and run.config.variants == {}
+        for setting, value in run.by.items():
             if setting not in ("variant", "cell_type"):
-                blocks = member.config.training_settings()
+                blocks = run.config.training_settings()
                 assert value in [block[setting] for block in blocks.values() if setting in block]
-    assert config.members(entry) == list(family)
-    assert config.is_family(entry) == (number > 1)
+    assert config.runs_of(entry) == list(sweep)
+    assert config.is_sweep(entry) == (number > 1)
 
 
 def test_a_run_may_take_other_settings_for_all_models_or_for_single_entries():
@@ -158,8 +158,8 @@ def test_a_run_may_take_other_settings_for_all_models_or_for_single_entries():
     }
     config = load(settings, ROOT / "config")
     for entry, epochs in (("kang_soft", 3), ("kang_binary", 9)):
-        for member in config.training_settings(entry).values():
-            assert (member["train"]["max_epochs"], member["model"]["n_hidden"]) == (epochs, 5)
+        for run in config.training_settings(entry).values():
+            assert (run["train"]["max_epochs"], run["model"]["n_hidden"]) == (epochs, 5)
     with pytest.raises(InputError, match=r"model_overrides: entry .kong. is not among"):
         load({"model_overrides": {"kong": {}}}, ROOT / "config")
     with pytest.raises(InputError, match=r"model_overrides.kang: unknown setting epochs"):

@@ -91,7 +91,7 @@ def test_every_figure_names_the_models_and_tables_that_it_reads(name):
     entry, made = config.figures[name], planted(name)
     found = replace(made, models=Watched(made.models), tables=Watched(made.tables))
     contents(name, found)
-    assert found.models.used <= {m for model in entry.models for m in config.members(model)}
+    assert found.models.used <= {m for model in entry.models for m in config.runs_of(model)}
     assert found.tables.used <= set(entry.tables)
 
 

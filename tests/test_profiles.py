@@ -35,7 +35,7 @@ def test_jobs_grow_with_each_attempt():
     """Whatever memory or time a rule asks for, since a cluster ends jobs that take more."""
     for rules in (ROOT / "rules").glob("*.smk"):
         for resource, amount in re.findall(r"\b(mem_mb|runtime)=(.+?),", rules.read_text()):
-            assert re.fullmatch(r"growing\(.+\)", amount), (rules.name, resource, amount)
+            assert re.fullmatch(r"scale_with_attempt\(.+\)", amount), (rules.name, resource, amount)
 
 
 def test_the_image_the_conda_file_and_the_lock_name_the_same_versions():

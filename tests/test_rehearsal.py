@@ -78,14 +78,14 @@ def test_models_that_stop_early_take_as_many_epochs_as_kangs(config):
 
 
 def test_hours_of_trainings_side_by_side():
-    """A family of 40 and two single models, 1 hour a model on one core."""
+    """A sweep of 40 and two single models, 1 hour a model on one core."""
     jobs = pd.DataFrame({"models": [40, 1, 1], "core_hours": [40.0, 1.0, 1.0]})
     assert [rehearsal.hours(jobs, n) for n in (1, 2, 8, 32)] == [42, 22, 7, 5]
 
 
 def test_the_cost_of_a_run_is_that_of_its_epochs(config, tmp_path):
     for entry in config.selected_entries:
-        for name in config.members(entry):
+        for name in config.runs_of(entry):
             folder = tmp_path / "models" / name / "seed1"
             folder.mkdir(parents=True)
             training = {"seconds": 12.0, "threads": 2}

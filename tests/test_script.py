@@ -9,7 +9,7 @@ from conftest import ROOT
 
 from scripts.common.log_errors import log_errors
 from scripts.common.run import run
-from vega.files import written_whole
+from vega.files import atomic_write
 
 SCRIPT = """
 from types import SimpleNamespace
@@ -68,11 +68,11 @@ def test_errors_that_differ_only_in_the_file_share_a_line(tmp_path):
 
 def test_a_file_is_whole_or_not_there(tmp_path):
     target = tmp_path / "deep" / "file.txt"
-    with written_whole(target) as temporary:
+    with atomic_write(target) as temporary:
         temporary.write_text("one")
         assert not target.exists()
         assert temporary.suffix == ".txt"
-    with pytest.raises(RuntimeError), written_whole(target) as temporary:
+    with pytest.raises(RuntimeError), atomic_write(target) as temporary:
         temporary.write_text("half of tw")
         raise RuntimeError
     assert target.read_text() == "one"
@@ -86,15 +86,15 @@ def test_what_a_killed_writer_leaves_goes_with_the_next(tmp_path, fault):
     elsewhere = tmp_path / ".part-1@elsewhere-abc-file.txt"  # whose writer may be alive
     elsewhere.touch()
     code = (
-        "import os, sys; from vega.files import written_whole\n"
-        "with written_whole(sys.argv[1]) as part: part.write_text('tw'); os.kill(os.getpid(), 9)"
+        "import os, sys; from vega.files import atomic_write\n"
+        "with atomic_write(sys.argv[1]) as part: part.write_text('tw'); os.kill(os.getpid(), 9)"
     )
     with fault("killed while writing", keeps=[target, elsewhere]):
         writer = subprocess.run([sys.executable, "-c", code, target], cwd=ROOT, check=False)
         assert writer.returncode == -9
     (left,) = {*tmp_path.iterdir()} - {target, elsewhere}
     assert left.read_text() == "tw"
-    with written_whole(target) as first, written_whole(target) as second:
+    with atomic_write(target) as first, atomic_write(target) as second:
         assert not left.exists()
         first.write_text("first")
         second.write_text("second")

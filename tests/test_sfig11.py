@@ -19,10 +19,10 @@ def data():
 
 @pytest.mark.parametrize("letter", SERIES)
 def test_lines_are_means_with_their_sd_and_every_run_is_a_dot(data, letter):
-    table = data.tables["kang_extra_nodes_members"].sample(frac=1, random_state=1)
+    table = data.tables["kang_extra_nodes_sweep"].sample(frac=1, random_state=1)
     table = table.sort_values("seed", kind="stable")
     table.iloc[0, table.columns.get_indexer(SERIES[letter])] = np.nan  # a run that is left out
-    data.tables["kang_extra_nodes_members"] = table
+    data.tables["kang_extra_nodes_sweep"] = table
     (ax,) = panel("sfig11", letter, data).axes
     table = table[table["seed"] == 1]
     assert [t.get_text() for t in ax.get_legend().get_texts()] == list(SERIES[letter].values())

@@ -71,7 +71,7 @@ def texts(part):
 def test_s1_bars_are_means_of_the_first_seed_s_folds_with_their_sd(latents, tables):
     (ax,) = panel("sfig1", "b", shown(latents, tables)).axes
     assert ticks(ax) == ["condition", "cell type, control cells", "cell type, stimulated cells"]
-    found = tables["kang_architectures_members"]
+    found = tables["kang_architectures_sweep"]
     found = found[found["seed"] == 3]
     (segments,) = (c.get_segments() for c in ax.collections)
     bar_ends = {round(x[0], 6): y for x, y in (np.transpose(s) for s in segments)}
@@ -91,7 +91,7 @@ def test_s1_bars_are_means_of_the_first_seed_s_folds_with_their_sd(latents, tabl
 def test_s1_boxes_are_the_losses_of_the_first_seed_s_folds(latents, tables):
     (ax,) = panel("sfig1", "c", shown(latents, tables)).axes
     assert ticks(ax) == NAMES
-    found = tables["kang_architectures_members"]
+    found = tables["kang_architectures_sweep"]
     found = found[found["seed"] == 3].sort_values("fold")
     losses = [found.loc[found["variant"] == v, "validation_loss"] for v in VARIANTS]
     ends = [
@@ -297,7 +297,7 @@ def test_s8_says_that_the_collection_has_no_interferon_signaling(latents, tables
 @pytest.mark.parametrize("fault", ["NaN", "no column"])
 def test_an_unknown_silhouette_is_a_dash_in_its_place(latents, tables, fault):
     lost = {
-        "kang_architectures_members": "silhouette_type_control",
+        "kang_architectures_sweep": "silhouette_type_control",
         "retina_linear_scvi_silhouettes": "silhouette_cell_type",
         "kang_binary_silhouettes": "silhouette_condition",
     }
@@ -318,9 +318,9 @@ def test_an_unknown_silhouette_is_a_dash_in_its_place(latents, tables, fault):
 
 
 def test_a_single_fold_has_no_error_bar_and_an_architecture_without_any_is_a_dash(latents, tables):
-    members = tables["kang_architectures_members"]
+    members = tables["kang_architectures_sweep"]
     kept = (members["variant"] != "vae") & (members["fold"] == 1)
-    tables["kang_architectures_members"] = members[kept]
+    tables["kang_architectures_sweep"] = members[kept]
     (ax,) = panel("sfig1", "b", shown(latents, tables)).axes
     assert [t.get_text() for t in ax.texts] == ["–"] * 3
     assert not [s for c in ax.collections for s in c.get_segments() if len(s)]
@@ -374,7 +374,7 @@ def spoilt(fault, latents, tables):
         for table in tables.values():
             columns = table.columns[table.columns.str.startswith("silhouette")]
             table[columns] = table[columns] * 8 - 0.3
-        tables["kang_architectures_members"]["validation_loss"] *= 31
+        tables["kang_architectures_sweep"]["validation_loss"] *= 31
     if fault == "empty":
         tables = {name: table.iloc[:0] for name, table in tables.items()}
         for cells in latents.values():

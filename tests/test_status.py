@@ -42,12 +42,12 @@ def test_a_figure_waits_for_what_it_is_drawn_from(config, tmp_path):
 
 def test_models_of_a_family_are_counted(config, tmp_path):
     touch(tmp_path / "data" / "kang.h5ad")
-    members = config.members("kang_soft")
-    for member in members[:3]:
-        touch(tmp_path / "models" / member / "seed1" / "model.json")
+    runs = config.runs_of("kang_soft")
+    for run in runs[:3]:
+        touch(tmp_path / "models" / run / "seed1" / "model.json")
     assert states(config, tmp_path)["sfig10"] == "waits for kang_soft (3 of 10 models trained)"
-    for member in members:
-        touch(tmp_path / "models" / member / "seed1" / "model.json")
+    for run in runs:
+        touch(tmp_path / "models" / run / "seed1" / "model.json")
     assert states(config, tmp_path)["sfig10"] == "waits for tables/kang_soft_weights.tsv"
 
 
@@ -71,7 +71,7 @@ def test_what_snakemake_has_marked_is_at_work(config, tmp_path):
     marks = tmp_path / ".snakemake" / "incomplete"
     run = tmp_path.relative_to(tmp_path) / "results" / "x"
     outputs = [
-        *(f"models/{member}/seed1/model.json" for member in config.members("kang_soft")),
+        *(f"models/{run}/seed1/model.json" for run in config.runs_of("kang_soft")),
         "models/kang/seed1/latent.h5ad", "figures/fig1/a.png", "tables/kang_gsea.tsv",
     ]  # fmt: skip
     for output in (*(run / output for output in outputs), "results/other/claims.tsv"):

@@ -180,8 +180,8 @@ def test_a_type_of_few_cells_says_so_in_log_and_title(results, caplog):
     types = np.array(["A", "B"] * 150, dtype=object)
     types[:9] = "Rare"
     latent = cells_with(results, cell_type=types)
-    questions = {"contrasts": {}, "one_vs_rest": "cell_type"}
-    table = differential_tables(latent, questions, seed=1)
+    analyses = {"contrasts": {}, "one_vs_rest": "cell_type"}
+    table = differential_tables(latent, analyses, seed=1)
     assert "one_vs_rest: Rare has only 9 cells" in caplog.text
     assert "A has only" not in caplog.text
     _, parts, _ = page(replace(results, latent=latent, differential=table, gsea=None))

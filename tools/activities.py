@@ -22,14 +22,14 @@ import vega
 from scripts.analyse.encoded import encoded
 from scripts.common.h5ad import write_cells
 from scripts.preprocess.steps import normalise, reindex
-from tools.new_study.look import Look, look
+from tools.new_study.inspect import Inspection, inspect_file
 from vega.errors import InputError
 
 SAME_TOTAL = 1e-3  # relative difference up to which totals of cells count as one
 LEAST_GENES = 0.5  # of the model; with fewer the cells are hardly those that it knows
 
 
-def query(model: vega.VEGA, found: Look) -> tuple[AnnData, float]:
+def query(model: vega.VEGA, found: Inspection) -> tuple[AnnData, float]:
     """Return cells x GMVs, and the share of the model's genes that the cells have.
 
     `scaling` in the result's provenance says how the cells were scaled.
@@ -39,7 +39,7 @@ def query(model: vega.VEGA, found: Look) -> tuple[AnnData, float]:
     model
         A trained model.
     found
-        The cells, see `new_study.look`: counts, or log-normalised values.
+        The cells, see `new_study.inspect`: counts, or log-normalised values.
 
     Raises
     ------
@@ -108,7 +108,7 @@ def main() -> None:
     out = options.out or Path(f"{options.file.name.split('.')[0]}_activities.h5ad")
     try:
         model = vega.load(options.model)
-        activities, share = query(model, look(options.file, set(model.genes)))
+        activities, share = query(model, inspect_file(options.file, set(model.genes)))
         write_cells(activities, out)
     except InputError as error:
         sys.exit(f"error: {error}")

@@ -20,7 +20,7 @@ from scripts.common.config.models import Baseline, ModelConfig
 from scripts.common.config.settings import Settings
 from scripts.common.config.simulations import Simulations
 from scripts.common.config.studies import Study
-from vega.files import written_whole
+from vega.files import atomic_write
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -168,5 +168,5 @@ def derived_files() -> dict[Path, str]:
 
 if __name__ == "__main__":
     for path, text in derived_files().items():
-        with written_whole(path) as temporary:
+        with atomic_write(path) as temporary:
             temporary.write_text(text)

@@ -72,7 +72,7 @@ def trainings(config: Config, run: Path) -> pd.DataFrame:
         if model.simulated:
             continue
         seconds, cores = [], []
-        for name in config.members(entry):
+        for name in config.runs_of(entry):
             known = read_description(run / "models" / name / "seed1" / "model.json")
             seconds.append(known["training"]["seconds"] / known["losses"]["epochs"])
             cores.append(known["training"]["threads"])

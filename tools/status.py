@@ -52,18 +52,18 @@ def _missing(config: Config, run: Path, entry: FigureConfig) -> Iterator[str]:
         if not (run / "data" / f"{study}.h5ad").exists():
             yield f"the cells of {study}"
     waiting = False
-    families = [name for name in config.models if any(_is_of(t, name) for t in entry.tables)]
-    for name in dict.fromkeys([*entry.models, *families]):
-        members = config.members(name)
-        folders = [run / "models" / member / f"seed{seed}" for member in members]
+    sweeps = [name for name in config.models if any(_is_of(t, name) for t in entry.tables)]
+    for name in dict.fromkeys([*entry.models, *sweeps]):
+        runs = config.runs_of(name)
+        folders = [run / "models" / model / f"seed{seed}" for model in runs]
         if name not in config.baselines:
             trained = sum((folder / "model.json").exists() for folder in folders)
-            if trained < len(members):
+            if trained < len(runs):
                 waiting = True
-                yield f"{name} ({trained} of {len(members)} models trained)"
+                yield f"{name} ({trained} of {len(runs)} models trained)"
                 continue
         embedded = sum((folder / "latent.h5ad").exists() for folder in folders)
-        if name in entry.models and embedded < len(members):
+        if name in entry.models and embedded < len(runs):
             waiting = True
             yield f"the latent space of {name}"
     for table in () if waiting else entry.tables:  # which come of the models
@@ -72,7 +72,7 @@ def _missing(config: Config, run: Path, entry: FigureConfig) -> Iterator[str]:
 
 
 def _is_of(table: str, entry: str) -> bool:
-    return table in {f"{entry}_{what}" for what in ("members", "weights", "silhouettes")}
+    return table in {f"{entry}_{what}" for what in ("sweep", "weights", "silhouettes")}
 
 
 def in_progress(folder: Path, run: Path, config: Config) -> list[str]:
@@ -89,7 +89,7 @@ def in_progress(folder: Path, run: Path, config: Config) -> list[str]:
     config
         Of the run.
     """
-    entries = {member: entry for entry, family in config.families.items() for member in family}
+    entries = {model: entry for entry, sweep in config.sweeps.items() for model in sweep}
     found = set()
     for mark in (folder / "incomplete").glob("*"):
         try:

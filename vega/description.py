@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from vega.errors import InputError
-from vega.files import reading, written_whole
+from vega.files import atomic_write, read_errors
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -22,7 +22,7 @@ AGAIN = "train the model again"
 def write_description(path: Path, description: Mapping[str, Any]) -> None:
     """Write what is known of a model as `model.json`, with a checksum of its own."""
     content = {"format": FORMAT, **description}
-    with written_whole(path) as temporary:
+    with atomic_write(path) as temporary:
         temporary.write_text(json.dumps({**content, CHECKSUM: checksum(content)}, indent=1) + "\n")
 
 
@@ -34,7 +34,7 @@ def read_description(path: Path) -> dict[str, Any]:
     ValueError
         If the file is not as it was written.
     """
-    with reading(path, "JSON", AGAIN):
+    with read_errors(path, "JSON", AGAIN):
         content = json.loads(path.read_bytes())
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise InputError(f"{path}: not a model of format {FORMAT}; {AGAIN}")

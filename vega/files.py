@@ -20,7 +20,7 @@ UNWRITABLE = {
 
 
 @contextmanager
-def written_whole(path: Path | str) -> Iterator[Path]:
+def atomic_write(path: Path | str) -> Iterator[Path]:
     """Give a temporary path beside `path`, and rename it to `path` once the block has succeeded.
 
     A reader sees the old file or the whole new one, never a part; a failed block leaves nothing,
@@ -96,7 +96,7 @@ def _remove_abandoned(path: Path, here: str) -> None:
 
 
 @contextmanager
-def reading(path: Path | str, kind: str, remedy: str) -> Iterator[None]:
+def read_errors(path: Path | str, kind: str, remedy: str) -> Iterator[None]:
     """Turn whatever a library raises of a file into one line that names it.
 
     To be put around the call of the library alone, lest a fault of ours be taken for the file's.

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from vega.errors import InputError
-from vega.files import reading
+from vega.files import read_errors
 
 EXTRA_NODE = "UNANNOTATED_"  # begins the names of latent variables that are of no set
 
@@ -39,7 +39,7 @@ def read_gmt(
         If it cannot be read, a line is not a gene set, or a name stands twice: with file and line.
     """
     gene_sets: dict[str, list[str]] = {}
-    with reading(path, "a GMT file", "take it from its source again"):
+    with read_errors(path, "a GMT file", "take it from its source again"):
         lines = Path(path).read_text(encoding="utf-8-sig").split("\n")
     for number, line in enumerate(lines, start=1):
         if not line.strip():

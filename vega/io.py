@@ -16,7 +16,7 @@ from torch import Tensor
 
 from vega.description import AGAIN, FORMAT, read_description, write_description
 from vega.errors import InputError
-from vega.files import reading, written_whole
+from vega.files import atomic_write, read_errors
 
 FITTING = "one model, as weights and model.json do not fit"
 ANNOTATION = "annotation."  # before the names of what is no weight: which genes are in which set
@@ -24,7 +24,7 @@ ANNOTATION = "annotation."  # before the names of what is no weight: which genes
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
     """Write named tensors, whole or not at all."""
-    with written_whole(path) as temporary:
+    with atomic_write(path) as temporary:
         try:
             save_file({n: t.contiguous() for n, t in tensors.items()}, temporary, dict(metadata))
         except SafetensorError as error:  # which keeps the number of the system's error as text
@@ -41,7 +41,10 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     ValueError
         If the file is not whole.
     """
-    with reading(path, "a whole safetensors file", AGAIN), safe_open(path, framework="pt") as file:
+    with (
+        read_errors(path, "a whole safetensors file", AGAIN),
+        safe_open(path, framework="pt") as file,
+    ):
         return {n: file.get_tensor(n) for n in file.keys()}, file.metadata() or {}  # noqa: SIM118
 
 
@@ -60,7 +63,7 @@ def write_model(
     gmvs, genes = (torch.from_numpy(i.astype(np.int32)) for i in np.nonzero(annotation))
     stored = {f"{ANNOTATION}gmvs": gmvs, f"{ANNOTATION}genes": genes}
     write_tensors(weights, {**tensors, **stored}, {"format": str(FORMAT)})
-    with written_whole(losses) as temporary:
+    with atomic_write(losses) as temporary:
         history.to_csv(temporary, sep="\t", index_label="epoch", float_format="%.6g")
     checksums = {"weights_sha256": _sha256(weights), "history_sha256": _sha256(losses)}
     write_description(folder / "model.json", {**description, **checksums})
@@ -77,12 +80,12 @@ def read_model(folder: Path) -> tuple[dict[str, Tensor], np.ndarray, pd.DataFram
     weights, losses = folder / "weights.safetensors", folder / "history.tsv"
     description = read_description(folder / "model.json")
     for file, name in ((weights, "weights"), (losses, "history")):
-        with reading(file, "a file", AGAIN):
+        with read_errors(file, "a file", AGAIN):
             found = _sha256(file)
         if found != description.get(f"{name}_sha256"):
             raise InputError(f"{file}: not the {name} that model.json describes; {AGAIN}")
     tensors, _ = read_tensors(weights)
-    with reading(folder, FITTING, AGAIN):
+    with read_errors(folder, FITTING, AGAIN):
         annotation = _annotation(description, tensors)
     history = pd.read_csv(losses, sep="\t", index_col="epoch")
     return tensors, annotation, history, description

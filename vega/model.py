@@ -18,7 +18,7 @@ from vega import io
 from vega.data import BackedData, Data, InMemoryData
 from vega.description import AGAIN
 from vega.errors import InputError
-from vega.files import reading
+from vega.files import read_errors
 from vega.gene_sets import EXTRA_NODE, gene_mask
 from vega.module import LinearDecoder, VEGAModule
 from vega.posterior import Posterior
@@ -414,7 +414,7 @@ def load(folder: Path | str) -> VEGA:
         If the folder does not hold one whole model, saying which file is at fault.
     """
     tensors, annotation, history, description = io.read_model(Path(folder))
-    with reading(folder, io.FITTING, AGAIN):
+    with read_errors(folder, io.FITTING, AGAIN):
         model = VEGA.from_description(description, annotation)
         model.module.load_state_dict(tensors)
     model.history = history

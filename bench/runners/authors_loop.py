@@ -10,8 +10,8 @@ import sys
 import numpy as np
 import torch
 from anndata import read_h5ad
+from protocol import Protocol
 from torch.utils.data import DataLoader, TensorDataset
-from turns import Turns
 
 sys.path.append(sys.argv[5])
 from plain_vega import PlainVEGA, update
@@ -24,21 +24,21 @@ DRAWN, PAIRS = 5000, 10000
 
 
 def main(folder, rounds, n_hidden, event):
-    turns = Turns()
+    protocol = Protocol()
     adata = read_h5ad(f"{folder}/cells.h5ad")
     model = vega.VEGA(adata.var_names, vega.read_gmt(f"{folder}/sets.gmt"), n_hidden=n_hidden)
     plain = PlainVEGA(model, dropout=lambda x, p, _: torch.nn.functional.dropout(x, p))
     del model
     x = torch.from_numpy(adata.X.toarray())
-    turns.ready(versions={"torch": torch.__version__}, threads=torch.get_num_threads())
+    protocol.ready(versions={"torch": torch.__version__}, threads=torch.get_num_threads())
     if event == "training":
-        found = train(turns, plain, x, rounds)
+        found = train(protocol, plain, x, rounds)
     else:
-        found = bayes_factors(turns, plain.eval(), x, adata.obs["cell_type"].to_numpy(), rounds)
-    turns.end(**found)
+        found = bayes_factors(protocol, plain.eval(), x, adata.obs["cell_type"].to_numpy(), rounds)
+    protocol.end(**found)
 
 
-def train(turns, plain, x, rounds):
+def train(protocol, plain, x, rounds):
     settings = TrainSettings()
     train_rows, validation_rows = split(len(x), settings)
     optimiser = torch.optim.Adam(
@@ -50,23 +50,23 @@ def train(turns, plain, x, rounds):
     ]
     losses = []
     for _ in range(rounds):
-        turns.wait()
+        protocol.wait()
         plain.train()
         for (cells,) in batches[0]:
             update(plain, optimiser, cells)
         plain.eval()
         with torch.no_grad():
             losses.append(sum(plain.loss(c).item() for (c,) in batches[1]) / len(validation_rows))
-        turns.done()
+        protocol.done()
     return {"validation_loss": losses}
 
 
 @torch.no_grad()
-def bayes_factors(turns, plain, x, types, rounds):
+def bayes_factors(protocol, plain, x, types, rounds):
     """As published: drawn cells are encoded and sampled for each comparison, then paired."""
     rng = np.random.default_rng(1)
     for _ in range(rounds):
-        turns.wait()
+        protocol.wait()
         for kind in np.unique(types):
             samples = []
             for group in (np.flatnonzero(types == kind), np.flatnonzero(types != kind)):
@@ -77,7 +77,7 @@ def bayes_factors(turns, plain, x, types, rounds):
             p = (samples[0] > samples[1]).mean(axis=0)
             np.log(p + 1e-12) - np.log(1 - p + 1e-12)
             np.abs((samples[0] - samples[1]).mean(axis=0))
-        turns.done()
+        protocol.done()
     return {}
 
 

@@ -7,7 +7,7 @@ import logging
 import sys
 import warnings
 
-from turns import Turns
+from protocol import Protocol
 
 warnings.simplefilter("ignore")
 logging.disable()
@@ -21,7 +21,7 @@ MOST_EPOCHS = 400
 
 
 def main(folder, rounds, n_hidden):
-    turns = Turns()
+    protocol = Protocol()
     import numpy as np
     import scarches
     import torch
@@ -38,23 +38,23 @@ def main(folder, rounds, n_hidden):
         adata, condition_key="all", hidden_layer_sizes=[n_hidden] * 2, mask=mask
     )
     versions = {"scarches": scarches.__version__, "torch": torch.__version__}
-    turns.ready(versions=versions, threads=torch.get_num_threads())
+    protocol.ready(versions=versions, threads=torch.get_num_threads())
 
     if rounds:
         begin, end = expiMapTrainer.on_epoch_begin, expiMapTrainer.on_epoch_end
 
         def on_epoch_begin(trainer, *rates):
-            turns.wait()
+            protocol.wait()
             begin(trainer, *rates)
 
         def on_epoch_end(trainer):  # which validates
             end(trainer)
-            turns.done()
+            protocol.done()
 
         expiMapTrainer.on_epoch_begin = on_epoch_begin
         expiMapTrainer.on_epoch_end = on_epoch_end
     else:
-        turns.wait()
+        protocol.wait()
     model.train(
         n_epochs=rounds or MOST_EPOCHS, batch_size=128, train_frac=0.8, seed=1, monitor=False,
         use_early_stopping=not rounds, early_stopping_kwargs=STOPPING,
@@ -62,8 +62,8 @@ def main(folder, rounds, n_hidden):
     )  # fmt: skip
     epochs = model.trainer.epoch + 1
     if not rounds:
-        turns.done(epochs=epochs)
-    turns.end()
+        protocol.done(epochs=epochs)
+    protocol.end()
 
 
 if __name__ == "__main__":

@@ -3,13 +3,13 @@
 import sys
 import warnings
 
-from turns import Turns
+from protocol import Protocol
 
 warnings.simplefilter("ignore")
 
 
 def main(folder, rounds, n_hidden):
-    turns = Turns()
+    protocol = Protocol()
     import scvi
     import torch
     from anndata import read_h5ad
@@ -23,24 +23,24 @@ def main(folder, rounds, n_hidden):
         adata, n_hidden=n_hidden, n_layers=2, n_latent=n_latent, dropout_rate=0.2,
         gene_likelihood="nb",
     )  # fmt: skip
-    turns.ready(
+    protocol.ready(
         versions={"scvi-tools": scvi.__version__, "torch": torch.__version__},
         threads=torch.get_num_threads(),
     )
 
     class EpochATurn(Callback):
         def on_train_epoch_start(self, trainer, module):
-            turns.wait()
+            protocol.wait()
 
         def on_train_epoch_end(self, trainer, module):  # after the validation
-            turns.done()
+            protocol.done()
 
     model.train(
         max_epochs=rounds, train_size=0.8, batch_size=128, accelerator="cpu", logger=False,
         plan_kwargs={"lr": 5e-4}, check_val_every_n_epoch=1, enable_progress_bar=False,
         callbacks=[EpochATurn()],
     )  # fmt: skip
-    turns.end()
+    protocol.end()
 
 
 if __name__ == "__main__":

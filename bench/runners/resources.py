@@ -61,11 +61,11 @@ def epochs_over(model, cells):
     return Trainer(model.module, cells, TrainSettings(), torch.device("cpu"))
 
 
-def in_turns(entrants, rounds=ROUNDS):
-    """Seconds of each entrant in each round, the first dropped."""
-    seconds = {name: [] for name in entrants}
+def interleaved(competitors, rounds=ROUNDS):
+    """Seconds of each competitor in each round, the first dropped."""
+    seconds = {name: [] for name in competitors}
     for number in range(rounds):
-        for name, run in entrants.items():
+        for name, run in competitors.items():
             rng = np.random.default_rng(number)
             started = time.perf_counter()
             run(rng)
@@ -77,16 +77,16 @@ def scale(folder, n_hidden, *sizes):
     """Seconds per cell, of the same number of cells drawn from studies of very different size."""
     adata = read_h5ad(f"{folder}/cells.h5ad")
     rng = np.random.default_rng(0)
-    entrants = {}
+    competitors = {}
     for size in map(int, sizes):
         x = adata.X[rng.integers(adata.n_obs, size=size)]
         cells = InMemoryData(x, np.zeros(size, dtype=np.int64))
         epochs = epochs_over(model_of(folder, "sets", n_hidden, adata.var_names), cells)
         n = min(TRIED, *map(int, sizes))
-        entrants[str(size)] = lambda rng, epochs=epochs, size=size, n=n: epochs.train(
+        competitors[str(size)] = lambda rng, epochs=epochs, size=size, n=n: epochs.train(
             rng.choice(size, n, replace=False), rng
         )
-    seconds = in_turns(entrants)
+    seconds = interleaved(competitors)
     return {
         "seconds_per_cell": {k: [s / n for s in found] for k, found in seconds.items()},
         "peak_mb": peak_mb(),
@@ -103,11 +103,11 @@ def disk(folder, n_hidden):
         path = Path(folder, f"{compression}.h5ad")
         adata.write_h5ad(path, compression=compression)
         sources[name] = BackedData(read_h5ad(path, backed="r").X, None, batch, path)
-    entrants = {}
+    competitors = {}
     for name, cells in sources.items():
         epochs = epochs_over(model_of(folder, "sets", n_hidden, adata.var_names), cells)
-        entrants[name] = lambda rng, epochs=epochs: epochs.train(rows, rng)
-    return {"seconds": in_turns(entrants)}
+        competitors[name] = lambda rng, epochs=epochs: epochs.train(rows, rng)
+    return {"seconds": interleaved(competitors)}
 
 
 PARTS = {  # of a step, by the kernels of torch that do the work

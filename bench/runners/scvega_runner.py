@@ -5,14 +5,14 @@ import collections.abc
 import sys
 import warnings
 
-from turns import Turns
+from protocol import Protocol
 
 collections.Iterable = collections.abc.Iterable  # gone since Python 3.10
 warnings.simplefilter("ignore")
 
 
 def main(folder, rounds, event):
-    turns = Turns()
+    protocol = Protocol()
     import numpy
     import torch
     from anndata import read_h5ad
@@ -27,18 +27,20 @@ def main(folder, rounds, event):
         beta=1e-4, dropout=0.5, z_dropout=0.5,
     )  # fmt: skip
     versions = {"scvega": vega.__version__, "torch": torch.__version__}
-    turns.ready(versions={**versions, "numpy": numpy.__version__}, threads=torch.get_num_threads())
+    protocol.ready(
+        versions={**versions, "numpy": numpy.__version__}, threads=torch.get_num_threads()
+    )
     if event == "bayes_factor":
         model.train_vega(n_epochs=1, train_size=0.8)
     for _ in range(rounds):
-        turns.wait()
+        protocol.wait()
         if event == "training":
             # Its optimiser starts anew each time, so that its losses cannot be compared.
             model.train_vega(n_epochs=1, train_size=0.8, batch_size=128)
         else:
             model.differential_activity("cell_type", mode="vanilla")
-        turns.done()
-    turns.end()
+        protocol.done()
+    protocol.end()
 
 
 if __name__ == "__main__":

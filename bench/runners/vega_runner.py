@@ -5,7 +5,7 @@ import sys
 import numpy as np
 import torch
 from anndata import read_h5ad
-from turns import Turns
+from protocol import Protocol
 
 import vega
 from vega import all_pairs
@@ -15,38 +15,38 @@ CHECKED = 4  # GMVs whose p is also found by going through all pairs
 
 
 def main(folder, rounds, precision, n_hidden, method):
-    turns = Turns()
+    protocol = Protocol()
     adata = read_h5ad(f"{folder}/cells.h5ad")
     model = vega.VEGA(adata.var_names, vega.read_gmt(f"{folder}/sets.gmt"), n_hidden=n_hidden)
-    turns.ready(
+    protocol.ready(
         versions={"vega": vega.__version__, "torch": torch.__version__, "numpy": np.__version__},
         precision=vega.trainer.resolve_precision(precision, torch.device("cpu")),
         threads=torch.get_num_threads(),
     )
     found = {}
     if method == "none":
-        found = train(turns, model, adata, rounds, precision)
+        found = train(protocol, model, adata, rounds, precision)
     else:
         model.fit(adata, max_epochs=6, progress=False, precision=precision)
-        found = bayes_factors(turns, model, adata, rounds, method)
-    turns.end(**found)
+        found = bayes_factors(protocol, model, adata, rounds, method)
+    protocol.end(**found)
 
 
-def train(turns, model, adata, rounds, precision):
+def train(protocol, model, adata, rounds, precision):
     """One epoch a turn, of one training; with 0 rounds all until it stops early, in one turn."""
     if not rounds:
-        turns.wait()
+        protocol.wait()
         history = model.fit(adata, progress=False, precision=precision)
-        turns.done(epochs=len(history))
+        protocol.done(epochs=len(history))
         return {}
     to_come = iter(range(rounds - 1))
 
     def next_epoch(_line):
-        turns.done()
+        protocol.done()
         if next(to_come, None) is not None:
-            turns.wait()
+            protocol.wait()
 
-    turns.wait()
+    protocol.wait()
     history = model.fit(
         adata, max_epochs=rounds, patience=rounds, checkpoint_every=1, progress=False,
         precision=precision, log=next_epoch,
@@ -54,19 +54,19 @@ def train(turns, model, adata, rounds, precision):
     return {"validation_loss": list(history["validation_loss"])}
 
 
-def bayes_factors(turns, model, adata, rounds, method):
+def bayes_factors(protocol, model, adata, rounds, method):
     """All cell types against the rest, from the cells themselves, a turn."""
     types = adata.obs["cell_type"].astype(str).to_numpy()
     comparisons = [(types == kind, types != kind) for kind in np.unique(types)]
     rng = np.random.default_rng(1)
     for _ in range(rounds):
-        turns.wait()
+        protocol.wait()
         posterior = model.posterior(adata)
         if method == "exact":
             p, _ = exact_comparisons(posterior, comparisons)
         else:
             p = [monte_carlo(posterior[a], posterior[b], rng)[0] for a, b in comparisons]
-        turns.done()
+        protocol.done()
     gmvs = np.argsort(-np.abs(p[0] - 0.5))[:: len(p[0]) // CHECKED][:CHECKED]
     mean, variance = (np.ascontiguousarray(x[:, gmvs], dtype=float) for x in posterior)
     errors = [

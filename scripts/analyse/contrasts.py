@@ -8,14 +8,14 @@ import pandas as pd
 
 from vega.errors import InputError
 
-Questions = dict[str, Any]  # as config.ModelConfig.questions gives them
+Analyses = dict[str, Any]  # as config.ModelConfig.comparisons gives them
 
 ONE_VS_REST = "one_vs_rest"
 REST = "rest"
 FEW_CELLS = 10  # a smaller group says little of its type, and figures say so
 
 
-def groups(obs: pd.DataFrame, questions: Questions) -> Iterator[tuple[str, str, str, np.ndarray]]:
+def groups(obs: pd.DataFrame, analyses: Analyses) -> Iterator[tuple[str, str, str, np.ndarray]]:
     """Every comparison asked of a model: contrast, group, reference, and each cell's side.
 
     A side is 1 for the group, -1 for the reference and 0 for cells that take no part.
@@ -25,7 +25,7 @@ def groups(obs: pd.DataFrame, questions: Questions) -> Iterator[tuple[str, str, 
     InputError
         If the data lack a column, or a group has no cell.
     """
-    for name, contrast in questions["contrasts"].items():
+    for name, contrast in analyses["contrasts"].items():
         group, reference = contrast["group"], contrast["reference"]
         labels = _column(obs, name, contrast["column"])
         side = (labels == group).astype(int) - (labels == reference)
@@ -43,8 +43,8 @@ def groups(obs: pd.DataFrame, questions: Questions) -> Iterator[tuple[str, str, 
             here = side * (parts == part).to_numpy()
             if {1, -1} <= set(here):
                 yield name, part, reference, here
-    if questions["one_vs_rest"]:
-        labels = _column(obs, ONE_VS_REST, questions["one_vs_rest"])
+    if analyses["one_vs_rest"]:
+        labels = _column(obs, ONE_VS_REST, analyses["one_vs_rest"])
         known = labels.notna().to_numpy()
         values = labels.cat.remove_unused_categories().cat.categories
         for value in values:

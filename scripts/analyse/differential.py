@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from anndata import AnnData
 
-from scripts.analyse.contrasts import FEW_CELLS, Questions, groups
+from scripts.analyse.contrasts import FEW_CELLS, Analyses, groups
 from scripts.common.h5ad import read_latent
 from scripts.common.run import log, run
 from scripts.common.tables import write_table
@@ -19,7 +19,7 @@ from vega.posterior import Posterior
 
 
 def differential_tables(
-    latent: AnnData, questions: Questions, seed: int, fidelity: str = "published"
+    latent: AnnData, analyses: Analyses, seed: int, fidelity: str = "published"
 ) -> pd.DataFrame:
     """Bayes factors of every comparison: as published, and exactly, over all pairs.
 
@@ -35,7 +35,7 @@ def differential_tables(
     """
     posterior = Posterior(np.asarray(latent.X), np.asarray(latent.layers["variance"]))
     gmvs = latent.var_names
-    comparisons = list(groups(latent.obs, questions))
+    comparisons = list(groups(latent.obs, analyses))
     if not comparisons:
         raise InputError("config/models.yaml: a model needs contrasts or one_vs_rest")
     exact = zip(
@@ -68,7 +68,7 @@ def main(snakemake):
     """Rule `differential`."""
     table = differential_tables(
         read_latent(snakemake.input.latent),
-        snakemake.params.questions,
+        snakemake.params.analyses,
         seed=int(snakemake.wildcards.seed),
         fidelity=snakemake.params.fidelity,
     )

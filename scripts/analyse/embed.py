@@ -64,11 +64,11 @@ def top_genes(model: "VEGA", n: int = 10) -> pd.DataFrame:
         return pd.DataFrame(columns=columns)
     weights, genes = model.weights().to_numpy(), np.asarray(model.genes)
     rows = []
-    for gmv, weight, members in zip(model.gmvs, weights.T, model.annotation, strict=True):
+    for gmv, weight, in_set in zip(model.gmvs, weights.T, model.annotation, strict=True):
         largest = np.argsort(-np.abs(weight), kind="stable")[:n]
         largest = largest[weight[largest] != 0]
         rows += [
-            (gmv, genes[gene], rank, weight[gene], members[gene])
+            (gmv, genes[gene], rank, weight[gene], in_set[gene])
             for rank, gene in enumerate(largest, start=1)
         ]
     return pd.DataFrame(rows, columns=columns)

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from anndata import AnnData
 
-from scripts.analyse.contrasts import Questions, groups
+from scripts.analyse.contrasts import Analyses, groups
 from scripts.common.h5ad import read_cells
 from scripts.common.progress import log_progress
 from scripts.common.run import run
@@ -25,7 +25,7 @@ def gsea_tables(
     adata: AnnData,
     variable_genes: Iterable[str],
     gene_sets: dict[str, list[str]],
-    questions: Questions,
+    analyses: Analyses,
     threads: int = 1,
 ) -> pd.DataFrame:
     """Run GSEA for the contrasts that ask for it, on the same cells.
@@ -39,7 +39,7 @@ def gsea_tables(
         Log-normalised expression of all filtered genes, which are ranked.
     variable_genes
         The genes of the model, which are ranked on their own as well.
-    gene_sets, questions
+    gene_sets, analyses
         Genes by set name, and the contrasts.
     threads
         Of the CPU.
@@ -55,8 +55,8 @@ def gsea_tables(
     tables = []
     asked = [
         comparison
-        for comparison in groups(adata.obs, questions)
-        if questions["contrasts"].get(comparison[0], {}).get("gsea")
+        for comparison in groups(adata.obs, analyses)
+        if analyses["contrasts"].get(comparison[0], {}).get("gsea")
     ]
     for contrast, group, reference, side in log_progress(asked, "comparisons", len(asked)):
         scores = wilcoxon_scores(adata[side != 0], side[side != 0] == 1)
@@ -123,12 +123,12 @@ def prerank(
 
 def main(snakemake):
     """Rule `gsea`."""
-    questions = snakemake.params.questions
+    analyses = snakemake.params.analyses
     table = gsea_tables(
         read_cells(snakemake.input.all_genes),
         read_cells(snakemake.input.data, backed=True).var_names,
-        read_gmt(snakemake.input.gene_sets, questions["min_genes"], questions["max_genes"]),
-        questions,
+        read_gmt(snakemake.input.gene_sets, analyses["min_genes"], analyses["max_genes"]),
+        analyses,
         snakemake.threads,
     )
     write_table(table, snakemake.output.table)

@@ -98,11 +98,11 @@ class Encoded:
         """Some of the cells."""
         return Encoded(self.model, self.cells[chosen], self.posterior[chosen])
 
-    def having(self, column: str, value: str) -> "Encoded":
+    def where(self, column: str, value: str) -> "Encoded":
         """The cells that have a value in a column of `obs`."""
         return self[(self.cells.obs[column] == value).to_numpy()]
 
-    def lacking(self, column: str, value: str) -> "Encoded":
+    def where_not(self, column: str, value: str) -> "Encoded":
         """All other cells."""
         return self[(self.cells.obs[column] != value).to_numpy()]
 
@@ -249,10 +249,10 @@ def held_out(full: Encoded, models: Mapping[str, "VEGA"], seed: int) -> Tables:
                 "full one; give both the same"
             )
         names = {"seed": seed, "experiment": HELD_OUT, "cell_type": cell_type}
-        inside = full.having("cell_type", cell_type)
+        inside = full.where("cell_type", cell_type)
         outside = encode(model, inside.cells)
         (seen, control), (unseen, unseen_control) = pairs = [
-            tuple(side.having("condition", c) for c in (STIMULATED, CONTROL))
+            tuple(side.where("condition", c) for c in (STIMULATED, CONTROL))
             for side in (inside, outside)
         ]
         sizes = {STIMULATED: len(seen), CONTROL: len(control)}
@@ -290,14 +290,14 @@ def other_study(
         Of the draws; those of a type do not depend on the other types.
     """
     overlap, r2s, activity = [], [], []
-    a, b = full.having("condition", CONTROL), encode(full.model, other)
+    a, b = full.where("condition", CONTROL), encode(full.model, other)
     under_control = [encode(control_model, side.cells) for side in (a, b)]
     for i, cell_type in log_progress(
         enumerate(cell_types), "types of the other study", len(cell_types)
     ):
         names = {"seed": seed, "experiment": OTHER_STUDY, "cell_type": cell_type}
         pairs = [
-            (side.having("cell_type", cell_type), side.lacking("cell_type", cell_type))
+            (side.where("cell_type", cell_type), side.where_not("cell_type", cell_type))
             for side in under_control
         ]
         sizes = {
@@ -306,14 +306,14 @@ def other_study(
             for side, cells in zip(("cells", "other cells"), pair, strict=True)
         }
         overlap.append(_row(names, sizes, overlaps, *pairs, (seed, i, 4)) | _chance(control_model))
-        of_type = {s: x.having("cell_type", cell_type) for s, x in ((STUDY_A, a), (STUDY_B, b))}
+        of_type = {s: x.where("cell_type", cell_type) for s, x in ((STUDY_A, a), (STUDY_B, b))}
         sizes = {f"cells of {study}": len(cells) for study, cells in of_type.items()}
         for stream, (study, cells) in enumerate(of_type.items(), start=5):
             group = {f"cells of {study}": len(cells)}
             r2s.append(_row(names | {"sample": study}, group, r2, cells, (seed, i, stream)))
         r2s.append(_row(names | {"sample": BASELINE}, sizes, baseline, *of_type.values()))
         if cell_type == CELL_TYPE:
-            stimulated = full.having("condition", STIMULATED).having("cell_type", cell_type)
+            stimulated = full.where("condition", STIMULATED).where("cell_type", cell_type)
             for sample, cells, stream in (
                 (f"{CONTROL}, {STUDY_A}", of_type[STUDY_A], 7),
                 (f"{STIMULATED}, {STUDY_A}", stimulated, 8),

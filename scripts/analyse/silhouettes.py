@@ -7,7 +7,7 @@ import pandas as pd
 from anndata import AnnData
 
 from scripts.common.h5ad import read_latent
-from scripts.common.obs_mask import having
+from scripts.common.obs_mask import obs_mask
 from scripts.common.run import run
 from scripts.common.tables import write_table
 from vega.errors import InputError
@@ -51,7 +51,7 @@ def silhouettes(latent: AnnData, asked: Asked, seed: int) -> dict[str, float]:
                     f"config: silhouettes.{name}: the study has no column {column}; "
                     f"it has {', '.join(latent.obs)}"
                 )
-        chosen = latent.obs[how["column"]].notna().to_numpy() & having(latent.obs, how["within"])
+        chosen = latent.obs[how["column"]].notna().to_numpy() & obs_mask(latent.obs, how["within"])
         space = spaces[how["of"]]
         if not how["extra_nodes"]:
             space = space[:, ~latent.var_names.str.startswith(EXTRA_NODE)]

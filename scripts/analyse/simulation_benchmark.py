@@ -36,11 +36,11 @@ from anndata import AnnData
 from scipy.stats import rankdata
 
 import vega
-from scripts.analyse.contrasts import ONE_VS_REST, Questions, groups
+from scripts.analyse.contrasts import ONE_VS_REST, Analyses, groups
 from scripts.analyse.encoded import encoded
 from scripts.analyse.gsea import prerank, wilcoxon_scores
 from scripts.common.h5ad import read_cells
-from scripts.common.obs_mask import having
+from scripts.common.obs_mask import obs_mask
 from scripts.common.run import run
 from scripts.common.tables import read_table, write_table
 from scripts.train.baselines import METHODS
@@ -103,7 +103,7 @@ ACTIVITY = ["study", "method", "seed", "gene_set", "spearman", "in_order"]
 def benchmark(
     latents: Mapping[Method, AnnData],
     truth: pd.DataFrame,
-    questions: Questions,
+    analyses: Analyses,
     cells: AnnData,
     gene_sets: GeneSets,
     threads: int = 1,
@@ -118,8 +118,8 @@ def benchmark(
         posterior if there is one. Only sets of the collection that all methods have are scored.
     truth
         What was planted (`scripts.simulate.truth.truth`).
-    questions
-        Contrasts of the study's model (`ModelConfig.questions`).
+    analyses
+        Contrasts of the study's model (`ModelConfig.comparisons`).
     cells
         The preprocessed study, the same cells in the same order.
     gene_sets
@@ -137,7 +137,7 @@ def benchmark(
     sets = _sets_of_all(latents, cells, gene_sets)
     # Names as reading a GMT file leaves them.
     truth = truth.assign(gene_set=truth["gene_set"].str.strip())
-    asked = list(groups(cells.obs, questions))
+    asked = list(groups(cells.obs, analyses))
     sides = [side for *_, side in asked]
     shifts = expected_shifts(truth, cells.obs, sides, sets)
     statistics = {method: log_bayes_factors(x[:, sets], sides) for method, x in latents.items()}
@@ -348,7 +348,7 @@ def _having(rows: pd.DataFrame, obs: pd.DataFrame) -> pd.DataFrame:
     """Which cells each programme acts in: cells x programmes, 0 or 1."""
     programmes = rows.drop_duplicates("programme").set_index("programme")
     return pd.DataFrame(
-        {number: having(obs, _where(words)) for number, words in programmes["where"].items()},
+        {number: obs_mask(obs, _where(words)) for number, words in programmes["where"].items()},
         index=obs.index,
         dtype=float,
     )
@@ -380,9 +380,9 @@ def main(snakemake):
     for (study, about), data, truth, gmt in zip(
         params.studies.items(), inputs.data, inputs.truth, inputs.gene_sets, strict=True
     ):
-        cells, questions = read_cells(data), about["questions"]
+        cells, analyses = read_cells(data), about["analyses"]
         log.info("%s: %d cells, %s", study, cells.n_obs, ", ".join(about["models"]))
-        gene_sets = vega.read_gmt(gmt, questions["min_genes"], questions["max_genes"])
+        gene_sets = vega.read_gmt(gmt, analyses["min_genes"], analyses["max_genes"])
         latents = {
             (name, seed): encoded(vega.load(Path(folder, f"seed{seed}")), cells)
             for name, folder in about["models"].items()
@@ -394,7 +394,7 @@ def main(snakemake):
             latents[name, None] = AnnData(found.activity, obs=cells.obs, var=var)
         parts.append(
             benchmark(
-                latents, read_table(truth), questions, cells, gene_sets, threads, params.seeds[0]
+                latents, read_table(truth), analyses, cells, gene_sets, threads, params.seeds[0]
             )
         )
     for name, tables in zip(("comparisons", "activity"), zip(*parts, strict=True), strict=True):

@@ -17,7 +17,7 @@ from scripts.common.tables import write_table
 
 
 def summary(models: Iterable[Trained], adata: AnnData, asked: Asked) -> pd.DataFrame:
-    """Epochs, lowest losses per cell and silhouettes of each model of a family.
+    """Epochs, lowest losses per cell and silhouettes of each model of a sweep.
 
     Parameters
     ----------

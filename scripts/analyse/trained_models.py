@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 
 class Trained(NamedTuple):
-    """A trained model of a family.
+    """A trained model of a sweep.
 
     Attributes
     ----------
@@ -28,7 +28,7 @@ class Trained(NamedTuple):
 
 
 def trained(models: dict[str, dict[str, Any]], seeds: list[int]) -> Iterator[Trained]:
-    """The models of a family with all seeds; of each model `by`, its `folder` and `removed`."""
+    """The models of a sweep with all seeds; of each model `by`, its `folder` and `removed`."""
     for seed in seeds:
         for name, about in models.items():
             folder = Path(about["folder"], f"seed{seed}")

@@ -15,7 +15,7 @@ LARGEST = 100  # weights of a GMV that are listed, beside those of its own genes
 
 
 def weights(models: Iterable[Trained], gmvs: list[str]) -> pd.DataFrame:
-    """Decoder weights of some GMVs in each model of a family.
+    """Decoder weights of some GMVs in each model of a sweep.
 
     Returns
     -------
@@ -42,8 +42,8 @@ def _weights(models: Iterable[Trained], gmvs: list[str]) -> Iterator[pd.DataFram
             weight = table[gmv].sort_values(ascending=False, kind="stable")
             rows = weight.rename_axis("gene").reset_index(name="weight")
             rows["rank"] = np.arange(1, len(rows) + 1)
-            members = np.asarray(model.genes)[model.annotation[model.gmvs.index(gmv)]]
-            rows["in_set"] = rows["gene"].isin(members)
+            in_set = np.asarray(model.genes)[model.annotation[model.gmvs.index(gmv)]]
+            rows["in_set"] = rows["gene"].isin(in_set)
             rows["removed"] = rows["gene"].isin(each.removed.get(gmv, []))
             rows = rows[rows["in_set"] | rows["removed"] | (rows["rank"] <= LARGEST)]
             known = {"model": each.name, "seed": each.seed, **each.by, "gmv": gmv}

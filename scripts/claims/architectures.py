@@ -36,7 +36,7 @@ CONDITIONS = ("in control", "in stimulated")
 
 def over_folds(results: RunResults, seed: int, column: str) -> dict[str, pd.Series]:
     """Return the known values of each architecture's folds."""
-    table = rows_of(results, "kang_architectures_members", seed)
+    table = rows_of(results, "kang_architectures_sweep", seed)
     return {
         name: known(table.loc[table["variant"] == variant, column], f"{column} of {name}")
         for name, variant in ARCHITECTURES.items()

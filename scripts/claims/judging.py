@@ -15,7 +15,7 @@ import pandas as pd
 
 from scripts.claims.run_results import NotAvailable, RunResults
 from vega.errors import InputError
-from vega.files import reading
+from vega.files import read_errors
 
 Values = dict[str, float]
 Function = Callable[[RunResults, int], Values]
@@ -93,7 +93,7 @@ def read_claims(path: Path | str) -> pd.DataFrame:
     InputError
         If the file is no table, a column is missing, an id is duplicate or a number is invalid.
     """
-    with reading(path, "a table", "restore it from git"):
+    with read_errors(path, "a table", "restore it from git"):
         claims = pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False, quoting=3)
     missing = [c for c in COLUMNS if c not in claims]
     if missing:

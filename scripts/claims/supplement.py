@@ -152,7 +152,7 @@ def removed_genes_return(results: RunResults, seed: int):
 
 def over_runs(results: RunResults, seed: int, column: str) -> pd.DataFrame:
     """Mean and standard error (`sem`) of a column over runs, by number of extra nodes, as text."""
-    rows = rows_of(results, "kang_extra_nodes_members", seed).set_index("extra_nodes")
+    rows = rows_of(results, "kang_extra_nodes_sweep", seed).set_index("extra_nodes")
     table = known(rows[column], column).groupby(level=0).agg(["mean", "sem"])
     if len(table) < 2:
         raise NotAvailable(f"{column} is known of one number of extra nodes only")

@@ -10,7 +10,7 @@ import scipy.sparse as sp
 from anndata.io import write_elem
 
 from vega.errors import InputError
-from vega.files import reading, written_whole
+from vega.files import atomic_write, read_errors
 from vega.values import layers_of
 
 AGAIN = "remove it and run again"
@@ -46,12 +46,12 @@ def write_cells(cells: ad.AnnData, path: Path | str) -> None:
             del file["raw"]
         file.flush()
         image = file.id.get_file_image()
-    with written_whole(path) as part:
+    with atomic_write(path) as part:
         part.write_bytes(image)
 
 
 def _checked(path: Path | str, backed: bool, least: float) -> ad.AnnData:
-    with reading(path, "an h5ad file of cells", AGAIN):
+    with read_errors(path, "an h5ad file of cells", AGAIN):
         cells = read_h5ad(path, backed)
         source = json.loads(cells.uns.get("provenance", "{}"))
     if "origin" not in source:

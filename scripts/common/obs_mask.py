@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 
-def having(cells: pd.DataFrame, where: dict[str, list[str]]) -> np.ndarray:
+def obs_mask(cells: pd.DataFrame, where: dict[str, list[str]]) -> np.ndarray:
     """Which cells have one of the values in each of the columns; without columns, all."""
     mask = np.ones(len(cells), dtype=bool)
     for column, values in where.items():

@@ -20,7 +20,7 @@ from typing import Literal
 from pydantic import TypeAdapter
 
 from scripts.common.config.figures import File
-from vega.files import reading, written_whole
+from vega.files import atomic_write, read_errors
 
 TABLE = Path("config/files.tsv")
 LOCK = Path("config/files.lock.tsv")
@@ -71,7 +71,7 @@ def expected_checksum(row: File, lock: Path) -> Checksums:
     published = Checksums(str(TABLE), {key: v for key in columns if (v := getattr(row, key))})
     if published.identify or not lock.exists():
         return published
-    with reading(lock, "a table", RESTORE), lock.open("rb") as handle:
+    with read_errors(lock, "a table", RESTORE), lock.open("rb") as handle:
         fcntl.flock(handle, fcntl.LOCK_SH)
         content = handle.read()
     return _read_lock(content, lock).get((row.study, row.file), published)
@@ -106,7 +106,7 @@ def pin(row: File, found: Measures, lock: Path) -> Checksums:
 
 def _read_lock(content: bytes, lock: Path) -> dict[tuple[str, str], Checksums]:
     checksums = {}
-    with reading(lock, "a table of checksums", f"{RESTORE} or remove the line"):
+    with read_errors(lock, "a table of checksums", f"{RESTORE} or remove the line"):
         table = csv.DictReader(io.StringIO(content.decode("utf-8-sig")), delimiter="\t")
         for number, row in enumerate(table, start=2):
             if not re.fullmatch(r"[0-9a-f]{64}", row["sha256"] or ""):
@@ -164,7 +164,7 @@ def record(
         path.parent.name, path.name, source, **(found or measure(path)), identity=identity,
         pinned=pinned or {}, reason=reason,
     )  # fmt: skip
-    with written_whole(_record_path(path)) as part:
+    with atomic_write(_record_path(path)) as part:
         part.write_bytes(RECORD.dump_json(written, indent=2) + b"\n")
     return written
 
@@ -180,7 +180,7 @@ def read_record(path: Path) -> Provenance | None:
     path = _record_path(path)
     if not path.exists():
         return None
-    with reading(path, "a provenance record", "remove it and make the file again"):
+    with read_errors(path, "a provenance record", "remove it and make the file again"):
         return RECORD.validate_json(path.read_bytes())
 
 
@@ -193,7 +193,7 @@ def _record_path(path: Path) -> Path:
 
 def record_absence(path: Path, row: File, reason: str) -> Provenance:
     """Write an empty file in place of an optional raw file, and record the reason."""
-    with written_whole(path):
+    with atomic_write(path):
         pass
     return record(path, row.url or "", "not available", reason=reason)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from vega.files import reading, written_whole
+from vega.files import atomic_write, read_errors
 
 
 def write_table(table: pd.DataFrame, path: Path | str, index: bool = False) -> None:
@@ -15,7 +15,7 @@ def write_table(table: pd.DataFrame, path: Path | str, index: bool = False) -> N
     Eight significant digits: more than any claim needs, fewer than the last bits in which two
     machines differ.
     """
-    with written_whole(path) as temporary:
+    with atomic_write(path) as temporary:
         separator = "," if Path(path).suffix == ".csv" else "\t"
         content = table.to_csv(sep=separator, index=index, float_format="%.8g").encode()
         if Path(path).suffix == ".gz":
@@ -43,7 +43,7 @@ def read_table(path: Path | str, text: Iterable[str] = ()) -> pd.DataFrame:
     InputError
         If it is no table.
     """
-    with reading(path, "a table", "remove it and run again"):
+    with read_errors(path, "a table", "remove it and run again"):
         return pd.read_csv(
             path, sep="\t", keep_default_na=False, na_values=[""], dtype=dict.fromkeys(text, str)
         )

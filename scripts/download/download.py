@@ -40,7 +40,7 @@ from scripts.download.transfer import (
     retry,
 )
 from vega.errors import InputError
-from vega.files import written_whole
+from vega.files import atomic_write
 
 log = logging.getLogger("workflow")
 
@@ -96,7 +96,7 @@ def fetch(
             f"the url `file:<path>` in {TABLE} or put it into a mirror as {name}"
         )
     else:
-        with written_whole(target) as part:
+        with atomic_write(target) as part:
             source, found = _fetch_any(sources, part, row, mirror, expected, lock, sleep)
     if not expected.identify:
         identity = "first use"
@@ -125,7 +125,7 @@ def fetch_unpinned(source: str, target: Path, sleep: Sleep = time.sleep) -> Meas
         If the source does not have it.
     """
     unknown = Checksums("not known", {})
-    with written_whole(target) as part:
+    with atomic_write(target) as part:
         return retry(lambda: _fetch(source, part, unknown), target.name, sleep)[1]
 
 

@@ -9,7 +9,7 @@ import pandas as pd
 from scripts.common.run import log, run
 from scripts.preprocess.readers.files import RawFile
 from vega.errors import InputError
-from vega.files import written_whole
+from vega.files import atomic_write
 
 FIXED = {"title": "title", "source": "source_name_ch1", "organism": "organism_ch1"}
 
@@ -112,7 +112,7 @@ def main(snakemake):
     """Rule `sample_annotations`."""
     soft = Path(snakemake.input[0])
     series = read_series(soft)
-    with written_whole(snakemake.output[0]) as part:
+    with atomic_write(snakemake.output[0]) as part:
         series.samples.to_csv(part, sep="\t", index=False)
     log.info("%d samples; files of the series: %s", len(series.samples), series.files)
 

@@ -12,7 +12,7 @@ from matplotlib.legend import Legend
 from scipy.stats import linregress
 
 from scripts.figures.data import FigureData
-from scripts.figures.layout import Content, Panel, axes, lacking
+from scripts.figures.layout import Content, Panel, axes, not_available
 from vega.gene_sets import readable
 from vega.plot.colours import BLUE, COLOURS
 from vega.plot.scatter import dots, scatter
@@ -66,7 +66,7 @@ def cells(
     latent = data[model].latent
     if label and (label not in latent.obs or latent.obs[label].isna().all()):
         return f"these cells have no {label.replace('_', ' ')}"
-    if words := lacking(data[model], *gmvs):
+    if words := not_available(data[model], *gmvs):
         return words
     table = pd.DataFrame({"cell": latent.obs_names})
     if basis:

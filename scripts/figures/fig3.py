@@ -6,7 +6,7 @@ from matplotlib.figure import FigureBase
 from scripts.common.gmvs import CELL_CYCLE, MARKER_SETS, PROLIFERATION
 from scripts.figures.charts import activities_panel, activity, cells, embedding_panel, regression
 from scripts.figures.data import FigureData
-from scripts.figures.layout import Content, Layout, Panel, axes, lacking
+from scripts.figures.layout import Content, Layout, Panel, axes, not_available
 from vega.gene_sets import readable
 from vega.plot import heatmap, wrapped
 from vega.values import values_of
@@ -26,7 +26,7 @@ def marker_set_panel(shows: str, cell_type: str, margins: tuple, colorbar: bool 
 
 def marker_sets(data: FigureData) -> Content:
     """Return the Bayes factors of the marker sets in each type against the others."""
-    if words := lacking(data["organoid"], *MARKER_SETS.values()):
+    if words := not_available(data["organoid"], *MARKER_SETS.values()):
         return words
     table = data["organoid"].contrast("one_vs_rest")
     rows = [

@@ -18,7 +18,7 @@ from matplotlib.figure import Figure, FigureBase, SubFigure
 from scripts.figures.data import SIMULATED, FigureData, Results
 from scripts.figures.source_data import read_source_data, write_source_data
 from scripts.figures.style import STYLE
-from vega.files import written_whole
+from vega.files import atomic_write
 from vega.gene_sets import readable
 
 Content = pd.DataFrame | str  # the table of a panel, or why there is nothing to draw
@@ -151,7 +151,7 @@ def axes(
     )
 
 
-def lacking(results: Results, *gmvs: str) -> str:
+def not_available(results: Results, *gmvs: str) -> str:
     """Say which of the GMVs the model lacks; empty if it has all."""
     missing = [readable(gmv) for gmv in gmvs if gmv not in results.latent.var_names]
     return "no GMV\n" + "\nnor ".join(missing) + "\nin this collection" if missing else ""
@@ -201,5 +201,5 @@ def write_panels(
 
 def save(figure: Figure, path: Path | str) -> None:
     """Write a figure as PNG (300 dots per inch) or PDF, by the suffix."""
-    with rc_context(STYLE), written_whole(path) as part:
+    with rc_context(STYLE), atomic_write(path) as part:
         figure.savefig(part, dpi=300, metadata=NO_DATE[Path(path).suffix])

@@ -24,7 +24,7 @@ KINDS = {
 
 def folds(data: FigureData) -> pd.DataFrame:
     """Return the folds of the first seed by the name of their architecture, in order."""
-    table = first_seed(data.tables["kang_architectures_members"])
+    table = first_seed(data.tables["kang_architectures_sweep"])
     names = table["variant"].map({v: a.name for v, a in ARCHITECTURES.items()})
     table = table.assign(architecture=pd.Categorical(names, NAMES))
     return table.sort_values(["architecture", "fold"])

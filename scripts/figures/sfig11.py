@@ -27,7 +27,7 @@ ASIDE = 1.06  # factor from one series to the next, so that none hides another
 
 def runs(data: FigureData, columns: Mapping[str, str], value: str) -> pd.DataFrame:
     """Return one row per number of extra nodes, run and measure, named by `columns`."""
-    table = first_seed(data.tables["kang_extra_nodes_members"]).rename(columns=columns)
+    table = first_seed(data.tables["kang_extra_nodes_sweep"]).rename(columns=columns)
     return table.melt(["extra_nodes", "run"], list(columns.values()), "measure", value)
 
 

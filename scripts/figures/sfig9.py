@@ -10,7 +10,7 @@ from scripts.common.variants import TIMED_METHODS as TIMED
 from scripts.common.variants import inactive
 from scripts.figures.charts import KEY
 from scripts.figures.data import FigureData
-from scripts.figures.layout import Content, Layout, Panel, axes, lacking
+from scripts.figures.layout import Content, Layout, Panel, axes, not_available
 from vega.metrics import accuracy
 from vega.plot import wrapped
 from vega.plot.colours import COLOURS, GUIDE
@@ -25,7 +25,7 @@ def accuracies(data: FigureData) -> Content:
     """Return how well each interferon-related GMV alone predicts the condition."""
     rows = []
     for method, model in MODELS.items():
-        if words := lacking(data[model], *INTERFERON_RELATED):
+        if words := not_available(data[model], *INTERFERON_RELATED):
             return words
         latent = data[model].latent
         for gmv in INTERFERON_RELATED:

@@ -24,7 +24,7 @@ from scripts.common.run import run
 from scripts.preprocess.readers import check_namespace
 from scripts.preprocess.steps import STEPS, column_of, describe, is_normalised
 from vega.errors import InputError
-from vega.files import written_whole
+from vega.files import atomic_write
 from vega.gene_sets import read_gmt
 from vega.values import layers_of
 
@@ -238,7 +238,7 @@ def main(snakemake):
     for path in snakemake.input.gene_sets:
         check_namespace(cells.var_names, read_gmt(path), f"{name} with {path}")
 
-    with written_whole(snakemake.output.table) as path:
+    with atomic_write(snakemake.output.table) as path:
         qc.to_csv(path, sep="\t", index=False)
     write_cells(cells, snakemake.output.cells)
 

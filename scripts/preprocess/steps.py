@@ -17,7 +17,7 @@ import scipy.sparse as sp
 from scipy.stats import rankdata
 
 from scripts.common.config.studies import Relabel, Step
-from scripts.common.obs_mask import having
+from scripts.common.obs_mask import obs_mask
 from vega.errors import InputError
 from vega.values import layers_of
 
@@ -60,7 +60,7 @@ def keep(adata: ad.AnnData, wanted: dict[str, list[str]]) -> ad.AnnData:
     for column, unknown in _unknown(adata, wanted).items():
         there = ", ".join(sorted(map(str, adata.obs[column].dropna().unique())))
         raise InputError(f"no cell has {column} {', '.join(unknown)}; there are: {there}")
-    return adata[having(adata.obs, wanted)].copy()
+    return adata[obs_mask(adata.obs, wanted)].copy()
 
 
 @_step(lambda unwanted: _words(unwanted, "is not"))
@@ -68,7 +68,7 @@ def drop(adata: ad.AnnData, unwanted: dict[str, list[str]]) -> ad.AnnData:
     """All cells but those that `keep` would keep; values that no cell has are no mistake."""
     for column, unknown in _unknown(adata, unwanted).items():
         log.info("drop: no cell has %s %s", column, ", ".join(unknown))
-    return adata[~having(adata.obs, unwanted)].copy()
+    return adata[~obs_mask(adata.obs, unwanted)].copy()
 
 
 @_step(lambda column: f"{column} is known")

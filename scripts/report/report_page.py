@@ -18,7 +18,7 @@ from scripts.report.forest import Estimate, estimates
 from scripts.report.images import Picture, embedded
 from scripts.report.texts import caption, document
 from scripts.report.upstream_jobs import upstream_jobs
-from vega.files import written_whole
+from vega.files import atomic_write
 
 PANEL = re.compile(r"(S?)(\d+)")  # how `config/claims.tsv` names panels: 1e, S4
 SUMMARY = "Summary page"
@@ -203,7 +203,7 @@ def main(snakemake):
         facts=run_facts(jobs),
         templates=texts,
     )
-    with written_whole(snakemake.output.page) as part:
+    with atomic_write(snakemake.output.page) as part:
         part.write_text(text, encoding="utf-8")
 
 

@@ -27,7 +27,7 @@ from scripts.common.provenance import Check, Checksums, measure, provenance
 from scripts.common.run import log, run
 from scripts.report.upstream_jobs import Job, files_below, upstream_jobs
 from vega.description import read_description
-from vega.files import reading, written_whole
+from vega.files import atomic_write, read_errors
 
 NAME = "ro-crate-metadata.json"
 WORKFLOW = "workflow"  # folder of the run with the code and the configuration that made it
@@ -120,7 +120,7 @@ def write_ro_crate(
     _describe_root(crate, folder, simulated)
     crate.root_dataset["mentions"] = [whole, organised, *actions]
     crate.datePublished = end
-    with written_whole(folder / NAME) as part:
+    with atomic_write(folder / NAME) as part:
         part.write_text(json.dumps(crate.metadata.generate(), indent=1, sort_keys=True) + "\n")
 
 
@@ -263,7 +263,7 @@ def _checksums(folder: Path) -> dict[str, str]:
     path = folder / NAME
     if not path.exists():
         return {}
-    with reading(path, "the crate of a run", "remove it and run again"):
+    with read_errors(path, "the crate of a run", "remove it and run again"):
         entities = json.loads(path.read_text(encoding="utf-8"))["@graph"]
         return {unquote(e["@id"]): e["sha256"] for e in entities if "sha256" in e}
 

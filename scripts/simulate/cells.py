@@ -7,7 +7,7 @@ import pandas as pd
 
 from scripts.common.config.simulations import SimulatedColumn, Simulation
 from scripts.common.config.studies import Study
-from scripts.common.obs_mask import having
+from scripts.common.obs_mask import obs_mask
 from vega.errors import InputError
 
 PLATE, ROWS, COLUMNS = 1001000001, "ABCDEFGH", 12  # number of the first plate; wells of a plate
@@ -58,7 +58,7 @@ def _column(entry: SimulatedColumn, cells: pd.DataFrame, rng: np.random.Generato
         if isinstance(entry.shares, dict):
             p = np.array(list(entry.shares.values())) / sum(entry.shares.values())
         values = pd.Series(rng.choice(list(entry.shares), len(cells), p=p), dtype=object)
-    values = values.where(having(cells, entry.within))
+    values = values.where(obs_mask(cells, entry.within))
     return values.where(values.notna(), entry.otherwise)
 
 

@@ -24,7 +24,7 @@ from scripts.simulate.simulate_study import simulate_study
 from scripts.simulate.simulated import Simulated
 from scripts.simulate.writers import h5, raw_files, tar, write
 from vega.errors import InputError
-from vega.files import written_whole
+from vega.files import atomic_write
 
 SUFFIX = " 1"  # of words that are known by their beginning only
 # Genes named like the gene before them, as orthologs of one gene are, by file.
@@ -147,7 +147,7 @@ def main(snakemake):
         f"config/simulations.yaml: studies {', '.join(sources)}, preprocessed",
     )
     for simulated, output in zip(drawn.values(), snakemake.output.truth, strict=True):
-        with written_whole(output) as path:
+        with atomic_write(output) as path:
             simulated.truth.to_csv(path, sep="\t", index=False)
 
 

@@ -8,7 +8,7 @@ import scipy.sparse as sp
 
 from scripts.common.config.simulations import Simulation, Simulations, named_sets
 from scripts.common.config.studies import Study
-from scripts.common.obs_mask import having
+from scripts.common.obs_mask import obs_mask
 from scripts.common.run import run
 from scripts.simulate.cells import codes, simulate_cells
 from scripts.simulate.genes import (
@@ -22,7 +22,7 @@ from scripts.simulate.simulated import Simulated
 from scripts.simulate.truth import responders, truth
 from scripts.simulate.writers import raw_files, write
 from vega.errors import InputError
-from vega.files import written_whole
+from vega.files import atomic_write
 
 # Library size relative to that of a good cell.
 LOW_QUALITY = 0.25
@@ -68,7 +68,7 @@ def simulate_study(name: str, study: Study, simulations: Simulations) -> Simulat
     for programme in simulation.programmes:
         genes = symbols.isin(responders(programme, gene_sets))
         shift = programme.effect * np.array([0.0, 1.0])[:, None] * genes
-        shifts.append((having(cells, programme.where).astype(int), shift))
+        shifts.append((obs_mask(cells, programme.where).astype(int), shift))
 
     library, poor = _libraries(simulation, kinds, rng)
     called = _further_calls(simulation, len(cells))
@@ -185,7 +185,7 @@ def main(snakemake):
         Path(snakemake.output.raw[0]).parent,
         f"config/simulations.yaml: studies.{name}, seed {simulation.seed}",
     )
-    with written_whole(snakemake.output.truth) as path:
+    with atomic_write(snakemake.output.truth) as path:
         simulated.truth.to_csv(path, sep="\t", index=False)
 
 

@@ -25,12 +25,12 @@ from scipy.io import mmwrite
 
 from scripts.common.config.simulations import SimulatedTable, Simulation
 from scripts.common.config.studies import Annotation, Matrix, Study
-from scripts.common.obs_mask import having
+from scripts.common.obs_mask import obs_mask
 from scripts.common.provenance import record
 from scripts.simulate.genes import TABLE, lines, named_rng, orthologs
 from scripts.simulate.simulated import Simulated
 from vega.errors import InputError
-from vega.files import written_whole
+from vega.files import atomic_write
 
 SEPARATORS = {"tab": "\t", "comma": ",", "blank": " "}
 SPIKE_INS = 92  # of the ERCC mix
@@ -89,7 +89,7 @@ def write(files: Iterable[tuple[str, bytes]], folder: Path | str, source: str) -
     """
     for name, content in files:
         path = Path(folder) / name
-        with written_whole(path) as temporary:
+        with atomic_write(path) as temporary:
             packed = path.suffix in (".gz", ".rds")
             temporary.write_bytes(gzip.compress(content, 6, mtime=0) if packed else content)
         record(path, source, "simulated")
@@ -203,7 +203,7 @@ def _annotation(
     if style.missing is None and simulation.type_column in style.columns.values():
         cells = cells[cells[simulation.type_column].notna()]
     if style.without:
-        cells = cells[~having(cells, style.without)]
+        cells = cells[~obs_mask(cells, style.without)]
     frame = _source_columns(annotation, style, cells)
     per_cell = "barcode" in annotation.match
     if not per_cell:

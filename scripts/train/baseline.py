@@ -16,7 +16,7 @@ from scripts.train.train import choose_device
 from vega import read_gmt
 from vega.description import read_description
 from vega.errors import InputError
-from vega.files import written_whole
+from vega.files import atomic_write
 
 
 def run_baseline(
@@ -106,7 +106,7 @@ def main(snakemake):
         threads=snakemake.threads,
     )
     write_cells(latent, outputs.latent)
-    with written_whole(outputs.facts) as temporary:
+    with atomic_write(outputs.facts) as temporary:
         temporary.write_text(json.dumps(facts, indent=1) + "\n")
 
 

@@ -15,7 +15,7 @@ import torch
 from anndata import AnnData
 
 from scripts.common.h5ad import read_cells
-from scripts.common.obs_mask import having
+from scripts.common.obs_mask import obs_mask
 from scripts.common.progress import Throttle, log_progress
 from scripts.common.run import run
 from vega import VEGA, read_gmt
@@ -249,9 +249,9 @@ def learnt_from(
                 f"config/models.yaml: the study has no column {column}; it has {', '.join(obs)}"
             )
 
-    chosen = having(obs, cells)
+    chosen = obs_mask(obs, cells)
     if leave_out:
-        out = having(obs, leave_out)
+        out = obs_mask(obs, leave_out)
         if not out.any():
             raise InputError(f"config/models.yaml: leave_out: no cell has all of {leave_out}")
         chosen &= ~out
@@ -306,9 +306,9 @@ def main(snakemake):
         read_cells(snakemake.input.data),
         Path(snakemake.input.gene_sets),
         {
-            Path(params.models, member, f"seed{seed}"): {**config, "seed": seed}
+            Path(params.models, name, f"seed{seed}"): {**config, "seed": seed}
             for seed in params.seeds
-            for member, config in params.configs.items()
+            for name, config in params.configs.items()
         },
         device=params.device,
         precision=params.precision,

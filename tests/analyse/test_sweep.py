@@ -37,8 +37,8 @@ def test_the_summary_of_a_sweep_is_that_of_its_models(sweep):
         "model", "seed", "extra_nodes", "n_cells", "epochs", "train_loss", "validation_loss",
         "silhouette_condition",
     ]  # fmt: skip
-    for number, (row, member) in enumerate(zip(table.itertuples(), sweep, strict=True), start=1):
-        model = vega.load(member.folder)
+    for number, (row, run) in enumerate(zip(table.itertuples(), sweep, strict=True), start=1):
+        model = vega.load(run.folder)
         assert row[1:6] == (f"m{number}", 1, number, 150, 2)
         assert row[6:8] == tuple(model.history.min())
         expected = silhouette(model.embed(ADATA), ADATA.obs["condition"])
@@ -49,9 +49,9 @@ def test_weights_are_ranked_among_all_genes_and_say_which_were_removed(sweep, mo
     monkeypatch.setattr(weights_script, "LARGEST", 5)
     table = weights(sweep, ["S0"])
     assert set(table["model"]) == {"m1", "m2"}
-    for member in sweep:
-        rows = table[table["model"] == member.name].set_index("gene")
-        expected = vega.load(member.folder).weights()["S0"]
+    for run in sweep:
+        rows = table[table["model"] == run.name].set_index("gene")
+        expected = vega.load(run.folder).weights()["S0"]
         largest = set(expected.nlargest(5).index)
         assert set(rows.index) == largest | {"G0", "G2"} | set(REMOVED["S0"])
         assert set(rows.index[rows["in_set"]]) == {"G0", "G2"}

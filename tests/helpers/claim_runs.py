@@ -282,7 +282,7 @@ def silhouette_tables():
         for name, condition in published("S01").items()
         for fold in range(1, 11)
     ]
-    tables = {"kang_architectures_members": pd.DataFrame(rows)}
+    tables = {"kang_architectures_sweep": pd.DataFrame(rows)}
     for name, batch in published("S04").items():
         tables[f"{RETINA[name]}_silhouettes"] = {"silhouette_batch": batch}
     kinds = {"": "in all", "_control": "in control", "_stimulated": "in stimulated"}

@@ -19,7 +19,7 @@ from helpers.readers import ARCHIVES, CELLS, COUNTS, MEMBERS, SIDES, says, sourc
 from scripts.common.config.studies import Study
 from scripts.preprocess.preprocess import preprocess
 from scripts.preprocess.readers import read
-from tools.new_study.look import look
+from tools.new_study.inspect import inspect_file
 from vega.errors import InputError
 
 TABLE = np.array([[0, 2, 1], [3, 0, 0], [0, 0, 7], [1, 1, 1]])  # genes x cells
@@ -259,7 +259,7 @@ def test_a_matrix_without_cells_or_genes_is_refused(tmp_path, counts, found):
     entry = source("h5ad", {"matrix": "x.h5ad"}, steps=[{"processed": True}])
     says(entry, tmp_path, "x.h5ad: expected counts of cells x genes", f"found {found}")
     with pytest.raises(InputError, match=f"x.h5ad: .*{found}; give the file or the layer"):
-        look(tmp_path / "x.h5ad", ())
+        inspect_file(tmp_path / "x.h5ad", ())
 
 
 @pytest.mark.parametrize("by", ["look", "read"])
@@ -268,7 +268,7 @@ def test_repeated_genes_of_an_h5ad_file_are_numbered_without_a_warning(tmp_path,
     with warnings.catch_warnings():
         warnings.filterwarnings("error", ".* names are not unique", UserWarning)
         if by == "look":
-            found = look(tmp_path / "x.h5ad", ()).adata
+            found = inspect_file(tmp_path / "x.h5ad", ()).adata
         else:
             found = read(source("h5ad", {"matrix": "x.h5ad"}), tmp_path)
     assert found.var_names.is_unique and list(found.var_names[:2]) == ["A", "B"]

@@ -13,7 +13,7 @@ import vega
 from scripts.common.h5ad import read_latent
 from scripts.preprocess.steps import normalise, reindex
 from tools.activities import main, query
-from tools.new_study.look import look
+from tools.new_study.inspect import inspect_file
 from vega.errors import InputError
 
 
@@ -38,7 +38,7 @@ def activities_of(model, path, cells=None):
     """Activities of the cells in a file, how they were scaled, and the share of known genes."""
     if cells is not None:
         cells.write_h5ad(path)
-    found, share = query(model, look(path, ()))
+    found, share = query(model, inspect_file(path, ()))
     return found, json.loads(found.uns["provenance"])["scaling"], share
 
 

@@ -28,9 +28,9 @@ from scripts.common.config.load import load
 from scripts.common.config.studies import Source
 from scripts.common.tables import read_table
 from scripts.preprocess.readers import check_namespace, read
-from tools.new_study.given import of_file
-from tools.new_study.look import columns_of, look
-from tools.new_study.propose import guessed, propose, reference
+from tools.new_study.inputs import of_file
+from tools.new_study.inspect import columns_of, inspect_file
+from tools.new_study.suggest import guessed, reference, suggest
 from vega import VEGA, read_gmt
 from vega.errors import InputError
 
@@ -155,7 +155,7 @@ def command(repository, monkeypatch, capsys, caplog):
      ("down.csv", "table"), ("across.tsv.gz", "table"), ("matrix.mtx.gz", "mtx")],
 )  # fmt: skip
 def test_the_format_of_a_file_is_recognised(own, file, format):
-    found = look(own / file, ())
+    found = inspect_file(own / file, ())
     assert found.format == format
     assert (len(found.cells), len(found.genes)) == (160, 243)
     assert found.cells[1] == "AAAC0001-1"
@@ -172,7 +172,7 @@ def test_spike_ins_and_summary_rows_are_left_out(own):
     genes = ["ERCC1", "ERCC6L2"]
     table = pd.concat([pd.DataFrame(1, genes, table.columns), table, more])
     table.to_csv(own / "spiked.tsv", sep="\t")
-    found = look(own / "spiked.tsv", ())
+    found = inspect_file(own / "spiked.tsv", ())
     assert list(found.genes) == [*genes, *GENES, *COMMON]
     matrices = proposal(own, "spiked.tsv").study["matrices"]
     study = Source(format="table", matrices=matrices, steps=[{"normalise": "median"}])
@@ -187,7 +187,7 @@ def test_only_columns_that_group_cells_are_kept(own):
         "patient": {"p1": 106, "p2": 54},
     }
     assert columns_of(own / "cells.csv") == expected  # and not score
-    assert look(own / "mine.h5ad", ()).columns == expected
+    assert inspect_file(own / "mine.h5ad", ()).columns == expected
 
 
 def test_columns_and_references_are_guessed_by_their_names():
@@ -203,7 +203,7 @@ def test_columns_and_references_are_guessed_by_their_names():
 def proposal(own, file="mine.h5ad", **options):
     given = of_file("mine", own / file, own / "cells.csv", ())
     options = {"columns": guessed(list(given.columns)), **options}
-    return propose("mine", given, title="Mine", gene_sets="own.gmt", **options)
+    return suggest("mine", given, title="Mine", gene_sets="own.gmt", **options)
 
 
 def test_conditions_are_compared_with_their_reference(own):

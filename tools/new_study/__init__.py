@@ -1,1 +1,1 @@
-"""A study of one's own: its files are looked into, and rows for the configuration proposed."""
+"""Add a study: inspect its files and suggest the rows of its configuration."""

@@ -1,4 +1,4 @@
-"""Look into the files of a new study, propose its rows of the configuration, and add them.
+"""Inspect the files of a new study, suggest its rows of the configuration, and add them.
 
 python -m tools.new_study cells.h5ad
 python -m tools.new_study counts.csv --annotation cells.csv --contrast treated:control --yes
@@ -14,10 +14,10 @@ from pathlib import Path
 
 from scripts.common.config.load import load
 from tools.new_study import geo
-from tools.new_study.given import check_name, of_file, own
-from tools.new_study.look import Look
+from tools.new_study.inputs import check_name, of_file, own
+from tools.new_study.inspect import Inspection
 from tools.new_study.names import some
-from tools.new_study.propose import GENES, guessed, propose
+from tools.new_study.suggest import GENES, guessed, suggest
 from tools.new_study.write import add, additions, check_free
 from vega.errors import InputError
 from vega.gene_sets import read_gmt
@@ -62,7 +62,7 @@ def main() -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    """Look, propose, show, ask, add."""
+    """Inspect, suggest, show, ask, add."""
     config = load({}, CONFIG)
     gmt = Path(options.gene_sets)
     collections = [file.file for file in config.files if file.study == "gene_sets"]
@@ -75,19 +75,19 @@ def run(options: argparse.Namespace) -> None:
     if geo.ACCESSION.fullmatch(str(options.file)) and not options.file.exists():
         check_free(name, CONFIG)  # before anything large is downloaded
         series = geo.Geo(str(options.file), Path("results", "paper", "raw", name), options.geo)
-        print(series.told())
-        given = series.given(known, options.counts, options.annotation)
+        print(series.summary())
+        inputs = series.inputs(known, options.counts, options.annotation)
         title = series.about.title
     else:
-        given, title = of_file(name, options.file, options.annotation, known), name
-    columns = guessed(list(given.columns))
+        inputs, title = of_file(name, options.file, options.annotation, known), name
+    columns = guessed(list(inputs.columns))
     for kind in ("cell_type", "condition", "batch"):
         if (asked := getattr(options, kind)) is not None:
             columns.pop(kind, None)
             columns |= {} if asked == "-" else {kind: asked}
-    proposal = propose(
+    suggestion = suggest(
         name,
-        given,
+        inputs,
         title=options.title or title,
         gene_sets=gmt.name,
         columns=columns,
@@ -95,12 +95,12 @@ def run(options: argparse.Namespace) -> None:
         batch=options.batch not in (None, "-"),
     )
     if is_own:
-        proposal.files.append(own("gene_sets", gmt))
-    print(_told(given.look, given.columns))
-    added = additions(proposal)
+        suggestion.files.append(own("gene_sets", gmt))
+    print(_summary(inputs.inspection, inputs.columns))
+    added = additions(suggestion)
     for file, text in added.items():
         print(f"\nto {CONFIG / file}:\n{text.strip()}")
-    for note in proposal.notes:
+    for note in suggestion.notes:
         print(f"\nnote: {note}")
     if not (options.yes or _agreed()):
         print("\nnothing was added; --yes adds it, and the options above change it")
@@ -109,7 +109,7 @@ def run(options: argparse.Namespace) -> None:
     print(f"\nadded; now run: make paper STUDIES={name}")
 
 
-def _told(found: Look, values: Mapping[str, Mapping[str, int]]) -> str:
+def _summary(found: Inspection, values: Mapping[str, Mapping[str, int]]) -> str:
     lines = [
         f"{found.files[0]}: {len(found.cells):,} cells, {len(found.genes):,} genes, "
         + ("counts" if found.counts else "values that are no counts")

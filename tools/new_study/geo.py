@@ -14,10 +14,10 @@ from scripts.download.download import fetch_unpinned
 from scripts.download.sample_annotations import Series, read_series
 from scripts.download.transfer import DownloadError
 from scripts.preprocess.readers.annotations import LEAST_KNOWN_CELLS
-from tools.new_study.bundle import BUNDLE, CONVERT, bundled, look_into
-from tools.new_study.given import Given, Table, check_name, own
-from tools.new_study.look import Look, columns_of, look, values_of
+from tools.new_study.inputs import Inputs, Table, check_name, own
+from tools.new_study.inspect import Inspection, columns_of, inspect_file, values_of
 from tools.new_study.names import Counts, counts_among, some
+from tools.new_study.raw_archive import CONVERT, RAW_ARCHIVE, bundled, inspect_archive
 from vega.errors import InputError
 
 PUBLIC = "https://ftp.ncbi.nlm.nih.gov/geo"
@@ -62,7 +62,7 @@ class Geo:
         """Public URL of each of its supplementary files, by the name that it is kept under."""
         return _by_name(self.about.files)
 
-    def told(self) -> str:
+    def summary(self) -> str:
         """What it is, in lines."""
         samples = self.about.samples
         lines = [
@@ -76,15 +76,15 @@ class Geo:
         lines += [f"  files of samples: {some(self._sample_files)}"] if self._sample_files else []
         return "\n".join(lines)
 
-    def given(
+    def inputs(
         self, known: Collection[str], counts: str | None = None, table: Path | None = None
-    ) -> Given:
+    ) -> Inputs:
         """Its counts, and what is said of the cells.
 
         Parameters
         ----------
         known
-            Symbols of genes, see `look`.
+            Symbols of genes, see `inspect_file`.
         counts
             Name of its file of counts, where it may be one of several.
         table
@@ -101,12 +101,12 @@ class Geo:
         files = [self._fetched(self.urls[name]) for name in chosen.entry.values()]
         files.append(self.family)
         path = self.folder / chosen.name
-        if path.name.endswith(BUNDLE):
-            found = look_into(path, self.about.samples, known)
+        if path.name.endswith(RAW_ARCHIVE):
+            found = inspect_archive(path, self.about.samples, known)
         else:
-            found = look(path, known)
+            found = inspect_file(path, known)
         if table is None:
-            return Given(found, files, self._samples_as_cells(found), series)
+            return Inputs(found, files, self._samples_as_cells(found), series)
         if table.is_file():
             files.append(own(self.folder.name, table))
         elif table.name in self.urls:
@@ -114,7 +114,7 @@ class Geo:
             table = self.folder / table.name
         else:
             raise InputError(f"{table}: no such file, and not one of {', '.join(self.urls)}")
-        return Given(found, files, Table(table.name, columns_of(table)), series)
+        return Inputs(found, files, Table(table.name, columns_of(table)), series)
 
     @property
     def _sample_files(self) -> list[str]:
@@ -136,7 +136,7 @@ class Geo:
             raise InputError(f"{self.accession}: it has no supplementary files; {CONVERT}")
         found = counts_among(self.urls)
         if bundled(self._sample_files):
-            found += [Counts("tar", {"matrix": u}) for u in self.urls if u.endswith(BUNDLE)]
+            found += [Counts("tar", {"matrix": u}) for u in self.urls if u.endswith(RAW_ARCHIVE)]
         if not found:
             names = some([*self.urls, *self._sample_files])
             raise InputError(
@@ -154,7 +154,7 @@ class Geo:
             raise InputError(f"{self.accession}: {said}; name one with --counts: {names}")
         return fits[0]
 
-    def _samples_as_cells(self, found: Look) -> Table | None:
+    def _samples_as_cells(self, found: Inspection) -> Table | None:
         """The samples, if one of their columns has the names of the cells."""
         samples = self.about.samples
         for column, names in samples.items():

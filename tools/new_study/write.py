@@ -10,23 +10,23 @@ import yaml
 from scripts.common.config.load import load
 from scripts.common.config.plain import read_yaml
 from scripts.common.provenance import measure
-from tools.new_study.propose import Proposal
+from tools.new_study.suggest import Suggestion
 from vega.errors import InputError
-from vega.files import written_whole
+from vega.files import atomic_write
 
 COLUMNS = ("study", "file", "url", "bytes", "md5", "sha256", "note")
 
 
-def additions(proposal: Proposal) -> dict[str, str]:
+def additions(suggestion: Suggestion) -> dict[str, str]:
     """What is added to each file of `config/`, as text; files of one's own are hashed for it."""
     rows = []
-    for file in proposal.files:
+    for file in suggestion.files:
         row = file.model_dump(exclude_none=True) | (measure(file.own) if file.own else {})
         rows.append("\t".join(str(row.get(column, "")) for column in COLUMNS))
     return {
         "files.tsv": "".join(f"{row}\n" for row in rows),
-        "studies.yaml": _entry(proposal.name, proposal.study),
-        "models.yaml": _entry(proposal.name, proposal.model),
+        "studies.yaml": _entry(suggestion.name, suggestion.study),
+        "models.yaml": _entry(suggestion.name, suggestion.model),
     }
 
 
@@ -71,5 +71,5 @@ def add(name: str, added: dict[str, str], folder: Path) -> None:
         except InputError as error:
             raise InputError(str(error).replace(f"{tried}", str(folder))) from None
     for file, text in texts.items():
-        with written_whole(folder / file) as part:
+        with atomic_write(folder / file) as part:
             part.write_text(text, encoding="utf-8")

@@ -27,7 +27,7 @@ from scripts.common.config.simulations import (
 )
 from scripts.common.config.studies import Study
 from vega.errors import InputError
-from vega.files import reading
+from vega.files import read_errors
 
 MOST_MODELS = 10**4  # of one entry
 FILES = {
@@ -125,9 +125,9 @@ def _cross_check(config: Config, folder: Path) -> None:
         overrides[f"model_overrides.{name}"] = settings
     for field, settings in overrides.items():
         _check_settings(settings, folder / "config.yaml", field)
-    _check_families(config, folder / "models.yaml")
-    members = (member.config for family in config.families.values() for member in family.values())
-    scored = list(filter(None, dict.fromkeys(member.analyses.recovery for member in members)))
+    _check_sweeps(config, folder / "models.yaml")
+    runs = (run.config for sweep in config.sweeps.values() for run in sweep.values())
+    scored = list(filter(None, dict.fromkeys(run.analyses.recovery for run in runs)))
     for name in config.settings.recovery_models:
         _known(name, scored, f"{folder / 'config.yaml'}: recovery_models")
     for name, figure in config.figures.items():
@@ -137,7 +137,7 @@ def _cross_check(config: Config, folder: Path) -> None:
                     f"{folder / 'figures.yaml'}: {name}.studies: {study} is not in studies.yaml"
                 )
         for model in figure.models:
-            known = (*config.families, *config.baselines)
+            known = (*config.sweeps, *config.baselines)
             _known(model, known, f"{folder / 'figures.yaml'}: {name}.models")
 
 
@@ -152,23 +152,23 @@ def _check_settings(settings: Mapping[str, Any], path: Path, entry: str) -> None
         _checked(BLOCKS[block], {**required, name: value}, path, entry)
 
 
-def _check_families(config: Config, path: Path) -> None:
+def _check_sweeps(config: Config, path: Path) -> None:
     """An entry stands for models of one study and one collection, each with a name of its own."""
-    members = [*config.baselines]
+    runs = [*config.baselines]
     for name, model in config.models.items():
         for settings in (model.sweep, *model.variants.values()):
             for shared in {"study", "gene_sets"}.intersection(settings):
                 raise InputError(f"{path}: {name}: {shared} is one for all models of an entry")
         if prod(map(len, model.sweep.values())) > MOST_MODELS:
             raise InputError(f"{path}: {name}.sweep: more than {MOST_MODELS:,} models; sweep less")
-        family = [member for member, _ in config.family(name, model)]
-        if not family:
+        sweep = [run for run, _ in config.sweep(name, model)]
+        if not sweep:
             raise InputError(
                 f"{path}: {name}: it stands for no model; each needs the cell_types of its study, "
                 "sweep a value of each setting"
             )
-        members += family
-    _once(members, path)
+        runs += sweep
+    _once(runs, path)
 
 
 def _check_simulations(config: Config, path: Path) -> None:
@@ -285,7 +285,7 @@ def _known(value: str, choices: Iterable[str], where: str) -> None:
 
 
 def _files(path: Path) -> list[File]:
-    with reading(path, "a table", RESTORE):
+    with read_errors(path, "a table", RESTORE):
         lines = io.StringIO(path.read_text(encoding="utf-8-sig"))
         rows = list(csv.DictReader(lines, delimiter="\t"))
     files = [

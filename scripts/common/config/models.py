@@ -200,7 +200,7 @@ class ModelConfig(Latent):
         entry = self.with_settings({**text, **(overrides or {})})
         return entry.model_dump(include={"data": True, "model": True, "train": True})
 
-    def questions(self) -> dict[str, Any]:
+    def comparisons(self) -> dict[str, Any]:
         """Return the comparisons that are asked of it, and of which gene sets."""
         return {
             **self.analyses.model_dump(include={"contrasts", "one_vs_rest"}),

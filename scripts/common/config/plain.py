@@ -7,7 +7,7 @@ from typing import Any
 import yaml
 
 from vega.errors import InputError
-from vega.files import reading
+from vega.files import read_errors
 
 RESTORE = "correct it, or restore it from git"
 TEMPLATE = "__use_yte__"  # makes Snakemake run code of a file that it reads itself
@@ -31,7 +31,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
     InputError
         If it is not YAML, or has no or duplicate names.
     """
-    with reading(path, "YAML", RESTORE):
+    with read_errors(path, "YAML", RESTORE):
         content = _Loader(path.read_bytes()).get_single_data()
     if not isinstance(content, dict):
         raise InputError(

@@ -16,7 +16,7 @@ from scripts.common.config.studies import Study
 from vega.errors import InputError
 
 
-class Member(NamedTuple):
+class SweepRun(NamedTuple):
     """One model of an entry of `models.yaml`.
 
     Attributes
@@ -24,7 +24,7 @@ class Member(NamedTuple):
     config
         Its own settings.
     by
-        What tells it from the other members of its family: value by setting.
+        What distinguishes it from the other runs of its sweep: value by setting.
     """
 
     config: ModelConfig
@@ -51,7 +51,7 @@ class Config(Model):
     def model_copy(self, **changes: Any) -> Self:
         """Return a copy whose cached properties are computed again."""
         copy = super().model_copy(**changes)
-        for name in ("families", "_on_figures"):
+        for name in ("sweeps", "_on_figures"):
             copy.__dict__.pop(name, None)
         return copy
 
@@ -89,8 +89,8 @@ class Config(Model):
 
     @property
     def selected_models(self) -> list[str]:
-        """Models that are part of this run, the members of a family one by one."""
-        return [member for name in self.selected_entries for member in self.members(name)]
+        """Models that are part of this run, the runs of a sweep one by one."""
+        return [run for name in self.selected_entries for run in self.runs_of(name)]
 
     @property
     def selected_baselines(self) -> list[str]:
@@ -102,12 +102,12 @@ class Config(Model):
         ]
 
     @cached_property
-    def families(self) -> dict[str, dict[str, Member]]:
+    def sweeps(self) -> dict[str, dict[str, SweepRun]]:
         """The models of each entry of `models.yaml`, by name."""
-        return {name: dict(self.family(name, model)) for name, model in self.models.items()}
+        return {name: dict(self.sweep(name, model)) for name, model in self.models.items()}
 
-    def family(self, name: str, model: ModelConfig) -> Iterator[tuple[str, Member]]:
-        """Itself, or one model for each combination of types, variants and swept values."""
+    def sweep(self, name: str, model: ModelConfig) -> Iterator[tuple[str, SweepRun]]:
+        """Yield a model for each combination of cell types, variants and swept values."""
         study = self.studies[model.study]
         types = study.cell_types if model.each else [None]
         alone = model.model_copy(update={"each": None, "variants": {}, "sweep": {}})
@@ -128,39 +128,39 @@ class Config(Model):
             config = alone.with_settings({**settings, **swept}) if settings or swept else alone
             if variant is not None and config.model.layer and study.processed:
                 continue  # it reads counts, and there are none
-            yield "_".join(words), Member(config, {**by, **swept})
+            yield "_".join(words), SweepRun(config, {**by, **swept})
 
     def training_settings(self, name: str) -> dict[str, dict[str, Any]]:
-        """What the models of an entry of `models.yaml` depend on in this run, by member."""
+        """What the models of an entry of `models.yaml` depend on in this run, by name."""
         settings = self.settings
         overrides = settings.training_overrides | settings.model_overrides.get(name, {})
         return {
-            member: entry.config.training_settings(settings.fidelity, overrides)
-            for member, entry in self.families[name].items()
+            run: entry.config.training_settings(settings.fidelity, overrides)
+            for run, entry in self.sweeps[name].items()
         }
 
-    def members(self, name: str) -> list[str]:
-        """What an entry of `models.yaml` or `baselines.yaml` stands for: itself, or its family."""
-        return [name] if name in self.baselines else list(self.families[name])
+    def runs_of(self, name: str) -> list[str]:
+        """Names of the models of an entry of `models.yaml` or `baselines.yaml`."""
+        return [name] if name in self.baselines else list(self.sweeps[name])
 
-    def member(self, name: str) -> Member:
-        """A model, or a member of a family, by its name."""
-        for family in self.families.values():
-            if name in family:
-                return family[name]
+    def run(self, name: str) -> SweepRun:
+        """A model, or a run of a sweep, by its name."""
+        for sweep in self.sweeps.values():
+            if name in sweep:
+                return sweep[name]
         raise InputError(f"config/models.yaml: there is no model {name}")
 
     def model(self, name: str) -> ModelConfig:
-        """The settings of a model, or of a member of a family."""
-        return self.member(name).config
+        """The settings of a model, or of a run of a sweep."""
+        return self.run(name).config
 
     def entry(self, name: str) -> ModelConfig | Baseline:
         """An entry of `models.yaml` or `baselines.yaml`."""
         return self.baselines[name] if name in self.baselines else self.models[name]
 
-    def is_family(self, name: str) -> bool:
+    def is_sweep(self, name: str) -> bool:
         """Whether an entry stands for several models."""
-        return self.members(name) != [name]
+        return self.runs_of(name) != [name]
 
     def latent(self, name: str) -> ModelConfig | Baseline:
         """The entry of what has a latent space: a model, or another method."""
@@ -193,19 +193,19 @@ class Config(Model):
     @cached_property
     def _on_figures(self) -> set[str]:
         named = {name for figure in self.figures.values() for name in figure.models}
-        return {member for name in named for member in self.members(name)}
+        return {run for name in named for run in self.runs_of(name)}
 
-    def asks_gsea(self, member: str) -> bool:
+    def asks_gsea(self, run: str) -> bool:
         """Whether GSEA is run beside a model's contrasts."""
-        return member not in self.baselines and any(
-            contrast.gsea for contrast in self.model(member).analyses.contrasts.values()
+        return run not in self.baselines and any(
+            contrast.gsea for contrast in self.model(run).analyses.contrasts.values()
         )
 
-    def asks_contrasts(self, member: str) -> bool:
+    def asks_contrasts(self, run: str) -> bool:
         """Whether a model is asked for differential activity."""
-        if member in self.baselines:
+        if run in self.baselines:
             return False
-        asked = self.model(member).analyses
+        asked = self.model(run).analyses
         return bool(asked.contrasts or asked.one_vs_rest)
 
     def raw_folder(self, study: str) -> str:
@@ -218,13 +218,13 @@ class Config(Model):
 
     def raw_source(self, group: str) -> Study:
         """All studies that share public raw files as one: each matrix and annotation once."""
-        members = [study for name, study in self.public.items() if self.group(name) == group]
+        runs = [study for name, study in self.public.items() if self.group(name) == group]
         parts = {
             part: [entry for i, entry in enumerate(entries) if entry not in entries[:i]]
             for part in ("matrices", "annotations")
-            if (entries := [entry for study in members for entry in getattr(study, part)])
+            if (entries := [entry for study in runs for entry in getattr(study, part)])
         }
-        return members[0].model_copy(update={**parts, "authors": None})
+        return runs[0].model_copy(update={**parts, "authors": None})
 
     @property
     def summary_models(self) -> list[str]:
@@ -233,9 +233,9 @@ class Config(Model):
         Each has a summary page instead.
         """
         return [
-            member
-            for member in self.selected_models
-            if member not in self._on_figures and self.is_shown(member)
+            run
+            for run in self.selected_models
+            if run not in self._on_figures and self.is_shown(run)
         ]
 
     @property

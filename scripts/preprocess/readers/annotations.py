@@ -12,14 +12,14 @@ import numpy as np
 import pandas as pd
 
 from scripts.common.config.studies import Annotation
-from scripts.common.obs_mask import having
+from scripts.common.obs_mask import obs_mask
 from scripts.common.provenance import absence, retry_hint
 from scripts.preprocess.readers.checks import check_unique
 from scripts.preprocess.readers.files import RETRY, RawFile
 from scripts.preprocess.readers.matrices import h5ad, meant, renamed
 from scripts.preprocess.readers.r_files import read_r
 from vega.errors import InputError
-from vega.files import reading
+from vega.files import read_errors
 
 log = logging.getLogger("workflow")
 
@@ -122,7 +122,7 @@ def _annotation_table(annotation: Annotation, file: RawFile) -> pd.DataFrame:
 def _with_rows(table: pd.DataFrame, asked: dict[str, list[str]], file: RawFile) -> pd.DataFrame:
     """The rows that have these values."""
     told = renamed(table, {column: column for column in asked}, file)
-    chosen = having(told, asked)
+    chosen = obs_mask(told, asked)
     if not chosen.any():
         words = (f"{c} {' or '.join(v)} (it has {_some(told[c])})" for c, v in asked.items())
         raise InputError(f"{file}: no row with {' and '.join(words)}; correct rows in studies.yaml")
@@ -187,7 +187,7 @@ def read_table(file: RawFile, skip_rows: int = 0) -> pd.DataFrame:
         lines = list(islice(stream, skip_rows, None))
         if not lines:
             raise InputError(f"{file}: no row below the header; {RETRY}")
-        with reading(file, "a delimited table", RETRY):
+        with read_errors(file, "a delimited table", RETRY):
             table = pd.read_csv(
                 io.BytesIO(header + b"".join(lines)),
                 sep=separator,

@@ -19,7 +19,7 @@ from scripts.common.h5ad import read_h5ad as read_valid_h5ad
 from scripts.preprocess.readers.checks import check_unique
 from scripts.preprocess.readers.files import RETRY, RawFile
 from vega.errors import InputError
-from vega.files import reading
+from vega.files import read_errors
 from vega.values import layers_of
 
 log = logging.getLogger("workflow")
@@ -108,7 +108,7 @@ def read_h5ad(matrix: Matrix, folder: Path) -> ad.AnnData:
         raise InputError(f"{file}: no matrix X in it; name a layer in studies.yaml")
     genes = whole.var_names.astype(str)
     ids = whole.var.get("gene_ids", genes)
-    with reading(file, "an h5ad file of counts", RETRY):
+    with read_errors(file, "an h5ad file of counts", RETRY):
         adata = _cells(counts, whole.obs_names.astype(str), genes, ids, file)
     table = renamed(whole.obs, matrix.columns, file)
     for column in table:
@@ -121,7 +121,10 @@ def read_cell_ranger(matrix: Matrix, folder: Path) -> ad.AnnData:
     import scanpy as sc
 
     file = RawFile.of(folder, matrix.archive, matrix.matrix)
-    with file.on_disk(unpacked=True) as path, reading(file, "Cell Ranger's HDF5 of counts", RETRY):
+    with (
+        file.on_disk(unpacked=True) as path,
+        read_errors(file, "Cell Ranger's HDF5 of counts", RETRY),
+    ):
         whole = sc.read_10x_h5(path, gex_only=False)
         whole.X.check_format()  # an index out of range would read foreign memory
         if "feature_types" in whole.var:
@@ -143,7 +146,7 @@ def h5ad(file: RawFile) -> ad.AnnData:
     """The whole of an h5ad file."""
     with (
         file.on_disk(unpacked=True) as path,
-        reading(file, "an h5ad file", RETRY),
+        read_errors(file, "an h5ad file", RETRY),
         warnings.catch_warnings(),
     ):
         # Names that repeat are numbered later.

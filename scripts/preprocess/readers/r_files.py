@@ -13,7 +13,7 @@ import pandas as pd
 
 from scripts.preprocess.readers.files import RETRY, RawFile
 from vega.errors import InputError
-from vega.files import reading
+from vega.files import read_errors
 
 if TYPE_CHECKING:
     from rdata.parser import RObject
@@ -43,7 +43,7 @@ def read_r(file: RawFile, element: str | None = None) -> pd.DataFrame:
     """
     with file.opened() as stream:
         content = stream.read()
-    with reading(file, KIND, RETRY):
+    with read_errors(file, KIND, RETRY):
         whole = _parsed(content)
         named = _attributes(whole)
         lists = _is_list(whole) and "row.names" not in named
@@ -59,7 +59,7 @@ def read_r(file: RawFile, element: str | None = None) -> pd.DataFrame:
         raise InputError(
             f"{file}: no element {element} (it has {_told(names)}); correct element in studies.yaml"
         )
-    with reading(file, KIND, RETRY):
+    with read_errors(file, KIND, RETRY):
         return _table(whole.value[names.index(element)] if lists else whole)
 
 

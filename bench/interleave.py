@@ -22,7 +22,7 @@ class RunnerError(Exception):
 
 @dataclass
 class Runner:
-    """One entrant: a command that speaks `runners/turns.py`, and the events it takes part in."""
+    """One competitor: a command that speaks `runners/protocol.py`, and the events it is in."""
 
     name: str
     command: list[str]
@@ -82,7 +82,7 @@ def started(runners: list[Runner], log: IO, folder: Path) -> Iterator[None]:
                 runner.process.kill()
 
 
-def race(
+def interleave(
     runners: list[Runner], events: tuple[str, ...], rounds: int, log: IO, folder: Path
 ) -> dict[str, dict[str, list[Turn]]]:
     """Run all rounds of all events; the turns of each event by the runner's name."""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from scripts.common.config.base import NAME, NO_NAME
 from scripts.common.config.figures import OWN, File
-from tools.new_study.look import Look, columns_of, look
+from tools.new_study.inspect import Inspection, columns_of, inspect_file
 from vega.errors import InputError
 
 
@@ -24,12 +24,12 @@ class Table:
 
 
 @dataclass(frozen=True)
-class Given:
+class Inputs:
     """What a new study is made of.
 
     Attributes
     ----------
-    look
+    inspection
         What is in the files of counts.
     files
         Rows of all its files.
@@ -39,7 +39,7 @@ class Given:
         `series` and `organism`, of a series of GEO.
     """
 
-    look: Look
+    inspection: Inspection
     files: list[File]
     table: Table | None = None
     series: Mapping[str, str] = field(default_factory=dict)
@@ -47,22 +47,22 @@ class Given:
     @property
     def columns(self) -> dict[str, Mapping[str, int]]:
         """All that is known of the cells; the table's word counts where both have one."""
-        return {**self.look.columns, **(self.table.columns if self.table else {})}
+        return {**self.inspection.columns, **(self.table.columns if self.table else {})}
 
 
-def of_file(name: str, path: Path, table: Path | None, known: Collection[str]) -> Given:
-    """A study of one's own file, with the files beside it; see `look`.
+def of_file(name: str, path: Path, table: Path | None, known: Collection[str]) -> Inputs:
+    """A study of one's own file, with the files beside it; see `inspect_file`.
 
     Raises
     ------
     InputError
         If a file cannot be read, or its name or that of the study be a part of a path.
     """
-    found = look(path, known)
+    found = inspect_file(path, known)
     files = [own(name, file) for file in found.files]
     if table is None:
-        return Given(found, files)
-    return Given(found, [*files, own(name, table)], Table(table.name, columns_of(table)))
+        return Inputs(found, files)
+    return Inputs(found, [*files, own(name, table)], Table(table.name, columns_of(table)))
 
 
 def own(study: str, path: Path) -> File:

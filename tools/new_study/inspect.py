@@ -17,7 +17,7 @@ from scripts.preprocess.readers.files import RETRY, RawFile
 from scripts.preprocess.readers.matrices import h5ad
 from tools.new_study.names import CELL_RANGER, H5AD, LISTS, MARKET, TABLES, lists_of
 from vega.errors import InputError
-from vega.files import reading
+from vega.files import read_errors
 
 LOOK = "check that this is the file you mean"
 COMMON = re.compile(
@@ -30,7 +30,7 @@ NO_GENES = r"ERCC-\d{5}|(__)?(no_feature|ambiguous|too_low_aQual|not_aligned|ali
 
 
 @dataclass(frozen=True)
-class Look:
+class Inspection:
     """What was found.
 
     Attributes
@@ -65,8 +65,8 @@ class Look:
         return self.adata.var_names
 
 
-def look(path: Path, known: Collection[str]) -> Look:
-    """Look into a file of counts.
+def inspect_file(path: Path, known: Collection[str]) -> Inspection:
+    """Inspect a file of counts.
 
     That is an h5ad file, one of 10x's Cell Ranger, a Matrix Market file beside its two lists, or a
     table.
@@ -91,7 +91,7 @@ def look(path: Path, known: Collection[str]) -> Look:
         if name.endswith(H5AD):
             return _h5ad(path)
         if name.endswith(CELL_RANGER):
-            return look_at("10x_h5", [{"matrix": path.name}], [path])
+            return inspect_matrices("10x_h5", [{"matrix": path.name}], [path])
         if name.endswith(MARKET):
             return _market(path)
         if name.endswith(TABLES):
@@ -114,19 +114,19 @@ def columns_of(path: Path) -> dict[str, dict[str, int]]:
     """
     if path.name.endswith(H5AD):
         return values_of(h5ad(RawFile(path)).obs)
-    with reading(path, "a table of cells", LOOK):
+    with read_errors(path, "a table of cells", LOOK):
         table = pd.read_csv(path, sep=None, engine="python", index_col=0, dtype=str)
     return values_of(table)
 
 
-def _h5ad(path: Path) -> Look:
+def _h5ad(path: Path) -> Inspection:
     cells = h5ad(RawFile(path))
     layer = {"layer": "counts"} if "counts" in cells.layers else {}
     matrix = {"matrix": path.name, **layer}
-    return look_at("h5ad", [matrix], [path], cells.obs)
+    return inspect_matrices("h5ad", [matrix], [path], cells.obs)
 
 
-def _market(path: Path) -> Look:
+def _market(path: Path) -> Inspection:
     """The two lists lie beside the matrix, and are named as it is."""
     lists = lists_of(path.name, [beside.name for beside in path.parent.iterdir()])
     for what, words in LISTS.items():
@@ -137,12 +137,12 @@ def _market(path: Path) -> Look:
                 f"{prefix}{words[0]}.tsv.gz"
             )
     beside = [path.parent / name for name in lists.values()]
-    return look_at("mtx", [{"matrix": path.name, **lists}], [path, *beside])
+    return inspect_matrices("mtx", [{"matrix": path.name, **lists}], [path, *beside])
 
 
-def _table(path: Path, known: Collection[str]) -> Look:
+def _table(path: Path, known: Collection[str]) -> Inspection:
     matrix = {"matrix": path.name, **orientation(RawFile(path), known)}
-    return look_at("table", [matrix], [path])
+    return inspect_matrices("table", [matrix], [path])
 
 
 def orientation(file: RawFile, known: Collection[str]) -> dict[str, bool]:
@@ -153,7 +153,7 @@ def orientation(file: RawFile, known: Collection[str]) -> dict[str, bool]:
     InputError
         If it is no table.
     """
-    with file.opened() as stream, reading(file, "a table of counts", LOOK):
+    with file.opened() as stream, read_errors(file, "a table of counts", LOOK):
         head = pd.read_csv(stream, sep=None, engine="python", index_col=0, nrows=500)
     down, across = (
         np.mean([is_gene(str(name), known) for name in names] or [0])
@@ -171,18 +171,18 @@ def is_gene(name: str, known: Collection[str]) -> bool:
     return name in known or COMMON.fullmatch(name) is not None
 
 
-def look_at(
+def inspect_matrices(
     format: str,
     matrices: list[dict[str, Any]],
     files: list[Path],
     obs: pd.DataFrame | None = None,
-) -> Look:
-    """Look at matrices of one folder as the workflow will.
+) -> Inspection:
+    """Read matrices of one folder as the workflow does.
 
     Parameters
     ----------
     format, matrices, files
-        See `Look`.
+        See `Inspection`.
     obs
         What is said of the cells, if not by `obs` of the matrices.
 
@@ -201,7 +201,7 @@ def look_at(
     if obs is not None:
         cells.obs = obs.set_axis(cells.obs_names)
     counts = bool(are_counts(cells.X.data).all())
-    return Look(format, matrices, files, cells, counts, values_of(cells.obs))
+    return Inspection(format, matrices, files, cells, counts, values_of(cells.obs))
 
 
 MOST_VALUES = 60  # of a column that groups cells

@@ -1,6 +1,6 @@
-"""What a model of a family costs per epoch: two after one another with two threads, or at once.
+"""What a model of a sweep costs per epoch: two after one another with two threads, or at once.
 
-    python -m bench.families results/paper/data/kang.h5ad results/paper/raw/gene_sets/reactomes.gmt
+    python -m bench.sweeps results/paper/data/kang.h5ad results/paper/raw/gene_sets/reactomes.gmt
 
 A round is one turn of everybody, and the first of six is dropped.
 """
@@ -55,7 +55,7 @@ def turn(adata: AnnData, gmt: Path, settings: dict) -> tuple[float, float]:
 
 def main() -> None:
     """Parse the command line, measure, and print a table."""
-    parser = argparse.ArgumentParser(prog="python -m bench.families", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m bench.sweeps", description=__doc__)
     parser.add_argument("data", type=Path, help="a preprocessed study")
     parser.add_argument("gene_sets", type=Path, help="a GMT file")
     parser.add_argument("--rounds", type=int, default=6, help="the first is dropped")

@@ -10,8 +10,8 @@ import sys
 import time
 
 
-class Turns:
-    """A runner's side of the line to `bench.race`."""
+class Protocol:
+    """A runner's side of the line to `bench.interleave`."""
 
     def __init__(self):
         self._out, sys.stdout = sys.stdout, sys.stderr

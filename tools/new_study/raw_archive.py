@@ -8,19 +8,19 @@ from typing import Any
 import pandas as pd
 
 from scripts.preprocess.readers.files import RawFile
-from tools.new_study.look import Look, look_at, orientation
+from tools.new_study.inspect import Inspection, inspect_matrices, orientation
 from tools.new_study.names import Counts, counts_among
 from vega.errors import InputError
 
-BUNDLE = "_RAW.tar"  # ends its name
+RAW_ARCHIVE = "_RAW.tar"  # ends its name
 FORMATS = ("mtx", "10x_h5", "table")  # those with lists go before tables, which may be anything
 SAMPLE = re.compile(r"(GSM\d+)\D.*")  # begins the names of a sample's files
 OURS = ("barcode", "matrix")  # columns that the readers use themselves
 CONVERT = "convert the counts to h5ad and give that as FILE"
 
 
-def look_into(path: Path, samples: pd.DataFrame, known: Collection[str]) -> Look:
-    """Look into the matrices of an archive, with what is said of the sample of each.
+def inspect_archive(path: Path, samples: pd.DataFrame, known: Collection[str]) -> Inspection:
+    """Inspect the matrices of an archive, with the annotation of each sample.
 
     Parameters
     ----------
@@ -30,7 +30,7 @@ def look_into(path: Path, samples: pd.DataFrame, known: Collection[str]) -> Look
         Those of the series, see `Series`. What they all have, and not all the same, is
         known of the cells, beside the accession as `sample`.
     known
-        Symbols of genes, see `look`.
+        Symbols of genes, see `inspect_file`.
 
     Raises
     ------
@@ -46,7 +46,7 @@ def look_into(path: Path, samples: pd.DataFrame, known: Collection[str]) -> Look
     said = said.loc[:, said.notna().all() & (said.nunique() > 1)]
     for sample, matrix in matrices.items():
         matrix["obs"] = {**said.loc[sample], "sample": sample}
-    return look_at(format, [*matrices.values()], [path])
+    return inspect_matrices(format, [*matrices.values()], [path])
 
 
 def bundled(names: Collection[str]) -> list[Counts]:

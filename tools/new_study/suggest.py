@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from scripts.common.config.figures import File
-from tools.new_study.given import Given
-from tools.new_study.look import Look
+from tools.new_study.inputs import Inputs
+from tools.new_study.inspect import Inspection
 from vega.errors import InputError
 
 # Columns are told by their names, without case and signs; the first that is there counts.
@@ -33,7 +33,7 @@ GENES = 7000  # highly variable ones that a model learns from, as in the paper
 
 
 @dataclass(frozen=True)
-class Proposal:
+class Suggestion:
     """Rows of three tables."""
 
     name: str
@@ -69,23 +69,23 @@ def reference(values: Sequence[str]) -> str | None:
     return next((by_name[name] for name in REFERENCES if name in by_name), None)
 
 
-def propose(
+def suggest(
     name: str,
-    given: Given,
+    inputs: Inputs,
     *,
     title: str,
     gene_sets: str,
     columns: Mapping[str, str],
     contrast: tuple[str, str] | None = None,
     batch: bool = False,
-) -> Proposal:
+) -> Suggestion:
     """The entries of a new study and of a model of it.
 
     Parameters
     ----------
     name, title
         Of the study.
-    given
+    inputs
         What it is made of.
     gene_sets
         Name of the collection.
@@ -94,14 +94,14 @@ def propose(
     contrast
         Condition and reference of the comparison; guessed where there are two conditions.
     batch
-        Whether the decoder is given the batch.
+        Whether the decoder receives the batch.
 
     Raises
     ------
     InputError
         If a column or a condition is not there.
     """
-    found, table, values = given.look, given.table, given.columns
+    found, table, values = inputs.inspection, inputs.table, inputs.columns
     for column in columns.values():
         if column not in values:
             raise InputError(
@@ -110,7 +110,7 @@ def propose(
     kept = {theirs: ours for ours, theirs in columns.items()}
     of_table = {theirs: ours for theirs, ours in kept.items() if table and theirs in table.columns}
     of_matrix = {theirs: ours for theirs, ours in kept.items() if theirs not in of_table}
-    study: dict[str, Any] = {"title": title, **given.series, "format": found.format}
+    study: dict[str, Any] = {"title": title, **inputs.series, "format": found.format}
     study["matrices"] = [_with_columns(matrix, of_matrix) for matrix in found.matrices]
     if of_table:
         named = {"barcode": table.barcode} if table.barcode else {}
@@ -136,12 +136,12 @@ def propose(
     elif "batch" in columns:
         told = columns["batch"]
         notes.append(f"the decoder is not told of batches; --batch {told} tells it of {told}")
-    if given.series.get("organism") == "mouse":
+    if inputs.series.get("organism") == "mouse":
         notes.append("genes are those of mouse, as those of the gene sets must be")
     if not found.counts:
         notes.append("values are no counts: taken as log-normalised, no further step is done")
     model = {"data": data, "analyses": analyses}
-    return Proposal(name, study, model, [*given.files], notes)
+    return Suggestion(name, study, model, [*inputs.files], notes)
 
 
 def _with_columns(matrix: Mapping[str, Any], kept: Mapping[str, str]) -> dict[str, Any]:
@@ -152,7 +152,7 @@ def _with_columns(matrix: Mapping[str, Any], kept: Mapping[str, str]) -> dict[st
     return {**matrix, "obs": {"sample": said["sample"]} | {kept[c]: said[c] for c in kept}}
 
 
-def _steps(found: Look) -> list[dict[str, Any]]:
+def _steps(found: Inspection) -> list[dict[str, Any]]:
     if not found.counts:
         return [{"processed": True}]
     steps: list[dict[str, Any]] = [
