@@ -13,7 +13,7 @@ import pytest
 import torch
 import yaml
 from conftest import ROOT, copy_parts, snakemake
-from damaged_files import CASES, SETS, damaged, small_cells, valid_files
+from helpers.damaged_files import CASES, SETS, damaged, small_cells, valid_files
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError

@@ -5,7 +5,7 @@ import re
 import pytest
 import yaml
 from conftest import ROOT
-from drawn import module
+from helpers.drawn import module
 
 from scripts.claims.judging import read_claims
 from scripts.common.tables import read_table

@@ -10,7 +10,7 @@ from itertools import pairwise
 
 import pytest
 from conftest import ROOT
-from report_of_a_run import VERDICTS, claims_in_turn, write_report
+from helpers.report_of_a_run import VERDICTS, claims_in_turn, write_report
 from selenium import webdriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys

@@ -8,9 +8,9 @@ import pandas as pd
 import scipy.sparse as sp
 from anndata import AnnData, read_h5ad
 from conftest import ROOT
-from planted_drugs import planted_results
-from planted_organoid import planted_organoid
-from planted_variants import cells, planted_variants, with_second_seed
+from helpers.drugs import planted_results
+from helpers.organoid import planted_organoid
+from helpers.variants import cells, planted_variants, with_second_seed
 
 from scripts.analyse import out_of_sample as oos
 from scripts.claims.architectures import ARCHITECTURES

@@ -12,7 +12,7 @@ import pytest
 import scipy.sparse as sp
 from anndata import AnnData
 from conftest import snakemake
-from file_server import serving
+from helpers.file_server import serving
 from helpers.own_study import GENES, new_study, write_gmt
 from helpers.raw_files import cell_ranger, market, packed, soft_text
 

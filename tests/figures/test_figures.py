@@ -8,10 +8,10 @@ import pandas as pd
 import pytest
 from anndata import AnnData
 from conftest import ROOT
-from drawn import TITLES, contents, module, page, panel, texts
-from legible import assert_legible
+from helpers.drawn import TITLES, contents, module, page, panel, texts
+from helpers.figure_runs import GMVS, TYPES, kang_results, planted, with_origin
+from helpers.legible import assert_legible
 from matplotlib.colors import to_rgba
-from planted_figures import GMVS, TYPES, kang_results, planted, with_origin
 
 from scripts.common.config.load import load as load_config
 from scripts.common.gmvs import TRYPTOPHAN

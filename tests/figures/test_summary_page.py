@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 from conftest import ROOT
-from drawn import texts
-from legible import assert_legible
-from planted_organoid import TYPES, planted_organoid
+from helpers.drawn import texts
+from helpers.legible import assert_legible
+from helpers.organoid import TYPES, planted_organoid
 
 from scripts.analyse.differential import differential_tables
 from scripts.common.config.load import load

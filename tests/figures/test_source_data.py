@@ -5,8 +5,8 @@ import gzip
 import numpy as np
 import pandas as pd
 import pytest
-from drawn import TITLES, contents, module, pixels
-from planted_figures import planted
+from helpers.drawn import TITLES, contents, module, pixels
+from helpers.figure_runs import planted
 
 from scripts.common.tables import read_table, write_table
 from scripts.figures.layout import panel_figure

@@ -17,8 +17,9 @@ import rdata
 import scipy.sparse as sp
 import yaml
 from anndata import AnnData
+from conftest import ROOT
 from helpers.raw_files import cell_ranger, soft_text
-from test_formats import CONTROL, COUNTS, GENES, STIMULATED, TABLE, market, study
+from helpers.two_matrices import CONTROL, COUNTS, GENES, STIMULATED, TABLE, market, study
 
 import vega
 from scripts.analyse.encoded import encoded
@@ -38,7 +39,7 @@ from scripts.preprocess.readers.files import RawFile
 from scripts.preprocess.readers.r_files import read_r
 from scripts.report import ro_crate
 
-CONFIG = Path(__file__).resolve().parent.parent / "config"
+CONFIG = ROOT / "config"
 TABLES = ("one", "two")  # of an R file
 SETS = {"A": ["G1", "G2", "G3"], "B": ["G4", "G5"]}
 ROW = File(study="toy", file="cells.gz", url="http://x/y")

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from drawn import panel
-from planted_variants import IN_SET, planted_variants, results
+from helpers.drawn import panel
+from helpers.variants import IN_SET, planted_variants, results
 
 from scripts.common.gmvs import INTERFERON, INTERFERON_AB
 from scripts.figures import sfig12

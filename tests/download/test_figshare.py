@@ -4,7 +4,7 @@ import hashlib
 import json
 
 import pytest
-from file_server import DATA, HTML, OTHER, row, serving
+from helpers.file_server import DATA, HTML, OTHER, row, serving
 
 from scripts.common.config.load import load
 from scripts.common.provenance import expected_checksum, measure

@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from drawn import panel
+from helpers.drawn import panel
+from helpers.variants import LOSSES, planted_variants
 from matplotlib.colors import to_hex
-from planted_variants import LOSSES, planted_variants
 
 from scripts.figures import sfig11
 from vega.plot.colours import COLOURS

@@ -12,7 +12,7 @@ from helpers.claim_runs import (
     write_latent,
     write_variants,
 )
-from planted_variants import cells, planted_variants
+from helpers.variants import cells, planted_variants
 
 from scripts.claims.architectures import ARCHITECTURES
 from scripts.common.gmvs import ANTIVIRAL, INTERFERON, INTERFERON_AB

@@ -3,11 +3,11 @@
 import numpy as np
 import pandas as pd
 import pytest
-from drawn import module, page, panel
-from legible import assert_legible
+from helpers.drawn import module, page, panel
+from helpers.figure_runs import TYPES, out_of_sample_tables, planted
+from helpers.legible import assert_legible
 from matplotlib.colors import to_hex
 from matplotlib.container import BarContainer
-from planted_figures import TYPES, out_of_sample_tables, planted
 
 from scripts.analyse import out_of_sample as oos
 from scripts.figures.data import FigureData

@@ -6,12 +6,12 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 import pytest
-from drawn import module, panel, texts
-from legible import assert_legible
+from helpers.drawn import module, panel, texts
+from helpers.drugs import HALLMARKS, planted_results
+from helpers.legible import assert_legible
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.quiver import Quiver
-from planted_drugs import HALLMARKS, planted_results
 from scipy.cluster.hierarchy import leaves_list
 from scipy.spatial.distance import correlation
 

@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from drawn import page, panel
-from legible import assert_legible
+from helpers.drawn import page, panel
+from helpers.legible import assert_legible
+from helpers.variants import IN_SET, OTHERS, planted_variants
 from matplotlib.colors import to_hex
-from planted_variants import IN_SET, OTHERS, planted_variants
 
 from scripts.common.gmvs import INTERFERON_AB, REMOVED
 from scripts.figures import sfig10

@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from drawn import page, panel
-from legible import assert_legible
+from helpers.drawn import page, panel
+from helpers.legible import assert_legible
+from helpers.variants import FLIPS, N_CELLS, N_CONTROL, planted_variants, results
 from matplotlib.colors import to_hex
 from matplotlib.container import BarContainer
-from planted_variants import FLIPS, N_CELLS, N_CONTROL, planted_variants, results
 from scipy.optimize import minimize
 from sklearn.linear_model import LogisticRegression
 

@@ -12,8 +12,8 @@ import pytest
 import yaml
 from anndata import read_h5ad
 from conftest import command, copy_parts, edit, environment, keep_a_few_models, planned, snakemake
-from drawn import module
-from file_server import sha256
+from helpers.drawn import module
+from helpers.file_server import sha256
 from rocrate.rocrate import ROCrate
 
 import vega

@@ -4,7 +4,7 @@ import re
 
 import pytest
 from conftest import ROOT
-from drawn import module
+from helpers.drawn import module
 
 import vega
 import vega.plot

@@ -15,7 +15,7 @@ import time
 import pooch
 import pytest
 from conftest import ROOT, environment
-from file_server import (
+from helpers.file_server import (
     DATA,
     HALF,
     HTML,

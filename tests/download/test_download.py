@@ -6,7 +6,7 @@ import json
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 
 import pytest
-from file_server import DATA, OTHER, make_mirror, row, serving, sha256
+from helpers.file_server import DATA, OTHER, make_mirror, row, serving, sha256
 
 from scripts.common.config import load as paper_config
 from scripts.common.config.figures import File

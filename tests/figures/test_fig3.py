@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 from anndata import AnnData
-from drawn import panel, texts
 from helpers.claim_runs import change_table, claims_of, write_organoid, write_study
-from planted_organoid import GMVS, TYPES, planted_organoid
+from helpers.drawn import panel, texts
+from helpers.organoid import GMVS, TYPES, planted_organoid
 
 from scripts.common.gmvs import CELL_CYCLE, MARKER_SETS
 from scripts.common.tables import write_table

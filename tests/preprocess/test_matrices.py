@@ -1,11 +1,14 @@
+"""Matrices and annotations of raw files are read as written, or refused in one line."""
+
 import gzip
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 import scipy.io
 import yaml
+from conftest import ROOT
+from helpers.two_matrices import CONTROL, COUNTS, GENES, STIMULATED, TABLE, market, study
 
 from scripts.common.config.studies import Study
 from scripts.preprocess.readers import check_namespace, read
@@ -13,54 +16,10 @@ from scripts.preprocess.readers.annotations import read_table
 from scripts.preprocess.readers.files import RawFile
 from vega.errors import InputError
 
-GENES = [("ENSG00000000001", "CD3D"), ("ENSG00000000002", "LYZ"), ("ENSG00000000003", "LYZ")]
-CONTROL, STIMULATED = ["AAAC-1", "AAAG-1"], ["AAAC-1", "AAAT-1"]
-COUNTS = {"a": np.array([[1, 0], [0, 2], [3, 0]]), "b": np.array([[4, 0], [5, 6], [0, 0]])}
-TABLE = """tsne1\tind\tstim\tcell\tmultiplets
-AAAC-1\t0.5\t101\tctrl\tB cells\tsinglet
-AAAG-1\t0.5\t101\tctrl\tNA\tdoublet
-AAAC-11\t0.5\t107\tstim\tNK cells\tsinglet
-AAAT-1\t0.5\t107\tstim\tB cells\tsinglet
-"""
-
-
-def study(**changes):
-    entry = {
-        "title": "Two cells, twice",
-        "format": "mtx",
-        "matrices": [
-            {"matrix": f"{m}.mtx.gz", "barcodes": f"{m}_barcodes.tsv.gz", "genes": "genes.tsv.gz"}
-            | {"obs": {"condition": condition}}
-            for m, condition in (("a", "control"), ("b", "stimulated"))
-        ],
-        "annotations": [
-            {
-                "file": "cells.tsv.gz",
-                "columns": {"stim": "condition", "cell": "cell_type", "multiplets": "multiplet"},
-                "values": {
-                    "condition": {"ctrl": "control", "stim": "stimulated"},
-                    "cell_type": {"B cells": "B", "NK cells": "NK"},
-                },
-                "match": ["condition", "barcode"],
-            }
-        ],
-        "steps": [{"normalise": "median"}],
-    }
-    return Study.model_validate(entry | changes)
-
 
 def put(path, text):
     with gzip.open(path, "wb") as file:
         file.write(text if isinstance(text, bytes) else text.encode())
-
-
-def market(counts, kind="integer"):
-    """Matrix Market text as GEO has it: a banner, a lone %, entries column by column."""
-    counts = np.asarray(counts)
-    columns, rows = np.nonzero(counts.T)
-    lines = [f"{r + 1} {c + 1} {counts[r, c]}" for r, c in zip(rows, columns, strict=True)]
-    head = f"%%MatrixMarket matrix coordinate {kind} general\n%\n"
-    return head + "\n".join([f"{counts.shape[0]} {counts.shape[1]} {len(lines)}", *lines]) + "\n"
 
 
 @pytest.fixture
@@ -308,7 +267,7 @@ def test_a_chance_hit_is_no_common_namespace():
 
 def test_real_cells_have_their_own_rows(mirror):
     kang = Study.model_validate(
-        yaml.safe_load((Path(__file__).parents[1] / "config" / "studies.yaml").read_text())["kang"]
+        yaml.safe_load((ROOT / "config" / "studies.yaml").read_text())["kang"]
     )
     adata = read(kang, mirror / "kang")
     assert adata.shape == (2000, 13215) and adata.obs["annotated"].all()

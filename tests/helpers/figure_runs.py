@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 from anndata import AnnData
-from planted_drugs import planted_results
-from planted_organoid import planted_organoid
-from planted_variants import planted_variants
+from helpers.drugs import planted_results
+from helpers.organoid import planted_organoid
+from helpers.variants import planted_variants
 
 from scripts.analyse import out_of_sample as oos
 from scripts.common.config.studies import Study

@@ -8,12 +8,12 @@ import pandas as pd
 import pytest
 from anndata import AnnData
 from conftest import ROOT
-from drawn import page, panel
-from legible import assert_legible
+from helpers.drawn import page, panel
+from helpers.figure_runs import COMMON, VEGA_VARIANTS, recovery_tables
+from helpers.legible import assert_legible
 from matplotlib.collections import PathCollection
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
-from planted_figures import COMMON, VEGA_VARIANTS, recovery_tables
 from scipy.stats import spearmanr
 
 from scripts.analyse.simulation_benchmark import (

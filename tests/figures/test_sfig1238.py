@@ -2,14 +2,8 @@
 
 import numpy as np
 import pytest
-from drawn import module, page, panel
-from legible import assert_legible
-from matplotlib.collections import LineCollection, PathCollection
-from matplotlib.colors import to_hex, to_rgba
-from matplotlib.container import BarContainer
-from matplotlib.legend import Legend
-from matplotlib.patches import PathPatch
-from planted_figures import (
+from helpers.drawn import module, page, panel
+from helpers.figure_runs import (
     KANG,
     RETINA,
     S1_COLUMNS,
@@ -18,9 +12,15 @@ from planted_figures import (
     results_of,
     silhouette_tables,
 )
-from planted_figures import (
+from helpers.figure_runs import (
     latents as planted_latents,
 )
+from helpers.legible import assert_legible
+from matplotlib.collections import LineCollection, PathCollection
+from matplotlib.colors import to_hex, to_rgba
+from matplotlib.container import BarContainer
+from matplotlib.legend import Legend
+from matplotlib.patches import PathPatch
 
 from scripts.common.gmvs import INTERFERON
 from scripts.figures import layout

@@ -11,8 +11,8 @@ from urllib.parse import unquote
 import numpy as np
 import pytest
 from conftest import ROOT
+from helpers.report_of_a_run import TEMPLATES, VERDICTS, claims_in_turn, write_report
 from PIL import Image
-from report_of_a_run import TEMPLATES, VERDICTS, claims_in_turn, write_report
 
 from scripts.common.config.load import load
 from scripts.report.facts import duration, run_facts, steps_of, trainings

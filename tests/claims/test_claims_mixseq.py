@@ -13,7 +13,7 @@ from helpers.claim_runs import (
     write_drugs,
     write_study,
 )
-from planted_drugs import planted_results
+from helpers.drugs import planted_results
 from scipy.sparse import csr_matrix
 from scipy.stats import pearsonr
 
