@@ -55,35 +55,20 @@ Sleep = Callable[[float], None]
 def fetch(
     row: File, target: Path, mirror: str | None, lock: Path = LOCK, sleep: Sleep = time.sleep
 ) -> Provenance:
-    """Write a verified raw file to `target`, and its provenance next to it.
+    """Write a verified raw file to `target` (`<run>/raw/<study>/<file>`), and its provenance.
 
-    Parameters
-    ----------
-    row
-        The file's row of `files.tsv`.
-    target
-        `<run>/raw/<study>/<file>`. It is kept if it is right already, and after a failure.
-    mirror
-        Folder or URL with `<study>/<file>` and `SHA256SUMS`; None for the public sources in order.
-    lock
-        Table in which files without a known checksum are pinned; never with a mirror's file.
-    sleep
-        Called with the seconds to wait before a retry.
-
-    Raises
-    ------
-    InputError
-        If no source has the file, or its checksum is wrong.
-    OSError
-        If the disk cannot be written.
+    `mirror` is a folder or URL with `<study>/<file>` and `SHA256SUMS`; without one, the public
+    sources are tried in order. A public file without a known checksum is pinned in `lock`. An old
+    file is kept if it is right, and after a failure. `sleep` waits before a retry.
     """
     name = f"{row.study}/{row.file}"
+    published = expected = expected_checksum(row, lock)
     if row.own:
         sources, mirror = [str(row.own)], None
+    elif mirror is None:
+        sources = row.urls
     else:
-        sources = row.urls if mirror is None else [f"{mirror.rstrip('/')}/{name}"]
-    published = expected = expected_checksum(row, lock)
-    if mirror is not None:
+        sources = [f"{mirror.rstrip('/')}/{name}"]
         expected = _mirror_checksum(mirror, row, published, sleep)
     found = measure(target) if expected.identify and target.is_file() else None
     if found and not expected.difference(found):
@@ -119,10 +104,7 @@ def fetch_if_available(row: File, target: Path, mirror: str | None, **options: A
 def fetch_unpinned(source: str, target: Path, sleep: Sleep = time.sleep) -> Measures:
     """Write a file without a known checksum to `target`; return its measures.
 
-    Raises
-    ------
-    DownloadError
-        If the source does not have it.
+    Where the source does not have it, a `DownloadError` says why.
     """
     unknown = Checksums("not known", {})
     with atomic_write(target) as part:
@@ -138,10 +120,7 @@ def _fetch_any(
     lock: Path,
     sleep: Sleep,
 ) -> tuple[str, Measures]:
-    """Write the file to `part` from the first source that has it; return URL and measures.
-
-    Without a checksum in `expected` the file is pinned in the lock.
-    """
+    """Write the file to `part` from the first source that has it; return URL and measures."""
     name = f"{row.study}/{row.file}"
     failures = {}
     for source in sources:
@@ -162,16 +141,15 @@ def _fetch_any(
 def _fetch(source: str, part: Path, expected: Checksums) -> tuple[str, Measures]:
     """Copy or download `source` to `part` in one attempt and verify it; return URL and measures."""
     with download_errors():
-        listed = figshare.find(source, **request_options())
+        urls, listed = figshare.find(source, **request_options())
     if listed and not expected.identify:
-        expected = Checksums("figshare's listing", listed.checksums)
-    *others, last = listed.urls if listed else [source]
-    for url in others:
+        expected = Checksums("figshare's listing", listed)
+    for url in urls[:-1]:
         try:
             return url, _fetch_url(url, part, expected)
         except DownloadError as error:
             log.warning("%s: %s; next address", url, error)
-    return last, _fetch_url(last, part, expected)
+    return urls[-1], _fetch_url(urls[-1], part, expected)
 
 
 def _fetch_url(url: str, part: Path, expected: Checksums) -> Measures:
@@ -236,9 +214,6 @@ def _explain(
 
 def _note(row: File) -> str:
     return f" ({row.note})" if row.note else ""
-
-
-# ---------------------------------------------------------------- mirrors
 
 
 def _mirror_checksum(mirror: str, row: File, published: Checksums, sleep: Sleep) -> Checksums:

@@ -61,13 +61,7 @@ def download(url: str, path: Path) -> None:
     """Download `url` (http, https, ftp or `doi:<doi>/<file>`) to `path` in one attempt.
 
     A server that refuses programs is asked a second time with the User-Agent of a browser.
-
-    Raises
-    ------
-    DownloadError
-        If the server does not send the whole file.
-    OSError
-        If `path` cannot be written.
+    A failure is a `DownloadError`, or an `OSError` if `path` cannot be written.
     """
     with download_errors():
         try:

@@ -106,6 +106,6 @@ def test_rows_with_a_file_id_have_both_addresses():
 
 
 def test_other_sources_are_not_looked_up(site):
-    assert figshare.find("https://x/cells.gz") is None
-    assert figshare.find("doi:10.5281/zenodo.7/cells.gz") is None
+    for source in ("https://x/cells.gz", "doi:10.5281/zenodo.7/cells.gz"):
+        assert figshare.find(source) == ([source], {})
     assert not site.asked
