@@ -18,8 +18,8 @@ from scripts.common.config.studies import Annotation, Matrix, Study
 from scripts.common.run import run
 from scripts.preprocess.preprocess import read_and_preprocess
 from scripts.preprocess.readers import read
+from scripts.simulate.cells import Simulated
 from scripts.simulate.simulate_study import simulate_study
-from scripts.simulate.simulated import Simulated
 from scripts.simulate.writers import h5, raw_files, tar, write
 from vega.errors import InputError
 from vega.files import atomic_write
