@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import scanpy as sc
 import scipy.sparse as sp
+from scipy.spatial.distance import cdist
 from scipy.stats import rankdata
 
 from scripts.common.config.studies import Relabel, Step
@@ -72,7 +73,6 @@ def drop(adata: ad.AnnData, unwanted: dict[str, list[str]]) -> ad.AnnData:
 
 @_step(lambda column: f"{column} is known")
 def labelled(adata: ad.AnnData, column: str) -> ad.AnnData:
-    """Keep cells that have a value in the column."""
     return adata[column_of(adata, column).notna().to_numpy()].copy()
 
 
@@ -100,7 +100,8 @@ def relabel(adata: ad.AnnData, value: Relabel) -> ad.AnnData:
     clusters = known.obs["label"].cat.categories
     averages = [known.X[(known.obs["label"] == c).to_numpy()][:, genes].mean(0) for c in clusters]
     own = cells.X[:, genes].toarray()
-    correlation = _spearman(own, np.vstack([np.asarray(a) for a in averages]))
+    ranks = (rankdata(values, axis=1) for values in (own, np.asarray(np.vstack(averages))))
+    correlation = 1 - cdist(*ranks, "correlation")  # Spearman's
     best = pd.Series(clusters[correlation.argmax(axis=1)], adata.obs_names, dtype=object)
     new = best.where(own.any(axis=1), labels.astype(object))
     log.info("relabel: %.1f%% of the labels stay as they were", 100 * (new == labels).mean())
@@ -109,32 +110,18 @@ def relabel(adata: ad.AnnData, value: Relabel) -> ad.AnnData:
     return adata
 
 
-def _spearman(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Return the correlation of each row of `a` with each of `b`; 0 where a row is constant."""
-    unit = []
-    for values in (a, b):
-        ranks = rankdata(values, axis=1)
-        ranks -= ranks.mean(axis=1, keepdims=True)
-        norm = np.linalg.norm(ranks, axis=1, keepdims=True)
-        unit.append(np.divide(ranks, norm, out=np.zeros_like(ranks), where=norm > 0))
-    return unit[0] @ unit[1].T
-
-
 @_step(lambda n: f"genes in at least {n:,} cells")
 def gene_min_cells(adata: ad.AnnData, n: int) -> ad.AnnData:
-    """Keep genes with counts in at least `n` cells."""
     return adata[:, sc.pp.filter_genes(_counts(adata), min_cells=n)[0]].copy()
 
 
 @_step(lambda n: f"genes with at least {n:,} counts")
 def gene_min_counts(adata: ad.AnnData, n: int) -> ad.AnnData:
-    """Keep genes with at least `n` counts in all cells together."""
     return adata[:, sc.pp.filter_genes(_counts(adata), min_counts=n)[0]].copy()
 
 
 @_step(lambda n: f"cells with at least {n:,} genes")
 def cell_min_genes(adata: ad.AnnData, n: int) -> ad.AnnData:
-    """Keep cells with counts in at least `n` genes."""
     return adata[sc.pp.filter_cells(_counts(adata), min_genes=n)[0]].copy()
 
 
@@ -268,7 +255,6 @@ def _counts(adata: ad.AnnData) -> sp.csr_matrix:
 
 
 def column_of(adata: ad.AnnData, column: str) -> pd.Series:
-    """Return a column of the cells."""
     if column not in adata.obs:
         raise InputError(f"there is no column {column}; there are: {', '.join(adata.obs)}")
     return adata.obs[column]

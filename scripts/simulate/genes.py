@@ -129,7 +129,6 @@ def orthologs(genes: pd.DataFrame) -> bytes:
 
 
 def gmt(gene_sets: Mapping[str, list[str]]) -> bytes:
-    """Return the gene sets as a GMT file."""
     return lines("\t".join((name, "simulated", *genes)) for name, genes in gene_sets.items())
 
 

@@ -153,7 +153,6 @@ COUNTS = {"mtx": _matrix_market, "table": _delimited, "h5ad": _h5ad}
 
 
 def h5(adata: ad.AnnData) -> bytes:
-    """Return the content of an h5ad file."""
     content = BytesIO()
     with h5py.File(content, "w") as file:
         ad.io.write_elem(file, "/", adata)
@@ -231,12 +230,10 @@ def _text(table: Table, study: Study) -> bytes:
 
 
 def _obs(table: Table, study: Study) -> bytes:
-    """Return an h5ad file of the table alone, without any gene."""
     return h5(ad.AnnData(obs=table.frame.astype("category")))
 
 
 def _family(table: Table, study: Study) -> bytes:
-    """Return a GEO family file with one sample per cell."""
     rows = table.frame.to_dict("records")
     return _soft(study, {f"GSM999{i:05d}": row for i, row in enumerate(rows, start=1)})
 
@@ -288,7 +285,6 @@ def _samples(study: Study) -> dict[str, dict[str, str]]:
 
 
 def _soft(study: Study, samples: Mapping[str, Mapping[str, str]]) -> bytes:
-    """Return a GEO family file of the samples (by accession) and their characteristics."""
     text = [
         "^DATABASE = GeoMiame",
         "!Database_name = Gene Expression Omnibus (GEO)",

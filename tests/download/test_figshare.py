@@ -83,7 +83,7 @@ def test_an_answer_that_is_not_a_listing(place, site, fault, body):
 @pytest.mark.parametrize(("status", "attempts"), [(404, 1), (202, ATTEMPTS), (503, ATTEMPTS)])
 def test_a_missing_article_and_a_busy_server(place, site, fault, status, attempts):
     site.listing((status, {}, b""))
-    asked = row(DOI).model_copy(update={"note": "take it from elsewhere"})
+    asked = row(DOI, note="take it from elsewhere")
     with fault(f"answer {status}"):
         message = place.fails(asked)
     assert f"answers {status}" in message and message.endswith("(take it from elsewhere)")

@@ -71,7 +71,7 @@ def _fetch(folder: Path) -> None:
     target = folder / "fetched" / "toy" / "cells.gz"
     shutil.rmtree(folder / "fetched", ignore_errors=True)
     lock = folder / "no.lock"
-    fetch(ROW, target, str(folder / "mirror"), lock, sleep=lambda _: None)
+    fetch(ROW, target, str(folder / "mirror"), lock)
 
 
 def _load(folder: Path) -> vega.VEGA:

@@ -130,7 +130,6 @@ def _source_table(annotation: Annotation, file: RawFile) -> pd.DataFrame:
 
 
 def _with_rows(table: pd.DataFrame, asked: dict[str, list[str]], file: RawFile) -> pd.DataFrame:
-    """Return the rows that have these values."""
     told = renamed(table, {column: column for column in asked}, file)
     chosen = obs_mask(told, asked)
     if not chosen.any():

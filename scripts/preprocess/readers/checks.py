@@ -16,7 +16,6 @@ LEAST_KNOWN_GENES = 0.05
 
 
 def check_unique(names: Sequence | pd.Index | pd.Series, file: RawFile, what: str) -> None:
-    """Refuse duplicate names."""
     twice = pd.Index(names)[pd.Index(names).duplicated()]
     if len(twice):
         name = " ".join(twice[0]) if isinstance(twice[0], tuple) else twice[0]
@@ -27,12 +26,10 @@ def check_unique(names: Sequence | pd.Index | pd.Series, file: RawFile, what: st
 
 
 def are_counts(values: np.ndarray) -> np.ndarray:
-    """Return which values are whole numbers from zero up."""
     return np.isfinite(values) & (values >= 0) & (values == np.floor(values))
 
 
 def check_counts(adata: ad.AnnData, file: RawFile) -> None:
-    """Refuse a matrix with other values than counts."""
     values = adata.X.data
     wrong = np.flatnonzero(~are_counts(values))
     if len(wrong):

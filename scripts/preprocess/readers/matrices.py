@@ -143,7 +143,6 @@ READERS: dict[str, Callable[[Matrix, Path], ad.AnnData]] = {
 
 
 def h5ad(file: RawFile) -> ad.AnnData:
-    """Read the whole of an h5ad file."""
     with (
         file.on_disk(unpacked=True) as path,
         read_errors(file, "an h5ad file", RETRY),
@@ -219,7 +218,6 @@ class Row(NamedTuple):
 
 
 def _row(line: bytes, separator: str) -> tuple[str, Row]:
-    """Return name and counts of a line of a delimited table."""
     mark, quote = separator.encode(), b'"'
     if line.startswith(quote):
         name, _, rest = line[1:].rstrip(b"\r\n").partition(quote + mark)
@@ -270,7 +268,6 @@ NUMBERS = ("integer", "real")
 
 
 def _matrix_market(file: RawFile) -> sp.coo_matrix:
-    """Return the counts of a Matrix Market file as float32."""
     with file.opened() as stream:
         banner = stream.readline(200).decode("utf-8", "replace").split()
         kind = [word.lower() for word in banner]
