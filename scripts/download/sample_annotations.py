@@ -7,9 +7,9 @@ from typing import Any
 import pandas as pd
 
 from scripts.common.run import log, run
+from scripts.common.tables import write_table
 from scripts.preprocess.readers.files import RawFile
 from vega.errors import InputError
-from vega.files import atomic_write
 
 FIXED = {"title": "title", "source": "source_name_ch1", "organism": "organism_ch1"}
 
@@ -90,8 +90,7 @@ def _parsed(soft: Path) -> Any:
 def main(snakemake):
     """Rule `sample_annotations`."""
     series = read_series(Path(snakemake.input[0]))
-    with atomic_write(snakemake.output[0]) as part:
-        series.samples.to_csv(part, sep="\t", index=False)
+    write_table(series.samples, snakemake.output[0])
     log.info("%d samples; files of the series: %s", len(series.samples), series.files)
 
 

@@ -16,12 +16,12 @@ from scripts.common.config.studies import Step, StepsOfEach, Study
 from scripts.common.h5ad import read_cells, write_cells
 from scripts.common.provenance import Provenance, provenance
 from scripts.common.run import log, run
+from scripts.common.tables import write_table
 from scripts.preprocess.orthologs import one_to_one
 from scripts.preprocess.readers import check_namespace, read
 from scripts.preprocess.readers.files import RawFile
 from scripts.preprocess.steps import STEPS, column_of, describe, is_normalised
 from vega.errors import InputError
-from vega.files import atomic_write
 from vega.gene_sets import read_gmt
 from vega.values import layers_of
 
@@ -191,9 +191,7 @@ def main(snakemake):
     cells, qc = cells_of(snakemake, study)
     for path in snakemake.input.gene_sets:
         check_namespace(cells.var_names, read_gmt(path), f"{name} with {path}")
-
-    with atomic_write(snakemake.output.table) as path:
-        qc.to_csv(path, sep="\t", index=False)
+    write_table(qc, snakemake.output.table)
     write_cells(cells, snakemake.output.cells)
 
 

@@ -8,8 +8,9 @@ import pytest
 import scipy.io
 import yaml
 from conftest import ROOT
+from helpers.raw_files import market
 from helpers.readers import says as says_of
-from helpers.two_matrices import CONTROL, COUNTS, GENES, STIMULATED, TABLE, market, study
+from helpers.two_matrices import CONTROL, COUNTS, GENES, STIMULATED, TABLE, study
 
 from scripts.common.config.studies import Study
 from scripts.preprocess.readers import check_namespace, read
@@ -26,7 +27,7 @@ def put(path, text):
 @pytest.fixture
 def folder(tmp_path):
     for name, barcodes in (("a", CONTROL), ("b", STIMULATED)):
-        put(tmp_path / f"{name}.mtx.gz", market(COUNTS[name]))
+        put(tmp_path / f"{name}.mtx.gz", market(COUNTS[name].T))
         put(tmp_path / f"{name}_barcodes.tsv.gz", "\n".join(barcodes) + "\n")
     put(tmp_path / "genes.tsv.gz", "".join(f"{i}\t{s}\n" for i, s in GENES))
     put(tmp_path / "cells.tsv.gz", TABLE)
@@ -96,12 +97,12 @@ def test_plain_files_are_read_like_gzipped_ones(folder):
 @pytest.mark.parametrize("kind", ["integer", "real"])
 @pytest.mark.parametrize("value", ["-1", "1.5", "nan", "inf"])
 def test_values_that_are_no_counts(folder, kind, value):
-    put(folder / "b.mtx.gz", market(COUNTS["b"], kind).replace("2 2 6", f"2 2 {value}"))
+    put(folder / "b.mtx.gz", market(COUNTS["b"].T, kind).replace(b"2 2 6", f"2 2 {value}".encode()))
     says(folder, "b.mtx.gz", "gene LYZ", "AAAT-1", f"{value} is no count", "unprocessed matrix")
 
 
 def test_whole_numbers_written_as_real_are_counts(folder):
-    put(folder / "a.mtx.gz", market(COUNTS["a"].astype(float), "real"))
+    put(folder / "a.mtx.gz", market(COUNTS["a"].T, "real").replace(b"3 1 3", b"3 1 3.0"))
     np.testing.assert_array_equal(read(study(), folder).X[:2].toarray(), COUNTS["a"].T)
 
 
@@ -196,7 +197,7 @@ def test_not_a_count_matrix(folder, head):
     ],
 )
 def test_damaged_matrix(folder, change, reason):
-    put(folder / "a.mtx.gz", change(market(COUNTS["a"])))
+    put(folder / "a.mtx.gz", change(market(COUNTS["a"].T).decode()))
     says(folder, "a.mtx.gz", "damaged Matrix Market file", reason, "delete it")
 
 
