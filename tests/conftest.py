@@ -108,7 +108,7 @@ def small_disk():
 
 
 @pytest.fixture
-def place(tmp_path):
+def place(tmp_path, monkeypatch):
     """A run's raw folder, a lock, and the pauses before retries."""
 
     class Place:
@@ -119,7 +119,8 @@ def place(tmp_path):
 
         def fetch(self, row, mirror=None):
             self.pauses = []
-            return fetch(row, self.target, mirror, self.lock, sleep=self.pauses.append)
+            monkeypatch.setattr("scripts.download.transfer.sleep", self.pauses.append)
+            return fetch(row, self.target, mirror, self.lock)
 
         def fails(self, row, mirror=None) -> str:
             """Return the one line of the error; no file may have changed."""

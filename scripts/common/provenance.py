@@ -27,7 +27,13 @@ LOCK = Path("config/files.lock.tsv")
 RESTORE = "restore it from git"
 LOCK_COLUMNS = ("study", "file", "bytes", "sha256", "url", "date")
 
-Identity = Literal["pinned", "mirror", "first use", "simulated", "not available"]
+Identity = Literal[
+    "pinned",  # it has the checksum of files.tsv or of the lock
+    "mirror",  # it has the checksum of its mirror, and is not known to be the published file
+    "first use",  # this download pinned it
+    "simulated",
+    "not available",  # an empty file in place of an optional one
+]
 Measures = dict[str, int | str]
 
 
@@ -40,9 +46,6 @@ def measure(path: Path) -> Measures:
         sha256 = hashlib.file_digest(handle, "sha256")
         size = handle.tell()
     return {"bytes": size, "md5": md5.hexdigest(), "sha256": sha256.hexdigest()}
-
-
-# ---------------------------------------------------------------- expected checksums
 
 
 @dataclass(frozen=True)
@@ -67,8 +70,8 @@ class Checksums:
 
 def expected_checksum(row: File, lock: Path) -> Checksums:
     """Return the checksums of a row of `files.tsv` or, if it has none, of the lock."""
-    columns = ("bytes", "md5", "sha256")
-    published = Checksums(str(TABLE), {key: v for key in columns if (v := getattr(row, key))})
+    values = row.model_dump(include={"bytes", "md5", "sha256"}, exclude_none=True)
+    published = Checksums(str(TABLE), values)
     if published.identify or not lock.exists():
         return published
     with read_errors(lock, "a table", RESTORE), lock.open("rb") as handle:
@@ -86,9 +89,8 @@ def pin(row: File, found: Measures, lock: Path) -> Checksums:
         fcntl.flock(handle, fcntl.LOCK_EX)
         handle.seek(0)
         old = handle.read()
-        locked = _read_lock(old, lock)
-        if (row.study, row.file) in locked:
-            return locked[row.study, row.file]
+        if locked := _read_lock(old, lock).get((row.study, row.file)):
+            return locked
         header = "\t".join(LOCK_COLUMNS) + "\n"
         start = header if not old else "" if old.endswith(b"\n") else "\n"  # edited by hand
         day = datetime.now(UTC).date().isoformat()
@@ -116,23 +118,9 @@ def _read_lock(content: bytes, lock: Path) -> dict[tuple[str, str], Checksums]:
     return checksums
 
 
-# ---------------------------------------------------------------- records
-
-
 @dataclass(frozen=True)
 class Provenance:
-    """Checksums and source of a raw file.
-
-    Attributes
-    ----------
-    identity
-        `pinned`: it has the checksum of `files.tsv` or of the lock. `mirror`: it has the checksum
-        of its mirror, but is not, or not known to be, the published file (a subset, or packed
-        again). `first use`: this download pinned it. `simulated`. `not available`: an empty file
-        in place of an optional one, for the `reason` given.
-    pinned
-        The checksums of the published file, as far as known.
-    """
+    """Record of a raw file: its checksums, its source, and how far it is the published file."""
 
     study: str
     file: str
@@ -141,8 +129,8 @@ class Provenance:
     md5: str
     sha256: str
     identity: Identity
-    pinned: Measures
-    reason: str = ""
+    pinned: Measures  # checksums of the published file, as far as known
+    reason: str = ""  # why it is not available
 
 
 RECORD = TypeAdapter(Provenance)
@@ -188,14 +176,11 @@ def _record_path(path: Path) -> Path:
     return path.parent / ".provenance" / f"{path.name}.json"
 
 
-# ---------------------------------------------------------------- optional files
-
-
 def record_absence(path: Path, row: File, reason: str) -> Provenance:
     """Write an empty file in place of an optional raw file, and record the reason."""
     with atomic_write(path):
         pass
-    return record(path, row.url or "", "not available", reason=reason)
+    return record(path, row.url, "not available", reason=reason)
 
 
 def retry_hint(path: Path) -> str:
@@ -220,12 +205,9 @@ def forget_absences(folder: Path) -> None:
             _record_path(folder / written.file).unlink()
 
 
-# ---------------------------------------------------------------- verification
-
-
 @dataclass(frozen=True)
 class Check:
-    """Result of verifying a file: `ok`, `differs` or `missing`, with a detail in words."""
+    """Result of verifying a file, with a detail in words."""
 
     name: str
     status: Literal["ok", "differs", "missing"]

@@ -8,8 +8,7 @@ import logging
 import re
 import shutil
 import tempfile
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -49,42 +48,23 @@ SUMS = "SHA256SUMS"
 SUMS_LINE = re.compile(r"^([0-9a-f]{64}) [ *](?:\./)?(.*\S)", re.M)
 PAGE = re.compile(rb"(\xef\xbb\xbf)?\s*<(!--|(!doctype|\?xml|html|head|body)\b)", re.I)
 
-Sleep = Callable[[float], None]
 
+def fetch(row: File, target: Path, mirror: str | None, lock: Path = LOCK) -> Provenance:
+    """Write a verified raw file to `target` (`<run>/raw/<study>/<file>`), and its provenance.
 
-def fetch(
-    row: File, target: Path, mirror: str | None, lock: Path = LOCK, sleep: Sleep = time.sleep
-) -> Provenance:
-    """Write a verified raw file to `target`, and its provenance next to it.
-
-    Parameters
-    ----------
-    row
-        The file's row of `files.tsv`.
-    target
-        `<run>/raw/<study>/<file>`. It is kept if it is right already, and after a failure.
-    mirror
-        Folder or URL with `<study>/<file>` and `SHA256SUMS`; None for the public sources in order.
-    lock
-        Table in which files without a known checksum are pinned; never with a mirror's file.
-    sleep
-        Called with the seconds to wait before a retry.
-
-    Raises
-    ------
-    InputError
-        If no source has the file, or its checksum is wrong.
-    OSError
-        If the disk cannot be written.
+    `mirror` is a folder or URL with `<study>/<file>` and `SHA256SUMS`; without one, the public
+    sources are tried in order. A public file without a known checksum is pinned in `lock`. An old
+    file is kept if it is right, and after a failure.
     """
     name = f"{row.study}/{row.file}"
+    published = expected = expected_checksum(row, lock)
     if row.own:
         sources, mirror = [str(row.own)], None
+    elif mirror is None:
+        sources = row.urls
     else:
-        sources = row.urls if mirror is None else [f"{mirror.rstrip('/')}/{name}"]
-    published = expected = expected_checksum(row, lock)
-    if mirror is not None:
-        expected = _mirror_checksum(mirror, row, published, sleep)
+        sources = [f"{mirror.rstrip('/')}/{name}"]
+        expected = _mirror_checksum(mirror, row, published)
     found = measure(target) if expected.identify and target.is_file() else None
     if found and not expected.difference(found):
         old = read_record(target)
@@ -97,7 +77,7 @@ def fetch(
         )
     else:
         with atomic_write(target) as part:
-            source, found = _fetch_any(sources, part, row, mirror, expected, lock, sleep)
+            source, found = _fetch_any(sources, part, row, mirror, expected, lock)
     if not expected.identify:
         identity = "first use"
     elif published.identify and not published.difference(found):
@@ -116,17 +96,14 @@ def fetch_if_available(row: File, target: Path, mirror: str | None, **options: A
         return record_absence(target, row, str(error))
 
 
-def fetch_unpinned(source: str, target: Path, sleep: Sleep = time.sleep) -> Measures:
+def fetch_unpinned(source: str, target: Path) -> Measures:
     """Write a file without a known checksum to `target`; return its measures.
 
-    Raises
-    ------
-    DownloadError
-        If the source does not have it.
+    Where the source does not have it, a `DownloadError` says why.
     """
     unknown = Checksums("not known", {})
     with atomic_write(target) as part:
-        return retry(lambda: _fetch(source, part, unknown), target.name, sleep)[1]
+        return retry(lambda: _fetch(source, part, unknown), target.name)[1]
 
 
 def _fetch_any(
@@ -136,18 +113,14 @@ def _fetch_any(
     mirror: str | None,
     expected: Checksums,
     lock: Path,
-    sleep: Sleep,
 ) -> tuple[str, Measures]:
-    """Write the file to `part` from the first source that has it; return URL and measures.
-
-    Without a checksum in `expected` the file is pinned in the lock.
-    """
+    """Write the file to `part` from the first source that has it; return URL and measures."""
     name = f"{row.study}/{row.file}"
     failures = {}
     for source in sources:
         log.info("%s: from %s", name, source)
         try:
-            url, found = retry(partial(_fetch, source, part, expected), name, sleep)
+            url, found = retry(partial(_fetch, source, part, expected), name)
             # Another run may have pinned it in the meantime.
             if not expected.identify and (wrong := pin(row, found, lock).difference(found)):
                 raise DownloadError(wrong)
@@ -162,16 +135,15 @@ def _fetch_any(
 def _fetch(source: str, part: Path, expected: Checksums) -> tuple[str, Measures]:
     """Copy or download `source` to `part` in one attempt and verify it; return URL and measures."""
     with download_errors():
-        listed = figshare.find(source, **request_options())
+        urls, listed = figshare.find(source, **request_options())
     if listed and not expected.identify:
-        expected = Checksums("figshare's listing", listed.checksums)
-    *others, last = listed.urls if listed else [source]
-    for url in others:
+        expected = Checksums("figshare's listing", listed)
+    for url in urls[:-1]:
         try:
             return url, _fetch_url(url, part, expected)
         except DownloadError as error:
             log.warning("%s: %s; next address", url, error)
-    return last, _fetch_url(last, part, expected)
+    return urls[-1], _fetch_url(urls[-1], part, expected)
 
 
 def _fetch_url(url: str, part: Path, expected: Checksums) -> Measures:
@@ -238,10 +210,7 @@ def _note(row: File) -> str:
     return f" ({row.note})" if row.note else ""
 
 
-# ---------------------------------------------------------------- mirrors
-
-
-def _mirror_checksum(mirror: str, row: File, published: Checksums, sleep: Sleep) -> Checksums:
+def _mirror_checksum(mirror: str, row: File, published: Checksums) -> Checksums:
     """Return the checksum of a mirror's file: of its SHA256SUMS or else the published one."""
     name, source = f"{row.study}/{row.file}", f"{mirror.rstrip('/')}/{SUMS}"
     if not (_is_url(mirror) or Path(mirror).is_dir()):
@@ -249,7 +218,7 @@ def _mirror_checksum(mirror: str, row: File, published: Checksums, sleep: Sleep)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / SUMS
         try:
-            retry(lambda: _copy(source, path), source, sleep)
+            retry(lambda: _copy(source, path), source)
             lines = SUMS_LINE.findall(path.read_text(errors="replace"))
             sums, lacks = {file: digest for digest, file in lines}, f"has no line for {name}"
         except DownloadError as error:

@@ -1,7 +1,7 @@
 """Addresses and checksums of a file on figshare, from the listing of its article."""
 
 import re
-from typing import Any, NamedTuple
+from typing import Any
 
 import requests
 
@@ -9,13 +9,6 @@ API = "https://api.figshare.com/v2"
 DOWNLOADS = "https://ndownloader.figshare.com"
 DOI = re.compile(r"doi:10\.6084/m9\.figshare\.(?P<article>\d+)/(?P<name>.+)")
 PAGE_SIZE = 1000  # files in a listing, the most that figshare allows
-
-
-class ListedFile(NamedTuple):
-    """A file of an article."""
-
-    urls: list[str]  # the first choice first
-    checksums: dict[str, int | str]
 
 
 def addresses(file_id: int) -> list[str]:
@@ -26,19 +19,15 @@ def addresses(file_id: int) -> list[str]:
     return [f"{DOWNLOADS}/files/{file_id}", f"{API}/file/download/{file_id}"]
 
 
-def find(source: str, **options: Any) -> ListedFile | None:
-    """Return the file of `doi:10.6084/m9.figshare.<article>/<name>`; None for other sources.
+def find(source: str, **options: Any) -> tuple[list[str], dict[str, int | str]]:
+    """Return addresses and checksums of the file `doi:10.6084/m9.figshare.<article>/<name>`.
 
-    `options` are those of `requests.get`, whose errors are passed on.
-
-    Raises
-    ------
-    ValueError
-        If the answer is not a listing, or the article has no such file.
+    Other sources are their own address, without checksums. `options` are those of `requests.get`,
+    whose errors are passed on; an answer that lists no such file is a `ValueError`.
     """
     match = DOI.fullmatch(source)
     if not match:
-        return None
+        return [source], {}
     url = f"{API}/articles/{match['article']}/files"
     answer = requests.get(url, params={"page_size": PAGE_SIZE}, **options)
     if answer.status_code != 200:
@@ -47,7 +36,7 @@ def find(source: str, **options: Any) -> ListedFile | None:
         listed = {str(entry["name"]): entry for entry in answer.json()}
         if entry := listed.get(match["name"]):
             checksums = {"bytes": int(entry["size"]), "md5": str(entry["computed_md5"])}
-            return ListedFile(addresses(int(entry["id"])), checksums)
+            return addresses(int(entry["id"])), checksums
     except (ValueError, KeyError, TypeError) as error:
         raise ValueError(f"figshare's answer is not a listing of files ({error!r})") from None
     found = ", ".join(sorted(listed)) or "none"

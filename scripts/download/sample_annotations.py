@@ -7,9 +7,9 @@ from typing import Any
 import pandas as pd
 
 from scripts.common.run import log, run
+from scripts.common.tables import write_table
 from scripts.preprocess.readers.files import RawFile
 from vega.errors import InputError
-from vega.files import atomic_write
 
 FIXED = {"title": "title", "source": "source_name_ch1", "organism": "organism_ch1"}
 
@@ -18,35 +18,19 @@ FIXED = {"title": "title", "source": "source_name_ch1", "organism": "organism_ch
 class Series:
     """What GEO says of a series.
 
-    Attributes
-    ----------
-    title
-        One line.
-    samples
-        One row per sample (GSM). Columns are `accession`, `title`, `source`, `organism`, then one
-        per key of the sample characteristics, such as "tissue" or "cell type", in the order they
-        first appear. Several values of a key are joined by "; "; what a sample does not say is
-        missing.
-    files
-        URLs of the supplementary files of the series.
-    sample_files
-        URLs of those of each sample, by accession.
+    `samples` has one row per sample (GSM): `accession`, `title`, `source`, `organism`, then one
+    column per key of the characteristics, such as "tissue", in the order they first appear.
+    Several values of a key are joined by "; ".
     """
 
     title: str
     samples: pd.DataFrame
-    files: list[str]
-    sample_files: dict[str, list[str]]
+    files: list[str]  # URLs of the supplementary files
+    sample_files: dict[str, list[str]]  # those of each sample, by accession
 
 
 def read_series(soft: Path) -> Series:
-    """A series from its SOFT family file.
-
-    Raises
-    ------
-    InputError
-        If `soft` is not a whole SOFT family file with samples.
-    """
+    """Read a series from its whole SOFT family file."""
     series = _parsed(soft)
     said = {name: gsm.metadata for name, gsm in series.gsms.items()}
     return Series(
@@ -77,10 +61,15 @@ def _annotation(accession: str, metadata: dict[str, list[str]]) -> dict[str, str
 
 
 def _parsed(soft: Path) -> Any:
-    """The series as GEOparse has it, once the file is known to be whole."""
-    _check_soft(soft)
+    """Return the series as GEOparse has it."""
     import GEOparse
 
+    with RawFile(soft).opened() as stream:
+        start = stream.read(1)
+        while stream.read(2**20):  # GEOparse takes a damaged archive for a short one
+            pass
+    if start != b"^":
+        raise InputError(f"{soft}: not a SOFT file: it must start with ^, not {start!r}")
     try:
         series = GEOparse.get_GEO(
             filepath=str(soft), geotype="GSE", silent=True, open_kwargs={"encoding": "utf-8"}
@@ -98,22 +87,10 @@ def _parsed(soft: Path) -> Any:
     return series
 
 
-def _check_soft(soft: Path) -> None:
-    """GEOparse takes a damaged archive for a short one: read all of it beforehand."""
-    with RawFile(soft).opened() as stream:
-        start = stream.read(1)
-        while stream.read(2**20):
-            pass
-    if start != b"^":
-        raise InputError(f"{soft}: not a SOFT file: it must start with ^, not {start!r}")
-
-
 def main(snakemake):
     """Rule `sample_annotations`."""
-    soft = Path(snakemake.input[0])
-    series = read_series(soft)
-    with atomic_write(snakemake.output[0]) as part:
-        series.samples.to_csv(part, sep="\t", index=False)
+    series = read_series(Path(snakemake.input[0]))
+    write_table(series.samples, snakemake.output[0])
     log.info("%d samples; files of the series: %s", len(series.samples), series.files)
 
 

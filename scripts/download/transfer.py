@@ -2,6 +2,7 @@
 
 import ftplib
 import logging
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +21,7 @@ from vega.files import UNWRITABLE
 log = logging.getLogger("workflow.transfer")
 
 T = TypeVar("T")
+sleep = time.sleep  # between two attempts; tests replace it
 
 ATTEMPTS = 4  # after failures that may be temporary
 CONNECT_TIMEOUT, STALL_TIMEOUT = 10, 60  # seconds; the second between two pieces of a file
@@ -42,7 +44,7 @@ class DownloadError(Exception):
         self.reason, self.attempts, self.wait, self.kind = reason, attempts, wait, kind
 
 
-def retry(attempt: Callable[[], T], name: str, sleep: Callable[[float], None]) -> T:
+def retry(attempt: Callable[[], T], name: str) -> T:
     """Return `attempt()`, repeated with growing pauses as often as its `DownloadError` allows."""
     backoff = tenacity.wait_exponential_jitter()
     return tenacity.Retrying(
@@ -61,13 +63,7 @@ def download(url: str, path: Path) -> None:
     """Download `url` (http, https, ftp or `doi:<doi>/<file>`) to `path` in one attempt.
 
     A server that refuses programs is asked a second time with the User-Agent of a browser.
-
-    Raises
-    ------
-    DownloadError
-        If the server does not send the whole file.
-    OSError
-        If `path` cannot be written.
+    A failure is a `DownloadError`, or an `OSError` if `path` cannot be written.
     """
     with download_errors():
         try:

@@ -18,10 +18,9 @@ from vega.errors import InputError
 
 
 def verify(folder: Path, rows: Iterable[File], lock: Path) -> list[Check]:
-    """Hash the raw files below `folder` (`<run>/raw`) and compare them with what is expected.
+    """Hash the raw files below `folder` (`<run>/raw`) and compare them with their records.
 
-    Each is compared with its record; one that the record says, or without a record must be, the
-    published file also with `files.tsv` or the lock.
+    A file that should be the published one is also compared with `files.tsv` or the lock.
     """
     return [_check(folder / row.study / row.file, row, lock) for row in rows]
 
@@ -52,14 +51,13 @@ def main(snakemake):
         rows = [row for row in rows if f"{row.study}/{row.file}" in of_run]
     raw = verify(folder / "raw", rows, LOCK)
     results = ro_crate.verify(folder)
-    bad = [check for check in (*raw, *results) if check.status != "ok"]
-    for check in (*raw, *(check for check in results if check.status != "ok")):
+    for check in raw + [check for check in results if check.status != "ok"]:
         log.info("%s", check)
     if results:
         log.info("%d other files compared with %s", len(results), folder / ro_crate.NAME)
     else:
         log.info("no %s yet, so raw files only: a run ends with it", folder / ro_crate.NAME)
-    if bad:
+    if bad := [check for check in raw + results if check.status != "ok"]:
         raise InputError(
             f"{len(bad)} of {len(raw) + len(results)} files differ or are missing: "
             f"{', '.join(check.name for check in bad)}; remove those that differ and run again"

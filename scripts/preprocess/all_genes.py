@@ -1,20 +1,16 @@
 """Raw files of a study -> its preprocessed cells with all filtered genes, which GSEA ranks."""
 
-from pathlib import Path
-
 from scripts.common.config.studies import Study
 from scripts.common.h5ad import read_cells, write_cells
 from scripts.common.run import run
-from scripts.preprocess.preprocess import read_and_preprocess
+from scripts.preprocess.preprocess import cells_of
 from vega.errors import InputError
 
 
 def main(snakemake):
     """Read and preprocess as rule `preprocess` does, but keep genes that vary little."""
     study = Study.model_validate(snakemake.params.study).without_gene_selection()
-    cells, _ = read_and_preprocess(
-        snakemake.wildcards.study, study, Path(snakemake.input.raw[0]).parent, snakemake.input.other
-    )
+    cells, _ = cells_of(snakemake, study)
     chosen = read_cells(snakemake.input.cells, backed=True)
     if not cells.obs_names.equals(chosen.obs_names):
         raise InputError(

@@ -10,10 +10,9 @@ NAME, HUMAN, KIND = "Gene name", "Human gene name", "Human homology type"
 
 
 def one_to_one(file: RawFile) -> dict[str, str]:
-    """Human symbol of each gene that has exactly one ortholog, which has no other.
+    """Return the human symbol of each gene with exactly one ortholog, from an export of BioMart.
 
-    `file` is an export of Ensembl's BioMart. Genes on alternative assemblies share a symbol with
-    another gene: a symbol that stands twice on either side is left out.
+    Genes on alternative assemblies share a symbol: one that is repeated on either side is left out.
     """
     table = read_table(file)
     absent = [column for column in (NAME, HUMAN, KIND) if column not in table]

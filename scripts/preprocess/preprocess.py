@@ -1,12 +1,7 @@
-"""Preprocessing: from raw counts to normalised cells, step by step as the study's table says.
-
-`preprocess` applies a study's steps (`steps`) in their order and keeps a table of what each of them
-removed.
-"""
+"""Raw files of a study -> its normalised cells, and a table of what each step removed."""
 
 import json
-import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
@@ -18,85 +13,55 @@ import pandas as pd
 import scipy.sparse as sp
 
 from scripts.common.config.studies import Step, StepsOfEach, Study
-from scripts.common.h5ad import write_cells
+from scripts.common.h5ad import read_cells, write_cells
 from scripts.common.provenance import Provenance, provenance
-from scripts.common.run import run
-from scripts.preprocess.readers import check_namespace
+from scripts.common.run import log, run
+from scripts.common.tables import write_table
+from scripts.preprocess.orthologs import one_to_one
+from scripts.preprocess.readers import check_namespace, read
+from scripts.preprocess.readers.files import RawFile
 from scripts.preprocess.steps import STEPS, column_of, describe, is_normalised
 from vega.errors import InputError
-from vega.files import atomic_write
 from vega.gene_sets import read_gmt
 from vega.values import layers_of
-
-log = logging.getLogger("workflow")
 
 PACKAGES = ("anndata", "numpy", "pandas", "scanpy", "scipy")
 Size = tuple[int, int]
 
 
 def read_and_preprocess(
-    name: str, study: Study, folder: Path, other: Sequence[str]
+    study: Study, folder: Path, genes: pd.DataFrame | None = None
 ) -> tuple[ad.AnnData, pd.DataFrame]:
-    """Return the preprocessed cells of a study, with their provenance, from its raw files.
+    """Return what `preprocess` gives for the raw files in `folder`.
 
-    Parameters
-    ----------
-    name, study
-        The study and its entry in the configuration.
-    folder
-        Where its raw files and their records are.
-    other
-        Cells of the study whose genes it takes, if it takes any.
-
-    Returns
-    -------
-    As `preprocess`.
+    `genes` is the `var` of the study whose genes it takes, if it takes any.
     """
-    from scripts.common.h5ad import read_cells
-    from scripts.preprocess.orthologs import one_to_one
-    from scripts.preprocess.readers import read
-    from scripts.preprocess.readers.files import RawFile
-
-    given = {}
+    given = {"reindex": genes}
     if study.ortholog_table:
         given["orthologs"] = one_to_one(RawFile(folder / study.ortholog_table))
-    if study.reindexed_to:
-        given["reindex"] = read_cells(other[0], backed=True).var
-    cells, qc = preprocess(read(study, folder), study, given)
-    cells.uns["provenance"] = about(name, study, provenance(folder))
+    return preprocess(read(study, folder), study, given)
+
+
+def cells_of(snakemake: Any, study: Study) -> tuple[ad.AnnData, pd.DataFrame]:
+    """Return the preprocessed cells of a rule's raw files, with their provenance, and the table."""
+    folder, other = Path(snakemake.input.raw[0]).parent, snakemake.input.other
+    genes = read_cells(other[0], backed=True).var if other else None
+    cells, qc = read_and_preprocess(study, folder, genes)
+    cells.uns["provenance"] = about(snakemake.wildcards.study, study, provenance(folder))
     return cells, qc
 
 
 def preprocess(
     adata: ad.AnnData, study: Study, given: Mapping[str, Any] | None = None
 ) -> tuple[ad.AnnData, pd.DataFrame]:
-    """Apply a study's steps to its raw counts.
+    """Apply a study's steps to its raw counts (cells x genes); return the cells and a QC table.
 
-    Parameters
-    ----------
-    adata
-        Cells x genes of raw counts, as `scripts.preprocess.readers.read` gives them.
-    study
-        Its entry in the configuration.
-    given
-        What a step takes in place of its value, by name: for `orthologs` the ortholog of each
-        gene, for `reindex` the genes (`var`) of the other study.
-
-    Returns
-    -------
-    cells
-        Log-normalised expression (CSR float32), the counts in `layers["counts"]` unless the cells
-        came processed, and categorical `obs` columns in the order of the configuration.
-        `uns["normalisation"]["target_sum"]` is the total that all cells were scaled to, if there
-        is one.
-    qc
-        One row per step: `step`, `asked`, `cells_before`, `cells_after`, `cells_removed`, and the
-        same for genes.
-
-    Raises
-    ------
-    InputError
-        If a step cannot be done on these cells or leaves nothing.
+    `given` holds what a step takes in place of its value: for `orthologs` the ortholog of each
+    gene, for `reindex` the genes (`var`) of the other study. The cells are log-normalised CSR
+    float32, with `layers["counts"]` unless they came processed, categorical `obs` in the order of
+    the configuration and, if all cells were scaled to one total,
+    `uns["normalisation"]["target_sum"]`. The table has a row per step: `step`, `asked`,
+    `cells_before`, `cells_after`, `cells_removed`, and the same for genes.
     """
     given = given or {}
     qc: list[dict[str, Any]] = []
@@ -126,7 +91,7 @@ def _apply(
     given: Mapping[str, Any],
     qc: list[dict[str, Any]],
 ) -> list[ad.AnnData]:
-    """One step on each part, and its row in the table."""
+    """Apply one step to each part, and add its row to the table."""
     after = [STEPS[step.name][0](part, given.get(step.name, step.value)) for part in parts]
     if any(0 in part.shape for part in after):
         raise InputError("nothing is left after this step; relax or remove it")
@@ -138,7 +103,7 @@ def _apply(
 def _each(
     adata: ad.AnnData, asked: StepsOfEach, given: Mapping[str, Any], qc: list[dict[str, Any]]
 ) -> ad.AnnData:
-    """Steps for the cells of each value apart; genes that all keep remain, cells in their order."""
+    """Apply steps to the cells of each value apart; keep the genes that all parts keep."""
     column = column_of(adata, asked.column)
     parts = [adata[(column == value).to_numpy()].copy() for value in column.dropna().unique()]
     for step in asked.steps:
@@ -149,7 +114,7 @@ def _each(
 
 
 def _size(parts: list[ad.AnnData]) -> Size:
-    """Cells of all parts together, genes that all of them have."""
+    """Return the number of cells of all parts together, and of genes that all of them have."""
     genes = set.intersection(*(set(part.var_names) for part in parts))
     return sum(part.n_obs for part in parts), len(genes)
 
@@ -161,11 +126,8 @@ def _qc_row(name: str, asked: str, before: Size, after: Size) -> dict[str, Any]:
     return row
 
 
-# ---------------------------------------------------------------- result
-
-
 def _finished(adata: ad.AnnData, study: Study) -> ad.AnnData:
-    """Return only what the result promises, columns as categories in the configured order."""
+    """Return only the documented parts, columns as categories in the configured order."""
     orders = {"cell_type": study.cell_types, "condition": study.conditions}
     for column, order in orders.items():
         if order and column not in adata.obs:
@@ -189,7 +151,7 @@ def _finished(adata: ad.AnnData, study: Study) -> ad.AnnData:
 
 
 def _ordered(column: pd.Series, order: list[str], study: Study) -> pd.Categorical:
-    """The column with the categories that occur, in the given order."""
+    """Return the column with the categories that occur, in the given order."""
     found = sorted(column.dropna().unique())
     unknown = [value for value in found if value not in order]
     if order and unknown:
@@ -201,28 +163,21 @@ def _ordered(column: pd.Series, order: list[str], study: Study) -> pd.Categorica
 
 
 def about(name: str, study: Study, files: Iterable[Provenance]) -> str:
-    """Where the cells come from, as a JSON text that fits into an h5ad file.
+    """Return where the cells come from, as a JSON text that fits into an h5ad file.
 
-    Parameters
-    ----------
-    name, study
-        The study and its entry in the configuration.
-    files
-        What is known of its raw files; files that the study does not use are left out.
-
-    Returns
-    -------
-    JSON object with `study`, `title`, `series`, `origin` (public, mirror subset or simulated),
-    `files`, `steps` and `versions`.
+    Of `files`, the records of raw files, those that the study does not use are left out.
     """
     used = [asdict(file) for file in files if file.file in study.files]
     identities = {file["identity"] for file in used}
-    origins = (("simulated", "simulated"), ("mirror", "mirror subset"))
+    if "simulated" in identities:
+        origin = "simulated"
+    else:
+        origin = "mirror subset" if "mirror" in identities else "public"
     facts = {
         "study": name,
         "title": study.title,
         "series": study.series,
-        "origin": next((origin for kind, origin in origins if kind in identities), "public"),
+        "origin": origin,
         "files": used,
         "steps": [describe(step) for step in study.steps],
         "versions": {package: version(package) for package in PACKAGES},
@@ -231,15 +186,12 @@ def about(name: str, study: Study, files: Iterable[Provenance]) -> str:
 
 
 def main(snakemake):
-    """Read, check, preprocess, write."""
+    """Rule `preprocess`."""
     name, study = snakemake.wildcards.study, Study.model_validate(snakemake.params.study)
-    folder = Path(snakemake.input.raw[0]).parent
-    cells, qc = read_and_preprocess(name, study, folder, snakemake.input.other)
+    cells, qc = cells_of(snakemake, study)
     for path in snakemake.input.gene_sets:
         check_namespace(cells.var_names, read_gmt(path), f"{name} with {path}")
-
-    with atomic_write(snakemake.output.table) as path:
-        qc.to_csv(path, sep="\t", index=False)
+    write_table(qc, snakemake.output.table)
     write_cells(cells, snakemake.output.cells)
 
 

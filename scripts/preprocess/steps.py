@@ -1,8 +1,7 @@
 """The steps of preprocessing: small functions, each registered under its name in `STEPS`.
 
-A step takes cells x genes and what the study's table says of it, and gives the cells and genes
-that are left; what comes in stays as it is. `orthologs` and `reindex` take the genes that their
-value names a source of.
+A step takes cells x genes and its value in the study's table, and returns the cells and genes that
+are left; its input stays unchanged. `orthologs` and `reindex` take genes in place of their value.
 """
 
 import logging
@@ -14,6 +13,7 @@ import numpy as np
 import pandas as pd
 import scanpy as sc
 import scipy.sparse as sp
+from scipy.spatial.distance import cdist
 from scipy.stats import rankdata
 
 from scripts.common.config.studies import Relabel, Step
@@ -31,7 +31,7 @@ LARGEST_LOG = 20  # log-normalised values are far below: exp(20) counts is more 
 
 
 def describe(step: Step) -> str:
-    """What a step asks, in words."""
+    """Return what a step does, in words."""
     if step.each:
         steps = "; ".join(describe(inner) for inner in step.each.steps)
         return f"for each {step.each.column}: {steps}"
@@ -49,14 +49,14 @@ def _step(words: Describe) -> Callable[[Apply], Apply]:
 
 
 def _words(values: dict[str, list[str]], verb: str) -> str:
-    """The condition as a text: `is` holds in every column, `is not` in one of them at least."""
+    """Return the condition in words: `is` holds in every column, `is not` in at least one."""
     parts = [f"{column} {verb} {' or '.join(wanted)}" for column, wanted in values.items()]
     return (" and " if verb == "is" else " or ").join(parts)
 
 
 @_step(lambda wanted: _words(wanted, "is"))
 def keep(adata: ad.AnnData, wanted: dict[str, list[str]]) -> ad.AnnData:
-    """Cells that have one of the values in every one of the columns."""
+    """Keep cells that have one of the values in each of the columns."""
     for column, unknown in _unknown(adata, wanted).items():
         there = ", ".join(sorted(map(str, adata.obs[column].dropna().unique())))
         raise InputError(f"no cell has {column} {', '.join(unknown)}; there are: {there}")
@@ -65,7 +65,7 @@ def keep(adata: ad.AnnData, wanted: dict[str, list[str]]) -> ad.AnnData:
 
 @_step(lambda unwanted: _words(unwanted, "is not"))
 def drop(adata: ad.AnnData, unwanted: dict[str, list[str]]) -> ad.AnnData:
-    """All cells but those that `keep` would keep; values that no cell has are no mistake."""
+    """Drop the cells that `keep` would keep; values that no cell has are no mistake."""
     for column, unknown in _unknown(adata, unwanted).items():
         log.info("drop: no cell has %s %s", column, ", ".join(unknown))
     return adata[~obs_mask(adata.obs, unwanted)].copy()
@@ -73,7 +73,6 @@ def drop(adata: ad.AnnData, unwanted: dict[str, list[str]]) -> ad.AnnData:
 
 @_step(lambda column: f"{column} is known")
 def labelled(adata: ad.AnnData, column: str) -> ad.AnnData:
-    """Cells that have a value in the column."""
     return adata[column_of(adata, column).notna().to_numpy()].copy()
 
 
@@ -81,10 +80,9 @@ def labelled(adata: ad.AnnData, column: str) -> ad.AnnData:
 def relabel(adata: ad.AnnData, value: Relabel) -> ad.AnnData:
     """Label every cell like the cluster whose average it correlates with best.
 
-    As scGen (Lotfollahi et al. 2019) did with these cells, in the reading that adds no choice of
-    ours to scanpy's: markers are the `n_genes` first of each cluster by t-test on log-normalised
-    counts, averages are those of the log-normalised counts, and the correlation is Spearman's
-    over all clusters' markers together. Cells without any marker keep their label.
+    As scGen (Lotfollahi et al. 2019) did with these cells, with scanpy's defaults: markers are the
+    `n_genes` first of each cluster by t-test on log-normalised counts, and the correlation is
+    Spearman's over all clusters' markers together. Cells without any marker keep their label.
     """
     labels = column_of(adata, value.column)
     sizes = labels.value_counts()
@@ -102,7 +100,8 @@ def relabel(adata: ad.AnnData, value: Relabel) -> ad.AnnData:
     clusters = known.obs["label"].cat.categories
     averages = [known.X[(known.obs["label"] == c).to_numpy()][:, genes].mean(0) for c in clusters]
     own = cells.X[:, genes].toarray()
-    correlation = _spearman(own, np.vstack([np.asarray(a) for a in averages]))
+    ranks = (rankdata(values, axis=1) for values in (own, np.asarray(np.vstack(averages))))
+    correlation = 1 - cdist(*ranks, "correlation")  # Spearman's
     best = pd.Series(clusters[correlation.argmax(axis=1)], adata.obs_names, dtype=object)
     new = best.where(own.any(axis=1), labels.astype(object))
     log.info("relabel: %.1f%% of the labels stay as they were", 100 * (new == labels).mean())
@@ -111,38 +110,24 @@ def relabel(adata: ad.AnnData, value: Relabel) -> ad.AnnData:
     return adata
 
 
-def _spearman(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Spearman correlation of every row of `a` with every row of `b`; 0 where a row is constant."""
-    unit = []
-    for values in (a, b):
-        ranks = rankdata(values, axis=1)
-        ranks -= ranks.mean(axis=1, keepdims=True)
-        norm = np.linalg.norm(ranks, axis=1, keepdims=True)
-        unit.append(np.divide(ranks, norm, out=np.zeros_like(ranks), where=norm > 0))
-    return unit[0] @ unit[1].T
-
-
 @_step(lambda n: f"genes in at least {n:,} cells")
 def gene_min_cells(adata: ad.AnnData, n: int) -> ad.AnnData:
-    """Genes with counts in at least `n` cells."""
     return adata[:, sc.pp.filter_genes(_counts(adata), min_cells=n)[0]].copy()
 
 
 @_step(lambda n: f"genes with at least {n:,} counts")
 def gene_min_counts(adata: ad.AnnData, n: int) -> ad.AnnData:
-    """Genes with at least `n` counts in all cells together."""
     return adata[:, sc.pp.filter_genes(_counts(adata), min_counts=n)[0]].copy()
 
 
 @_step(lambda n: f"cells with at least {n:,} genes")
 def cell_min_genes(adata: ad.AnnData, n: int) -> ad.AnnData:
-    """Cells with counts in at least `n` genes."""
     return adata[sc.pp.filter_cells(_counts(adata), min_genes=n)[0]].copy()
 
 
 @_step(lambda percent: f"cells with at most {percent:g}% mitochondrial counts")
 def cell_max_mito(adata: ad.AnnData, percent: float) -> ad.AnnData:
-    """Cells whose share of counts in genes named `MT-` is at most `percent`."""
+    """Keep cells whose share of counts in genes named `MT-` is at most `percent`."""
     mitochondrial = adata.var_names.str.upper().str.startswith("MT-")
     if not mitochondrial.any():
         raise InputError("no gene begins with MT-; take out the step, or check the gene names")
@@ -156,8 +141,8 @@ def cell_max_mito(adata: ad.AnnData, percent: float) -> ad.AnnData:
 def normalise(adata: ad.AnnData, to: float | str) -> ad.AnnData:
     """Scale every cell to the same total, take log1p, keep the counts as a layer.
 
-    The total is kept in `uns["normalisation"]["target_sum"]`: other cells can be scaled to it. The
-    median is that of the cells which have counts.
+    The total is in `uns["normalisation"]["target_sum"]`, so that other cells can be scaled to it.
+    The median ignores cells without counts.
     """
     if is_normalised(adata):
         raise InputError("cells are normalised already; ask for it once")
@@ -174,38 +159,34 @@ def normalise(adata: ad.AnnData, to: float | str) -> ad.AnnData:
 
 @_step(lambda n: f"{n:,} most variable genes")
 def highly_variable(adata: ad.AnnData, n: int) -> ad.AnnData:
-    """The `n` genes of highest normalised dispersion (flavor `seurat`), in their own order."""
+    """Keep the `n` genes of highest normalised dispersion, in their own order."""
     if not is_normalised(adata):
         raise InputError("needs normalised cells; put it after normalise")
-    if adata.n_vars <= n:
-        log.info(
-            "highly_variable: only %d genes, fewer than the %d asked: all kept", adata.n_vars, n
-        )
-        return adata
-    found = sc.pp.highly_variable_genes(adata, n_top_genes=n, flavor="seurat", inplace=False)
-    return _most(adata, found["dispersions_norm"], n)
+    return _most_variable(adata, adata, n, "seurat", "dispersions_norm")
 
 
 @_step(lambda n: f"{n:,} most variable genes, by their counts")
 def highly_variable_counts(adata: ad.AnnData, n: int) -> ad.AnnData:
-    """The `n` genes of highest standardised variance of counts (flavor `seurat_v3`)."""
-    if adata.n_vars <= n:
-        log.info("highly_variable_counts: only %d genes, fewer than %d: all kept", adata.n_vars, n)
-        return adata
+    """Keep the `n` genes of highest standardised variance of counts, in their own order."""
     counts = ad.AnnData(_counts(adata), var=adata.var[[]])
-    found = sc.pp.highly_variable_genes(counts, n_top_genes=n, flavor="seurat_v3", inplace=False)
-    return _most(adata, found["variances_norm"], n)
+    return _most_variable(adata, counts, n, "seurat_v3", "variances_norm")
 
 
-def _most(adata: ad.AnnData, variability: pd.Series, n: int) -> ad.AnnData:
-    """Exactly the `n` most variable genes, in their own order: of genes that tie, the first."""
-    order = np.argsort(-variability.fillna(-np.inf).to_numpy(), kind="stable")
+def _most_variable(
+    adata: ad.AnnData, values: ad.AnnData, n: int, flavor: str, score: str
+) -> ad.AnnData:
+    """Keep exactly `n` genes by scanpy's score of `values`: of genes that tie, the first."""
+    if adata.n_vars <= n:
+        log.info("highly_variable: only %d genes, fewer than %d: all kept", adata.n_vars, n)
+        return adata
+    found = sc.pp.highly_variable_genes(values, n_top_genes=n, flavor=flavor, inplace=False)
+    order = np.argsort(-found[score].fillna(-np.inf).to_numpy(), kind="stable")
     return adata[:, np.sort(order[:n])].copy()
 
 
 @_step(lambda _: "log-normalised by the authors")
 def processed(adata: ad.AnnData, _: bool) -> ad.AnnData:
-    """Cells that are log-normalised already; they have no counts."""
+    """Take cells that are log-normalised already; they have no counts."""
     if is_normalised(adata):
         raise InputError("cells are normalised already; ask for it once")
     values = adata.X.data
@@ -223,7 +204,7 @@ def processed(adata: ad.AnnData, _: bool) -> ad.AnnData:
 
 @_step(lambda table: f"genes as one-to-one orthologs ({table})")
 def orthologs(adata: ad.AnnData, symbols: Mapping[str, str]) -> ad.AnnData:
-    """Genes that have an ortholog, under its symbol."""
+    """Keep genes that have an ortholog, under its symbol."""
     known = adata.var_names.isin(list(symbols))
     if not known.any():
         raise InputError(
@@ -238,7 +219,7 @@ def orthologs(adata: ad.AnnData, symbols: Mapping[str, str]) -> ad.AnnData:
 
 @_step(lambda study: f"genes of {study}")
 def reindex(adata: ad.AnnData, genes: pd.DataFrame) -> ad.AnnData:
-    """The genes of another study (its `var`) in its order; those absent here are zero."""
+    """Take the genes of another study (its `var`) in its order; those absent here are zero."""
     here = adata.var_names.get_indexer(genes.index)
     found = np.flatnonzero(here >= 0)
     if not len(found):
@@ -262,26 +243,28 @@ def reindex(adata: ad.AnnData, genes: pd.DataFrame) -> ad.AnnData:
 
 
 def is_normalised(adata: ad.AnnData) -> bool:
-    """Whether the cells are log-normalised."""
+    """Return whether the cells are log-normalised."""
     return "counts" in adata.layers or "processed" in adata.uns
 
 
 def _counts(adata: ad.AnnData) -> sp.csr_matrix:
-    """Counts, before as after normalisation."""
+    """Return the counts, before as after normalisation."""
     if "processed" in adata.uns:
         raise InputError("there are no counts of processed cells; take the step out")
     return adata.layers.get("counts", adata.X)
 
 
 def column_of(adata: ad.AnnData, column: str) -> pd.Series:
-    """A column of the cells."""
     if column not in adata.obs:
         raise InputError(f"there is no column {column}; there are: {', '.join(adata.obs)}")
     return adata.obs[column]
 
 
 def _unknown(adata: ad.AnnData, values: dict[str, list[str]]) -> dict[str, list[str]]:
-    """Values that no cell has, by column."""
-    seen = {column: set(column_of(adata, column)) for column in values}
-    absent = {c: [v for v in asked if v not in seen[c]] for c, asked in values.items()}
-    return {c: missing for c, missing in absent.items() if missing}
+    """Return the values that no cell has, by column."""
+    unknown = {}
+    for column, asked in values.items():
+        seen = set(column_of(adata, column))
+        if absent := [value for value in asked if value not in seen]:
+            unknown[column] = absent
+    return unknown

@@ -1,9 +1,11 @@
-"""The cells of a simulated study and all that is known of each but its counts."""
+"""A simulated study, and its cells without their counts."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+import scipy.sparse as sp
 
 from scripts.common.config.simulations import SimulatedColumn, Simulation
 from scripts.common.config.studies import Study
@@ -13,8 +15,24 @@ from vega.errors import InputError
 PLATE, ROWS, COLUMNS = 1001000001, "ABCDEFGH", 12  # number of the first plate; wells of a plate
 
 
+@dataclass(frozen=True)
+class Simulated:
+    """A simulated study.
+
+    Columns of `cells` are `matrix` (number of its matrix in the study) and the matrix' `obs`; the
+    cell's `name`, made of `bases`, `plate` and `well`; its type (None where the annotation misses
+    it) and the further columns of the simulation; `multiplet` (singlet, doublet); `quality`
+    (normal, low_quality, doublet, or as the simulation names it); `cluster`, `tsne1`, `tsne2`.
+    """
+
+    genes: pd.DataFrame  # `id` (Ensembl's form), `symbol` in gene sets, `name` in the species
+    cells: pd.DataFrame
+    counts: sp.csr_matrix  # cells x genes, integers
+    truth: pd.DataFrame  # which gene sets respond where, see `scripts.simulate.truth.truth`
+
+
 def simulate_cells(study: Study, simulation: Simulation, rng: np.random.Generator) -> pd.DataFrame:
-    """One row per cell, matrix after matrix, with the columns that `Simulated` lists."""
+    """Return one row per cell, matrix after matrix, with the columns that `Simulated` lists."""
     n_matrices = len(study.matrices)
     sizes = simulation.cells
     if isinstance(sizes, int):
@@ -50,7 +68,7 @@ def simulate_cells(study: Study, simulation: Simulation, rng: np.random.Generato
 
 
 def _column(entry: SimulatedColumn, cells: pd.DataFrame, rng: np.random.Generator) -> pd.Series:
-    """Values of a further column, None where nothing says which."""
+    """Return the values of a further column, None where nothing says which."""
     if entry.of:
         values = cells[entry.of].map(entry.values).astype(object)
     else:
@@ -63,12 +81,12 @@ def _column(entry: SimulatedColumn, cells: pd.DataFrame, rng: np.random.Generato
 
 
 def barcodes(n: int, length: int, rng: np.random.Generator) -> list[str]:
-    """Cell barcodes of so many bases, all different."""
+    """Return `n` different cell barcodes of `length` bases."""
     numbers = rng.choice(4**length, n, replace=False)
     bases = str.maketrans("0123", "ACGT")
     return [np.base_repr(i, 4).zfill(length).translate(bases) for i in numbers]
 
 
 def codes(values: pd.Series, categories: Iterable[str]) -> np.ndarray:
-    """Number of each value among the categories, from 0."""
+    """Return the number of each value among the categories, from 0; -1 of others."""
     return pd.Categorical(values, categories=list(categories)).codes.astype(int)

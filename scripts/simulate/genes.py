@@ -22,10 +22,9 @@ BIOMART = (
 
 
 def gene_symbols(simulations: Simulations, file: str) -> list[str]:
-    """Symbols of the genes that go with a GMT file: the real ones, then synthetic ones.
+    """Return the symbols that go with a GMT file: the real ones, then synthetic ones.
 
-    Those of a file that extends another are the other's, then its own real ones: what the two
-    have in common are the same genes.
+    A file that extends another has the other's, then its own real ones.
     """
     table = simulations.gene_sets[file]
     own = [gene for named in table.named.values() for gene in named.genes]
@@ -49,16 +48,11 @@ def measured_symbols(simulations: Simulations, simulation: Simulation) -> pd.Ind
 
 
 def simulate_gene_sets(simulations: Simulations, file: str) -> dict[str, list[str]]:
-    """Genes of the sets of one simulated GMT file, by name; real symbols come first.
+    """Return the genes of each set of a simulated GMT file; real symbols come first.
 
-    A named set holds its own genes, all those of its subsets, and synthetic ones that no other
-    named set has: named sets overlap as their table says and not by chance. Random sets take
-    synthetic genes by popularity, so that some genes are in many sets and some in none.
-
-    Raises
-    ------
-    InputError
-        If a set is too small for its genes.
+    A named set has its own genes, all those of its subsets, and synthetic ones that no other named
+    set has, so that named sets overlap only as their table says. Random sets take synthetic genes
+    by popularity, so that some genes are in many sets and some in none.
     """
     table, seed = simulations.gene_sets[file], simulations.genes.seed
     before = simulate_gene_sets(simulations, table.extends) if table.extends else {}
@@ -80,7 +74,7 @@ def simulate_gene_sets(simulations: Simulations, file: str) -> dict[str, list[st
 
 
 def _named(table: SimulatedSets, file: str, fill: list[str], seed: int) -> dict[str, list[str]]:
-    """Genes of the named sets in the table's order; `fill` are genes that they may take."""
+    """Return the genes of the named sets; `fill` are genes that they may take."""
     where = f"{TABLE}: gene_sets.{file}"
     subsets: dict[str, list[str]] = {name: [] for name in table.named}
     for name, named in table.named.items():
@@ -105,9 +99,9 @@ def _named(table: SimulatedSets, file: str, fill: list[str], seed: int) -> dict[
 
 
 def genes_of(study: Study, symbols: Iterable[str]) -> pd.DataFrame:
-    """Genes as a study's files name them: Ensembl `id`, `symbol` of the gene sets, and `name`.
+    """Return Ensembl `id`, `symbol` in the gene sets, and `name` in a study's files of each gene.
 
-    Ids are from a range that no real gene has. Mouse genes are spelt as mouse genes are.
+    Ids are from a range that no real gene has; names of mouse genes are capitalised.
     """
     symbols = list(symbols)
     mouse = study.organism == "mouse"
@@ -118,9 +112,9 @@ def genes_of(study: Study, symbols: Iterable[str]) -> pd.DataFrame:
 
 
 def orthologs(genes: pd.DataFrame) -> bytes:
-    """BioMart's table of the human orthologs of a study's mouse genes.
+    """Return BioMart's table of the human orthologs of a study's mouse genes.
 
-    Genes that no gene set can hold have none; every `NOT_ONE_TO_ONE`-th synthetic gene has two.
+    Genes outside of gene sets have none; every `NOT_ONE_TO_ONE`-th synthetic gene has two.
     """
     rows = []
     for number, gene in enumerate(genes.itertuples()):
@@ -135,17 +129,16 @@ def orthologs(genes: pd.DataFrame) -> bytes:
 
 
 def gmt(gene_sets: Mapping[str, list[str]]) -> bytes:
-    """The gene sets as a GMT file: name, description, genes, separated by tabs."""
     return lines("\t".join((name, "simulated", *genes)) for name, genes in gene_sets.items())
 
 
 def named_rng(seed: int, name: str) -> np.random.Generator:
-    """Random numbers of one named thing: what is drawn for others does not move them."""
+    """Return a generator for one named thing, which does not depend on others."""
     return np.random.default_rng([seed, crc32(name.encode())])
 
 
 def lines(lines: Iterable[str]) -> bytes:
-    """Return the lines of a text file, of which one at a time is held besides."""
+    """Return a text file of these lines; they are made one at a time."""
     content = BytesIO()
     for line in lines:
         content.write(f"{line}\n".encode())

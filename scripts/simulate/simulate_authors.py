@@ -16,12 +16,10 @@ import pandas as pd
 from scripts.common.config.simulations import Simulations
 from scripts.common.config.studies import Annotation, Matrix, Study
 from scripts.common.run import run
-from scripts.preprocess.orthologs import one_to_one
-from scripts.preprocess.preprocess import preprocess
+from scripts.preprocess.preprocess import read_and_preprocess
 from scripts.preprocess.readers import read
-from scripts.preprocess.readers.files import RawFile
+from scripts.simulate.cells import Simulated
 from scripts.simulate.simulate_study import simulate_study
-from scripts.simulate.simulated import Simulated
 from scripts.simulate.writers import h5, raw_files, tar, write
 from vega.errors import InputError
 from vega.files import atomic_write
@@ -37,17 +35,10 @@ def authors_files(
     drawn: Mapping[str, Simulated],
     simulations: Simulations,
 ) -> dict[str, bytes]:
-    """Content of the authors' files by name, archives packed but not compressed.
+    """Return the content of the authors' files by name, archives packed but not compressed.
 
-    Parameters
-    ----------
-    studies
-        By name, those with authors' data and those whose genes they take, with public sources.
-    sources, drawn
-        The public sources of these studies by group (`Config.raw_source`), and what was simulated
-        for each (`simulate_study`).
-    simulations
-        The table.
+    `studies` have public sources and include those whose genes others take. `sources` are their
+    public sources by group (`Config.raw_source`), `drawn` what was simulated for each.
     """
     contents: dict[tuple[str | None, str], bytes] = {}  # by archive and name
     archives: dict[str, None] = {}
@@ -61,12 +52,9 @@ def authors_files(
 
         @cache
         def cells(name: str) -> ad.AnnData:
-            study, given = studies[name], {}
-            if table := study.ortholog_table:
-                given["orthologs"] = one_to_one(RawFile(Path(folder, study.raw or name, table)))
-            if study.reindexed_to:
-                given["reindex"] = cells(study.reindexed_to).var
-            return preprocess(counts(name), study, given)[0]
+            study = studies[name]
+            genes = cells(study.reindexed_to).var if study.reindexed_to else None
+            return read_and_preprocess(study, Path(folder, study.raw or name), genes)[0]
 
         for name, study in studies.items():
             if study.authors is None:
@@ -90,7 +78,7 @@ def authors_files(
 
 
 def _published(cells: ad.AnnData, matrix: Matrix) -> ad.AnnData:
-    """Cells as the authors' file has them: counts only in the layer that is read."""
+    """Return cells as in the authors' file: counts only in the layer that is read."""
     genes = cells.var_names.to_numpy(dtype=object, copy=True)
     if n := REPEATED.get(matrix.matrix):
         genes[-2 * n + 1 :: 2] = genes[-2 * n :: 2]
@@ -103,12 +91,12 @@ def _published(cells: ad.AnnData, matrix: Matrix) -> ad.AnnData:
 
 
 def _table(annotation: Annotation, cells: pd.DataFrame) -> bytes:
-    """What an annotation says of groups of cells, as R writes it: with numbers of the rows."""
+    """Return what an annotation says of groups of cells, as R writes it: with row numbers."""
     return _columns(annotation, cells).drop_duplicates(ignore_index=True).to_csv().encode()
 
 
 def _columns(read_as: Matrix | Annotation, cells: pd.DataFrame) -> pd.DataFrame:
-    """The columns of a file, under their names and in their words."""
+    """Return the columns of a file, under their names and in their words."""
     if absent := set(read_as.columns.values()).difference(cells):
         raise InputError(
             f"config/studies.yaml: authors: {', '.join(sorted(absent))} is not known of simulated "
@@ -122,7 +110,7 @@ def _columns(read_as: Matrix | Annotation, cells: pd.DataFrame) -> pd.DataFrame:
 
 
 def _said(column: pd.Series, values: Mapping[str, str]) -> pd.Series:
-    """A column of ours in the words that `values` translates, as numbers if they are some."""
+    """Return a column of ours in the words that `values` translates, as numbers if all are."""
     words = {
         ours: said.removesuffix("*") + SUFFIX if said.endswith("*") else said
         for said, ours in reversed(values.items())
@@ -133,7 +121,7 @@ def _said(column: pd.Series, values: Mapping[str, str]) -> pd.Series:
 
 
 def main(snakemake):
-    """Draw the studies, write the authors' files with their provenance, and the truth tables."""
+    """Rule `simulate_authors`."""
     params = snakemake.params
     studies, sources = (
         {name: Study(**study) for name, study in of.items()}

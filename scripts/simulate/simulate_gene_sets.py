@@ -9,7 +9,7 @@ from scripts.simulate.writers import write
 
 
 def main(snakemake):
-    """Write each GMT file with its provenance."""
+    """Rule `simulate_gene_sets`."""
     simulations = Simulations(**snakemake.params.simulations)
     for path in map(Path, snakemake.output.raw):
         write(

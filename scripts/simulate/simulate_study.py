@@ -10,7 +10,7 @@ from scripts.common.config.simulations import Simulation, Simulations, named_set
 from scripts.common.config.studies import Study
 from scripts.common.obs_mask import obs_mask
 from scripts.common.run import run
-from scripts.simulate.cells import codes, simulate_cells
+from scripts.simulate.cells import Simulated, codes, simulate_cells
 from scripts.simulate.genes import (
     TABLE,
     genes_of,
@@ -18,7 +18,6 @@ from scripts.simulate.genes import (
     named_rng,
     simulate_gene_sets,
 )
-from scripts.simulate.simulated import Simulated
 from scripts.simulate.truth import responders, truth
 from scripts.simulate.writers import raw_files, write
 from vega.errors import InputError
@@ -33,19 +32,7 @@ NUMBERS_AT_A_TIME = 8_000_000  # expected counts that are held at once
 def simulate_study(name: str, study: Study, simulations: Simulations) -> Simulated:
     """Draw the cells and counts of the raw folder `name`; the same table gives the same study.
 
-    Parameters
-    ----------
-    name
-        Its entry in the simulations.
-    study
-        The study, or all that share the folder (`Config.raw_source`).
-    simulations
-        The table.
-
-    Raises
-    ------
-    InputError
-        If the tables ask for something that cannot be, such as more markers than genes.
+    `study` stands for all that share the folder (`Config.raw_source`).
     """
     simulation = simulations.studies[name]
     rng = np.random.default_rng(simulation.seed)
@@ -111,10 +98,10 @@ def simulate_study(name: str, study: Study, simulations: Simulations) -> Simulat
 
 
 def _levels(simulations: Simulations, symbols: pd.Index) -> np.ndarray:
-    """log2 expression of each gene before anything happens to it; the median is about 0.
+    """Return the log2 expression of each gene before any effect; the median is about 0.
 
-    Real symbols are named because their genes are seen: none lies below the median, and none so
-    high that its programme would outweigh the rest of the cell.
+    Real symbols are at or above the median, so that their genes are seen, but not so high that
+    their programme would outweigh the rest of the cell.
     """
     level = named_rng(simulations.genes.seed, "levels").normal(
         0, simulations.genes.log2_sd, len(symbols)
@@ -125,10 +112,10 @@ def _levels(simulations: Simulations, symbols: pd.Index) -> np.ndarray:
 def _type_profiles(
     simulations: Simulations, simulation: Simulation, candidates: np.ndarray
 ) -> np.ndarray:
-    """log2 fold changes of each type's genes: its own markers and its lineage's, T x G.
+    """Return log2 fold changes (types x genes) of the markers of each type and its lineage.
 
-    `candidates` (G booleans) may be markers. Which are hangs on the name of the type or lineage,
-    so that studies share them.
+    `candidates` (booleans) may be markers. The name of a type or lineage decides which are, so that
+    studies share them.
     """
     free = np.flatnonzero(candidates)
     if simulation.markers > len(free):
@@ -148,7 +135,7 @@ def _type_profiles(
 def _libraries(
     simulation: Simulation, kinds: pd.Series, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Expected counts of each cell with every gene at its level, and which are of low quality."""
+    """Return the expected total of each cell before any effect, and which are of low quality."""
     relative = kinds.map({name: kind.library for name, kind in simulation.types.items()})
     spread = np.exp2(rng.normal(0, simulation.library_log2_sd, len(kinds)))
     poor = rng.random(len(kinds)) < simulation.low_quality
@@ -157,7 +144,7 @@ def _libraries(
 
 
 def _further_calls(simulation: Simulation, n: int) -> np.ndarray:
-    """Which further call each of so many cells has, mostly none."""
+    """Return which further call each of `n` cells has, mostly none."""
     shares = {**simulation.qualities, "": 1 - sum(simulation.qualities.values())}
     rng = named_rng(simulation.seed, "qualities")
     return rng.choice(list(shares), n, p=list(shares.values()))
@@ -175,7 +162,7 @@ def _partners(cells: pd.DataFrame, rng: np.random.Generator) -> np.ndarray:
 
 
 def main(snakemake):
-    """Draw the study, write its raw files with their provenance, and the table of the truth."""
+    """Rule `simulate_study`."""
     name, study = snakemake.params.name, Study(**snakemake.params.study)
     simulations = Simulations(**snakemake.params.simulations)
     simulation = simulations.studies[name]

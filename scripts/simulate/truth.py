@@ -13,27 +13,21 @@ GeneSets = Mapping[str, list[str]]
 
 
 def responders(programme: Programme, gene_sets: GeneSets) -> list[str]:
-    """Genes that a programme shifts: the first `share` of its set, and its further genes."""
+    """Return the genes that a programme shifts: the first `share` of its set, and its own."""
     genes = gene_sets[programme.gene_set] if programme.gene_set else []
     return genes[: ceil(programme.share * len(genes))] + programme.genes
 
 
 def truth(study: Study, simulation: Simulation, gene_sets: GeneSets) -> pd.DataFrame:
-    """Which gene sets respond where, one row per programme and gene set it reaches.
-
-    Returns
-    -------
-    Table with the columns
+    """Return which gene sets respond where, one row per programme and gene set it reaches.
 
     - `programme`: number of the programme in the study's table, from 0
-    - `gene_set`, and its `kind`: `planted` is the programme's own set, a `superset` holds all
-      of that set, an `overlap` some of the genes planted; genes that are in no set are
-      `outside`, and a `shift` moves every gene by its own random amount
-    - `where`: the cells in words
-    - one column per column of cells that programmes name: all the values meant, separated by `;`
-    - `effect`: log2 fold change of the programme (those that meet in a cell add up), or the SD
-      of the shift
-    - `share`: share of the set's genes that are planted; `genes`: which, separated by `;`
+    - `gene_set`, and its `kind`: `planted` is the programme's own set, a `superset` has all of
+      its genes, an `overlap` some of the planted genes; genes in no set are `outside`, and a
+      `shift` moves every gene by its own random amount
+    - `where`: the cells in words; then a column per column of cells, values separated by `;`
+    - `effect`: log2 fold change of the programme (effects in a cell add up), or SD of the shift
+    - `share` of the set's genes that are planted, and these `genes`, separated by `;`
     """
     groups = simulated_groups(study, simulation)
     named = {column for programme in simulation.programmes for column in programme.where}
@@ -55,7 +49,7 @@ def truth(study: Study, simulation: Simulation, gene_sets: GeneSets) -> pd.DataF
 
 
 def _reached(programme: Programme, gene_sets: GeneSets) -> Iterator[dict[str, Any]]:
-    """Every gene set with genes that the programme shifts, then the genes that are in none."""
+    """Yield each gene set with genes that the programme shifts, then the genes in none."""
     planted = responders(programme, gene_sets)
     own = set(gene_sets[programme.gene_set]) if programme.gene_set else set()
     outside = dict.fromkeys(planted)

@@ -10,7 +10,7 @@ import tarfile
 import zipfile
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from io import BytesIO
 from itertools import chain
@@ -27,8 +27,8 @@ from scripts.common.config.simulations import SimulatedTable, Simulation
 from scripts.common.config.studies import Annotation, Matrix, Study
 from scripts.common.obs_mask import obs_mask
 from scripts.common.provenance import record
+from scripts.simulate.cells import Simulated
 from scripts.simulate.genes import TABLE, lines, named_rng, orthologs
-from scripts.simulate.simulated import Simulated
 from vega.errors import InputError
 from vega.files import atomic_write
 
@@ -43,21 +43,14 @@ def raw_files(
     """Yield name and content of each raw file of the study; archives are packed.
 
     One archive is in memory at a time: at the real size, all of a study would need 8 GB.
-
-    Raises
-    ------
-    InputError
-        If a table has a column that is not simulated.
     """
-    # What makes the contents, by archive (None for files of their own).
+    # Functions that make the contents, by archive (None for files of their own).
     makers: dict[str | None, list[Callable[[], dict[str, bytes]]]] = defaultdict(list)
 
     def counts(number: int, matrix: Matrix) -> dict[str, bytes]:
         here = (simulated.cells["matrix"] == number).to_numpy()
-        part = Simulated(
-            simulated.genes, simulated.cells[here], simulated.counts[here], simulated.truth
-        )
-        return COUNTS[study.format](matrix, part, study, simulation)
+        part = replace(simulated, cells=simulated.cells[here], counts=simulated.counts[here])
+        return COUNTS[study.format](matrix, part, simulation)
 
     def annotated(annotation: Annotation) -> dict[str, bytes]:
         table = _annotation(annotation, study, simulated.cells, simulation)
@@ -74,9 +67,8 @@ def raw_files(
         else:
             stem, zipped = Path(archive).stem, archive.endswith(".zip")
             yield archive, _zip(members, stem) if zipped else tar(members)
-    for step in study.steps:
-        if step.orthologs:
-            yield step.orthologs, orthologs(simulated.genes)
+    if study.ortholog_table:
+        yield study.ortholog_table, orthologs(simulated.genes)
     annotations = [a.file for a in study.all_annotations if a.archive is None]
     if study.family_file and study.family_file not in annotations:
         yield study.family_file, _soft(study, _samples(study))
@@ -95,13 +87,8 @@ def write(files: Iterable[tuple[str, bytes]], folder: Path | str, source: str) -
         record(path, source, "simulated")
 
 
-# ---------------------------------------------------------------- counts
-
-
-def _matrix_market(
-    matrix: Matrix, part: Simulated, study: Study, simulation: Simulation
-) -> dict[str, bytes]:
-    """Genes x cells in coordinates, and the side files without headers."""
+def _matrix_market(matrix: Matrix, part: Simulated, simulation: Simulation) -> dict[str, bytes]:
+    """Return genes x cells in coordinates, and the side files without headers."""
     content = BytesIO()
     mmwrite(content, part.counts.T, field="integer", symmetry="general")
     return {
@@ -111,12 +98,10 @@ def _matrix_market(
     }
 
 
-def _delimited(
-    matrix: Matrix, part: Simulated, study: Study, simulation: Simulation
-) -> dict[str, bytes]:
-    """A table with genes down and cells across, and below them rows that are no genes.
+def _delimited(matrix: Matrix, part: Simulated, simulation: Simulation) -> dict[str, bytes]:
+    """Return a table with genes down and cells across, and below them rows that are no genes.
 
-    Those hold a part of the cell's counts, so that taking them for genes is seen.
+    Those have a part of the cell's counts, so that taking them for genes is seen.
     """
     style = simulation.tables.get(matrix.matrix, PLAIN)
     separator = SEPARATORS[style.separator]
@@ -136,7 +121,7 @@ def _delimited(
 
 
 def _spike_ins(share: float, counts: sp.csr_matrix, seed: int) -> np.ndarray:
-    """Counts of the spike-ins, few of which have most of the reads, cells x spike-ins."""
+    """Return counts, cells x spike-ins; few spike-ins have most of the reads."""
     if not share:
         return np.empty((counts.shape[0], 0), dtype=int)
     rng = named_rng(seed, "spike-ins")
@@ -147,10 +132,8 @@ def _spike_ins(share: float, counts: sp.csr_matrix, seed: int) -> np.ndarray:
     return rng.poisson(np.outer(total, level / level.sum()))
 
 
-def _h5ad(
-    matrix: Matrix, part: Simulated, study: Study, simulation: Simulation
-) -> dict[str, bytes]:
-    """An h5ad file of the counts, or of their logarithms, and of what its cells are."""
+def _h5ad(matrix: Matrix, part: Simulated, simulation: Simulation) -> dict[str, bytes]:
+    """Return an h5ad file of the counts, or of their logarithms, and columns of the cells."""
     style = simulation.tables.get(matrix.matrix, PLAIN)
     values = part.counts
     if style.normalised:
@@ -166,19 +149,14 @@ def _h5ad(
     return {matrix.matrix: h5(cells)}
 
 
-Writer = Callable[[Matrix, Simulated, Study, Simulation], dict[str, bytes]]
-COUNTS: dict[str, Writer] = {"mtx": _matrix_market, "table": _delimited, "h5ad": _h5ad}
+COUNTS = {"mtx": _matrix_market, "table": _delimited, "h5ad": _h5ad}
 
 
 def h5(adata: ad.AnnData) -> bytes:
-    """Content of an h5ad file."""
     content = BytesIO()
     with h5py.File(content, "w") as file:
         ad.io.write_elem(file, "/", adata)
     return content.getvalue()
-
-
-# ---------------------------------------------------------------- what the cells are
 
 
 @dataclass(frozen=True)
@@ -194,7 +172,7 @@ class Table:
 def _annotation(
     annotation: Annotation, study: Study, cells: pd.DataFrame, simulation: Simulation
 ) -> Table:
-    """The table of the cells it describes, or of each value that it is matched by."""
+    """Return the table of the cells it describes, or of each value that it is matched by."""
     style = simulation.tables[annotation.file]
     described = annotation.matrix
     if described is not None:
@@ -217,7 +195,7 @@ def _annotation(
 def _source_columns(
     read_as: Annotation | Matrix, style: SimulatedTable, cells: pd.DataFrame
 ) -> pd.DataFrame:
-    """The columns of a file, by name of the cell; values are what `read_as` translates to ours."""
+    """Return the columns of a file in its own words, which `read_as` translates to ours."""
     columns = {}
     for theirs, column in style.columns.items():
         if column not in cells:
@@ -232,7 +210,7 @@ def _source_columns(
 
 
 def _text(table: Table, study: Study) -> bytes:
-    """A delimited table. As in R, row names had to be unique: one met before gets one more "1"."""
+    """Return a delimited table; as in R, a row name that repeats gets one more "1"."""
     style, frame = table.style, table.frame
     separator = SEPARATORS[style.separator]
     if table.unnamed:
@@ -252,18 +230,16 @@ def _text(table: Table, study: Study) -> bytes:
 
 
 def _obs(table: Table, study: Study) -> bytes:
-    """An h5ad file of the table alone, without any gene."""
     return h5(ad.AnnData(obs=table.frame.astype("category")))
 
 
 def _family(table: Table, study: Study) -> bytes:
-    """A GEO family file with one sample per cell."""
     rows = table.frame.to_dict("records")
     return _soft(study, {f"GSM999{i:05d}": row for i, row in enumerate(rows, start=1)})
 
 
 def _saved_by_r(table: Table, study: Study) -> bytes:
-    """A list of tables as R's saveRDS writes it or, without an element, a named vector."""
+    """Return a list of tables as R's saveRDS writes it or, without an element, a named vector."""
     from rdata.conversion import ConverterFromPythonToR
     from rdata.unparser import unparse_data
 
@@ -280,7 +256,7 @@ def _saved_by_r(table: Table, study: Study) -> bytes:
 
 
 def _typed(column: pd.Series) -> pd.Series:
-    """A column of texts as R has it: logical or numeric, if all that is known is."""
+    """Return a column of texts as R has it: logical or numeric, if all known values are."""
     if set(column.dropna()) <= {"TRUE", "FALSE"}:
         return column.map({"TRUE": True, "FALSE": False}).astype("boolean")
     numbers = pd.to_numeric(column, errors="coerce")
@@ -288,12 +264,7 @@ def _typed(column: pd.Series) -> pd.Series:
     return numbers.astype("Float64") if known else column.astype(object)
 
 
-ANNOTATIONS: dict[str, Callable[[Table, Study], bytes]] = {
-    "h5ad": _obs,
-    "rds": _saved_by_r,
-    "soft": _family,
-    "text": _text,
-}
+ANNOTATIONS = {"h5ad": _obs, "rds": _saved_by_r, "soft": _family, "text": _text}
 
 
 def _kind(file: str) -> str:
@@ -301,13 +272,11 @@ def _kind(file: str) -> str:
     return next((kind for kind in ANNOTATIONS if name.endswith(f".{kind}")), "text")
 
 
-# ---------------------------------------------------------------- GEO's family file
-
 ORGANISMS = {"human": "Homo sapiens", "mouse": "Mus musculus"}
 
 
 def _samples(study: Study) -> dict[str, dict[str, str]]:
-    """What is known of each matrix as a sample of the series, by accession."""
+    """Return what is known of each matrix as a sample of the series, by accession."""
     samples = {}
     for number, matrix in enumerate(study.matrices, start=1):
         known = dict(matrix.obs)
@@ -316,7 +285,6 @@ def _samples(study: Study) -> dict[str, dict[str, str]]:
 
 
 def _soft(study: Study, samples: Mapping[str, Mapping[str, str]]) -> bytes:
-    """A GEO family file of the samples (by accession) and their characteristics."""
     text = [
         "^DATABASE = GeoMiame",
         "!Database_name = Gene Expression Omnibus (GEO)",
@@ -337,11 +305,8 @@ def _soft(study: Study, samples: Mapping[str, Mapping[str, str]]) -> bytes:
     return lines(text)
 
 
-# ---------------------------------------------------------------- archives
-
-
 def tar(members: Mapping[str, bytes]) -> bytes:
-    """An archive of the files, as old as Unix and nobody's."""
+    """Return an archive of the files, dated 1970 and without an owner."""
     content = BytesIO()
     with tarfile.open(fileobj=content, mode="w", format=tarfile.USTAR_FORMAT) as archive:
         for name, data in members.items():
@@ -352,7 +317,7 @@ def tar(members: Mapping[str, bytes]) -> bytes:
 
 
 def _zip(members: Mapping[str, bytes], folder: str) -> bytes:
-    """An archive of a folder of the files, as old as the format can say."""
+    """Return an archive of a folder of the files, dated 1980."""
     content = BytesIO()
     with zipfile.ZipFile(content, "w") as archive:
         archive.writestr(zipfile.ZipInfo(f"{folder}/"), b"")

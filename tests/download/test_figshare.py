@@ -83,7 +83,7 @@ def test_an_answer_that_is_not_a_listing(place, site, fault, body):
 @pytest.mark.parametrize(("status", "attempts"), [(404, 1), (202, ATTEMPTS), (503, ATTEMPTS)])
 def test_a_missing_article_and_a_busy_server(place, site, fault, status, attempts):
     site.listing((status, {}, b""))
-    asked = row(DOI).model_copy(update={"note": "take it from elsewhere"})
+    asked = row(DOI, note="take it from elsewhere")
     with fault(f"answer {status}"):
         message = place.fails(asked)
     assert f"answers {status}" in message and message.endswith("(take it from elsewhere)")
@@ -106,6 +106,6 @@ def test_rows_with_a_file_id_have_both_addresses():
 
 
 def test_other_sources_are_not_looked_up(site):
-    assert figshare.find("https://x/cells.gz") is None
-    assert figshare.find("doi:10.5281/zenodo.7/cells.gz") is None
+    for source in ("https://x/cells.gz", "doi:10.5281/zenodo.7/cells.gz"):
+        assert figshare.find(source) == ([source], {})
     assert not site.asked

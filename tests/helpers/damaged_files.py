@@ -18,8 +18,8 @@ import scipy.sparse as sp
 import yaml
 from anndata import AnnData
 from conftest import ROOT
-from helpers.raw_files import cell_ranger, soft_text
-from helpers.two_matrices import CONTROL, COUNTS, GENES, STIMULATED, TABLE, market, study
+from helpers.raw_files import cell_ranger, market, soft_text
+from helpers.two_matrices import CONTROL, COUNTS, GENES, STIMULATED, TABLE, study
 
 import vega
 from scripts.analyse.encoded import encoded
@@ -71,7 +71,7 @@ def _fetch(folder: Path) -> None:
     target = folder / "fetched" / "toy" / "cells.gz"
     shutil.rmtree(folder / "fetched", ignore_errors=True)
     lock = folder / "no.lock"
-    fetch(ROW, target, str(folder / "mirror"), lock, sleep=lambda _: None)
+    fetch(ROW, target, str(folder / "mirror"), lock)
 
 
 def _load(folder: Path) -> vega.VEGA:
@@ -210,7 +210,7 @@ def _write_models(folder: Path) -> None:
 def _write_study(folder: Path) -> None:
     folder.mkdir()
     for name, barcodes in (("a", CONTROL), ("b", STIMULATED)):
-        (folder / f"{name}.mtx").write_text(market(COUNTS[name]))
+        (folder / f"{name}.mtx").write_bytes(market(COUNTS[name].T))
         (folder / f"{name}_barcodes.tsv").write_text("\n".join(barcodes) + "\n")
     (folder / "genes.tsv").write_text("".join(f"{i}\t{symbol}\n" for i, symbol in GENES))
     (folder / "cells.tsv").write_text(TABLE)

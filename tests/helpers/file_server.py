@@ -24,11 +24,11 @@ def sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def row(url: str, data: bytes | None = None, **pins) -> File:
+def row(url: str, data: bytes | None = None, **fields) -> File:
     """Return the row of toy/cells.gz, with the checksums of `data` if given."""
     if data is not None:
-        pins = {"bytes": len(data), "sha256": sha256(data)}
-    return File(study="toy", file="cells.gz", url=url, **pins)
+        fields = {"bytes": len(data), "sha256": sha256(data)}
+    return File(study="toy", file="cells.gz", url=url, **fields)
 
 
 def make_mirror(folder, data: bytes, sums: str | None):
@@ -83,9 +83,6 @@ def serving(answers):
         thread.join()
 
 
-# ---------------------------------------------------------------- faults
-
-
 def for_browsers(handler):
     """Send the file to a browser, 403 to all others."""
     if handler.headers["User-Agent"].startswith("Mozilla/"):
@@ -97,15 +94,11 @@ def for_browsers(handler):
 def reset(handler):
     """Send half of the file and reset the connection."""
     handler.start(size=len(DATA))
-    _reset(handler)
+    reset_at_once(handler)
 
 
 def reset_at_once(handler):
     """Reset the connection instead of an answer."""
-    _reset(handler)
-
-
-def _reset(handler):
     handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     socket.socket(fileno=handler.connection.detach()).close()
 

@@ -10,10 +10,10 @@ import scipy.io
 import scipy.sparse as sp
 
 
-def market(counts) -> bytes:
-    """Return a Matrix Market file of counts (cells x genes), genes down."""
+def market(counts, kind="integer") -> bytes:
+    """Return a Matrix Market file of counts (cells x genes), genes down, cell by cell as GEO."""
     content = io.BytesIO()
-    scipy.io.mmwrite(content, sp.coo_matrix(np.asarray(counts).T), field="integer")
+    scipy.io.mmwrite(content, sp.csc_matrix(np.asarray(counts).T), field=kind)
     return content.getvalue()
 
 

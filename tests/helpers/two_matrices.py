@@ -38,12 +38,3 @@ def study(**changes):
         "steps": [{"normalise": "median"}],
     }
     return Study.model_validate(entry | changes)
-
-
-def market(counts, kind="integer"):
-    """Matrix Market text as GEO has it: a banner, a lone %, entries column by column."""
-    counts = np.asarray(counts)
-    columns, rows = np.nonzero(counts.T)
-    lines = [f"{r + 1} {c + 1} {counts[r, c]}" for r, c in zip(rows, columns, strict=True)]
-    head = f"%%MatrixMarket matrix coordinate {kind} general\n%\n"
-    return head + "\n".join([f"{counts.shape[0]} {counts.shape[1]} {len(lines)}", *lines]) + "\n"

@@ -19,10 +19,7 @@ from helpers.simulated import draw, written
 from scripts.claims.run_results import RunResults
 from scripts.common.config.load import load
 from scripts.common.h5ad import read_cells
-from scripts.preprocess.orthologs import one_to_one
-from scripts.preprocess.preprocess import preprocess
-from scripts.preprocess.readers import read
-from scripts.preprocess.readers.files import RawFile
+from scripts.preprocess.preprocess import read_and_preprocess
 from scripts.simulate.simulate_authors import authors_files
 from scripts.simulate.writers import write
 
@@ -114,7 +111,7 @@ def test_the_file_of_each_study_is_read_in_its_form(tmp_path, config, counts, na
     assert set(study.files) == {"zheng": {NEWER, OLDER}}.get(name, {archive or file})
     place(tmp_path, name, counts)
     other = pd.DataFrame({"gene_id": "x"}, index=["G3", "None", "G1"])
-    cells, _ = preprocess(read(study, tmp_path), study, {"reindex": other})
+    cells, _ = read_and_preprocess(study, tmp_path, other)
 
     ours = {column: np.resize(np.array(values, object), N) for column, values in expected.items()}
     kept = np.array([v is not None for v in ours.get("cell_type", ours.get("cell_line"))])
@@ -150,13 +147,10 @@ def test_the_published_input_in_the_form_of_anndata_0_6_is_read(tmp_path, config
         group["data"], group["indices"], group["indptr"] = X.data, X.indices, X.indptr
         group.attrs.update(h5sparse_format="csr", h5sparse_shape=X.shape)
     study = config.studies["kang"]
-    cells, _ = preprocess(read(study, tmp_path), study)
+    cells, _ = read_and_preprocess(study, tmp_path)
     np.testing.assert_array_equal(cells.X.toarray(), X.toarray())
     assert cells.obs["condition"].tolist() == ["control", "stimulated"] * 2
     assert cells.obs["cell_type"].tolist() == ["CD4T"] * 4
-
-
-# ---------------------------------------------------------------- selection
 
 
 def test_drugs_of_one_archive_are_selected_by_their_common_name(tmp_path):
@@ -181,9 +175,6 @@ def test_simulated_archives_count_as_simulated_data(tmp_path):
     assert config.raw_source("mixseq") == whole.raw_source("mixseq")
 
 
-# ---------------------------------------------------------------- simulated archives
-
-
 @pytest.mark.slow
 def test_simulated_archives_give_the_cells_of_simulated_public_files(tmp_path, config):
     """The same expression, types and conditions after preprocessing."""
@@ -205,13 +196,9 @@ def test_simulated_archives_give_the_cells_of_simulated_public_files(tmp_path, c
     for name in FORMS:
         for studies, source in ((config.public, "public"), (config.studies, "authors")):
             study = studies[name]
+            genes = found[study.reindexed_to, source].var if study.reindexed_to else None
             folder = tmp_path / (study.raw or name)
-            given = {}
-            if study.ortholog_table:
-                given["orthologs"] = one_to_one(RawFile(folder / study.ortholog_table))
-            if study.reindexed_to:
-                given["reindex"] = found[study.reindexed_to, source].var
-            found[name, source] = preprocess(read(study, folder), study, given)[0]
+            found[name, source], _ = read_and_preprocess(study, folder, genes)
         one, other = found[name, "public"], found[name, "authors"]
         np.testing.assert_allclose(other.X.toarray(), one.X.toarray(), rtol=1e-5)
         for column in {"cell_type", "condition", "batch", "cell_line", "patient", "braf_mutant"}:
@@ -232,16 +219,9 @@ AUTHORS = ("--config", "data=simulated_authors", "studies=all")
 def test_the_workflow_is_planned_without_downloads(tmp_path):
     copy_parts(tmp_path)
     rules = planned(tmp_path, *AUTHORS)
-    assert {
-        "simulate_authors",
-        "preprocess",
-        "train_kang",
-        "simulation_benchmark",
-        "figure",
-    } <= rules
-    assert {rule for rule in rules if rule.startswith(("simulate", "download"))} == {
-        "simulate_authors", "simulate_gene_sets",
-    }  # fmt: skip
+    assert {"preprocess", "train_kang", "simulation_benchmark", "figure"} <= rules
+    sources = {rule for rule in rules if rule.startswith(("simulate", "download"))}
+    assert sources == {"simulate_authors", "simulate_gene_sets"}
 
 
 @pytest.mark.slow
@@ -252,7 +232,5 @@ def test_all_studies_are_preprocessed_from_simulated_archives(repository):
     for name in FORMS:
         cells = read_cells(run / "data" / f"{name}.h5ad")
         assert '"origin": "simulated"' in cells.uns["provenance"]
-    assert {path.name for path in run.glob("tables/*_truth.tsv")} == {
-        f"{group}_truth.tsv"
-        for group in ("kang", "zheng", "mixseq", "darmanis", "field", "shekhar")
-    }
+    truths = {path.name.removesuffix("_truth.tsv") for path in run.glob("tables/*_truth.tsv")}
+    assert truths == {"kang", "zheng", "mixseq", "darmanis", "field", "shekhar"}

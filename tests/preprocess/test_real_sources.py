@@ -23,8 +23,6 @@ def cells(names, **obs):
     return ad.AnnData(obs=pd.DataFrame({"barcode": names, "matrix": "m", **obs}, index=names))
 
 
-# ---------------------------------------------------------------- Shekhar
-
 R_FILE, PORTAL = "Reference_clusters.rds", "clust_retinal_bipolar.txt"
 
 
@@ -61,9 +59,6 @@ def test_without_any_source_both_are_named(tmp_path):
     assert "\n" not in str(error.value)
 
 
-# ---------------------------------------------------------------- Darmanis
-
-
 def test_tumours_have_the_published_cells_genes_and_types(real, tmp_path):
     """GSE84465 with the real names and numbers of genes per cell; other rows are in all cells."""
     table = pd.read_csv(real / "darmanis" / "cell_metadata_3589.csv", dtype=str)
@@ -94,9 +89,6 @@ def test_tumours_have_the_published_cells_genes_and_types(real, tmp_path):
     assert adata.obs["patient"].tolist() == table["patient_id"].tolist()
     _, qc = preprocess(adata, STUDIES["darmanis"])
     assert qc.set_index("step").loc["cell_min_genes", "cells_after"] == 3567
-
-
-# ---------------------------------------------------------------- MIX-seq
 
 
 @pytest.mark.parametrize("as_numbers", [True, False])

@@ -41,9 +41,6 @@ def changed(tmp_path):
     return load_changed
 
 
-# ---------------------------------------------------------------- planted effects
-
-
 @pytest.mark.parametrize("folder", FOLDERS)
 def test_planted_genes_change_by_their_effect_and_only_in_their_cells(folder):
     """In every group of cells that a programme can tell apart, those without effect too."""
@@ -117,9 +114,6 @@ def test_batches_shift_genes_alike_in_all_types():
     assert (one.std() + other.std()) / 2 == pytest.approx(expected, rel=0.25)
 
 
-# ---------------------------------------------------------------- truth
-
-
 @pytest.mark.parametrize("folder", FOLDERS)
 def test_truth_lists_every_set_that_a_programme_reaches(folder):
     """By brute force over all sets."""
@@ -150,9 +144,6 @@ def test_truth_describes_the_cells_of_a_programme_in_words():
     assert truth.loc[0, "cell_type"].split(";") == list(KANG.types)
     words = "cell_type: CD14+Mono, FCGR3A+Mono, Dendritic; condition: stimulated"
     assert truth.loc[2, "where"] == words
-
-
-# ---------------------------------------------------------------- cells
 
 
 def test_most_cells_pass_the_filter_of_genes_and_some_do_not():
@@ -242,8 +233,6 @@ def test_another_seed_draws_other_cells_with_the_same_truth(changed):
     pd.testing.assert_frame_equal(drawn.truth, simulated("kang").truth)
 
 
-# ---------------------------------------------------------------- errors
-
 DROP = object()
 IFN = "REACTOME_INTERFERON_ALPHA_BETA_SIGNALING"
 NAMED = "gene_sets/reactomes.gmt/named"
@@ -280,11 +269,7 @@ def setting(path, value):
         ("kang/name", "{bases", "studies.kang.name: .*expected '}' before end of string"),
         ("studies/kong", KANG.model_dump(exclude_unset=True), "studies 'kong' is not"),
         ("studies", {}, "data: simulated, but study 'kang' is not among nothing"),
-        (
-            "gene_sets/hallmarks.gmt/extends",
-            "no.gmt",
-            "extends 'no.gmt' is not among",
-        ),
+        ("gene_sets/hallmarks.gmt/extends", "no.gmt", "extends 'no.gmt' is not among"),
         ("gene_sets/hallmarks.gmt/extends", "hallmarks.gmt", "extends goes in a circle: hallmarks"),
         (f"{NAMED}/{IFN}/subset_of", "NO", f"{IFN}.subset_of 'NO' is not among"),
         (f"{NAMED}/REACTOME_IMMUNE_SYSTEM/subset_of", IFN, "named.subset_of goes in a circle"),

@@ -17,10 +17,8 @@ import rdata
 import yaml
 from helpers.simulated import CONFIG, FOLDERS, TABLES, contents, draw, mask, simulated, written
 
-from scripts.preprocess.orthologs import one_to_one
-from scripts.preprocess.preprocess import preprocess
+from scripts.preprocess.preprocess import read_and_preprocess
 from scripts.preprocess.readers import read
-from scripts.preprocess.readers.files import RawFile
 from scripts.simulate.writers import write
 
 DRUGS = ["Trametinib", "Dabrafenib", "Navitoclax", "BRD3379"]
@@ -43,9 +41,6 @@ def lines_of(content):
 
 def fields(content, separator="\t"):
     return [line.split(separator) for line in lines_of(content)]
-
-
-# ---------------------------------------------------------------- every study
 
 
 def cells_of(study, folder):
@@ -101,9 +96,7 @@ def test_readers_return_what_was_drawn(raw, name):
 )
 def test_preprocessed_cells_have_the_counts_that_were_drawn(raw, name, column, kept):
     study, folder = CONFIG.studies[name], CONFIG.raw_folder(name)
-    table = raw / folder / (study.ortholog_table or "none")
-    given = {"orthologs": one_to_one(RawFile(table))} if study.ortholog_table else {}
-    cells, _ = preprocess(read(study, raw / folder), study, given)
+    cells, _ = read_and_preprocess(study, raw / folder)
     rows, drawn = cells_of(study, folder), simulated(folder)
     names = drawn.cells["name"].iloc[rows]
     if len(study.matrices) > 1:
@@ -152,9 +145,6 @@ def test_no_file_holds_a_time(raw):
         if path.suffix == ".zip":
             with zipfile.ZipFile(path) as archive:
                 assert {m.date_time for m in archive.infolist()} == {(1980, 1, 1, 0, 0, 0)}
-
-
-# ---------------------------------------------------------------- single studies
 
 
 def test_repeated_barcodes_of_kang_get_one_more_1_in_the_annotation_only():

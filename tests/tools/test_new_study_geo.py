@@ -3,7 +3,6 @@
 import gzip
 import hashlib
 import json
-from functools import partial
 from types import SimpleNamespace
 
 import numpy as np
@@ -17,7 +16,6 @@ from helpers.own_study import GENES, new_study, write_gmt
 from helpers.raw_files import cell_ranger, market, packed, soft_text
 
 from scripts.common.config.load import load
-from scripts.download.download import fetch_unpinned
 from scripts.preprocess.readers import read
 
 SUPPLEMENT = "/series/GSE1nnn/GSE1234/suppl"
@@ -83,9 +81,7 @@ def truth() -> dict[str, np.ndarray]:
 def geo(repository, monkeypatch, capsys, caplog):
     """A mirror of GEO on this machine, and the command with it in a repository."""
     monkeypatch.chdir(repository)
-    monkeypatch.setattr(
-        "tools.new_study.geo.fetch_unpinned", partial(fetch_unpinned, sleep=lambda seconds: None)
-    )
+    monkeypatch.setattr("scripts.download.transfer.sleep", lambda seconds: None)
     write_gmt(repository / "own.gmt")
     answers = {}
 

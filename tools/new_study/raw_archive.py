@@ -58,7 +58,7 @@ def bundled(names: Collection[str]) -> list[Counts]:
 
 def _matrices(path: Path, accessions: Collection[str]) -> tuple[str, dict[str, dict[str, Any]]]:
     """Their format, and the entry of each by its sample."""
-    members = RawFile(path).members()
+    members = list(RawFile(path).members())
     found = bundled(members)
     if not found:
         names = ", ".join(members[:10])

@@ -1,7 +1,6 @@
 """Readers of raw files: one function per file format, never per study.
 
-`read` gives the raw counts of a study and what is known of its cells; `files` opens raw files and
-members of archives, `matrices` and `annotations` hold the readers, `checks` what must be true.
+`files` opens raw files and members of archives, `matrices` and `annotations` hold the readers.
 """
 
 from scripts.preprocess.readers.checks import check_namespace

@@ -1,8 +1,7 @@
-"""Annotations: tables that say what the cells are, joined with the cells."""
+"""Read annotations, tables of what the cells are, and join them with the cells."""
 
 import io
 import logging
-from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
 from string import Formatter
@@ -27,12 +26,10 @@ LEAST_KNOWN_CELLS = 0.5  # of a matrix; fewer mean that the names do not fit
 
 
 def annotate(adata: ad.AnnData, annotations: list[Annotation], folder: Path) -> None:
-    """Add the annotations' columns to `adata.obs`, and which cells they know.
+    """Add the annotations' columns to `adata.obs`; a later annotation overrides an earlier one.
 
-    `annotated` is true of cells that every annotation of single cells knows (those matched by
-    barcode, of the cell's own matrix); it is left out where there is none. What an annotation
-    says of a column that is there already counts for the cells it knows. Of one whose file cannot
-    be had, and that is optional, the columns are there but empty.
+    `annotated` is true of cells in all annotations that are matched by barcode; it is left out if
+    there are none. The columns of an optional annotation without its file are empty.
     """
     known, by_barcode = np.ones(adata.n_obs, dtype=bool), False
     for asked in annotations:
@@ -61,7 +58,7 @@ def annotate(adata: ad.AnnData, annotations: list[Annotation], folder: Path) -> 
 
 
 def _available(asked: Annotation, folder: Path) -> Annotation | None:
-    """The first of the annotation's sources whose file is there; None if it may be without one."""
+    """Return the first of the annotation's sources whose file is there, or None if optional."""
     reasons = []
     for source in asked.sources:
         if not (asked.optional or asked.otherwise):
@@ -88,7 +85,7 @@ def _available(asked: Annotation, folder: Path) -> Annotation | None:
 def _check_known(
     known: np.ndarray, obs: pd.DataFrame, table: pd.DataFrame, match: list[str], file: RawFile
 ) -> None:
-    """Most cells of each matrix are known by name; of other things a match is enough."""
+    """Check that half of each matrix is matched by barcode, or one cell by other columns."""
     if "barcode" not in match:
         log.info("%s: of %d of %d cells it says something", file.name, known.sum(), len(known))
         if not known.any():
@@ -108,34 +105,44 @@ def _check_known(
 
 
 def _annotation_table(annotation: Annotation, file: RawFile) -> pd.DataFrame:
-    """The kept rows and columns under our names and values, the cells' names as index."""
-    read = next((f for end, f in KINDS.items() if annotation.file.endswith(end)), _delimited)
-    table = _with_rows(read(file, annotation), annotation.rows, file)
+    """Return the kept rows and columns in our names and values, the cells' names as index."""
+    table = _with_rows(_source_table(annotation, file), annotation.rows, file)
     if annotation.barcode:
         table = table.set_axis(_filled(annotation.barcode, table, file))
     table = renamed(table, annotation.columns, file)
     table = table.apply(meant, values=annotation.values, file=file)
-    groups = [c for c in annotation.match if c in table]
-    return table.dropna(subset=groups)
+    return table.dropna(subset=[c for c in annotation.match if c in table])
+
+
+def _source_table(annotation: Annotation, file: RawFile) -> pd.DataFrame:
+    """Return the table as it is in the file, whose format the end of the name says."""
+    name = annotation.file.removesuffix(".gz")
+    if name.endswith(".h5ad"):
+        return h5ad(file).obs
+    if name.endswith(".rds"):
+        return read_r(file, annotation.element)
+    if name.endswith("_family.soft"):
+        from scripts.download.sample_annotations import read_series
+
+        with file.on_disk() as path:
+            return read_series(path).samples.set_index("accession", drop=False)
+    return read_table(file, annotation.skip_rows)
 
 
 def _with_rows(table: pd.DataFrame, asked: dict[str, list[str]], file: RawFile) -> pd.DataFrame:
-    """The rows that have these values."""
     told = renamed(table, {column: column for column in asked}, file)
     chosen = obs_mask(told, asked)
     if not chosen.any():
-        words = (f"{c} {' or '.join(v)} (it has {_some(told[c])})" for c, v in asked.items())
+        words = []
+        for column, values in asked.items():
+            some = ", ".join(sorted(told[column].dropna().unique())[:10]) or "nothing"
+            words.append(f"{column} {' or '.join(values)} (it has {some})")
         raise InputError(f"{file}: no row with {' and '.join(words)}; correct rows in studies.yaml")
     return table[chosen]
 
 
-def _some(column: pd.Series) -> str:
-    """A few of its values."""
-    return ", ".join(sorted(column.dropna().unique())[:10]) or "nothing"
-
-
 def _filled(template: str, table: pd.DataFrame, file: RawFile) -> pd.Index:
-    """`template` for each row, with the values of its columns."""
+    """Return `template` for each row, with the values of its columns."""
     names = pd.Series("", index=table.index)
     for text, column, _, _ in Formatter().parse(template):
         names += text
@@ -145,11 +152,10 @@ def _filled(template: str, table: pd.DataFrame, file: RawFile) -> pd.Index:
 
 
 def _rows(table: pd.DataFrame, obs: pd.DataFrame, match: list[str], file: RawFile) -> np.ndarray:
-    """Row of `table` for each cell, -1 where it has none.
+    """Return the row of `table` for each cell, -1 where it has none.
 
-    Row names had to be unique when the table was made. Where cells are matched by more than their
-    barcode, a barcode seen twice may therefore carry one more "1": it is tried for cells without
-    a row of their own, among the rows that are no other cell's.
+    R needs unique row names, so the second of two equal barcodes, which other columns of `match`
+    tell apart, may have one more "1": such rows are tried for cells that have no other row.
     """
     absent = [c for c in match if c != "barcode" and (c not in table or c not in obs)]
     if absent:
@@ -171,11 +177,8 @@ def _rows(table: pd.DataFrame, obs: pd.DataFrame, match: list[str], file: RawFil
     return rows
 
 
-# ---------------------------------------------------------------- kinds of tables
-
-
 def read_table(file: RawFile, skip_rows: int = 0) -> pd.DataFrame:
-    """A delimited table as strings, row names as index; `NA` and empty fields are missing.
+    """Read a delimited table as strings, row names as index; `NA` and empty fields are missing.
 
     Fields are separated by tabs, commas or blanks, whichever the header has. The first column
     holds the row names; it is a column too if the header has a name for it. `skip_rows` lines
@@ -203,35 +206,3 @@ def read_table(file: RawFile, skip_rows: int = 0) -> pd.DataFrame:
         first = table.columns[0]
         table = table.set_index(first, drop=first.startswith("Unnamed:"))
     return table.set_axis(table.index.astype(str))
-
-
-def _delimited(file: RawFile, annotation: Annotation) -> pd.DataFrame:
-    return read_table(file, annotation.skip_rows)
-
-
-def _observations(file: RawFile, _: Annotation) -> pd.DataFrame:
-    """The cells' table of an h5ad file."""
-    return h5ad(file).obs
-
-
-def _of_r(file: RawFile, annotation: Annotation) -> pd.DataFrame:
-    """A data frame or a named vector of R."""
-    return read_r(file, annotation.element)
-
-
-def _samples(file: RawFile, _: Annotation) -> pd.DataFrame:
-    """The samples of a GEO series, by accession, with their characteristics."""
-    from scripts.download.sample_annotations import read_series
-
-    with file.on_disk() as path:
-        return read_series(path).samples.set_index("accession", drop=False)
-
-
-# By the end of the name; everything else is a delimited table.
-KINDS: dict[str, Callable[[RawFile, Annotation], pd.DataFrame]] = {
-    ".h5ad": _observations,
-    ".h5ad.gz": _observations,
-    ".rds": _of_r,
-    "_family.soft.gz": _samples,
-    "_family.soft": _samples,
-}

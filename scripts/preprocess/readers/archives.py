@@ -19,16 +19,10 @@ class Member(NamedTuple):
 
 @contextmanager
 def member(archive: BinaryIO, path: str, name: str) -> Iterator[Member]:
-    """The member of that name, or else the only one of that name in a folder of the archive.
+    """Give the member of that name, or else the only one of that name in a folder of the archive.
 
-    Parameters
-    ----------
-    archive
-        A tar, compressed or not, or a zip.
-    path
-        Its name in errors.
-    name
-        The member's name.
+    `archive` is a tar, compressed or not, or a zip; `path` names it in errors. After the block the
+    rest is read too, so that damage at its end is found.
     """
     members = members_of(archive)
     passed = []
@@ -41,10 +35,8 @@ def member(archive: BinaryIO, path: str, name: str) -> Iterator[Member]:
 
 
 def _only(members: list[Member], path: str, name: str) -> Member:
-    """The one that is meant."""
-    found = [here for here in members if here.name == name] or [
-        here for here in members if is_meant(here.name, name)
-    ]
+    exact = [here for here in members if here.name == name]
+    found = exact or [here for here in members if is_meant(here.name, name)]
     if len(found) != 1:
         names = ", ".join(here.name for here in members[:10]) or "nothing"
         has = "".join(letter if letter.isprintable() else "?" for letter in names[:500])
@@ -56,7 +48,7 @@ def _only(members: list[Member], path: str, name: str) -> Member:
 
 
 def is_meant(member: str, name: str) -> bool:
-    """Whether a member's name is `name`, or `name` in a folder of the archive."""
+    """Return whether a member's name is `name`, or `name` in a folder of the archive."""
     return member == name or (member.endswith(f"/{name}") and not member.startswith("__MACOSX/"))
 
 

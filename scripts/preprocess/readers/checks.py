@@ -1,4 +1,4 @@
-"""What raw data must be: names that stand once, counts that are counts, genes named alike."""
+"""Checks of raw data: unique names, counts that are counts, genes named as in the gene sets."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -16,7 +16,6 @@ LEAST_KNOWN_GENES = 0.05
 
 
 def check_unique(names: Sequence | pd.Index | pd.Series, file: RawFile, what: str) -> None:
-    """No name may stand twice."""
     twice = pd.Index(names)[pd.Index(names).duplicated()]
     if len(twice):
         name = " ".join(twice[0]) if isinstance(twice[0], tuple) else twice[0]
@@ -27,12 +26,10 @@ def check_unique(names: Sequence | pd.Index | pd.Series, file: RawFile, what: st
 
 
 def are_counts(values: np.ndarray) -> np.ndarray:
-    """Which values are whole numbers from zero up."""
     return np.isfinite(values) & (values >= 0) & (values == np.floor(values))
 
 
 def check_counts(adata: ad.AnnData, file: RawFile) -> None:
-    """Counts are whole numbers from zero up."""
     values = adata.X.data
     wrong = np.flatnonzero(~are_counts(values))
     if len(wrong):
@@ -61,21 +58,9 @@ NAMESPACES = {
 def check_namespace(
     genes: Sequence[str], gene_sets: Mapping[str, Sequence[str]], where: str
 ) -> None:
-    """Check that the genes of the data and of the gene sets are named alike.
+    """Check that a twentieth of the shorter list of genes, data or gene sets, is in the other.
 
-    Parameters
-    ----------
-    genes
-        Gene names of the data.
-    gene_sets
-        Genes by set name.
-    where
-        What the data and the gene sets are called in the message.
-
-    Raises
-    ------
-    InputError
-        If less than a twentieth of the shorter list is in the other.
+    `where` names both in the message.
     """
     members = set(chain.from_iterable(gene_sets.values()))
     known = len(members.intersection(genes))

@@ -34,16 +34,16 @@ class RawFile:
 
     @classmethod
     def of(cls, folder: Path, archive: str | None, name: str) -> "RawFile":
-        """`name` in a folder, or in an archive there."""
+        """Return the file `name` in a folder, or in an archive there."""
         return cls(folder / archive, name) if archive else cls(folder / name)
 
     def __str__(self) -> str:
-        """Its path, and which member of it."""
+        """Return its path, and which member of it."""
         return f"{self.path}: {self.member}" if self.member else str(self.path)
 
     @property
     def name(self) -> str:
-        """Its last name."""
+        """Return its last name."""
         return Path(self.member or self.path).name
 
     @contextmanager
@@ -59,9 +59,9 @@ class RawFile:
 
     @contextmanager
     def on_disk(self, unpacked: bool = False) -> Iterator[Path]:
-        """Its path, for readers that take nothing else; a member is there only meanwhile.
+        """Give its path, for readers that take nothing else.
 
-        So is what a gzipped file unpacks to, for readers that want it `unpacked`.
+        A member, or a gzipped file to be `unpacked`, is a temporary file.
         """
         with self.opened() as stream:
             if self.member is None and not (unpacked and self.name.endswith(".gz")):
@@ -73,33 +73,27 @@ class RawFile:
                 yield path
 
     def lines(self) -> list[str]:
-        """Lines of a text, without empty ones at its end."""
+        """Return the lines of a text, without empty ones at its end."""
         with self.opened() as stream:
             try:
                 return stream.read().decode().rstrip().splitlines()
             except UnicodeDecodeError:
                 raise InputError(f"{self}: not a text file; {RETRY}") from None
 
-    def members(self) -> list[str]:
-        """Names of the members of an archive."""
-        with self._names() as names:
-            return list(names)
-
-    def has(self, name: str) -> bool:
-        """Whether an archive has the member; what comes after it is not unpacked."""
-        with self._names() as names:
-            return any(is_meant(member, name) for member in names)
-
-    @contextmanager
-    def _names(self) -> Iterator[Iterator[str]]:
-        """Names of the members of an archive, one after the other."""
+    def members(self) -> Iterator[str]:
+        """Yield the names of the members of an archive."""
         with self._told(), self.path.open("rb") as file:
             _check_start(file, self)
-            yield (entry.name for entry in members_of(file))
+            for entry in members_of(file):
+                yield entry.name
+
+    def has(self, name: str) -> bool:
+        """Return whether an archive has the member; what comes after it is not unpacked."""
+        return any(is_meant(member, name) for member in self.members())
 
     @contextmanager
     def _told(self) -> Iterator[None]:
-        """Turn whatever is wrong with a file into one line."""
+        """Turn an error of reading into one line."""
         try:
             yield
         except EOFError:
@@ -117,7 +111,7 @@ class RawFile:
 
     @contextmanager
     def _raw(self) -> Iterator[BinaryIO]:
-        """Its bytes as they are stored."""
+        """Open its bytes as they are stored."""
         with self.path.open("rb") as file:
             if self.member is None:
                 yield file
@@ -150,7 +144,7 @@ def _buffered(stream: BinaryIO) -> io.BufferedReader:
 
 
 def _check_start(stream: BinaryIO, file: RawFile) -> None:
-    """A file that is there but is none of ours: empty, or the page of a server's error."""
+    """Refuse an empty file, or a web page in its place."""
     start = stream.peek(512)[:512].lstrip().lower()
     if not start:
         raise InputError(f"{file}: empty file; {RETRY}")

@@ -1,12 +1,13 @@
 """Readers of count matrices, by format: each gives cells x genes."""
 
 import csv
+import io
 import logging
 import re
 import warnings
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, NamedTuple
 
 import anndata as ad
 import numpy as np
@@ -26,7 +27,7 @@ log = logging.getLogger("workflow")
 
 
 def read_mtx(matrix: Matrix, folder: Path) -> ad.AnnData:
-    """Matrix Market, genes down and cells across, with files of barcodes and of genes."""
+    """Read Matrix Market, genes down and cells across, with files of barcodes and of genes."""
     file, barcodes, genes = (
         RawFile.of(folder, matrix.archive, name)
         for name in (matrix.matrix, matrix.barcodes, matrix.genes)
@@ -54,11 +55,10 @@ def read_mtx(matrix: Matrix, folder: Path) -> ad.AnnData:
 
 
 def read_delimited(matrix: Matrix, folder: Path) -> ad.AnnData:
-    """Delimited table, genes down and cells across or the other way, names in quotes or not.
+    """Read a delimited table, genes down and cells across or the other way.
 
-    The header may or may not count the column of names. Rows whose names are no genes, as
-    `no_genes` says, are left out. One row at a time is held densely: the whole does not fit into
-    memory.
+    Names may be in quotes, and the header may lack the column of names. Rows with names like
+    `no_genes` are left out. One row at a time is dense: the whole would not fit into memory.
     """
     file = RawFile.of(folder, matrix.archive, matrix.matrix)
     genes, rows, width = [], [], None
@@ -95,7 +95,7 @@ def read_delimited(matrix: Matrix, folder: Path) -> ad.AnnData:
 
 
 def read_h5ad(matrix: Matrix, folder: Path) -> ad.AnnData:
-    """An h5ad file; `columns` of its cells are kept, names of cells that repeat are numbered."""
+    """Read an h5ad file; `columns` of its cells are kept, names that repeat are numbered."""
     file = RawFile.of(folder, matrix.archive, matrix.matrix)
     whole = h5ad(file)
     if matrix.layer and matrix.layer not in whole.layers:
@@ -117,7 +117,7 @@ def read_h5ad(matrix: Matrix, folder: Path) -> ad.AnnData:
 
 
 def read_cell_ranger(matrix: Matrix, folder: Path) -> ad.AnnData:
-    """HDF5 of 10x's Cell Ranger; of what it counted, the genes."""
+    """Read HDF5 of 10x's Cell Ranger; of what it counted, the genes."""
     import scanpy as sc
 
     file = RawFile.of(folder, matrix.archive, matrix.matrix)
@@ -143,7 +143,6 @@ READERS: dict[str, Callable[[Matrix, Path], ad.AnnData]] = {
 
 
 def h5ad(file: RawFile) -> ad.AnnData:
-    """The whole of an h5ad file."""
     with (
         file.on_disk(unpacked=True) as path,
         read_errors(file, "an h5ad file", RETRY),
@@ -155,7 +154,7 @@ def h5ad(file: RawFile) -> ad.AnnData:
 
 
 def renamed(table: pd.DataFrame, columns: dict[str, str], file: RawFile) -> pd.DataFrame:
-    """The kept columns under our names, as texts."""
+    """Return the kept columns under our names, as texts."""
     absent = [c for c in columns if c not in table]
     if absent:
         raise InputError(
@@ -166,7 +165,7 @@ def renamed(table: pd.DataFrame, columns: dict[str, str], file: RawFile) -> pd.D
 
 
 def meant(column: pd.Series, values: dict[str, dict[str, str]], file: RawFile | str) -> pd.Series:
-    """A column of texts in our words, if `values` has words for it."""
+    """Return a column of texts in our words, if `values` has words for it."""
     words = values.get(column.name)
     if words is None:
         return column
@@ -181,7 +180,7 @@ def meant(column: pd.Series, values: dict[str, dict[str, str]], file: RawFile | 
 
 
 def _meaning(said: str, words: dict[str, str]) -> str | None:
-    """Our word for what is said: that of the same key, or of the longest `key*` it begins with."""
+    """Return the word of the same key, or of the longest `key*` that `said` begins with."""
     if said in words:
         return words[said]
     beginnings = [key for key in words if key.endswith("*") and said.startswith(key[:-1])]
@@ -189,7 +188,7 @@ def _meaning(said: str, words: dict[str, str]) -> str | None:
 
 
 def _texts(column: pd.Series) -> pd.Series:
-    """The values as texts, whole numbers without a fraction; what is missing stays missing."""
+    """Return the values as texts, whole numbers without a fraction; missing ones stay missing."""
     here = column.notna().to_numpy()
     known = column[here]
     if pd.api.types.is_float_dtype(known) and (known == known.round()).all():
@@ -200,10 +199,8 @@ def _texts(column: pd.Series) -> pd.Series:
 
 
 def _cells(counts: Any, names: Any, symbols: Any, ids: Any, file: RawFile) -> ad.AnnData:
-    """Cells x genes as CSR float32 with unique names."""
+    """Return cells x genes as CSR float32; names that repeat are numbered, as scanpy does."""
     obs = pd.DataFrame(index=ad.utils.make_index_unique(pd.Index(names)))
-    # Several ids have one symbol, or several genes one ortholog; scanpy's habit of numbering them
-    # makes names unique, and the first keeps its own.
     symbols = pd.Index(symbols)
     if again := symbols.duplicated().sum():
         first = symbols[symbols.duplicated()][0]
@@ -212,19 +209,15 @@ def _cells(counts: Any, names: Any, symbols: Any, ids: Any, file: RawFile) -> ad
     return ad.AnnData(sp.csr_matrix(counts, dtype=np.float32), obs=obs, var=var)
 
 
-# ---------------------------------------------------------------- parsing
-
-
 class Row(NamedTuple):
-    """The counts of a line of a delimited table; `width` is 0 if one of them is no number."""
+    """The counts of a line of a delimited table."""
 
-    width: int
-    places: np.ndarray  # of those that are not zero
+    width: int  # 0 if a count is no number
+    places: np.ndarray  # of the counts that are not zero
     values: np.ndarray
 
 
 def _row(line: bytes, separator: str) -> tuple[str, Row]:
-    """Name and counts of a line of a delimited table."""
     mark, quote = separator.encode(), b'"'
     if line.startswith(quote):
         name, _, rest = line[1:].rstrip(b"\r\n").partition(quote + mark)
@@ -239,9 +232,9 @@ MOST_DIGITS = 9  # of a whole number of 32 bits, whatever the digits
 
 
 def _whole_numbers(text: bytes, separator: bytes) -> Row | None:
-    """Counts of a text of digits and single separators alone, None of any other text.
+    """Return counts of a text of digits and single separators, None for any other text.
 
-    Nearly all of a table of counts is zeros of one digit: only the other fields are parsed.
+    Only fields that are not a zero of one digit are parsed, which is six times as fast.
     """
     letters = np.frombuffer(text, np.uint8)
     ends = np.flatnonzero(letters == separator[0])
@@ -262,7 +255,7 @@ def _whole_numbers(text: bytes, separator: bytes) -> Row | None:
 
 
 def _numbers(text: str, separator: str) -> Row:
-    """Counts of a text of numbers of any kind."""
+    """Return counts of a text of numbers of any kind."""
     try:
         row = np.fromstring(text, dtype=np.float32, sep=separator)
     except ValueError:
@@ -275,7 +268,6 @@ NUMBERS = ("integer", "real")
 
 
 def _matrix_market(file: RawFile) -> sp.coo_matrix:
-    """Counts of a Matrix Market file as float32."""
     with file.opened() as stream:
         banner = stream.readline(200).decode("utf-8", "replace").split()
         kind = [word.lower() for word in banner]
@@ -286,34 +278,13 @@ def _matrix_market(file: RawFile) -> sp.coo_matrix:
             )
         # The parser cuts fractions off where the banner says integer: as real they are seen.
         head = b"%%MatrixMarket matrix coordinate real general\n"
-        try:
-            counts = scipy.io.mmread(_Lines(head, stream), spmatrix=True)
-        except InputError:
-            raise
-        except (ValueError, OverflowError, MemoryError) as error:
-            reason = str(error).rstrip(".")
-            raise InputError(f"{file}: damaged Matrix Market file ({reason}); {RETRY}") from None
+        text = b"".join([head, stream.read(), b"\n"])
+    try:
+        # The parser looks for the end of a line beyond a null byte or the end of the text.
+        if b"\0" in text:
+            raise ValueError("a null byte")
+        counts = scipy.io.mmread(io.BytesIO(text), spmatrix=True)
+    except (ValueError, OverflowError, MemoryError) as error:
+        reason = str(error).rstrip(".")
+        raise InputError(f"{file}: damaged Matrix Market file ({reason}); {RETRY}") from None
     return counts.astype(np.float32)
-
-
-class _Lines:
-    """A stream of bytes after another line, which it ends with.
-
-    The parser looks for the end of a line wherever it is, beyond a null byte or the end of the
-    file in memory that is not its own.
-    """
-
-    def __init__(self, head: bytes, rest: BinaryIO):
-        self.head, self.rest, self.end = head, rest, b"\n"
-
-    def read(self, size: int = -1) -> bytes:
-        """At most `size` bytes, or as many as there are at once."""
-        if self.head:
-            size = len(self.head) if size < 0 else size
-            piece, self.head = self.head[:size], self.head[size:]
-        elif piece := self.rest.read(size):
-            if b"\0" in piece:
-                raise ValueError("a null byte")
-        else:
-            piece, self.end = self.end, b""
-        return piece

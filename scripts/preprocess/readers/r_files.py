@@ -1,11 +1,9 @@
 """Tables in files of R's saveRDS.
 
-`rdata` parses a file into a tree of vectors and their attributes. Only that tree is read, by type:
-no class, function or expression in it is ever called. Its conversion to Python's types is not used,
-since that drops the names of vectors.
+Only the tree of vectors and attributes that `rdata` parses is read: no class, function or
+expression in it is ever called. Its conversion to Python's types would drop the names of vectors.
 """
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -24,22 +22,10 @@ LATIN1 = 4  # the bit of a text that says so
 
 
 def read_r(file: RawFile, element: str | None = None) -> pd.DataFrame:
-    """A data frame or a named vector of an R file, as texts with the row names as index.
+    """Read a data frame or a named vector of an R file, as texts with the row names as index.
 
     A vector gives one column, `value`. Logicals are `TRUE` and `FALSE`, whole numbers have no
-    fraction, what is NA is missing.
-
-    Parameters
-    ----------
-    file
-        The file.
-    element
-        Name of the table, if the file holds a list of tables.
-
-    Raises
-    ------
-    InputError
-        If the file is damaged or holds something else.
+    fraction, what is NA is missing. Of a list of tables, `element` names the one to read.
     """
     with file.opened() as stream:
         content = stream.read()
@@ -49,12 +35,13 @@ def read_r(file: RawFile, element: str | None = None) -> pd.DataFrame:
         lists = _is_list(whole) and "row.names" not in named
         names = _texts(named["names"]) if "names" in named else []
     if lists != (element is not None):
-        raise InputError(
-            f"{file}: "
-            + (f"a list of {_told(names)}; name one of them" if lists else "no list of tables")
-            + " by element of the annotation in studies.yaml"
-            + ("" if lists else "; take element out")
+        entry = "by element of the annotation in studies.yaml"
+        wrong = (
+            f"a list of {_told(names)}; name one of them {entry}"
+            if lists
+            else f"no list of tables {entry}; take element out"
         )
+        raise InputError(f"{file}: {wrong}")
     if lists and element not in names:
         raise InputError(
             f"{file}: no element {element} (it has {_told(names)}); correct element in studies.yaml"
@@ -76,7 +63,7 @@ def _parsed(content: bytes) -> "RObject":
 
 
 def _table(thing: "RObject") -> pd.DataFrame:
-    """A data frame, or a named vector as one."""
+    """Return a data frame, or a named vector as one."""
     named = _attributes(thing)
     if "row.names" in named:
         columns = zip(_texts(named["names"]), thing.value, strict=True)
@@ -90,16 +77,12 @@ def _table(thing: "RObject") -> pd.DataFrame:
 
 
 def _attributes(thing: "RObject") -> dict[str, "RObject"]:
-    """What R calls the attributes of an object, by name."""
-    return dict(_pairs(thing.attributes))
-
-
-def _pairs(link: "RObject | None") -> Iterator[tuple[str, "RObject"]]:
-    """Entries of a linked list."""
+    """Return the attributes of an R object, a linked list, by name."""
+    named, link = {}, thing.attributes
     while link is not None and isinstance(link.value, tuple):
         tag = link.tag.referenced_object or link.tag  # a name is written once
-        yield tag.value.value.decode(), link.value[0]
-        link = link.value[1]
+        named[tag.value.value.decode()], link = link.value
+    return named
 
 
 def _is_list(thing: "RObject") -> bool:
@@ -111,7 +94,7 @@ def _is_flat(thing: "RObject") -> bool:
 
 
 def _texts(vector: "RObject") -> list[str | None]:
-    """The values of a vector or a factor; None where they are NA."""
+    """Return the values of a vector or a factor; None where they are NA."""
     kind, values = vector.info.type.name, vector.value
     if kind == "STR":
         return [None if text.value is None else _decoded(text) for text in values]

@@ -1,4 +1,4 @@
-"""A study's raw counts and all that is known of its cells, from its raw files."""
+"""Read a study's raw counts and all that is known of its cells."""
 
 import logging
 from pathlib import Path
@@ -16,26 +16,10 @@ log = logging.getLogger("workflow")
 
 
 def read(study: Source, folder: Path) -> ad.AnnData:
-    """Read the raw counts of a study and what is known of its cells.
+    """Return cells x genes of a study's raw counts (CSR float32) from the raw files in `folder`.
 
-    Parameters
-    ----------
-    study
-        Its entry in the configuration.
-    folder
-        Where its raw files are.
-
-    Returns
-    -------
-    Cells x genes, raw counts as CSR float32 (what they are if the first step is `processed`).
-    `var_names` are the symbols, made unique, with the Ensembl ids, where there are any, in
-    `var["gene_id"]`; `obs` has the columns of the matrices and of the annotations and, where an
-    annotation lists cells, `annotated`: whether they know the cell.
-
-    Raises
-    ------
-    InputError
-        If a file is missing, damaged or not what the study says of it.
+    `var_names` are unique symbols, with Ensembl ids, if known, in `var["gene_id"]`. `obs` has the
+    columns of the matrices and of the annotations and, if an annotation lists cells, `annotated`.
     """
     matrices = [_located(matrix, folder) for matrix in study.matrices]
     parts = [_matrix(study, matrix, folder) for matrix in matrices]
@@ -58,7 +42,7 @@ def read(study: Source, folder: Path) -> ad.AnnData:
 
 
 def _located(matrix: Matrix, folder: Path) -> Matrix:
-    """The matrix in the first of its archives that has it."""
+    """Return the matrix in the first of its archives that has it."""
     if not isinstance(matrix.archive, list):
         return matrix
     for archive in matrix.archive:
@@ -71,7 +55,7 @@ def _located(matrix: Matrix, folder: Path) -> Matrix:
 
 
 def _matrix(study: Source, matrix: Matrix, folder: Path) -> ad.AnnData:
-    """One matrix of the study, checked, with its own columns."""
+    """Read one matrix of the study, check it and add its own columns."""
     file = RawFile.of(folder, matrix.archive, matrix.matrix)
     adata = READERS[study.format](matrix, folder)
     if 0 in adata.shape:
@@ -91,7 +75,7 @@ def _matrix(study: Source, matrix: Matrix, folder: Path) -> ad.AnnData:
 
 
 def _add_parts_of_names(adata: ad.AnnData, matrix: Matrix, file: RawFile) -> None:
-    """Columns from the named groups of `cell_name`."""
+    """Add a column for each named group of `cell_name`."""
     fits = adata.obs_names.str.fullmatch(matrix.cell_name)
     if not fits.all():
         raise InputError(
