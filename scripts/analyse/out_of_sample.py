@@ -18,10 +18,10 @@ Figure 4:
 Means and standard deviations are over 100 repeats; the latter divides by 100, as published.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -53,6 +53,7 @@ HELD_OUT_DRAWS, OTHER_STUDY_DRAWS = 10_000, 2000  # with replacement, from fewer
 GMVS_AT_ONCE = 8
 
 Seed = tuple[int, ...]
+Row = tuple[str, dict[str, Any]]  # with the name of its table
 
 
 # Columns of the tables. `mean` and `sd` are over repeats, `chance` is the share of the top GMVs
@@ -196,13 +197,12 @@ def drawn_activity(encoded: Encoded, size: int, seed: Seed) -> np.ndarray:
 # ---------------------------------------------------------------- the two experiments
 
 
-def held_out(full: Encoded, models: Mapping[str, "vega.VEGA"], seed: int) -> Tables:
-    """Measure panels a to c: stimulated cells of a type that a model has not seen.
+def held_out(full: Encoded, models: Mapping[str, "vega.VEGA"], seed: int) -> Iterator[Row]:
+    """Yield the rows of panels a to c: stimulated cells of a type that a model has not seen.
 
     `full` are all cells of study A in the model that has seen them all, `models` has by cell type
     the model that has not seen its stimulated cells. The draws of a type depend on no other type.
     """
-    overlap, r2s, activity = [], [], []
     for i, (cell_type, model) in log_progress(
         enumerate(models.items()), "held out types", len(models)
     ):
@@ -219,10 +219,10 @@ def held_out(full: Encoded, models: Mapping[str, "vega.VEGA"], seed: int) -> Tab
             for side in (inside, outside)
         ]
         groups = {STIMULATED: seen, CONTROL: control}
-        overlap.append(_row(names, groups, overlaps, *pairs, (seed, i, 0)) | _chance(model))
+        yield "overlap", _row(names, groups, overlaps, *pairs, (seed, i, 0)) | _chance(model)
         for sample, cells in ((IN_SAMPLE, seen), (OUT_OF_SAMPLE, unseen)):
             of_sample = names | {"sample": sample}
-            r2s.append(_row(of_sample, {STIMULATED: cells}, r2, cells, (seed, i, 1)))
+            yield "r2", _row(of_sample, {STIMULATED: cells}, r2, cells, (seed, i, 1))
         if cell_type == CELL_TYPE:
             for sample, cells, stream in (
                 (CONTROL, unseen_control, 2),
@@ -230,19 +230,17 @@ def held_out(full: Encoded, models: Mapping[str, "vega.VEGA"], seed: int) -> Tab
                 (f"{STIMULATED}, {IN_SAMPLE}", seen, 3),
             ):
                 values = drawn_activity(cells, HELD_OUT_DRAWS, (seed, i, stream))
-                activity.append({**names, "sample": sample, "activity": values})
-    return _tables(overlap, r2s, activity)
+                yield "activity", {**names, "sample": sample, "activity": values}
 
 
 def other_study(
     full: Encoded, control_model: "vega.VEGA", other: AnnData, cell_types: Sequence[str], seed: int
-) -> Tables:
-    """Measure panels d to f: cells of another study, which may lack some of the types.
+) -> Iterator[Row]:
+    """Yield the rows of panels d to f: cells of another study, which may lack some types.
 
     `full` are all cells of study A in the model that has seen them all; `control_model` has seen
     its control cells only. No cell of study B is stimulated.
     """
-    overlap, r2s, activity = [], [], []
     a, b = full.where("condition", CONTROL), encode(full.model, other)
     under_control = [encode(control_model, side.cells) for side in (a, b)]
     for i, cell_type in log_progress(
@@ -258,13 +256,14 @@ def other_study(
             for study, pair in zip((STUDY_A, STUDY_B), pairs, strict=True)
             for side, cells in zip(("cells", "other cells"), pair, strict=True)
         }
-        overlap.append(_row(names, groups, overlaps, *pairs, (seed, i, 4)) | _chance(control_model))
+        row = _row(names, groups, overlaps, *pairs, (seed, i, 4))
+        yield "overlap", row | _chance(control_model)
         of_type = {s: x.where("cell_type", cell_type) for s, x in ((STUDY_A, a), (STUDY_B, b))}
         groups = {f"cells of {study}": cells for study, cells in of_type.items()}
         for stream, (study, cells) in enumerate(of_type.items(), start=5):
             group = {f"cells of {study}": cells}
-            r2s.append(_row(names | {"sample": study}, group, r2, cells, (seed, i, stream)))
-        r2s.append(_row(names | {"sample": BASELINE}, groups, baseline, *of_type.values()))
+            yield "r2", _row(names | {"sample": study}, group, r2, cells, (seed, i, stream))
+        yield "r2", _row(names | {"sample": BASELINE}, groups, baseline, *of_type.values())
         if cell_type == CELL_TYPE:
             stimulated = full.where("condition", STIMULATED).where("cell_type", cell_type)
             for sample, cells, stream in (
@@ -273,8 +272,7 @@ def other_study(
                 (f"{CONTROL}, {STUDY_B}", of_type[STUDY_B], 9),
             ):
                 values = drawn_activity(cells, OTHER_STUDY_DRAWS, (seed, i, stream))
-                activity.append({**names, "sample": sample, "activity": values})
-    return _tables(overlap, r2s, activity)
+                yield "activity", {**names, "sample": sample, "activity": values}
 
 
 def _row(
@@ -293,18 +291,17 @@ def _chance(model: "vega.VEGA") -> dict[str, float]:
     return {"chance": min(1.0, TOP / len(model.gmvs))}
 
 
-def _tables(overlap: list[dict], r2s: list[dict], activity: list[dict]) -> Tables:
-    drawn = [pd.DataFrame(rows) for rows in activity if len(rows["activity"])]
+def tables(rows: Iterable[Row]) -> Tables:
+    """Return the rows of all experiments and seeds as tables."""
+    found = {name: [] for name in Tables._fields}
+    for name, row in rows:
+        found[name].append(row)
+    drawn = [pd.DataFrame(row) for row in found["activity"] if len(row["activity"])]
     return Tables(
-        pd.DataFrame(overlap, columns=OVERLAP),
-        pd.DataFrame(r2s, columns=R2),
+        pd.DataFrame(found["overlap"], columns=OVERLAP),
+        pd.DataFrame(found["r2"], columns=R2),
         pd.concat(drawn, ignore_index=True) if drawn else pd.DataFrame(columns=ACTIVITY),
     )
-
-
-def joined(parts: Sequence[Tables]) -> Tables:
-    """Return the tables of several experiments and seeds in one."""
-    return Tables(*(pd.concat(tables, ignore_index=True) for tables in zip(*parts, strict=True)))
 
 
 def main(snakemake):
@@ -313,7 +310,7 @@ def main(snakemake):
 
     torch.set_num_threads(snakemake.threads)
     params, inputs = snakemake.params, snakemake.input
-    cells, parts = read_cells(inputs.cells), []
+    cells, rows = read_cells(inputs.cells), []
     for seed in params.seeds:
         log.info("seed %d", seed)
         models = {
@@ -322,11 +319,11 @@ def main(snakemake):
         }
         full = encode(models[params.full], cells)
         unseen = {cell_type: models[model] for cell_type, model in params.held_out.items()}
-        parts.append(held_out(full, unseen, seed))
+        rows += held_out(full, unseen, seed)
         for study in inputs.other:
             control = models[params.control]
-            parts.append(other_study(full, control, read_cells(study), list(unseen), seed))
-    for name, table in joined(parts)._asdict().items():
+            rows += other_study(full, control, read_cells(study), list(unseen), seed)
+    for name, table in tables(rows)._asdict().items():
         write_table(table, getattr(snakemake.output, name))
 
 

@@ -204,12 +204,10 @@ def spearman(activity: np.ndarray, planted: np.ndarray) -> dict[str, float]:
     that orders all cells correctly and none equally. As most cells are planted alike, it is below
     1; only ties can exceed it.
     """
-    ranks, truth = (rankdata(x) - (len(x) + 1) / 2 for x in (activity, planted))
-    untied = np.square(np.arange(len(truth)) - (len(truth) - 1) / 2).sum()
-    size = np.sqrt(np.square(ranks).sum() * np.square(truth).sum())
+    ranks, truth = rankdata(activity), rankdata(planted)
     return {
-        "spearman": float(ranks @ truth / size) if size else 0.0,
-        "in_order": float(np.sqrt(np.square(truth).sum() / untied)),
+        "spearman": float(np.corrcoef(ranks, truth)[0, 1]) if np.ptp(ranks) else 0.0,
+        "in_order": float(truth.std() / np.arange(len(truth)).std()),
     }
 
 
@@ -249,13 +247,11 @@ def expected_shifts(
     """
     rows = truth.dropna(subset="gene_set")
     known = ~rows["programme"].isin(_unknown(truth, obs))
-    has = _having(rows[known], obs)
+    has = _programme_masks(rows[known], obs)
     shares = [has[side == 1].mean() - has[side == -1].mean() for side in sides]
     reach = (
-        (rows["share"] * rows["effect"])
-        .groupby([rows["programme"], rows["gene_set"]])
-        .sum()
-        .unstack(fill_value=0)
+        rows.assign(reach=rows["share"] * rows["effect"])
+        .pivot_table("reach", "programme", "gene_set", "sum", fill_value=0)
         .reindex(columns=sets, fill_value=0)
     )
     shifts = np.array(shares) @ reach.loc[has.columns].to_numpy()
@@ -273,7 +269,7 @@ def planted_activity(
     rows = truth[(truth["kind"] == "planted") & truth["gene_set"].isin(sets)]
     unknown = rows["programme"].isin(_unknown(truth, obs))
     rows = rows[~rows["gene_set"].isin(rows.loc[unknown, "gene_set"])]
-    has = _having(rows, obs)
+    has = _programme_masks(rows, obs)
     activity = {
         name: has[planted["programme"]].to_numpy() @ planted["effect"].to_numpy()
         for name, planted in rows.groupby("gene_set", sort=False)
@@ -281,7 +277,7 @@ def planted_activity(
     return {name: values for name, values in activity.items() if np.ptp(values) > 0}
 
 
-def _having(rows: pd.DataFrame, obs: pd.DataFrame) -> pd.DataFrame:
+def _programme_masks(rows: pd.DataFrame, obs: pd.DataFrame) -> pd.DataFrame:
     """Return which cells each programme acts in: cells x programmes, 0 or 1."""
     programmes = rows.drop_duplicates("programme").set_index("programme")
     return pd.DataFrame(

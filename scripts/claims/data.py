@@ -30,8 +30,8 @@ def dimensions(study: str):
     return function
 
 
-for id, study in DIMENSIONS.items():
-    exact_claim(id)(dimensions(study))
+for claim_id, study in DIMENSIONS.items():
+    exact_claim(claim_id)(dimensions(study))
 
 
 @exact_claim("D02")
