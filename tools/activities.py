@@ -19,7 +19,6 @@ import pandas as pd
 from anndata import AnnData
 
 import vega
-from scripts.analyse.encoded import encoded
 from scripts.common.h5ad import write_cells
 from scripts.preprocess.steps import normalise, reindex
 from tools.new_study.inspect import Inspection, inspect_file
@@ -67,8 +66,9 @@ def query(model: vega.VEGA, found: Inspection) -> tuple[AnnData, float]:
         cells, scaling = rescaled(found.adata, model.target_sum)
     cells = reindex(cells, genes)
     source = {"origin": "query", "file": found.files[0].name, "scaling": scaling}
-    cells.uns["provenance"] = json.dumps(source)
-    return encoded(model, cells), share
+    latent = model.latent(cells)
+    latent.uns["provenance"] = json.dumps(source)
+    return latent, share
 
 
 def rescaled(adata: AnnData, target_sum: float | None) -> tuple[AnnData, str]:

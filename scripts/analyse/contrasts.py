@@ -16,21 +16,17 @@ FEW_CELLS = 10  # a smaller group says little of its type, and figures say so
 
 
 def groups(obs: pd.DataFrame, analyses: Analyses) -> Iterator[tuple[str, str, str, np.ndarray]]:
-    """Every comparison asked of a model: contrast, group, reference, and each cell's side.
+    """Yield contrast, group, reference and each cell's side, for every comparison of a model.
 
-    A side is 1 for the group, -1 for the reference and 0 for cells that take no part.
-
-    Raises
-    ------
-    InputError
-        If the data lack a column, or a group has no cell.
+    A side is 1 for the group, -1 for the reference and 0 for cells that take no part. A missing
+    column and a group without cells are errors.
     """
     for name, contrast in analyses["contrasts"].items():
         group, reference = contrast["group"], contrast["reference"]
-        labels = _column(obs, name, contrast["column"])
+        labels = _labels(obs, name, contrast["column"])
         side = (labels == group).astype(int) - (labels == reference)
         for column, values in contrast["within"].items():
-            side = side * _column(obs, name, column).isin(values)
+            side = side * _labels(obs, name, column).isin(values)
         side = side.to_numpy()
         for value, sign in ((group, 1), (reference, -1)):
             if not (side == sign).any():
@@ -38,34 +34,30 @@ def groups(obs: pd.DataFrame, analyses: Analyses) -> Iterator[tuple[str, str, st
         if contrast["by"] is None:
             yield name, group, reference, side
             continue
-        parts = _column(obs, name, contrast["by"])
+        parts = _labels(obs, name, contrast["by"])
         for part in parts.cat.remove_unused_categories().cat.categories:
             here = side * (parts == part).to_numpy()
             if {1, -1} <= set(here):
                 yield name, part, reference, here
     if analyses["one_vs_rest"]:
-        labels = _column(obs, ONE_VS_REST, analyses["one_vs_rest"])
+        labels = _labels(obs, ONE_VS_REST, analyses["one_vs_rest"])
         known = labels.notna().to_numpy()
         values = labels.cat.remove_unused_categories().cat.categories
+        if len(values) == 1:
+            raise InputError(
+                f"config/models.yaml: {ONE_VS_REST}: all cells have the same "
+                f"{labels.name}, {values[0]}; there is no rest to compare it with"
+            )
         for value in values:
-            if len(values) == 1:
-                raise InputError(
-                    f"config/models.yaml: {ONE_VS_REST}: all cells have the same "
-                    f"{labels.name}, {value}; there is no rest to compare it with"
-                )
             yield ONE_VS_REST, value, REST, np.where(labels == value, 1, -1) * known
 
 
-def _column(obs: pd.DataFrame, contrast: str, column: str) -> pd.Series:
+def _labels(obs: pd.DataFrame, contrast: str, column: str) -> pd.Series:
+    """Return a column as categories of text, in which form the configuration has numbers."""
     if column not in obs:
         raise InputError(
             f"config/models.yaml: {contrast}: the study has no column {column}; "
             f"it has {', '.join(obs.columns) or 'none'}"
         )
-    return _as_text(obs[column])
-
-
-def _as_text(labels: pd.Series) -> pd.Series:
-    """Integers and truth values as the configuration writes them, in their order; as categories."""
-    labels = labels.astype("category")
+    labels = obs[column].astype("category")
     return labels.cat.rename_categories(labels.cat.categories.astype(str))

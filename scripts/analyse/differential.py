@@ -21,28 +21,22 @@ from vega.posterior import Posterior
 def differential_tables(
     latent: AnnData, analyses: Analyses, seed: int, fidelity: str = "published"
 ) -> pd.DataFrame:
-    """Bayes factors of every comparison: as published, and exactly, over all pairs.
+    """Return Bayes factors of every comparison and GMV, as published and exactly.
 
-    `md` is |mean difference|, as published, or with `fidelity="corrected"` the mean absolute
-    difference of the paper's text (erratum 1); `md_text` is the latter in both cases.
-
-    Returns
-    -------
-    One row per comparison and GMV: `contrast`, `group`, `reference`, `gmv`, `p`, `log_bf`, `md`
-    and `significant` of the published Monte Carlo procedure, `md_text`, `log_bf_exact` and
-    `md_exact` over all pairs of cells and their whole posterior, the sizes of the gene set, and the
-    cells of group and reference (`n_group`, `n_reference`).
+    `p`, `log_bf`, `md` and `significant` are those of the published Monte Carlo procedure,
+    `log_bf_exact` and `md_exact` are over all pairs of cells and their whole posterior. `md` is
+    |mean difference|, as published, or with `fidelity="corrected"` the mean absolute difference of
+    the paper's text (erratum 1); `md_text` is the latter in both cases. The other columns are the
+    sizes of the gene set and the numbers of cells (`n_group`, `n_reference`).
     """
     posterior = Posterior(np.asarray(latent.X), np.asarray(latent.layers["variance"]))
     gmvs = latent.var_names
     comparisons = list(groups(latent.obs, analyses))
     if not comparisons:
         raise InputError("config/models.yaml: a model needs contrasts or one_vs_rest")
-    exact = zip(
-        *exact_comparisons(posterior, [(side == 1, side == -1) for *_, side in comparisons]),
-        strict=True,
-    )
-    tables = []
+    sides = [(side == 1, side == -1) for *_, side in comparisons]
+    exact = zip(*exact_comparisons(posterior, sides), strict=True)
+    tables = {}
     for (contrast, group, reference, side), (p, md) in zip(comparisons, exact, strict=True):
         pair = posterior[side == 1], posterior[side == -1]
         table = differential_activity(*pair, gmvs, method="monte_carlo", seed=seed)
@@ -56,12 +50,8 @@ def differential_tables(
         table["n_group"], table["n_reference"] = (len(cells.mean) for cells in pair)
         if table["n_group"].iloc[0] < FEW_CELLS:
             log.warning("%s: %s has only %d cells", contrast, group, table["n_group"].iloc[0])
-        table = table.reset_index()
-        table.insert(0, "contrast", contrast)
-        table.insert(1, "group", group)
-        table.insert(2, "reference", reference)
-        tables.append(table)
-    return pd.concat(tables, ignore_index=True)
+        tables[contrast, group, reference] = table
+    return pd.concat(tables, names=["contrast", "group", "reference", "gmv"]).reset_index()
 
 
 def main(snakemake):

@@ -1,61 +1,45 @@
 """The cells of a study in the latent space of a model, their UMAP, and the genes of its GMVs."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 from anndata import AnnData
 
 import vega
-from scripts.analyse.encoded import encoded
 from scripts.common.embedding import embed
 from scripts.common.h5ad import read_cells, write_cells
 from scripts.common.run import run
 from scripts.common.tables import write_table
 
-if TYPE_CHECKING:
-    from vega import VEGA
-
 
 def latent_space(
-    model: "VEGA",
+    model: "vega.VEGA",
     adata: AnnData,
     gene_sets: dict[str, list[str]],
     embedding: str = "umap",
     tsne_learning_rate: float | None = None,
 ) -> AnnData:
-    """The cells of `adata` in the latent space of `model`.
+    """Return cells x GMVs: `X` is the posterior mean, `layers["variance"]` its variance.
 
-    Returns
-    -------
-    Cells x GMVs: `X` the posterior mean, `layers["variance"]` its variance, `obsm["X_umap"]` its
-    UMAP (15 neighbours, min_dist 0.5, seed 42) or `obsm["X_tsne"]` its t-SNE, and in `var` the
-    number of genes of each set as published (`n_genes`) and among the model's (`n_genes_in_data`).
+    `obsm` has `X_umap` (15 neighbours, min_dist 0.5, seed 42) or `X_tsne`, and `var` the number of
+    genes of each set as published (`n_genes`) and among the model's (`n_genes_in_data`).
     """
-    latent = encoded(model, adata)
+    latent = model.latent(adata)
+    latent.uns["provenance"] = adata.uns["provenance"]
     known = set(model.genes)
-    sizes = {
-        gmv: (len(gene_sets[gmv]), len(known.intersection(gene_sets[gmv])))
-        if gmv in gene_sets
-        else (len(model.genes), len(model.genes))
-        for gmv in model.gmvs
-    }
-    latent.var = pd.DataFrame.from_dict(
-        sizes, orient="index", columns=["n_genes", "n_genes_in_data"]
-    ).rename_axis("gmv")
+    genes = [gene_sets.get(gmv, model.genes) for gmv in model.gmvs]  # an extra node reaches all
+    latent.var["n_genes"] = [len(names) for names in genes]
+    latent.var["n_genes_in_data"] = [len(known.intersection(names)) for names in genes]
     embed(latent, embedding, tsne_learning_rate)
     return latent
 
 
-def top_genes(model: "VEGA", n: int = 10) -> pd.DataFrame:
-    """The genes that each GMV reaches most strongly.
+def top_genes(model: "vega.VEGA", n: int = 10) -> pd.DataFrame:
+    """Return at most `n` genes per GMV, those of the largest absolute weights that are not zero.
 
-    Returns
-    -------
-    At most `n` rows per GMV, of the largest absolute weights that are not zero: `gmv`, `gene`,
-    `rank` (1 is the largest), `weight`, and `in_set`, whether the gene is in the GMV's set. No rows
-    where the decoder is not linear.
+    `rank` 1 is the largest, and `in_set` says whether the gene is in the GMV's set. There are no
+    rows where the decoder is not linear.
     """
     from vega.module import LinearDecoder
 

@@ -15,6 +15,7 @@ from vega import read_gmt
 
 PUBLISHED_RANKING = 8096  # genes, as many as there are innate cells, by mistake (erratum 11)
 FDR_FLOOR = 1e-5  # an FDR of 0 is shown as this one (experiments, GSEA)
+GeneSets = dict[str, list[str]]  # genes by set name
 GSEA_COLUMNS = [
     "contrast", "group", "reference", "gmv", "es", "nes", "p", "fdr", "neg_log10_fdr",
     "fdr_first", "neg_log10_fdr_first", "fdr_variable", "neg_log10_fdr_variable",
@@ -24,35 +25,21 @@ GSEA_COLUMNS = [
 def gsea_tables(
     adata: AnnData,
     variable_genes: Iterable[str],
-    gene_sets: dict[str, list[str]],
+    gene_sets: GeneSets,
     analyses: Analyses,
     threads: int = 1,
 ) -> pd.DataFrame:
-    """Run GSEA for the contrasts that ask for it, on the same cells.
+    """Run GSEA for the contrasts that ask for it; one row per contrast and gene set.
 
-    Genes are ranked by the Wilcoxon score of the group against the reference, descending, then
-    gseapy's prerank follows with 1,000 permutations over sets of 5 to 1,000 genes.
-
-    Parameters
-    ----------
-    adata
-        Log-normalised expression of all filtered genes, which are ranked.
-    variable_genes
-        The genes of the model, which are ranked on their own as well.
-    gene_sets, analyses
-        Genes by set name, and the contrasts.
-    threads
-        Of the CPU.
-
-    Returns
-    -------
-    One row per contrast and gene set: `es`, `nes`, `p`, `fdr` and `neg_log10_fdr`, in which an FDR
-    of 0 counts as 1e-5 and a set that GSEA passed over (too small or too large) as 1. The last two
-    also with the suffix `_first` over the first 8,096 genes of the ranking, which the published
-    code asks for (erratum 11), and `_variable` over `variable_genes` alone.
+    The log-normalised genes of `adata`, all that passed the filters, are ranked by the Wilcoxon
+    score of the group against the reference, descending. gseapy's prerank follows with 1,000
+    permutations over sets of 5 to 1,000 genes. In `neg_log10_fdr` an FDR of 0 counts as 1e-5, and
+    that of a set outside these sizes as 1. The FDR is given with the suffix `_first` as well, over
+    the first 8,096 genes of the ranking, which the published code asks for (erratum 11), and with
+    `_variable`, over the `variable_genes` of the model alone.
     """
     variable = set(variable_genes)
-    tables = []
+    tables = {}
     asked = [
         comparison
         for comparison in groups(adata.obs, analyses)
@@ -68,16 +55,14 @@ def gsea_tables(
         for suffix, ranking in others.items():
             other = prerank(ranking, gene_sets, threads)[["fdr", "neg_log10_fdr"]]
             table = table.join(other.add_suffix(suffix))
-        table = table.reset_index()
-        table.insert(0, "contrast", contrast)
-        table.insert(1, "group", group)
-        table.insert(2, "reference", reference)
-        tables.append(table)
-    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=GSEA_COLUMNS)
+        tables[contrast, group, reference] = table
+    if not tables:
+        return pd.DataFrame(columns=GSEA_COLUMNS)
+    return pd.concat(tables, names=GSEA_COLUMNS[:4]).reset_index()
 
 
 def wilcoxon_scores(adata: AnnData, in_group: np.ndarray) -> pd.Series:
-    """Wilcoxon score of every gene, group against the others, descending."""
+    """Return the Wilcoxon score of every gene, group against the others, descending."""
     import scanpy as sc
 
     cells = AnnData(adata.X, var=adata.var[[]])
@@ -91,12 +76,12 @@ def wilcoxon_scores(adata: AnnData, in_group: np.ndarray) -> pd.Series:
 
 def prerank(
     scores: pd.Series,
-    gene_sets: dict[str, list[str]],
+    gene_sets: GeneSets,
     threads: int = 1,
     seed: int = 42,
     permutations: int = 1000,
 ) -> pd.DataFrame:
-    """GSEA of ranked genes: one row per gene set, in their order."""
+    """Return GSEA of ranked genes: one row per gene set, in their order."""
     import gseapy
 
     result = gseapy.prerank(

@@ -18,10 +18,10 @@ Figure 4:
 Means and standard deviations are over 100 repeats; the latter divides by 100, as published.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -38,9 +38,6 @@ from vega.errors import InputError
 from vega.metrics import r2_of_means, top_overlap
 from vega.posterior import Posterior
 
-if TYPE_CHECKING:
-    from vega import VEGA
-
 HELD_OUT, OTHER_STUDY = "held-out type", "other study"  # panels a to c, and d to f
 CONTROL, STIMULATED = "control", "stimulated"
 IN_SAMPLE, OUT_OF_SAMPLE = "in-sample", "out-of-sample"
@@ -56,65 +53,46 @@ HELD_OUT_DRAWS, OTHER_STUDY_DRAWS = 10_000, 2000  # with replacement, from fewer
 GMVS_AT_ONCE = 8
 
 Seed = tuple[int, ...]
+Row = tuple[str, dict[str, Any]]  # with the name of its table
+
+
+# Columns of the tables. `mean` and `sd` are over repeats, `chance` is the share of the top GMVs
+# that two random choices have in common, `cells` the size of the smallest group, and `note` says
+# why a type is left out. A sample with too few cells, or whose model lacks the GMV, has no
+# activities.
+OVERLAP = ["seed", "experiment", "cell_type", "mean", "sd", "chance", "cells", "note"]
+R2 = ["seed", "experiment", "sample", "cell_type", "mean", "sd", "cells", "note"]
+ACTIVITY = ["seed", "experiment", "sample", "cell_type", "activity"]
 
 
 class Tables(NamedTuple):
-    """The numbers of Figure 4.
-
-    Attributes
-    ----------
-    overlap
-        One row per seed, experiment and cell type: `mean` and `sd` of the share of the top GMVs
-        that two comparisons have in common, `chance`, the share that two random choices would
-        have, `cells`, the size of the smallest group, and `note`, why a type is left out.
-    r2
-        One row per seed, experiment, sample and cell type: `mean`, `sd`, `cells` and `note`.
-    activity
-        One row per seed, experiment, sample and drawn cell: `activity` of the GMV. A sample with
-        too few cells, or whose model lacks the GMV, has no rows.
-    """
+    """The numbers of Figure 4: one row per cell type and sample, or per drawn cell (`activity`)."""
 
     overlap: pd.DataFrame
     r2: pd.DataFrame
     activity: pd.DataFrame
 
 
-# ---------------------------------------------------------------- cells as a model sees them
-
-
 @dataclass(frozen=True)
 class Encoded:
     """Cells, their genes in the order of a model, and their posterior in it."""
 
-    model: "VEGA"
+    model: "vega.VEGA"
     cells: AnnData
     posterior: Posterior
 
     def __len__(self) -> int:
-        """Number of cells."""
+        """Return the number of cells."""
         return self.cells.n_obs
 
-    def __getitem__(self, chosen: np.ndarray) -> "Encoded":
-        """Some of the cells."""
+    def where(self, column: str, value: str, others: bool = False) -> "Encoded":
+        """Return the cells that have a value in a column of `obs`, or all others."""
+        chosen = (self.cells.obs[column] == value).to_numpy() != others
         return Encoded(self.model, self.cells[chosen], self.posterior[chosen])
 
-    def where(self, column: str, value: str) -> "Encoded":
-        """The cells that have a value in a column of `obs`."""
-        return self[(self.cells.obs[column] == value).to_numpy()]
 
-    def where_not(self, column: str, value: str) -> "Encoded":
-        """All other cells."""
-        return self[(self.cells.obs[column] != value).to_numpy()]
-
-
-def encode(model: "VEGA", cells: AnnData) -> Encoded:
-    """Ask a model of cells, once.
-
-    Raises
-    ------
-    InputError
-        If the cells have no types, or lack genes of the model.
-    """
+def encode(model: "vega.VEGA", cells: AnnData) -> Encoded:
+    """Encode cells, which need types and all genes of the model."""
     if "cell_type" not in cells.obs:
         raise InputError(
             "config/studies.yaml: out-of-sample cells need a column cell_type; they have "
@@ -142,15 +120,11 @@ def repeated_log_bayes_factors(
     n_cells: int = 5000,
     n_pairs: int = 10_000,
 ) -> np.ndarray:
-    """The published Monte Carlo log Bayes factor of all K GMVs, `repeats` times.
+    """Return the published Monte Carlo log Bayes factor of all K GMVs, repeats x K.
 
     The procedure of `vega.differential.monte_carlo`: all GMVs of a repeat share drawn cells and
     pairs. A few GMVs are computed at a time and in single precision, so that their draws stay in
     the cache, which with torch's normal numbers makes it three times as fast.
-
-    Returns
-    -------
-    repeats x K.
     """
     import torch
 
@@ -180,7 +154,7 @@ def repeated_log_bayes_factors(
 def overlaps(
     one: tuple[Encoded, Encoded], other: tuple[Encoded, Encoded], seed: Seed
 ) -> np.ndarray:
-    """Share of their top GMVs that two comparisons (group, reference) have in common."""
+    """Return the share of their top GMVs that two comparisons (group, reference) have in common."""
     rng = np.random.default_rng(seed)
     log_bf = [
         repeated_log_bayes_factors(group.posterior, reference.posterior, rng, REPEATS)
@@ -190,10 +164,11 @@ def overlaps(
 
 
 def r2(encoded: Encoded, seed: Seed) -> np.ndarray:
-    """R2 of the genes' means over 2,000 drawn cells, real against decoded from the posterior mean.
+    """Return R2 of the genes' means over 2,000 drawn cells, real against decoded.
 
-    Only how often each cell is drawn bears on a mean; and as the decoder is linear, the mean of the
-    decoded cells is what it makes of their mean activity. The same seed draws the same cells.
+    Cells are decoded from their posterior mean. Only how often each cell is drawn bears on a mean;
+    and as the decoder is linear, the mean of the decoded cells is what it makes of their mean
+    activity. The same seed draws the same cells.
     """
     n = len(encoded)
     times = np.random.default_rng(seed).multinomial(R2_CELLS, np.full(n, 1 / n), size=REPEATS)
@@ -204,12 +179,12 @@ def r2(encoded: Encoded, seed: Seed) -> np.ndarray:
 
 
 def baseline(a: Encoded, b: Encoded) -> np.ndarray:
-    """R2 of the genes' means of two groups of real cells: one value."""
+    """Return R2 of the genes' means of two groups of real cells: one value."""
     return np.array([r2_of_means(*(side.cells.X.mean(axis=0) for side in (a, b)))])
 
 
 def drawn_activity(encoded: Encoded, size: int, seed: Seed) -> np.ndarray:
-    """Activity of the GMV in `size` cells drawn with replacement.
+    """Return the activity of the GMV in `size` cells, drawn with replacement.
 
     Empty if there are too few cells or no such GMV. The same seed draws the same cells.
     """
@@ -222,24 +197,12 @@ def drawn_activity(encoded: Encoded, size: int, seed: Seed) -> np.ndarray:
 # ---------------------------------------------------------------- the two experiments
 
 
-def held_out(full: Encoded, models: Mapping[str, "VEGA"], seed: int) -> Tables:
-    """Panels a to c: stimulated cells of a type that a model has not seen.
+def held_out(full: Encoded, models: Mapping[str, "vega.VEGA"], seed: int) -> Iterator[Row]:
+    """Yield the rows of panels a to c: stimulated cells of a type that a model has not seen.
 
-    Parameters
-    ----------
-    full
-        All cells of study A, in the model that has seen them all.
-    models
-        By cell type, the model that has not seen its stimulated cells.
-    seed
-        Of the draws; those of a type do not depend on the other types.
-
-    Raises
-    ------
-    InputError
-        If a model has other gene sets than the full one.
+    `full` are all cells of study A in the model that has seen them all, `models` has by cell type
+    the model that has not seen its stimulated cells. The draws of a type depend on no other type.
     """
-    overlap, r2s, activity = [], [], []
     for i, (cell_type, model) in log_progress(
         enumerate(models.items()), "held out types", len(models)
     ):
@@ -255,11 +218,11 @@ def held_out(full: Encoded, models: Mapping[str, "VEGA"], seed: int) -> Tables:
             tuple(side.where("condition", c) for c in (STIMULATED, CONTROL))
             for side in (inside, outside)
         ]
-        sizes = {STIMULATED: len(seen), CONTROL: len(control)}
-        overlap.append(_row(names, sizes, overlaps, *pairs, (seed, i, 0)) | _chance(model))
+        groups = {STIMULATED: seen, CONTROL: control}
+        yield "overlap", _row(names, groups, overlaps, *pairs, (seed, i, 0)) | _chance(model)
         for sample, cells in ((IN_SAMPLE, seen), (OUT_OF_SAMPLE, unseen)):
-            group = {STIMULATED: len(cells)}
-            r2s.append(_row(names | {"sample": sample}, group, r2, cells, (seed, i, 1)))
+            of_sample = names | {"sample": sample}
+            yield "r2", _row(of_sample, {STIMULATED: cells}, r2, cells, (seed, i, 1))
         if cell_type == CELL_TYPE:
             for sample, cells, stream in (
                 (CONTROL, unseen_control, 2),
@@ -267,29 +230,17 @@ def held_out(full: Encoded, models: Mapping[str, "VEGA"], seed: int) -> Tables:
                 (f"{STIMULATED}, {IN_SAMPLE}", seen, 3),
             ):
                 values = drawn_activity(cells, HELD_OUT_DRAWS, (seed, i, stream))
-                activity.append(_activity(names | {"sample": sample}, values))
-    return _tables(overlap, r2s, activity)
+                yield "activity", {**names, "sample": sample, "activity": values}
 
 
 def other_study(
-    full: Encoded, control_model: "VEGA", other: AnnData, cell_types: Sequence[str], seed: int
-) -> Tables:
-    """Panels d to f: cells of another study.
+    full: Encoded, control_model: "vega.VEGA", other: AnnData, cell_types: Sequence[str], seed: int
+) -> Iterator[Row]:
+    """Yield the rows of panels d to f: cells of another study, which may lack some types.
 
-    Parameters
-    ----------
-    full
-        All cells of study A, in the model that has seen them all.
-    control_model
-        The model that has seen the control cells of study A only.
-    other
-        Study B, whose cells are not stimulated; it may lack some of the types.
-    cell_types
-        The types to compare.
-    seed
-        Of the draws; those of a type do not depend on the other types.
+    `full` are all cells of study A in the model that has seen them all; `control_model` has seen
+    its control cells only. No cell of study B is stimulated.
     """
-    overlap, r2s, activity = [], [], []
     a, b = full.where("condition", CONTROL), encode(full.model, other)
     under_control = [encode(control_model, side.cells) for side in (a, b)]
     for i, cell_type in log_progress(
@@ -297,21 +248,22 @@ def other_study(
     ):
         names = {"seed": seed, "experiment": OTHER_STUDY, "cell_type": cell_type}
         pairs = [
-            (side.where("cell_type", cell_type), side.where_not("cell_type", cell_type))
+            tuple(side.where("cell_type", cell_type, others) for others in (False, True))
             for side in under_control
         ]
-        sizes = {
-            f"{side} of {study}": len(cells)
+        groups = {
+            f"{side} of {study}": cells
             for study, pair in zip((STUDY_A, STUDY_B), pairs, strict=True)
             for side, cells in zip(("cells", "other cells"), pair, strict=True)
         }
-        overlap.append(_row(names, sizes, overlaps, *pairs, (seed, i, 4)) | _chance(control_model))
+        row = _row(names, groups, overlaps, *pairs, (seed, i, 4))
+        yield "overlap", row | _chance(control_model)
         of_type = {s: x.where("cell_type", cell_type) for s, x in ((STUDY_A, a), (STUDY_B, b))}
-        sizes = {f"cells of {study}": len(cells) for study, cells in of_type.items()}
+        groups = {f"cells of {study}": cells for study, cells in of_type.items()}
         for stream, (study, cells) in enumerate(of_type.items(), start=5):
-            group = {f"cells of {study}": len(cells)}
-            r2s.append(_row(names | {"sample": study}, group, r2, cells, (seed, i, stream)))
-        r2s.append(_row(names | {"sample": BASELINE}, sizes, baseline, *of_type.values()))
+            group = {f"cells of {study}": cells}
+            yield "r2", _row(names | {"sample": study}, group, r2, cells, (seed, i, stream))
+        yield "r2", _row(names | {"sample": BASELINE}, groups, baseline, *of_type.values())
         if cell_type == CELL_TYPE:
             stimulated = full.where("condition", STIMULATED).where("cell_type", cell_type)
             for sample, cells, stream in (
@@ -320,47 +272,35 @@ def other_study(
                 (f"{CONTROL}, {STUDY_B}", of_type[STUDY_B], 9),
             ):
                 values = drawn_activity(cells, OTHER_STUDY_DRAWS, (seed, i, stream))
-                activity.append(_activity(names | {"sample": sample}, values))
-    return _tables(overlap, r2s, activity)
+                yield "activity", {**names, "sample": sample, "activity": values}
 
 
 def _row(
-    names: dict[str, str], sizes: dict[str, int], measure: Callable[..., np.ndarray], *args
+    names: dict, groups: dict[str, Encoded], measure: Callable[..., np.ndarray], *args
 ) -> dict:
-    """Mean and sd of `measure(*args)`, or a note which groups have too few cells for it."""
+    """Return mean and sd of `measure(*args)`, or a note which groups have too few cells for it."""
+    sizes = {group: len(cells) for group, cells in groups.items()}
     few = [f"{n} {group}" for group, n in sizes.items() if n < MIN_CELLS]
     values = np.array([np.nan]) if few else measure(*args)
     note = f"left out, fewer than {MIN_CELLS} cells: {', '.join(few)}" if few else ""
-    group = {"cells": min(sizes.values()), "note": note}
     sd = values.std() if len(values) > 1 else np.nan  # none of a single value
-    return {**names, "mean": values.mean(), "sd": sd, **group}
+    return {**names, "mean": values.mean(), "sd": sd, "cells": min(sizes.values()), "note": note}
 
 
-def _chance(model: "VEGA") -> dict[str, float]:
-    """The share of their top GMVs that two random choices have in common, on average."""
+def _chance(model: "vega.VEGA") -> dict[str, float]:
     return {"chance": min(1.0, TOP / len(model.gmvs))}
 
 
-def _activity(names: dict[str, str], values: np.ndarray) -> pd.DataFrame:
-    return pd.DataFrame({**names, "activity": values}, index=range(len(values)))
-
-
-OVERLAP = ["seed", "experiment", "cell_type", "mean", "sd", "chance", "cells", "note"]
-R2 = ["seed", "experiment", "sample", "cell_type", "mean", "sd", "cells", "note"]
-ACTIVITY = ["seed", "experiment", "sample", "cell_type", "activity"]
-
-
-def joined(parts: Sequence[Tables]) -> Tables:
-    """The tables of several experiments and seeds in one."""
-    return Tables(*(pd.concat(tables, ignore_index=True) for tables in zip(*parts, strict=True)))
-
-
-def _tables(overlap: list[dict], r2s: list[dict], activity: list[pd.DataFrame]) -> Tables:
-    filled = [table for table in activity if len(table)]
+def tables(rows: Iterable[Row]) -> Tables:
+    """Return the rows of all experiments and seeds as tables."""
+    found = {name: [] for name in Tables._fields}
+    for name, row in rows:
+        found[name].append(row)
+    drawn = [pd.DataFrame(row) for row in found["activity"] if len(row["activity"])]
     return Tables(
-        pd.DataFrame(overlap, columns=OVERLAP),
-        pd.DataFrame(r2s, columns=R2),
-        pd.concat(filled, ignore_index=True) if filled else pd.DataFrame(columns=ACTIVITY),
+        pd.DataFrame(found["overlap"], columns=OVERLAP),
+        pd.DataFrame(found["r2"], columns=R2),
+        pd.concat(drawn, ignore_index=True) if drawn else pd.DataFrame(columns=ACTIVITY),
     )
 
 
@@ -370,7 +310,7 @@ def main(snakemake):
 
     torch.set_num_threads(snakemake.threads)
     params, inputs = snakemake.params, snakemake.input
-    cells, parts = read_cells(inputs.cells), []
+    cells, rows = read_cells(inputs.cells), []
     for seed in params.seeds:
         log.info("seed %d", seed)
         models = {
@@ -379,11 +319,11 @@ def main(snakemake):
         }
         full = encode(models[params.full], cells)
         unseen = {cell_type: models[model] for cell_type, model in params.held_out.items()}
-        parts.append(held_out(full, unseen, seed))
+        rows += held_out(full, unseen, seed)
         for study in inputs.other:
             control = models[params.control]
-            parts.append(other_study(full, control, read_cells(study), list(unseen), seed))
-    for name, table in joined(parts)._asdict().items():
+            rows += other_study(full, control, read_cells(study), list(unseen), seed)
+    for name, table in tables(rows)._asdict().items():
         write_table(table, getattr(snakemake.output, name))
 
 

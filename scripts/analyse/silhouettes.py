@@ -19,25 +19,10 @@ Asked = dict[str, dict[str, Any]]  # silhouettes by name, as config.Silhouette h
 
 
 def silhouettes(latent: AnnData, asked: Asked, seed: int) -> dict[str, float]:
-    """Silhouettes of labels in a latent space, as the columns `silhouette_<name>`.
+    """Return silhouettes of labels in a latent space (cells x K), as `silhouette_<name>`.
 
-    Parameters
-    ----------
-    latent
-        Cells x latent variables: `X` the posterior mean and `layers["variance"]` its variance.
-    asked
-        Which labels, of which cells, where in the space.
-    seed
-        Of posterior samples.
-
-    Returns
-    -------
-    NaN where the cells have fewer than two labels.
-
-    Raises
-    ------
-    InputError
-        If the cells lack a column.
+    `layers["variance"]` is only needed where a posterior sample is asked for, drawn with `seed`.
+    NaN where the cells have fewer than two labels. A missing column is an error.
     """
     spaces = {"mean": np.asarray(latent.X)}
     if any(how["of"] == "sample" for how in asked.values()):

@@ -25,7 +25,6 @@ comparisons are therefore reported separately.
 """
 
 import json
-import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -37,11 +36,10 @@ from scipy.stats import rankdata
 
 import vega
 from scripts.analyse.contrasts import ONE_VS_REST, Analyses, groups
-from scripts.analyse.encoded import encoded
 from scripts.analyse.gsea import prerank, wilcoxon_scores
 from scripts.common.h5ad import read_cells
 from scripts.common.obs_mask import obs_mask
-from scripts.common.run import run
+from scripts.common.run import log, run
 from scripts.common.tables import read_table, write_table
 from scripts.train.baselines import METHODS
 from vega.differential import exact_comparisons, log_bayes_factor, rank
@@ -49,8 +47,6 @@ from vega.errors import InputError
 from vega.metrics import auc
 from vega.posterior import Posterior
 from vega.values import values_of
-
-log = logging.getLogger("workflow")
 
 # Mean log2 fold changes of a set's genes. The weakest programmes of whole sets shift it by 0.5, and
 # random sets that share genes with strong programmes shift by up to 0.5 too: those with 0.3 (a fold
@@ -69,35 +65,24 @@ GeneSets = Mapping[str, Sequence[str]]
 Method = tuple[str, int | None]  # name and seed, None for what draws nothing
 
 
-class Benchmark(NamedTuple):
-    """Scores of each method in a simulated study.
-
-    Attributes
-    ----------
-    comparisons
-        One row per method, seed and comparison with a positive and a negative set: `study`,
-        `method`, `seed` (missing for methods that draw nothing), `contrast` and `group` as in the
-        tables of differential activity, `kind` (condition or type), `n_positive`, `n_negative`;
-        `auroc` and `auprc` (average precision) of the size of the statistic, `base_rate`, which is
-        the expected auprc of chance, and `sign`, the share of positive sets whose statistic has the
-        sign of the shift; `note`, which sets are left out.
-    activity
-        One row per method of scores, seed and planted set that is not equally active in all cells:
-        `study`, `method`, `seed`, `gene_set`, `spearman` over all cells of its activity and the
-        planted one, and `in_order`, that of an activity which orders all cells correctly and gives
-        no two the same. As most cells are planted alike, that is below 1; only ties can exceed it.
-        With decoder weights of both signs, the sign of an activity is the model's choice.
-    """
-
-    comparisons: pd.DataFrame
-    activity: pd.DataFrame
-
-
+# One row per method, seed (missing for methods that draw nothing) and comparison with a positive
+# and a negative set: `auroc` and `auprc` (average precision) of the size of the statistic,
+# `base_rate`, which is the auprc of chance, and `sign`, the share of positive sets whose statistic
+# has the sign of the shift.
 COMPARISONS = [
     "study", "method", "seed", "contrast", "group", "kind", "n_positive", "n_negative", "auroc",
     "auprc", "base_rate", "sign", "note",
 ]  # fmt: skip
+# One row per method with activities of cells, seed and planted set that is not equally active in
+# all cells. With decoder weights of both signs, the sign of an activity is the model's choice.
 ACTIVITY = ["study", "method", "seed", "gene_set", "spearman", "in_order"]
+
+
+class Benchmark(NamedTuple):
+    """Scores of each method in a simulated study."""
+
+    comparisons: pd.DataFrame
+    activity: pd.DataFrame
 
 
 def benchmark(
@@ -109,39 +94,21 @@ def benchmark(
     threads: int = 1,
     seed: int = 1,
 ) -> Benchmark:
-    """Score methods and GSEA on a simulated study.
+    """Score methods, and GSEA (with `threads` and `seed`), on a simulated study.
 
-    Parameters
-    ----------
-    latents
-        By method and seed, cells x GMVs or sets: `X` the activity, `layers["variance"]` that of the
-        posterior if there is one. Only sets of the collection that all methods have are scored.
-    truth
-        What was planted (`scripts.simulate.truth.truth`).
-    analyses
-        Contrasts of the study's model (`ModelConfig.comparisons`).
-    cells
-        The preprocessed study, the same cells in the same order.
-    gene_sets
-        The collection, as the model takes it.
-    threads, seed
-        Of GSEA; nothing else is drawn.
-
-    Raises
-    ------
-    InputError
-        If the cells of a method are others, an activity is not a number, or the methods have no
-        gene set in common.
+    `latents` are `cells` x GMVs or sets, by method and seed: `X` is the activity, and
+    `layers["variance"]` its variance if there is a posterior. Only sets that all methods have are
+    scored. `truth` is what was planted (`scripts.simulate.truth.truth`).
     """
     study = json.loads(cells.uns["provenance"])["study"]
-    sets = _sets_of_all(latents, cells, gene_sets)
+    sets = _sets_of_all(latents, gene_sets)
     # Names as reading a GMT file leaves them.
     truth = truth.assign(gene_set=truth["gene_set"].str.strip())
     asked = list(groups(cells.obs, analyses))
     sides = [side for *_, side in asked]
     shifts = expected_shifts(truth, cells.obs, sides, sets)
     statistics = {method: log_bayes_factors(x[:, sets], sides) for method, x in latents.items()}
-    note, rows = _note(truth, cells.obs, sets, gene_sets), []
+    note, rows = _left_out(truth, cells.obs, sets, gene_sets), []
     for number, ((contrast, group, _, side), shift) in enumerate(zip(asked, shifts, strict=True)):
         positive, negative = positives_and_negatives(shift)
         if not (positive.any() and negative.any()):
@@ -153,35 +120,24 @@ def benchmark(
             "n_positive": positive.sum(), "n_negative": negative.sum(), "note": note,
         }  # fmt: skip
         found = {method: values[number] for method, values in statistics.items()}
-        of_gsea = _enrichment(cells, side, {s: gene_sets[s] for s in sets}, threads, seed)
-        for method, values in {**found, (GSEA, None): of_gsea}.items():
-            rows.append({**comparison, **_named(method), **score_sets(values, shift)})
+        found[GSEA, None] = _enrichment(cells, side, {s: gene_sets[s] for s in sets}, threads, seed)
+        for (method, of_seed), values in found.items():
+            scores = score_sets(values, shift)
+            rows.append({**comparison, "method": method, "seed": of_seed, **scores})
     activity = [
-        {"study": study, **_named(method), "gene_set": s, **spearman(values_of(x, s), planted)}
-        for s, planted in planted_activity(truth, cells.obs, sets).items()
-        for method, x in latents.items()
+        {"study": study, "method": method, "seed": of_seed, "gene_set": name}
+        | spearman(values_of(latent, name), planted)
+        for name, planted in planted_activity(truth, cells.obs, sets).items()
+        for (method, of_seed), latent in latents.items()
     ]
-    return Benchmark(_table(rows, COMPARISONS), _table(activity, ACTIVITY))
+    return Benchmark(
+        pd.DataFrame(rows, columns=COMPARISONS).astype({"seed": "Int64"}),
+        pd.DataFrame(activity, columns=ACTIVITY).astype({"seed": "Int64"}),
+    )
 
 
-def _named(method: Method) -> dict[str, str | int | None]:
-    return dict(zip(("method", "seed"), method, strict=True))
-
-
-def _table(rows: list[dict], columns: list[str]) -> pd.DataFrame:
-    return pd.DataFrame(rows, columns=columns).astype({"seed": "Int64"})
-
-
-def _sets_of_all(
-    latents: Mapping[Method, AnnData], cells: AnnData, gene_sets: GeneSets
-) -> list[str]:
-    """Gene sets that all methods have an activity of, which must be a number for every cell."""
-    for (method, _), latent in latents.items():
-        if not latent.obs_names.equals(cells.obs_names):
-            raise InputError(
-                f"simulation benchmark: the cells of {method} are not those of the preprocessed "
-                "study, in their order; make its activities from that file"
-            )
+def _sets_of_all(latents: Mapping[Method, AnnData], gene_sets: GeneSets) -> list[str]:
+    """Return the sets that all methods have an activity of: a number for every cell."""
     sets = [s for s in gene_sets if all(s in latent.var_names for latent in latents.values())]
     if not sets:
         names = ", ".join(dict.fromkeys(name for name, _ in latents))
@@ -199,37 +155,29 @@ def _sets_of_all(
     return sets
 
 
-def _note(truth: pd.DataFrame, obs: pd.DataFrame, sets: list[str], gene_sets: GeneSets) -> str:
+def _left_out(truth: pd.DataFrame, obs: pd.DataFrame, sets: list[str], gene_sets: GeneSets) -> str:
     """Return which sets of the collection are not scored, as a text."""
+    notes = []
+    if len(sets) < len(gene_sets):
+        notes.append(f"that not all methods have: {len(gene_sets) - len(sets)}")
     unknown = _unknown(truth, obs)
-    reached = truth.loc[truth["programme"].isin(unknown), "gene_set"].dropna()
-    columns = dict.fromkeys(column for lacking in unknown.values() for column in lacking)
-    notes = {
-        f"that not all methods have: {len(gene_sets) - len(sets)}": len(sets) < len(gene_sets),
-        f"of programmes by {' and '.join(columns)}, which the cells do not tell: "
-        f"{len(set(reached).intersection(sets))}": bool(unknown),
-    }
-    words = [note for note, holds in notes.items() if holds]
-    return f"sets left out: {'; '.join(words)}" if words else ""
+    if unknown:
+        reached = truth.loc[truth["programme"].isin(unknown), "gene_set"]
+        columns = dict.fromkeys(column for lacking in unknown.values() for column in lacking)
+        notes.append(
+            f"of programmes by {' and '.join(columns)}, which the cells do not tell: "
+            f"{len(set(reached).intersection(sets))}"
+        )
+    return f"sets left out: {'; '.join(notes)}" if notes else ""
 
 
 # ---------------------------------------------------------------- scores
 
 
 def score_sets(statistic: np.ndarray, shift: np.ndarray) -> dict[str, float]:
-    """Return how well a statistic separates positive from negative sets, and their signs.
+    """Return how well a statistic of each set, by its size, separates positive from negative sets.
 
-    Parameters
-    ----------
-    statistic
-        Of each set; its sign is that of the shift.
-    shift
-        Expected shift of each set.
-
-    Returns
-    -------
-    `auroc` and `auprc` of the size of the statistic, in which tied sets count as one step, their
-    `base_rate`, and `sign`: the share of positive sets whose statistic has the sign of the shift.
+    Tied sets count as one step. See `COMPARISONS` for the scores.
     """
     from sklearn.metrics import average_precision_score
 
@@ -250,17 +198,16 @@ def positives_and_negatives(shift: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def spearman(activity: np.ndarray, planted: np.ndarray) -> dict[str, float]:
-    """Spearman correlation over cells, 0 for a constant activity; and that of cells in order.
+    """Return the Spearman correlation over cells, 0 for a constant activity, and its bound.
 
     Tied cells have their mean rank. `in_order` is the correlation of the planted activity with one
-    that orders all cells correctly and none equally.
+    that orders all cells correctly and none equally. As most cells are planted alike, it is below
+    1; only ties can exceed it.
     """
-    ranks, truth = (rankdata(x) - (len(x) + 1) / 2 for x in (activity, planted))
-    untied = np.square(np.arange(len(truth)) - (len(truth) - 1) / 2).sum()
-    size = np.sqrt(np.square(ranks).sum() * np.square(truth).sum())
+    ranks, truth = rankdata(activity), rankdata(planted)
     return {
-        "spearman": float(ranks @ truth / size) if size else 0.0,
-        "in_order": float(np.sqrt(np.square(truth).sum() / untied)),
+        "spearman": float(np.corrcoef(ranks, truth)[0, 1]) if np.ptp(ranks) else 0.0,
+        "in_order": float(truth.std() / np.arange(len(truth)).std()),
     }
 
 
@@ -268,7 +215,7 @@ def spearman(activity: np.ndarray, planted: np.ndarray) -> dict[str, float]:
 
 
 def log_bayes_factors(latent: AnnData, sides: Sequence[np.ndarray]) -> np.ndarray:
-    """Of P(activity in the group > in the reference) over all pairs of cells: comparisons x K."""
+    """Return those of P(activity in group > in reference) over all pairs: comparisons x K."""
     mean = np.asarray(latent.X)
     pairs = [(side == 1, side == -1) for side in sides]
     if "variance" in latent.layers:
@@ -282,7 +229,7 @@ def log_bayes_factors(latent: AnnData, sides: Sequence[np.ndarray]) -> np.ndarra
 def _enrichment(
     cells: AnnData, side: np.ndarray, gene_sets: GeneSets, threads: int, seed: int
 ) -> np.ndarray:
-    """Normalised enrichment score of each set, 0 for those that GSEA does not test."""
+    """Return the normalised enrichment score of each set, 0 for those that GSEA does not test."""
     scores = wilcoxon_scores(cells[side != 0], side[side != 0] == 1)
     return prerank(scores, gene_sets, threads, seed, PERMUTATIONS)["nes"].fillna(0).to_numpy()
 
@@ -293,32 +240,18 @@ def _enrichment(
 def expected_shifts(
     truth: pd.DataFrame, obs: pd.DataFrame, sides: Sequence[np.ndarray], sets: Sequence[str]
 ) -> np.ndarray:
-    """Expected difference of the sets' mean log2 expression, group minus reference.
+    """Return expected differences of the sets' mean log2 expression, comparisons x K.
 
-    Parameters
-    ----------
-    truth
-        What was planted.
-    obs
-        The cells' columns.
-    sides
-        Per comparison, 1 for cells of the group, -1 for those of the reference, 0 for others.
-    sets
-        Names of K gene sets.
-
-    Returns
-    -------
-    Comparisons x K; not a number for sets that a programme reaches whose cells are unknown.
+    `sides` has 1 for cells of the group, -1 for those of the reference and 0 for others. The shift
+    of a set that a programme reaches whose cells are unknown is not a number.
     """
     rows = truth.dropna(subset="gene_set")
     known = ~rows["programme"].isin(_unknown(truth, obs))
-    has = _having(rows[known], obs)
+    has = _programme_masks(rows[known], obs)
     shares = [has[side == 1].mean() - has[side == -1].mean() for side in sides]
     reach = (
-        (rows["share"] * rows["effect"])
-        .groupby([rows["programme"], rows["gene_set"]])
-        .sum()
-        .unstack(fill_value=0)
+        rows.assign(reach=rows["share"] * rows["effect"])
+        .pivot_table("reach", "programme", "gene_set", "sum", fill_value=0)
         .reindex(columns=sets, fill_value=0)
     )
     shifts = np.array(shares) @ reach.loc[has.columns].to_numpy()
@@ -329,14 +262,14 @@ def expected_shifts(
 def planted_activity(
     truth: pd.DataFrame, obs: pd.DataFrame, sets: Sequence[str]
 ) -> dict[str, np.ndarray]:
-    """Activity of each planted set in each cell: the effects of its programmes there, summed.
+    """Return the activity of each planted set by cell: the sum of its programmes' effects there.
 
     Sets whose activity is the same in all cells, or unknown in some, are left out.
     """
     rows = truth[(truth["kind"] == "planted") & truth["gene_set"].isin(sets)]
     unknown = rows["programme"].isin(_unknown(truth, obs))
     rows = rows[~rows["gene_set"].isin(rows.loc[unknown, "gene_set"])]
-    has = _having(rows, obs)
+    has = _programme_masks(rows, obs)
     activity = {
         name: has[planted["programme"]].to_numpy() @ planted["effect"].to_numpy()
         for name, planted in rows.groupby("gene_set", sort=False)
@@ -344,8 +277,8 @@ def planted_activity(
     return {name: values for name, values in activity.items() if np.ptp(values) > 0}
 
 
-def _having(rows: pd.DataFrame, obs: pd.DataFrame) -> pd.DataFrame:
-    """Which cells each programme acts in: cells x programmes, 0 or 1."""
+def _programme_masks(rows: pd.DataFrame, obs: pd.DataFrame) -> pd.DataFrame:
+    """Return which cells each programme acts in: cells x programmes, 0 or 1."""
     programmes = rows.drop_duplicates("programme").set_index("programme")
     return pd.DataFrame(
         {number: obs_mask(obs, _where(words)) for number, words in programmes["where"].items()},
@@ -355,7 +288,7 @@ def _having(rows: pd.DataFrame, obs: pd.DataFrame) -> pd.DataFrame:
 
 
 def _unknown(truth: pd.DataFrame, obs: pd.DataFrame) -> dict[int, list[str]]:
-    """Columns that the cells lack and a programme names, by its number, where there are any."""
+    """Return the columns that a programme names and the cells lack, by programme."""
     programmes = truth.dropna(subset="programme").drop_duplicates("programme")
     lacking = {
         number: [column for column in _where(words) if column not in obs]
@@ -365,18 +298,18 @@ def _unknown(truth: pd.DataFrame, obs: pd.DataFrame) -> dict[int, list[str]]:
 
 
 def _where(words: str) -> dict[str, list[str]]:
-    """The cells of a programme, from the truth's `column: value, value; column: value`."""
+    """Return the cells of a programme, from the truth's `column: value, value; column: value`."""
     parts = (part.partition(": ") for part in words.split("; "))
     return {column: values.split(", ") for column, _, values in parts if values}
 
 
 def main(snakemake):
-    """Score the models of each study, GSEA and two scores of gene sets on the same cells."""
+    """Rule `simulation_benchmark`: all methods on the same cells of each study."""
     import torch  # late, as figures and claims take names from here
 
     params, inputs, threads = snakemake.params, snakemake.input, snakemake.threads
     torch.set_num_threads(threads)
-    parts = []
+    first_seed, parts = params.seeds[0], []
     for (study, about), data, truth, gmt in zip(
         params.studies.items(), inputs.data, inputs.truth, inputs.gene_sets, strict=True
     ):
@@ -384,21 +317,19 @@ def main(snakemake):
         log.info("%s: %d cells, %s", study, cells.n_obs, ", ".join(about["models"]))
         gene_sets = vega.read_gmt(gmt, analyses["min_genes"], analyses["max_genes"])
         latents = {
-            (name, seed): encoded(vega.load(Path(folder, f"seed{seed}")), cells)
+            (name, seed): vega.load(Path(folder, f"seed{seed}")).latent(cells)
             for name, folder in about["models"].items()
             for seed in params.seeds
         }
         for name, method in SCORES.items():
-            found = METHODS[method](cells, gene_sets, seed=params.seeds[0], threads=threads)
+            found = METHODS[method](cells, gene_sets, seed=first_seed, threads=threads)
             var = pd.DataFrame(index=pd.Index(found.names, name="gmv"))
             latents[name, None] = AnnData(found.activity, obs=cells.obs, var=var)
-        parts.append(
-            benchmark(
-                latents, read_table(truth), analyses, cells, gene_sets, threads, params.seeds[0]
-            )
-        )
-    for name, tables in zip(("comparisons", "activity"), zip(*parts, strict=True), strict=True):
-        write_table(pd.concat(tables, ignore_index=True), snakemake.output[name])
+        planted = read_table(truth)
+        parts.append(benchmark(latents, planted, analyses, cells, gene_sets, threads, first_seed))
+    for name in Benchmark._fields:
+        table = pd.concat([getattr(part, name) for part in parts], ignore_index=True)
+        write_table(table, snakemake.output[name])
 
 
 if __name__ == "__main__":

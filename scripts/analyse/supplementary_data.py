@@ -9,11 +9,9 @@ from scripts.common.tables import read_table, write_table
 
 
 def top_gmvs(differential: pd.DataFrame, n: int = 100) -> pd.DataFrame:
-    """Return Supplementary Data: the `n` GMVs of the largest |log Bayes factor| of each group.
+    """Return the `n` GMVs of the largest |log Bayes factor| of each group, one row per rank.
 
-    Returns
-    -------
-    One row per rank and three columns per group: GMV, log Bayes factor and mean difference.
+    Each group has three columns: GMV, log Bayes factor and mean difference.
     """
     one_vs_rest = differential[differential["contrast"] == ONE_VS_REST]
     parts = {}

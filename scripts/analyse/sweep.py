@@ -1,13 +1,10 @@
 """Epochs, losses and silhouettes of the models of a sweep, for all seeds."""
 
-from collections.abc import Iterable
-
 import pandas as pd
 import torch
 from anndata import AnnData
 
 import vega
-from scripts.analyse.encoded import encoded
 from scripts.analyse.silhouettes import Asked, silhouettes
 from scripts.analyse.trained_models import Trained, trained
 from scripts.common.h5ad import read_cells
@@ -16,25 +13,13 @@ from scripts.common.run import run
 from scripts.common.tables import write_table
 
 
-def summary(models: Iterable[Trained], adata: AnnData, asked: Asked) -> pd.DataFrame:
-    """Epochs, lowest losses per cell and silhouettes of each model of a sweep.
+def summary(models: list[Trained], adata: AnnData, asked: Asked) -> pd.DataFrame:
+    """Return one row per model of a sweep: epochs, lowest losses per cell and silhouettes.
 
-    Parameters
-    ----------
-    models
-        The trained models.
-    adata
-        The preprocessed study, all cells of which are encoded.
-    asked
-        See `silhouettes`.
-
-    Returns
-    -------
-    One row per model: `model`, `seed`, what tells it from the others, `n_cells` (it was given),
-    `epochs`, `train_loss` and `validation_loss` (each the lowest of all epochs), `silhouette_...`.
+    Each row names the model and what tells it from the others. `n_cells` is the number of cells
+    that it was given; the silhouettes are those of all cells of `adata`.
     """
     rows = []
-    models = list(models)
     for each in log_progress(models, "models", len(models)):
         model = vega.load(each.folder)
         best = model.history.min()
@@ -47,7 +32,7 @@ def summary(models: Iterable[Trained], adata: AnnData, asked: Asked) -> pd.DataF
                 "epochs": len(model.history),
                 "train_loss": best["train_loss"],
                 "validation_loss": best["validation_loss"],
-                **(silhouettes(encoded(model, adata), asked, each.seed) if asked else {}),
+                **(silhouettes(model.latent(adata), asked, each.seed) if asked else {}),
             }
         )
     return pd.DataFrame(rows)

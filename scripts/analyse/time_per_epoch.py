@@ -1,6 +1,5 @@
 """Seconds per epoch of VEGA and of the regularised autoencoder, turn by turn (claim S08)."""
 
-import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -11,7 +10,7 @@ import torch
 from anndata import AnnData
 
 from scripts.common.h5ad import read_cells
-from scripts.common.run import run
+from scripts.common.run import log, run
 from scripts.common.tables import write_table
 from scripts.train.baselines.inputs import on_gpu
 from scripts.train.baselines.printed import printed
@@ -31,9 +30,7 @@ from vega.settings import TrainSettings
 from vega.trainer import Trainer, own_stream
 
 ROUNDS = 5
-Epoch = Callable[[int], object]  # trains one, given its number
-
-log = logging.getLogger("workflow")
+Epoch = Callable[[int], object]  # trains an epoch, given its number
 
 
 def time_per_epoch(
@@ -49,46 +46,22 @@ def time_per_epoch(
 ) -> pd.DataFrame:
     """Time single epochs over all cells, in one process and on one device.
 
-    Each epoch of VEGA is one pass of updates as `vega.train` makes it, without validation. Each of
-    the regularised autoencoder is one of its package's own training, which evaluates all cells
+    An epoch of VEGA is one pass of updates as `vega.train` makes it, without validation. One of the
+    regularised autoencoder is one of its package's own training, which evaluates all cells
     afterwards. A round is one epoch of each, since machines get faster and slower while one
     measures; which comes first alternates. One epoch of each before the first round is not counted.
 
-    Parameters
-    ----------
-    adata
-        The preprocessed study.
-    gene_sets
-        Genes by set name.
-    rounds
-        How many.
-    threads
-        Of the CPU.
-    seed
-        Of initial weights and training.
-    n_hidden
-        Width of both encoders.
-    device
-        `auto` takes a GPU by CUDA where there is one.
-    **training
-        See `vega.settings.TrainSettings`; `batch_size` and `learning_rate` hold for both.
-
-    Returns
-    -------
-    One row per epoch: `method` (`VEGA` or `intercode`), `round` from 1, `seconds`.
-
-    Raises
-    ------
-    InputError
-        If the cells, gene sets or device do not allow it.
+    `n_hidden` is the width of both encoders; of `training` (`vega.settings.TrainSettings`),
+    `batch_size` and `learning_rate` hold for both. Returns `method` (`VEGA` or `intercode`),
+    `round` from 1 and `seconds` of each epoch.
     """
     settings = TrainSettings(seed=seed, **training)
     target = torch.device("cuda" if on_gpu(device) else "cpu")
     rows = []
     with own_surroundings(seed, threads), own_stream(target), printed():
-        entrants: dict[str, Epoch] = {
-            "VEGA": _vega(adata, gene_sets, settings, n_hidden, target),
-            "intercode": _intercode(adata, gene_sets, settings, n_hidden, target),
+        entrants = {
+            name: entrant(adata, gene_sets, settings, n_hidden, target)
+            for name, entrant in (("VEGA", _vega), ("intercode", _intercode))
         }
         for number in range(rounds + 1):
             for name in sorted(entrants, reverse=number % 2 == 1):
@@ -101,13 +74,7 @@ def time_per_epoch(
     return table[table["round"] > 0].reset_index(drop=True)
 
 
-def _vega(
-    adata: AnnData,
-    gene_sets: Mapping[str, Sequence[str]],
-    settings: TrainSettings,
-    n_hidden: int,
-    device: torch.device,
-) -> Epoch:
+def _vega(adata, gene_sets, settings: TrainSettings, n_hidden: int, device: torch.device) -> Epoch:
     model = VEGA(
         adata.var_names, gene_sets, extra_nodes=EXTRA_NODES, n_hidden=n_hidden, seed=settings.seed
     )
@@ -117,13 +84,7 @@ def _vega(
     return lambda number: epochs.train(rows, epochs.begin(number))
 
 
-def _intercode(
-    adata: AnnData,
-    gene_sets: Mapping[str, Sequence[str]],
-    settings: TrainSettings,
-    n_hidden: int,
-    device: torch.device,
-) -> Epoch:
+def _intercode(adata, gene_sets, settings: TrainSettings, n_hidden: int, device) -> Epoch:
     model = untrained(
         adata, gene_sets, extra_nodes=EXTRA_NODES, n_hidden=n_hidden, dropout=DROPOUT,
         batch_size=settings.batch_size, device=device.type,
@@ -136,16 +97,15 @@ def _intercode(
 
 def main(snakemake):
     """Rule `time_per_epoch`."""
+    params, has_gpu = snakemake.params, snakemake.resources.get("gpu", 0) > 0
     table = time_per_epoch(
         read_cells(snakemake.input.data),
         read_gmt(snakemake.input.gene_sets),
         rounds=ROUNDS,
         threads=snakemake.threads,
-        seed=snakemake.params.seed,
-        device=choose_device(
-            snakemake.params.device, snakemake.resources.get("gpu", 0) > 0, require_gpu=False
-        ),
-        **snakemake.params.training,
+        seed=params.seed,
+        device=choose_device(params.device, has_gpu, require_gpu=False),
+        **params.training,
     )
     write_table(table, snakemake.output.table)
 

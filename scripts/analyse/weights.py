@@ -1,7 +1,5 @@
 """Decoder weights of some GMVs in the models of a sweep, for all seeds."""
 
-from collections.abc import Iterable, Iterator
-
 import numpy as np
 import pandas as pd
 
@@ -11,43 +9,32 @@ from scripts.common.run import run
 from scripts.common.tables import write_table
 from vega.errors import InputError
 
-LARGEST = 100  # weights of a GMV that are listed, beside those of its own genes
+LARGEST = 100  # weights of a GMV that are listed, with those of the genes of its set
 
 
-def weights(models: Iterable[Trained], gmvs: list[str]) -> pd.DataFrame:
-    """Decoder weights of some GMVs in each model of a sweep.
+def weights(models: list[Trained], gmvs: list[str]) -> pd.DataFrame:
+    """Return decoder weights of some GMVs: one row per model of a sweep, GMV and gene.
 
-    Returns
-    -------
-    One row per model, GMV and gene: `model`, `seed`, what tells the model from the others, `gmv`,
-    `gene`, `weight`, `rank` (1 is the largest), `in_set` (whether the gene is in the set that the
-    model was given) and `removed` (whether it was taken out of it before). Of each GMV the genes
-    of its set, those taken out, and the 100 of the largest weights.
-
-    Raises
-    ------
-    InputError
-        If a model has no such GMV.
+    Of each GMV these are the genes of the set that the model was given (`in_set`), those that were
+    taken out of it before (`removed`), and the 100 of the largest weights. `rank` 1 is the largest.
     """
-    return pd.concat(_weights(models, gmvs), ignore_index=True)
-
-
-def _weights(models: Iterable[Trained], gmvs: list[str]) -> Iterator[pd.DataFrame]:
+    tables = []
     for each in models:
         model = vega.load(each.folder)
-        table = model.weights()
+        weight = model.weights()
         for gmv in gmvs:
             if gmv not in model.gmvs:
                 raise InputError(f"config/models.yaml: weights_of: {each.name} has no GMV {gmv}")
-            weight = table[gmv].sort_values(ascending=False, kind="stable")
-            rows = weight.rename_axis("gene").reset_index(name="weight")
+            rows = weight[gmv].sort_values(ascending=False, kind="stable")
+            rows = rows.rename_axis("gene").reset_index(name="weight")
             rows["rank"] = np.arange(1, len(rows) + 1)
             in_set = np.asarray(model.genes)[model.annotation[model.gmvs.index(gmv)]]
             rows["in_set"] = rows["gene"].isin(in_set)
             rows["removed"] = rows["gene"].isin(each.removed.get(gmv, []))
             rows = rows[rows["in_set"] | rows["removed"] | (rows["rank"] <= LARGEST)]
             known = {"model": each.name, "seed": each.seed, **each.by, "gmv": gmv}
-            yield pd.DataFrame(known, index=rows.index).join(rows)
+            tables.append(pd.DataFrame(known, index=rows.index).join(rows))
+    return pd.concat(tables, ignore_index=True)
 
 
 def main(snakemake):

@@ -1,5 +1,7 @@
 """Claims on other architectures and methods: S01 to S05 (Figures S1 to S3)."""
 
+from collections.abc import Iterable
+
 import pandas as pd
 
 from scripts.claims.judging import Values, claim
@@ -66,9 +68,6 @@ def listed(values: Values, digits: int) -> str:
     return ", ".join(f"{name} {value:.{digits}f}" for name, value in values.items())
 
 
-# ---------------------------------------------------------------- deep and sparse networks
-
-
 @claim(
     "S01",
     lambda v: highest(v) == "VEGA",
@@ -83,15 +82,12 @@ def condition_by_architecture(results: RunResults, seed: int):
     return fold_means(results, seed, "silhouette_condition")
 
 
-def vae_first(values: Values) -> bool:
-    """Whether the VAE is first in either condition."""
-    return all(
-        highest({name: values[f"{name} {of}"] for name in ARCHITECTURES}) == "VAE"
-        for of in CONDITIONS
-    )
+def first_in_all(values: Values, name: str, names: Iterable[str], parts: Iterable[str]) -> bool:
+    """Whether a name has the highest value of all names in each part."""
+    return all(highest({n: values[f"{n} {of}"] for n in names}) == name for of in parts)
 
 
-@claim("S02", vae_first, near_zero=True)
+@claim("S02", lambda v: first_in_all(v, "VAE", ARCHITECTURES, CONDITIONS), near_zero=True)
 def types_by_architecture(results: RunResults, seed: int):
     """Silhouette of the cell types in either condition, mean over folds."""
     return {
@@ -114,9 +110,6 @@ def loss_by_architecture(results: RunResults, seed: int):
     return fold_means(results, seed, "validation_loss")
 
 
-# ---------------------------------------------------------------- other methods
-
-
 @claim(
     "S04",
     lambda v: highest(v) == "PCA" and max(v["linear scVI"], v["VEGA"]) < 0.02,
@@ -128,20 +121,18 @@ def batches_of_the_retina(results: RunResults, seed: int):
     return silhouettes(results, seed, RETINA, "silhouette_batch")
 
 
-def trainable_first(values: Values) -> bool:
-    """Whether the trainable decoder is first in all three."""
-    return all(
-        highest({name: values[f"{name} {of}"] for name in DECODERS}) == "trainable" for of in TYPES
-    )
-
-
 def trainable_first_on_average(values: Values) -> bool:
     """Whether the sum of the three is highest for the trainable decoder."""
     sums = {name: sum(values[f"{name} {of}"] for of in TYPES) for name in DECODERS}
     return highest(sums) == "trainable"
 
 
-@claim("S05", trainable_first, trainable_first_on_average, near_zero=True)
+@claim(
+    "S05",
+    lambda v: first_in_all(v, "trainable", DECODERS, TYPES),
+    trainable_first_on_average,
+    near_zero=True,
+)
 def decoders(results: RunResults, seed: int):
     """Silhouettes of the cell types, as published."""
     condition = silhouettes(results, seed, DECODERS, "silhouette_condition")

@@ -1,18 +1,12 @@
-"""Claims on glioblastoma: D07, G01 and G02 (Figures 2d-e)."""
+"""Claims on glioblastoma: G01 and G02 (Figures 2d-e)."""
 
 import numpy as np
 
-from scripts.claims.judging import claim, exact_claim
+from scripts.claims.judging import claim
 from scripts.claims.run_results import NotAvailable, RunResults, get_gmv
 
 STAT3, OLIG2 = "STAT3", "OLIG2"
 NEOPLASTIC, OPC = "Neoplastic", "OPC"
-
-
-@exact_claim("D07")
-def darmanis_dimensions(results: RunResults, seed: int):
-    """Cells and genes of Darmanis after preprocessing."""
-    return results.dimensions("darmanis")
 
 
 @claim("G01", lambda v: v["r"] < 0)

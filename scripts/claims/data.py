@@ -4,6 +4,10 @@ from scripts.claims.judging import claim, exact_claim
 from scripts.claims.out_of_sample import TYPES
 from scripts.claims.run_results import RunResults
 
+# Studies whose cells and genes are counted, by claim; `kang_counts` is that of the count model.
+DIMENSIONS = {
+    "D01": "kang", "D03": "zheng", "D07": "darmanis", "D08": "field", "D11": "kang_counts",
+}  # fmt: skip
 COLLECTIONS = ("reactomes.gmt", "hallmarks.gmt", "gbm_aracne.gmt", "reactomes_organoid_ct.gmt")
 # Collection, largest set and extra nodes of the paper's models.
 MODELS = {
@@ -15,10 +19,19 @@ MODELS = {
 }
 
 
-@exact_claim("D01")
-def kang_dimensions(results: RunResults, seed: int):
-    """Cells and genes of Kang after preprocessing."""
-    return results.dimensions("kang")
+def dimensions(study: str):
+    """Return the function of a claim on the size of a study."""
+
+    def function(results: RunResults, seed: int):
+        cells, genes = results.data(study).shape
+        return {"cells": cells, "genes": genes}
+
+    function.__doc__ = f"Cells and genes of {study} after preprocessing."
+    return function
+
+
+for claim_id, study in DIMENSIONS.items():
+    exact_claim(claim_id)(dimensions(study))
 
 
 @exact_claim("D02")
@@ -26,12 +39,6 @@ def kang_cell_types(results: RunResults, seed: int):
     """Cells of each type of Kang."""
     counts = results.data("kang").obs["cell_type"].value_counts()
     return {cell_type: int(counts.get(cell_type, 0)) for cell_type in TYPES}
-
-
-@exact_claim("D03")
-def zheng_dimensions(results: RunResults, seed: int):
-    """Cells and genes of Zheng after preprocessing."""
-    return results.dimensions("zheng")
 
 
 @exact_claim("D12")
@@ -50,7 +57,8 @@ def no_mki67(results: RunResults, seed: int):
 @exact_claim("D14")
 def latent_variables(results: RunResults, seed: int):
     """Latent variables of each model: its gene sets within the size filter, and extra nodes."""
-    return {
-        name: len(results.gene_sets(file, 0, largest)) + extra
-        for name, (file, largest, extra) in MODELS.items()
-    }
+    found = {}
+    for name, (file, largest, extra) in MODELS.items():
+        sizes = map(len, results.gene_sets(file).values())
+        found[name] = sum(size <= largest for size in sizes) + extra
+    return found

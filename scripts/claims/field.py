@@ -1,23 +1,17 @@
-"""Claims on cortical organoids: D08 and O01 to O03 (Figure 3)."""
+"""Claims on cortical organoids: O01 to O03 (Figure 3)."""
 
 import numpy as np
 from scipy.stats import pearsonr
 
 from scripts.analyse.contrasts import ONE_VS_REST
-from scripts.claims.judging import claim, exact_claim
+from scripts.claims.judging import claim
 from scripts.claims.run_results import NotAvailable, RunResults, get_gmv
 from scripts.common.gmvs import CELL_CYCLE, MARKER_SETS, PROLIFERATION
 from vega.values import values_of
 
 
-@exact_claim("D08")
-def field_dimensions(results: RunResults, seed: int):
-    """Cells and genes of the organoids after preprocessing."""
-    return results.dimensions("field")
-
-
 def marker_bayes_factors(results: RunResults, seed: int, cell_type: str):
-    """Log Bayes factor of every type's marker set in one type against the others, by set."""
+    """Return log Bayes factors of all marker sets in one type against the others, by set."""
     table = results.contrast("organoid", seed, ONE_VS_REST, cell_type)
     return {gmv: get_gmv(table, gmv)["log_bf"] for gmv in MARKER_SETS.values()}
 

@@ -43,23 +43,12 @@ class Verdict(StrEnum):
     NOT_RUN = "not run"
 
 
-# ---------------------------------------------------------------- the published table
-
-
 @dataclass(frozen=True)
 class Published:
-    """The numbers of a claim in `config/claims.tsv`.
-
-    Attributes
-    ----------
-    values
-        Published numbers, by the names under which the function of the claim returns ours.
-    tolerances
-        How far ours may be from them, for the values that are judged by a tolerance.
-    """
+    """The numbers of a claim in `config/claims.tsv`, by the names that its function gives ours."""
 
     values: Mapping[str, float]
-    tolerances: Mapping[str, float]
+    tolerances: Mapping[str, float]  # of the values that are judged by one
 
     def within_tolerance(self, values: Values) -> bool:
         """Whether each value with a tolerance was measured and is near the published one."""
@@ -82,17 +71,7 @@ class Published:
 
 
 def read_claims(path: Path | str) -> pd.DataFrame:
-    """Read the published claims.
-
-    Returns
-    -------
-    One row per claim, all as text (`COLUMNS`), and its `numbers` (`Published`).
-
-    Raises
-    ------
-    InputError
-        If the file is no table, a column is missing, an id is duplicate or a number is invalid.
-    """
+    """Read the published claims: one per row, all as text, and its `numbers` (`Published`)."""
     with read_errors(path, "a table", "restore it from git"):
         claims = pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False, quoting=3)
     missing = [c for c in COLUMNS if c not in claims]
@@ -111,17 +90,12 @@ def read_claims(path: Path | str) -> pd.DataFrame:
 
 
 def published(values: str, within: str = "", share: str = "") -> Published:
-    """Return the numbers of a claim from three entries of its row.
+    """Return the numbers of a claim from three entries of its row; ValueError if one is invalid.
 
     >>> published("cells=200; genes=50", share="0.01").tolerances
     {'cells': 2.0, 'genes': 0.5}
     >>> published("training=180; epochs=271", within="training=9").tolerances
     {'training': 9.0}
-
-    Raises
-    ------
-    ValueError
-        If an entry is no number, or a tolerance is that of no value.
     """
     numbers, absolute, relative = map(_numbers, (values, within, share))
     unknown = (absolute.keys() | relative.keys()) - {*numbers, ""}
@@ -146,41 +120,20 @@ def _numbers(entry: str) -> Values:
         raise ValueError(f"{EXPECTED}, found {entry!r}") from None
 
 
-# ---------------------------------------------------------------- registry
-
-
 @dataclass(frozen=True)
 class Measure:
-    """How a claim is measured, and its criterion beyond the tolerances of the table.
+    """How a claim is measured, and its criterion beyond the tolerances of the table."""
 
-    Attributes
-    ----------
-    function
-        Returns named values from the results of a run and a seed.
-    holds
-        Whether the (mean) values meet the criterion; without it, the tolerances are all of it.
-    direction
-        Whether they at least have the published direction; None where there is no direction.
-    exact
-        Whether the claim is about numbers that only the whole public data can reproduce. On a
-        subset only its direction is judged, on simulated data nothing.
-    seeded
-        Whether the values depend on the seed of the model.
-    near_zero
-        Whether some published values are near 0, as silhouettes are, so that deviations are
-        relative to the largest of the claim.
-    """
-
-    function: Function
-    holds: Condition | None = None
-    direction: Condition | None = None
+    function: Function  # returns named values from the results of a run and a seed
+    holds: Condition | None = None  # whether the (mean) values meet the criterion
+    direction: Condition | None = None  # whether they at least have the published direction
+    # Whether only the whole public data can reproduce the numbers. On a subset only the direction
+    # is judged, on simulated data nothing.
     exact: bool = False
-    seeded: bool = True
+    seeded: bool = True  # whether the values depend on the seed of the model
+    # Whether some published values are near 0, as silhouettes are, so that deviations are relative
+    # to the largest of the claim.
     near_zero: bool = False
-
-    def is_met(self, values: Values, numbers: Published) -> bool:
-        """Whether values meet the criterion and the tolerances of the table."""
-        return numbers.within_tolerance(values) and (self.holds is None or self.holds(values))
 
 
 MEASURES: dict[str, Measure] = {}
@@ -205,32 +158,14 @@ def exact_claim(id: str) -> Callable[[Function], Function]:
     return claim(id, exact=True, seeded=False)
 
 
-# ---------------------------------------------------------------- measuring and judging
-
-
 def evaluate(
     claims: pd.DataFrame, results: RunResults, seeds: Sequence[int]
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Measure and judge every claim.
+    """Measure and judge every claim: return the tables of claims and of their values.
 
-    Parameters
-    ----------
-    claims
-        The table of published claims (`read_claims`).
-    results
-        The results of a run.
-    seeds
-        Seeds of its models: claims that depend on them are judged by their mean, and get a spread.
-
-    Returns
-    -------
-    claims
-        One row per claim, in the same order: id, panel, statement, published, reproduced, spread,
-        criterion, verdict, note. `spread` is the standard deviation over seeds.
-    values
-        One row per measured value and seed: claim, value (its name), seed, published (if the paper
-        has it as a number), reproduced, deviation (see `Published`). Values that depend on no seed
-        have none.
+    Claims that depend on the seed are judged by the mean over seeds; `spread` is the standard
+    deviation. The second table has each value by seed, if it depends on that, with the published
+    number, if the paper has it as one, and the deviation from it (see `Published`).
     """
     rows, values = [], []
     for row in claims.itertuples():
@@ -253,13 +188,7 @@ def evaluate(
 def measure(
     id: str, studies: list[str], results: RunResults, seeds: Sequence[int]
 ) -> dict[int | None, Values]:
-    """Return the values of a claim by seed, or those of None if they depend on no seed.
-
-    Raises
-    ------
-    NotAvailable
-        If the run lacks a study of the claim, or what its function needs.
-    """
+    """Return the values of a claim by seed, or those of None if they depend on no seed."""
     if id not in MEASURES:
         raise NotAvailable("not yet computed by this version of the workflow")
     absent = [s for s in studies if not results.studies_of(s)]
@@ -284,7 +213,7 @@ def judge(
         # Fewer real cells give other numbers, but in the same direction.
         if simulated or method.direction is None:
             return Verdict.NOT_RUN
-    elif method.is_met(values, numbers):
+    elif numbers.within_tolerance(values) and (method.holds is None or method.holds(values)):
         return Verdict.REPRODUCED
     has_direction = method.direction is not None and method.direction(values)
     return Verdict.DIRECTION if has_direction else Verdict.DIFFERS
@@ -294,6 +223,7 @@ def _outcome(
     row: Any, by_seed: dict[int | None, Values], results: RunResults, partial: str
 ) -> dict[str, str]:
     """Return the columns of the table that follow from the values."""
+    simulated = results.config.settings.simulated
     measured = list(by_seed.values())
     values = {key: float(np.mean([m[key] for m in measured])) for key in measured[0]}
     spread = {}
@@ -305,7 +235,7 @@ def _outcome(
     return {
         "reproduced": "; ".join(f"{k} {shown(v)}" for k, v in values.items()),
         "spread": "; ".join(f"{k} ±{shown(v)}" for k, v in spread.items()),
-        "verdict": judge(row.id, row.numbers, values, partial, results.simulated).value,
+        "verdict": judge(row.id, row.numbers, values, partial, simulated).value,
         "note": "; ".join(notes),
     }
 

@@ -6,14 +6,7 @@ from scipy.stats import spearmanr
 from scripts.analyse.contrasts import ONE_VS_REST
 from scripts.claims.judging import claim, exact_claim, shown
 from scripts.claims.run_results import RunResults, get_gmv
-from scripts.common.gmvs import (
-    APOPTOSIS,
-    B_CELL_RECEPTOR,
-    CYTOKINE,
-    INTERFERON,
-    INTERFERON_AB,
-    TRYPTOPHAN,
-)
+from scripts.common import gmvs
 from vega.metrics import auc, silhouette
 
 INNATE = ["CD14+Mono", "FCGR3A+Mono", "Dendritic"]
@@ -35,7 +28,7 @@ def conditions_separate(results: RunResults, seed: int):
 def interferon_separates(results: RunResults, seed: int):
     """AUC of stimulated against control cells by interferon alpha/beta activity, and medians."""
     latent = results.latent("kang", seed)
-    activity, treated = get_gmv(latent, INTERFERON_AB), stimulated(latent)
+    activity, treated = get_gmv(latent, gmvs.INTERFERON_AB), stimulated(latent)
     return {
         "AUC": auc(activity, treated),
         "median stimulated": np.median(activity[treated]),
@@ -47,36 +40,28 @@ def interferon_separates(results: RunResults, seed: int):
 def tryptophan_separates(results: RunResults, seed: int):
     """Tryptophan catabolism of stimulated innate and adaptive cells: medians."""
     latent = results.latent("kang", seed)
-    activity, treated = get_gmv(latent, TRYPTOPHAN), stimulated(latent)
-    innate = latent.obs["cell_type"].isin(INNATE).to_numpy()
-    medians = [np.median(activity[treated & side]) for side in (innate, ~innate)]
-    return {
-        "difference": medians[0] - medians[1],
-        "median innate": medians[0],
-        "median adaptive": medians[1],
-    }
+    activity, treated = get_gmv(latent, gmvs.TRYPTOPHAN), stimulated(latent)
+    is_innate = latent.obs["cell_type"].isin(INNATE).to_numpy()
+    innate, adaptive = (np.median(activity[treated & side]) for side in (is_innate, ~is_innate))
+    return {"difference": innate - adaptive, "median innate": innate, "median adaptive": adaptive}
 
 
-@claim(
-    "K04",
-    lambda v: min(v.values()) > 6,
-    lambda v: min(v.values()) > 0,
-)
+@claim("K04", lambda v: min(v.values()) > 6, lambda v: min(v.values()) > 0)
 def interferon_bayes_factors(results: RunResults, seed: int):
     """Log Bayes factors of the interferon sets, innate cells, stimulated against control."""
     table = results.contrast("kang", seed, "innate", "stimulated")
-    names = {"IFN alpha/beta": INTERFERON_AB, "IFN": INTERFERON, "cytokine": CYTOKINE}
+    names = {
+        "IFN alpha/beta": gmvs.INTERFERON_AB,
+        "IFN": gmvs.INTERFERON,
+        "cytokine": gmvs.CYTOKINE,
+    }
     return {name: get_gmv(table, gmv)["log_bf"] for name, gmv in names.items()}
 
 
-@claim(
-    "K05",
-    lambda v: v["log BF"] > 3 and v["MD"] > 5,
-    lambda v: v["log BF"] > 0,
-)
+@claim("K05", lambda v: v["log BF"] > 3 and v["MD"] > 5, lambda v: v["log BF"] > 0)
 def tryptophan_bayes_factor(results: RunResults, seed: int):
     """Log Bayes factor and mean difference of tryptophan catabolism."""
-    row = get_gmv(results.contrast("kang", seed, "innate", "stimulated"), TRYPTOPHAN)
+    row = get_gmv(results.contrast("kang", seed, "innate", "stimulated"), gmvs.TRYPTOPHAN)
     results.note(f"mean absolute difference, as the text defines MD: {row['md_text']:.2f}")
     return {"log BF": row["log_bf"], "MD": row["md"]}
 
@@ -91,7 +76,7 @@ def significant_gmvs(results: RunResults, seed: int):
 
 def innate_gsea(results: RunResults):
     """GSEA of the innate contrast, by gene set."""
-    table = results.gsea("kang")
+    table = results.table("kang_gsea")
     return table[table["contrast"] == "innate"].set_index("gmv")
 
 
@@ -112,13 +97,13 @@ def gsea_significance(results: RunResults, gmv: str) -> dict[str, float]:
 @claim("K07", lambda v: v["-log10 FDR"] >= -np.log10(0.05), seeded=False)
 def gsea_finds_interferon(results: RunResults, seed: int):
     """GSEA of interferon alpha/beta signaling."""
-    return gsea_significance(results, INTERFERON_AB)
+    return gsea_significance(results, gmvs.INTERFERON_AB)
 
 
 @claim("K08", lambda v: v["-log10 FDR"] < -np.log10(0.05), seeded=False)
 def gsea_misses_tryptophan(results: RunResults, seed: int):
     """GSEA of tryptophan catabolism."""
-    return gsea_significance(results, TRYPTOPHAN)
+    return gsea_significance(results, gmvs.TRYPTOPHAN)
 
 
 @exact_claim("K09")
@@ -138,11 +123,10 @@ def size_dependence(results: RunResults, seed: int):
     """
     gsea = innate_gsea(results)
     table = results.contrast("kang", seed, "innate", "stimulated").loc[gsea.index]
-    rho = {
+    return {
         "rho GSEA": spearmanr(table["n_genes"], gsea["neg_log10_fdr"]).statistic,
         "rho VEGA": spearmanr(table["n_genes"], table["log_bf"].abs()).statistic,
     }
-    return {name: float(value) for name, value in rho.items()}
 
 
 def one_vs_rest_rank(results: RunResults, seed: int, cell_type: str, gmv: str):
@@ -152,32 +136,21 @@ def one_vs_rest_rank(results: RunResults, seed: int, cell_type: str, gmv: str):
     return {"rank": int((log_bf > value).sum()) + 1, "log BF": value}
 
 
-@claim(
-    "K11",
-    lambda v: v["rank"] <= 3 and v["log BF"] > 3,
-    lambda v: v["log BF"] > 0,
-)
+@claim("K11", lambda v: v["rank"] <= 3 and v["log BF"] > 3, lambda v: v["log BF"] > 0)
 def b_cell_receptor(results: RunResults, seed: int):
     """B cell receptor signaling in B cells."""
-    return one_vs_rest_rank(results, seed, "B", B_CELL_RECEPTOR)
+    return one_vs_rest_rank(results, seed, "B", gmvs.B_CELL_RECEPTOR)
 
 
-@claim(
-    "K12",
-    lambda v: v["rank"] <= 3,
-    lambda v: v["log BF"] > 0,
-)
+@claim("K12", lambda v: v["rank"] <= 3, lambda v: v["log BF"] > 0)
 def nk_apoptosis(results: RunResults, seed: int):
     """Intrinsic pathway for apoptosis in NK cells."""
-    return one_vs_rest_rank(results, seed, "NK", APOPTOSIS)
+    return one_vs_rest_rank(results, seed, "NK", gmvs.APOPTOSIS)
 
 
 @claim("T01", exact=True)
 def final_losses(results: RunResults, seed: int):
     """Losses per cell of the last epoch, and the number of epochs."""
     losses = results.model("kang", seed)["losses"]
-    return {
-        "training": losses["train_loss"],
-        "validation": losses["validation_loss"],
-        "epochs": losses["epochs"],
-    }
+    names = {"training": "train_loss", "validation": "validation_loss", "epochs": "epochs"}
+    return {name: losses[column] for name, column in names.items()}

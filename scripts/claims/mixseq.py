@@ -5,15 +5,9 @@ import numpy as np
 from scripts.analyse.contrasts import FEW_CELLS
 from scripts.claims.judging import claim, exact_claim
 from scripts.claims.run_results import NotAvailable, RunResults, get_gmv
+from scripts.common import mixseq
 from scripts.common.clustering import clustered
-from scripts.common.mixseq import (
-    DRUGS,
-    MUTANT,
-    REFERENCE,
-    cell_lines,
-    few_cells,
-    line_bayes_factors,
-)
+from scripts.common.mixseq import DRUGS, REFERENCE
 
 G2M = "HALLMARK_G2M_CHECKPOINT"
 INTERFERONS = {
@@ -25,8 +19,8 @@ INTERFERONS = {
 def log_bayes_factors(results: RunResults, seed: int, drug: str):
     """Return log Bayes factors of a drug against DMSO, hallmarks x cell lines; note small lines."""
     model = DRUGS[drug]
-    table = line_bayes_factors(results.differential(model, seed))
-    few = set(few_cells(results.latent(model, seed).obs, drug)).intersection(table)
+    table = mixseq.line_bayes_factors(results.differential(model, seed))
+    few = set(mixseq.few_cells(results.latent(model, seed).obs, drug)).intersection(table)
     if few:
         results.note(f"{drug}: cell lines with fewer than {FEW_CELLS} cells: {len(few)}")
     if not table.size:
@@ -75,9 +69,9 @@ def strongest_drug(results: RunResults, seed: int):
 
 
 def lines_of_dabrafenib(results: RunResults, seed: int):
-    """What is known of the cell lines; without any mutation the reason is raised."""
+    """Return what is known of the cell lines; raise the reason if no mutation is known."""
     model = DRUGS["Dabrafenib"]
-    lines = cell_lines(results.latent(model, seed).obs)
+    lines = mixseq.cell_lines(results.latent(model, seed).obs)
     if lines["braf"].isna().all():
         files = results.origin(results.config.model(model).study).get("files", [])
         reasons = [f["reason"] for f in files if f["identity"] == "not available"]
@@ -86,7 +80,7 @@ def lines_of_dabrafenib(results: RunResults, seed: int):
 
 
 def responses(values: dict[str, float], trametinib: bool) -> list[float]:
-    """Values of Trametinib, or those of the other drugs."""
+    """Return the values of Trametinib, or those of the other drugs."""
     return [v for name, v in values.items() if name.startswith("Trametinib") == trametinib]
 
 
@@ -134,13 +128,13 @@ def adjacent_mutants(results: RunResults, seed: int):
     """Most BRAF-mutant lines without another between them in the Dabrafenib heatmap."""
     table = log_bayes_factors(results, seed, "Dabrafenib")
     lines = lines_of_dabrafenib(results, seed)
-    mutant = (lines.loc[clustered(table), "braf"] == MUTANT).to_numpy()
+    mutant = (lines.loc[clustered(table), "braf"] == mixseq.MUTANT).to_numpy()
     if not mutant.any():
         raise NotAvailable("no cell line is known to have a BRAF mutation")
     return {"adjacent": longest_run(mutant), "BRAF-mutant lines": int(mutant.sum())}
 
 
 def longest_run(flags: np.ndarray) -> int:
-    """Length of the longest run of true values."""
+    """Return the length of the longest run of true values."""
     breaks = np.flatnonzero(~np.concatenate([[False], flags, [False]]))
     return int(np.diff(breaks).max() - 1)

@@ -9,17 +9,7 @@ real and decoded ones of one study.
 import numpy as np
 import pandas as pd
 
-from scripts.analyse.out_of_sample import (
-    BASELINE,
-    CONTROL,
-    HELD_OUT,
-    IN_SAMPLE,
-    OTHER_STUDY,
-    OUT_OF_SAMPLE,
-    STIMULATED,
-    STUDY_A,
-    STUDY_B,
-)
+from scripts.analyse import out_of_sample as oos
 from scripts.claims.judging import Values, claim
 from scripts.claims.run_results import NotAvailable, RunResults
 
@@ -27,14 +17,14 @@ TYPES = ["NK", "Dendritic", "CD4T", "B", "FCGR3A+Mono", "CD14+Mono", "CD8T"]
 
 
 def of_types(values: Values) -> list[float]:
-    """The values of the cell types, without any others."""
+    """Return the values of the cell types, without any others."""
     return [value for name, value in values.items() if name in TYPES]
 
 
 def rows(
     results: RunResults, table: str, seed: int, experiment: str, sample: str | None = None
 ) -> pd.DataFrame:
-    """Rows of an out-of-sample table by cell type; types left out there are noted."""
+    """Return rows of an out-of-sample table by cell type, and note the types left out there."""
     found = results.table(f"out_of_sample_{table}")
     found = found[(found["seed"] == seed) & (found["experiment"] == experiment)]
     if sample is not None:
@@ -48,7 +38,7 @@ def rows(
 
 
 def medians(results: RunResults, seed: int, experiment: str, samples: dict[str, str]) -> Values:
-    """Median activities of the samples, by the names they get."""
+    """Return the median activities of the samples, by the names they get."""
     table = results.table("out_of_sample_activity")
     table = table[(table["seed"] == seed) & (table["experiment"] == experiment)]
     found = table.groupby("sample")["activity"].median()
@@ -56,9 +46,6 @@ def medians(results: RunResults, seed: int, experiment: str, samples: dict[str, 
     if absent:
         raise NotAvailable(f"too few cells, or no such gene set, for {', '.join(absent)}")
     return {name: found[sample] for name, sample in samples.items()}
-
-
-# ---------------------------------------------------------------- stimulated cells of one type
 
 
 @claim(
@@ -69,23 +56,23 @@ def medians(results: RunResults, seed: int, experiment: str, samples: dict[str, 
 def unseen_cells_respond(results: RunResults, seed: int):
     """Median interferon alpha/beta activity of CD4 T cells: control below stimulated."""
     samples = {
-        "control": CONTROL,
-        "out": f"{STIMULATED}, {OUT_OF_SAMPLE}",
-        "in": f"{STIMULATED}, {IN_SAMPLE}",
+        "control": oos.CONTROL,
+        "out": f"{oos.STIMULATED}, {oos.OUT_OF_SAMPLE}",
+        "in": f"{oos.STIMULATED}, {oos.IN_SAMPLE}",
     }
-    return medians(results, seed, HELD_OUT, samples)
-
-
-def mean_overlap(results: RunResults, seed: int, experiment: str) -> Values:
-    """Mean overlap over the types, and that of random choices."""
-    table = rows(results, "overlap", seed, experiment)
-    return {"mean overlap": table["mean"].mean(), "by chance": table["chance"].mean()}
+    return medians(results, seed, oos.HELD_OUT, samples)
 
 
 def overlap_of_types(results: RunResults, seed: int, experiment: str) -> Values:
-    """Overlap of each type, and that of random choices."""
+    """Return the overlap of each type, and that of random choices."""
     table = rows(results, "overlap", seed, experiment)
     return {**table["mean"], "by chance": table["chance"].mean()}
+
+
+def mean_overlap(results: RunResults, seed: int, experiment: str) -> Values:
+    """Return the mean overlap over the types, and that of random choices."""
+    table = rows(results, "overlap", seed, experiment)
+    return {"mean overlap": table["mean"].mean(), "by chance": table["chance"].mean()}
 
 
 def above_chance(values: Values) -> bool:
@@ -96,26 +83,16 @@ def above_chance(values: Values) -> bool:
 @claim("I02", direction=above_chance, exact=True)
 def overlap_in_and_out(results: RunResults, seed: int):
     """Mean overlap of the top 50 GMVs, model with and without the stimulated cells of a type."""
-    return mean_overlap(results, seed, HELD_OUT)
+    return mean_overlap(results, seed, oos.HELD_OUT)
 
 
-@claim(
-    "I03",
-    lambda v: v["CD4T"] == min(of_types(v)),
-    above_chance,
-    exact=True,
-)
+@claim("I03", lambda v: v["CD4T"] == min(of_types(v)), above_chance, exact=True)
 def overlap_in_and_out_by_type(results: RunResults, seed: int):
     """The same, type by type."""
-    values = overlap_of_types(results, seed, HELD_OUT)
+    values = overlap_of_types(results, seed, oos.HELD_OUT)
     lowest = min((t for t in TYPES if t in values), key=values.__getitem__)
     results.note(f"lowest: {lowest}")
     return values
-
-
-def r2_of_types(results: RunResults, seed: int, experiment: str, sample: str) -> Values:
-    """R2 of each type."""
-    return dict(rows(results, "r2", seed, experiment, sample)["mean"])
 
 
 def explains_most(values: Values) -> bool:
@@ -126,18 +103,15 @@ def explains_most(values: Values) -> bool:
 @claim("I04", direction=explains_most, exact=True)
 def r2_in_sample(results: RunResults, seed: int):
     """R2 of stimulated cells under the model that has seen them."""
-    return r2_of_types(results, seed, HELD_OUT, IN_SAMPLE)
+    return dict(rows(results, "r2", seed, oos.HELD_OUT, oos.IN_SAMPLE)["mean"])
 
 
 @claim("I05", lambda v: v["mean drop"] < 0.06, near_zero=True)
 def r2_out_of_sample(results: RunResults, seed: int):
     """R2 of stimulated cells under the model that has not, and how much lower it is on average."""
-    seen = rows(results, "r2", seed, HELD_OUT, IN_SAMPLE)["mean"]
-    unseen = rows(results, "r2", seed, HELD_OUT, OUT_OF_SAMPLE)["mean"]
+    seen = rows(results, "r2", seed, oos.HELD_OUT, oos.IN_SAMPLE)["mean"]
+    unseen = rows(results, "r2", seed, oos.HELD_OUT, oos.OUT_OF_SAMPLE)["mean"]
     return {**unseen, "mean drop": (seen - unseen).mean()}
-
-
-# ---------------------------------------------------------------- another study
 
 
 @claim(
@@ -148,29 +122,29 @@ def r2_out_of_sample(results: RunResults, seed: int):
 def controls_agree(results: RunResults, seed: int):
     """Median interferon alpha/beta activity of control CD4 T cells; B is nearer to A's controls."""
     samples = {
-        "study A": f"{CONTROL}, {STUDY_A}",
-        "study B": f"{CONTROL}, {STUDY_B}",
-        "study A, stimulated": f"{STIMULATED}, {STUDY_A}",
+        "study A": f"{oos.CONTROL}, {oos.STUDY_A}",
+        "study B": f"{oos.CONTROL}, {oos.STUDY_B}",
+        "study A, stimulated": f"{oos.STIMULATED}, {oos.STUDY_A}",
     }
-    return medians(results, seed, OTHER_STUDY, samples)
+    return medians(results, seed, oos.OTHER_STUDY, samples)
 
 
 @claim("I07", direction=above_chance, exact=True)
 def overlap_of_studies(results: RunResults, seed: int):
     """Mean overlap of the top 50 GMVs, study A and B, under the model of control cells."""
-    return mean_overlap(results, seed, OTHER_STUDY)
+    return mean_overlap(results, seed, oos.OTHER_STUDY)
 
 
 @claim("I08", direction=above_chance, exact=True)
 def overlap_of_studies_by_type(results: RunResults, seed: int):
     """The same, type by type."""
-    return overlap_of_types(results, seed, OTHER_STUDY)
+    return overlap_of_types(results, seed, oos.OTHER_STUDY)
 
 
 def r2_beside_study_a(results: RunResults, seed: int, sample: str) -> Values:
-    """R2 of each type in a sample, and in how many of them it is below that of study A."""
-    a = rows(results, "r2", seed, OTHER_STUDY, STUDY_A)["mean"]
-    values = rows(results, "r2", seed, OTHER_STUDY, sample)["mean"]
+    """Return R2 of each type in a sample, and in how many types it is below that of study A."""
+    a = rows(results, "r2", seed, oos.OTHER_STUDY, oos.STUDY_A)["mean"]
+    values = rows(results, "r2", seed, oos.OTHER_STUDY, sample)["mean"]
     return {**values, "below study A": int((values < a.reindex(values.index)).sum())}
 
 
@@ -182,25 +156,25 @@ def mostly_below_study_a(values: Values) -> bool:
 @claim("I09", direction=explains_most, exact=True)
 def r2_study_a(results: RunResults, seed: int):
     """R2 of the control cells of study A."""
-    return r2_of_types(results, seed, OTHER_STUDY, STUDY_A)
+    return dict(rows(results, "r2", seed, oos.OTHER_STUDY, oos.STUDY_A)["mean"])
 
 
 @claim("I10", direction=mostly_below_study_a, exact=True)
 def r2_study_b(results: RunResults, seed: int):
     """R2 of the cells of study B."""
-    return r2_beside_study_a(results, seed, STUDY_B)
+    return r2_beside_study_a(results, seed, oos.STUDY_B)
 
 
 @claim("I11", direction=mostly_below_study_a, exact=True)
 def r2_baseline(results: RunResults, seed: int):
     """R2 of the real means of study A and B; the model plays no part in it."""
-    return r2_beside_study_a(results, seed, BASELINE)
+    return r2_beside_study_a(results, seed, oos.BASELINE)
 
 
 @claim("I12", lambda v: v["types"] >= 4, lambda v: v["mean difference"] > 0)
 def study_b_beats_the_baseline(results: RunResults, seed: int):
     """Types of study B whose R2 is above the baseline, and by how much on average."""
-    b = rows(results, "r2", seed, OTHER_STUDY, STUDY_B)["mean"]
-    difference = (b - rows(results, "r2", seed, OTHER_STUDY, BASELINE)["mean"]).dropna()
+    b = rows(results, "r2", seed, oos.OTHER_STUDY, oos.STUDY_B)["mean"]
+    difference = (b - rows(results, "r2", seed, oos.OTHER_STUDY, oos.BASELINE)["mean"]).dropna()
     results.note(f"of {len(difference)} types")
     return {"types": int((difference > 0).sum()), "mean difference": np.mean(difference)}

@@ -1,7 +1,7 @@
 """The results of a run, read when a claim asks for them."""
 
 import json
-from functools import cache
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,49 +21,45 @@ class NotAvailable(Exception):
 
 
 class RunResults:
-    """Read access to `results/<run>/`.
-
-    Attributes
-    ----------
-    notes
-        What the function of a claim adds to the note of its row.
-    """
+    """Read access to `results/<run>/`; each file is read once."""
 
     def __init__(self, folder: Path | str, config: Config):
         self.folder = Path(folder)
         self.config = config
-        self.notes: list[str] = []
-        # Each file is read once.
-        self.data = cache(self._data)
-        self.latent = cache(self._latent)
-        self.differential = cache(self._differential)
-        self.gsea = cache(self._gsea)
+        self.notes: list[str] = []  # what the function of a claim adds to the note of its row
+        self._files: dict[Path, Any] = {}
 
-    def _data(self, study: str) -> AnnData:
-        return read_cells(self._path("data", f"{study}.h5ad"), backed=True)
+    def _read(self, read: Callable[..., Any], *parts: str, **options: Any) -> Any:
+        path = self.folder.joinpath(*parts)
+        if path not in self._files:
+            if not path.exists():
+                raise NotAvailable(f"{'/'.join(parts)} is not part of this run")
+            self._files[path] = read(path, **options)
+        return self._files[path]
 
-    def _latent(self, model: str, seed: int) -> AnnData:
-        return read_latent(self._path("models", model, f"seed{seed}", "latent.h5ad"))
+    def data(self, study: str) -> AnnData:
+        """Return the cells of a study; their expression stays in the file."""
+        return self._read(read_cells, "data", f"{study}.h5ad", backed=True)
 
-    def _differential(self, model: str, seed: int) -> pd.DataFrame:
-        return read_table(self._path("tables", f"{model}_seed{seed}_differential.tsv"))
-
-    def _gsea(self, model: str) -> pd.DataFrame:
-        return read_table(self._path("tables", f"{model}_gsea.tsv"))
-
-    def table(self, name: str) -> pd.DataFrame:
-        """Return a table of the run by name."""
-        return read_table(self._path("tables", f"{name}.tsv"))
+    def latent(self, model: str, seed: int) -> AnnData:
+        """Return cells x GMVs of a model."""
+        return self._read(read_latent, "models", model, f"seed{seed}", "latent.h5ad")
 
     def model(self, model: str, seed: int) -> dict[str, Any]:
         """Return the description of a trained model."""
-        return read_description(self._path("models", model, f"seed{seed}", "model.json"))
+        return self._read(read_description, "models", model, f"seed{seed}", "model.json")
 
-    def gene_sets(
-        self, file: str, min_genes: int = 0, max_genes: int | None = None
-    ) -> dict[str, list[str]]:
+    def gene_sets(self, file: str) -> dict[str, list[str]]:
         """Return a gene set collection of the run."""
-        return read_gmt(self._path("raw", "gene_sets", file), min_genes, max_genes)
+        return self._read(read_gmt, "raw", "gene_sets", file)
+
+    def table(self, name: str) -> pd.DataFrame:
+        """Return a table of the run by name."""
+        return self._read(read_table, "tables", f"{name}.tsv")
+
+    def differential(self, model: str, seed: int) -> pd.DataFrame:
+        """Return the differential activities of a model in all its comparisons."""
+        return self.table(f"{model}_seed{seed}_differential")
 
     def contrast(self, model: str, seed: int, contrast: str, group: str) -> pd.DataFrame:
         """Return the differential activities of one comparison, by GMV."""
@@ -72,11 +68,6 @@ class RunResults:
         if chosen.empty:
             raise NotAvailable(f"{model} has no contrast {contrast} for {group}")
         return chosen.set_index("gmv")
-
-    def dimensions(self, study: str) -> dict[str, int]:
-        """Return the numbers of cells and genes of a study after preprocessing."""
-        cells, genes = self.data(study).shape
-        return {"cells": cells, "genes": genes}
 
     def origin(self, study: str) -> dict[str, Any]:
         """Return the provenance of a study's cells."""
@@ -89,14 +80,9 @@ class RunResults:
             return [study] if study in chosen else []
         return [s for s in chosen if study == self.config.group(s)]
 
-    @property
-    def simulated(self) -> bool:
-        """Whether the data are simulated."""
-        return self.config.settings.simulated
-
     def partial(self, studies: list[str]) -> str:
         """Return why the data are not the whole public ones; empty if they are."""
-        if self.simulated:
+        if self.config.settings.simulated:
             return "simulated data"
         for study in (study for name in studies for study in self.studies_of(name)):
             if self.origin(study)["origin"] != "public":
@@ -106,12 +92,6 @@ class RunResults:
     def note(self, text: str) -> None:
         """Add to the note of the claim being measured."""
         self.notes.append(text)
-
-    def _path(self, *parts: str) -> Path:
-        path = self.folder.joinpath(*parts)
-        if not path.exists():
-            raise NotAvailable(f"{'/'.join(parts)} is not part of this run")
-        return path
 
 
 def get_gmv(table: pd.DataFrame | AnnData, gmv: str):

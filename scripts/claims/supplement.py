@@ -1,27 +1,22 @@
-"""Claims on VEGA's variants: D11 and S06 to S13 (Figures S8 to S12)."""
+"""Claims on VEGA's variants.
+
+S06 is on the count model (Figure S8), S07 and S08 on the regularised autoencoder (S9), S09 on the
+soft mask (S10), S10 and S11 on extra nodes (S11), S12 and S13 on latent dropout (S12).
+"""
 
 from itertools import pairwise
 
 import numpy as np
 import pandas as pd
 
-from scripts.claims.judging import Values, claim, exact_claim
+from scripts.claims.judging import Values, claim
 from scripts.claims.run_results import NotAvailable, RunResults, get_gmv
+from scripts.common import variants
 from scripts.common.gmvs import CYTOKINE, INTERFERON, INTERFERON_AB, INTERFERON_RELATED, REMOVED
-from scripts.common.variants import (
-    DROPOUT_MODELS,
-    METHOD_MODELS,
-    PUBLISHED_STEP,
-    SOFT_STEP,
-    TIMED_METHODS,
-    TOP_WEIGHTS,
-    inactive,
-    shared_weights,
-)
 from vega.gene_sets import readable
 from vega.metrics import accuracy, auc
 
-VEGA, OTHER = METHOD_MODELS  # the methods of Figure S9
+VEGA, OTHER = variants.METHOD_MODELS  # the methods of Figure S9
 
 
 def rows_of(results: RunResults, table: str, seed: int) -> pd.DataFrame:
@@ -47,15 +42,6 @@ def correlation(x, y, of: str) -> float:
     return float(np.corrcoef(x, y)[0, 1])
 
 
-# ---------------------------------------------------------------- count model (Figure S8)
-
-
-@exact_claim("D11")
-def counts_dimensions(results: RunResults, seed: int):
-    """Cells and genes of the count model."""
-    return results.dimensions("kang_counts")
-
-
 @claim("S06", lambda v: v["AUC"] > 0.9)
 def counts_separate(results: RunResults, seed: int):
     """AUC of the condition by interferon signaling, whichever condition has more of it.
@@ -70,9 +56,6 @@ def counts_separate(results: RunResults, seed: int):
     return {"AUC": max(area, 1 - area)}
 
 
-# ---------------------------------------------------------------- regularised AE (Figure S9)
-
-
 @claim("S07", lambda v: v[VEGA] >= v[OTHER], lambda v: v[VEGA] >= v[OTHER], exact=True)
 def accuracy_of_one_gmv(results: RunResults, seed: int):
     """Accuracy of the condition from one GMV, mean over the four interferon-related ones.
@@ -81,7 +64,7 @@ def accuracy_of_one_gmv(results: RunResults, seed: int):
     (erratum 5); the criterion takes the published accuracies of all four.
     """
     values = {}
-    for method, model in METHOD_MODELS.items():
+    for method, model in variants.METHOD_MODELS.items():
         latent = results.latent(model, seed)
         of_gmv = {
             gmv: accuracy(get_gmv(latent, gmv), latent.obs["condition"])
@@ -89,7 +72,7 @@ def accuracy_of_one_gmv(results: RunResults, seed: int):
         }
         values[method] = np.mean(list(of_gmv.values()))
         words = [
-            f"{readable(gmv)} {value:.3f}{' (inactive)' * inactive(get_gmv(latent, gmv))}"
+            f"{readable(gmv)} {value:.3f}{' (inactive)' * variants.inactive(get_gmv(latent, gmv))}"
             for gmv, value in of_gmv.items()
         ]
         results.note(f"{method}: {', '.join(words)}")
@@ -103,16 +86,13 @@ def time_per_epoch(results: RunResults, seed: int):
     """Median seconds per epoch of both methods, and their ratio."""
     table = results.table("time_per_epoch")
     medians = table.groupby("method")["seconds"].median()
-    absent = [name for name in TIMED_METHODS.values() if name not in medians]
+    absent = [name for name in variants.TIMED_METHODS.values() if name not in medians]
     if absent:
         raise NotAvailable(f"tables/time_per_epoch.tsv has no time of {' and '.join(absent)}")
-    values = {method: medians[name] for method, name in TIMED_METHODS.items()}
+    values = {method: medians[name] for method, name in variants.TIMED_METHODS.items()}
     results.note("seconds are those of this machine")
     results.note("reproduced if neither takes more than twice as long as the other")
     return {"ratio": values[VEGA] / values[OTHER], **values}
-
-
-# ---------------------------------------------------------------- soft mask (Figure S10)
 
 
 def ranks_of_removed(results: RunResults, seed: int, step: str) -> pd.DataFrame:
@@ -130,24 +110,21 @@ def ranks_of_removed(results: RunResults, seed: int, step: str) -> pd.DataFrame:
     return ranks[list(REMOVED)]
 
 
-@claim("S09", lambda v: min(v.values()) <= 10, lambda v: min(v.values()) <= TOP_WEIGHTS)
+@claim("S09", lambda v: min(v.values()) <= 10, lambda v: min(v.values()) <= variants.TOP_WEIGHTS)
 def removed_genes_return(results: RunResults, seed: int):
     """Lowest of the removed genes' ranks at each penalty, with the penalty step as published.
 
     At least, some penalty brings all of them among the weights that the figure shows.
     """
-    ranks = ranks_of_removed(results, seed, PUBLISHED_STEP)
+    ranks = ranks_of_removed(results, seed, variants.PUBLISHED_STEP)
     lowest = ranks.max(axis=1)
     best = lowest.idxmin()
     words = ", ".join(f"{gene} {rank:.0f}" for gene, rank in ranks.loc[best].items())
     results.note(f"ranks at penalty {best:g}: {words}")
-    soft = ranks_of_removed(results, seed, SOFT_STEP).max(axis=1)
+    soft = ranks_of_removed(results, seed, variants.SOFT_STEP).max(axis=1)
     words = ", ".join(f"{rank:.0f} at {penalty:g}" for penalty, rank in soft.items())
     results.note(f"lowest with a soft threshold instead (erratum 9): {words}")
     return {f"penalty {penalty:g}": rank for penalty, rank in lowest.items()}
-
-
-# ---------------------------------------------------------------- extra nodes (Figure S11)
 
 
 def over_runs(results: RunResults, seed: int, column: str) -> pd.DataFrame:
@@ -159,22 +136,14 @@ def over_runs(results: RunResults, seed: int, column: str) -> pd.DataFrame:
     return table.fillna({"sem": 0}).rename(index=str)  # a single run has no standard error
 
 
-def ends(values: Values) -> tuple[float, float]:
-    """Return the values at fewest and at most nodes."""
-    nodes = sorted((name for name in values if name.isdigit()), key=int)
-    return values[nodes[0]], values[nodes[-1]]
+def falls(values: Values, share: float = 1.0) -> bool:
+    """Whether less than a share of the value at fewest nodes is left at most nodes.
 
-
-def falls(values: Values) -> bool:
-    """Whether it is lower at most nodes than at fewest."""
-    fewest, most = ends(values)
-    return most < fewest
-
-
-def falls_by_three_tenths(values: Values) -> bool:
-    """Whether less than 0.7 of it is left at most nodes."""
-    fewest, most = ends(values)
-    return most < min(fewest, 0.7 * fewest)
+    A negative value has no share that it could fall to; it has to become lower.
+    """
+    numbers = sorted((name for name in values if name.isdigit()), key=int)
+    fewest, most = values[numbers[0]], values[numbers[-1]]
+    return most < min(fewest, share * fewest)
 
 
 @claim("S10", lambda v: falls(v) and v["rises beyond noise"] == 0, falls)
@@ -189,50 +158,43 @@ def loss_with_extra_nodes(results: RunResults, seed: int):
     return {**table["mean"], "rises beyond noise": rises}
 
 
-@claim("S11", falls_by_three_tenths, falls)
+@claim("S11", lambda v: falls(v, 0.7), falls)
 def silhouette_with_extra_nodes(results: RunResults, seed: int):
     """Silhouette of the condition by number of extra nodes, mean over runs."""
     return dict(over_runs(results, seed, "silhouette_condition")["mean"])
 
 
-# ---------------------------------------------------------------- latent dropout (Figure S12)
-
-
-def of_dropout(value: float) -> str:
-    """The name of a value at this latent dropout."""
-    return f"dropout {value:g}"
-
-
 @claim(
     "S12",
-    lambda v: v[of_dropout(0)] < 0.4 and v[of_dropout(0.5)] > 0.9,
-    lambda v: v[of_dropout(0)] < v[of_dropout(0.5)],
+    lambda v: v["dropout 0"] < 0.4 and v["dropout 0.5"] > 0.9,
+    lambda v: v["dropout 0"] < v["dropout 0.5"],
     near_zero=True,
 )
 def interferon_activities_agree(results: RunResults, seed: int):
     """Squared Pearson correlation of both interferon activities over cells."""
     values = {}
-    for dropout, model in DROPOUT_MODELS.items():
+    for dropout, model in variants.DROPOUT_MODELS.items():
+        name = f"dropout {dropout:g}"
         latent = results.latent(model, seed)
         x, y = get_gmv(latent, INTERFERON), get_gmv(latent, INTERFERON_AB)
-        r = correlation(x, y, f"activities at latent {of_dropout(dropout)}")
-        results.note(f"{of_dropout(dropout)}: the slope is {'negative' if r < 0 else 'positive'}")
-        values[of_dropout(dropout)] = r**2
+        r = correlation(x, y, f"activities at latent {name}")
+        results.note(f"{name}: the slope is {'negative' if r < 0 else 'positive'}")
+        values[name] = r**2
     return values
 
 
 @claim(
     "S13",
-    lambda v: v[of_dropout(0)] < v[of_dropout(0.5)] and v[of_dropout(0.5)] > 0.95,
-    lambda v: v[of_dropout(0)] < v[of_dropout(0.5)],
+    lambda v: v["dropout 0"] < v["dropout 0.5"] and v["dropout 0.5"] > 0.95,
+    lambda v: v["dropout 0"] < v["dropout 0.5"],
 )
 def interferon_weights_agree(results: RunResults, seed: int):
     """Pearson correlation of the weights that the genes of both interferon sets have in each."""
     table = rows_of(results, "kang_latent_dropout_weights", seed)
     values = {}
-    for dropout in DROPOUT_MODELS:
-        weights = shared_weights(table, dropout)
-        of = f"weights at latent {of_dropout(dropout)}"
-        values[of_dropout(dropout)] = correlation(weights[INTERFERON], weights[INTERFERON_AB], of)
+    for dropout in variants.DROPOUT_MODELS:
+        name, weights = f"dropout {dropout:g}", variants.shared_weights(table, dropout)
+        x, y = weights[INTERFERON], weights[INTERFERON_AB]
+        values[name] = correlation(x, y, f"weights at latent {name}")
     results.note(f"{len(weights)} genes; the paper prints r as R2 (erratum 5)")
     return values

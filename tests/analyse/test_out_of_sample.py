@@ -58,8 +58,8 @@ def full(study_a):
     return oos.encode(model(), study_a)
 
 
-def held_out(full, other, seed=1):
-    return oos.held_out(full, dict.fromkeys(TYPES, other), seed)
+def held_out(full, other):
+    return oos.tables(oos.held_out(full, dict.fromkeys(TYPES, other), 1))
 
 
 def of_type(cells, cell_type, condition=None):
@@ -129,7 +129,7 @@ def test_r2_is_that_of_decoding_every_drawn_cell(study_a):
 
 
 def test_the_baseline_is_the_correlation_of_real_means(full, study_a, study_b):
-    table = oos.other_study(full, model(2), study_b, TYPES, 1).r2
+    table = oos.tables(oos.other_study(full, model(2), study_b, TYPES, 1)).r2
     row = table[(table["sample"] == oos.BASELINE) & (table["cell_type"] == "NK")].iloc[0]
     sides = of_type(study_a, "NK", "control"), of_type(study_b[:, GENES], "NK")
     r = np.corrcoef([cells.X.toarray().mean(axis=0) for cells in sides])[0, 1]
@@ -139,8 +139,11 @@ def test_the_baseline_is_the_correlation_of_real_means(full, study_a, study_b):
 
 def test_activities_are_those_of_the_right_cells_in_the_right_model(full, study_a, study_b):
     unseen, gmv = model(2), list(SETS).index(oos.GMV)
-    tables = [held_out(full, unseen), oos.other_study(full, model(3), study_b, TYPES, 1)]
-    activity = oos.joined(tables).activity.groupby("sample")["activity"]
+    rows = [
+        *oos.held_out(full, {"CD4T": unseen}, 1),
+        *oos.other_study(full, model(3), study_b, ["CD4T"], 1),
+    ]
+    activity = oos.tables(rows).activity.groupby("sample")["activity"]
     for sample, size, which, cells, condition in (
         ("control", 10_000, unseen, study_a, "control"),
         ("stimulated, out-of-sample", 10_000, unseen, study_a, "stimulated"),
@@ -181,7 +184,7 @@ def test_a_type_with_few_cells_is_left_out_and_changes_no_other(full, study_a):
 
 def test_another_study_may_lack_types(full, study_b):
     some = study_b[study_b.obs["cell_type"].isin(["B", "NK"])]
-    tables = oos.other_study(full, model(2), some, TYPES, 1)
+    tables = oos.tables(oos.other_study(full, model(2), some, TYPES, 1))
     found = tables.overlap.set_index("cell_type")
     assert list(found.index[found["mean"].notna()]) == ["NK", "B"]
     assert found.loc["CD4T", "note"] == "left out, fewer than 10 cells: 0 cells of study B"
@@ -203,4 +206,4 @@ def test_cells_that_do_not_fit_are_named(full, study_b):
     with one_line_error("need a column cell_type; they have no column"):
         oos.encode(model(), AnnData(study_b.X, var=study_b.var))
     with one_line_error("the model without NK has other gene sets"):
-        oos.held_out(full, {"NK": model(sets={"A": GENES})}, 1)
+        list(oos.held_out(full, {"NK": model(sets={"A": GENES})}, 1))

@@ -24,16 +24,13 @@ def asked(column, within=None, of="mean", extra_nodes=True):
 def test_silhouettes_are_those_of_the_cells_and_the_space_asked_for(latent):
     control, x, obs = slice(60), latent.X, latent.obs
     of_control = {"condition": ["ctrl"]}
-    found = silhouettes(
-        latent,
-        {
-            "condition": asked("condition"),
-            "type": asked("cell_type", of_control),
-            "annotated": asked("condition", extra_nodes=False),
-            "nothing": asked("condition", of_control),
-        },
-        seed=1,
-    )
+    wanted = {
+        "condition": asked("condition"),
+        "type": asked("cell_type", of_control),
+        "annotated": asked("condition", extra_nodes=False),
+        "nothing": asked("condition", of_control),
+    }
+    found = silhouettes(latent, wanted, seed=1)
     expected = {
         "silhouette_condition": silhouette_score(x, obs["condition"]),
         "silhouette_type": silhouette_score(x[control], obs["cell_type"][control]),

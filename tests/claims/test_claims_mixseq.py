@@ -10,6 +10,7 @@ from helpers.claim_runs import (
     change_table,
     claims_of,
     published,
+    put,
     write_drugs,
     write_study,
 )
@@ -56,12 +57,9 @@ def test_what_is_planted_is_reproduced(run):
 
 def test_measured_values_are_those_of_the_tables(run, models):
     table = claims_of(run, IDS)
-    kept = [f"HALLMARK_{n}" for n in ("G2M_CHECKPOINT",)]
-    trametinib = models[DRUGS["Trametinib"]]
-    activity, treated = (
-        values_of(trametinib.latent, kept[0]),
-        (trametinib.latent.obs["condition"] == "Trametinib").to_numpy(),
-    )
+    latent = models[DRUGS["Trametinib"]].latent
+    activity = values_of(latent, "HALLMARK_G2M_CHECKPOINT")
+    treated = (latent.obs["condition"] == "Trametinib").to_numpy()
     expected = np.median(activity[treated]) - np.median(activity[~treated])
     assert values(table, "M01")["difference"] == pytest.approx(expected, rel=1e-2)
 
@@ -73,9 +71,8 @@ def test_measured_values_are_those_of_the_tables(run, models):
         assert found[f"mean: {name}"] == pytest.approx(part["log_bf"].mean(), rel=1e-2)
         absolute = found[f"mean of absolute values: {name}"]
         assert absolute == pytest.approx(part["log_bf"].abs().mean(), rel=1e-2)
-    assert values(table, "M02")["Dabrafenib"] == pytest.approx(
-        rows["log_bf"].abs().mean(), rel=1e-2
-    )
+    absolute = rows["log_bf"].abs().mean()
+    assert values(table, "M02")["Dabrafenib"] == pytest.approx(absolute, rel=1e-2)
     assert values(table, "M05")["BRAF-mutant lines"] == 8
     order = clustered(rows.pivot(index="gmv", columns="group", values="log_bf"))
     places = sorted(order.index(f"L{i}_SKIN") for i in range(8))
@@ -89,17 +86,13 @@ def test_measured_values_are_those_of_the_tables(run, models):
     assert values(table, "G02")["rank of OPC"] == 1
 
 
-def of(table, gmvs, factor):
-    table.loc[table["gmv"].isin(gmvs), "log_bf"] *= factor
-
-
 @pytest.mark.parametrize(
     ("id", "drug", "fault", "verdict"),
     [
-        ("M02", "Trametinib", lambda t: t.__setitem__("log_bf", t["log_bf"] / 100), "differs"),
-        ("M03", "Trametinib", lambda t: of(t, IFN[:1], -1), "differs"),
-        ("M03", "Navitoclax", lambda t: of(t, IFN[1:], -1), "direction only"),
-        ("M04", "Dabrafenib", lambda t: t.__setitem__("log_bf", 1.0), "differs"),
+        ("M02", "Trametinib", put("log_bf", lambda log_bf: log_bf / 100), "differs"),
+        ("M03", "Trametinib", put("log_bf", np.negative, gmv=IFN[0]), "differs"),
+        ("M03", "Navitoclax", put("log_bf", np.negative, gmv=IFN[1]), "direction only"),
+        ("M04", "Dabrafenib", put("log_bf", 1.0), "differs"),
     ],
 )
 def test_a_miss_is_reported_as_one(run, id, drug, fault, verdict):
@@ -132,8 +125,8 @@ def test_mutations_that_could_not_be_had_are_the_reason(run):
     table = claims_of(run, IDS)
     for id in ("M04", "M05"):
         assert table.loc[id, "verdict"] == "not run"
-        told = "the cell lines' mutations are not known: x.rds: no such file"
-        assert table.loc[id, "note"] == told
+        reason = "the cell lines' mutations are not known: x.rds: no such file"
+        assert table.loc[id, "note"] == reason
     assert table.loc["M01":"M03", "verdict"].eq("reproduced").all()
 
 
@@ -156,13 +149,9 @@ def test_published_dimensions_are_reproduced(run):
     cells["BRD3379"] -= 150
     for drug, study in DRUGS.items():
         n = cells[drug]
-        obs = pd.DataFrame(
-            {
-                "condition": np.resize(["DMSO", drug], n),
-                "cell_line": [f"L{i % 97}" for i in range(n)],
-            },
-            index=[f"c{i}" for i in range(n)],
-        )
+        lines = [f"L{i % 97}" for i in range(n)]
+        obs = pd.DataFrame({"condition": np.resize(["DMSO", drug], n), "cell_line": lines})
+        obs.index = [f"c{i}" for i in range(n)]
         write_study(run, study, AnnData(csr_matrix((n, 5000), dtype="float32"), obs=obs))
     write_study(run, "darmanis", (3566, 6999))
     table = claims_of(run, "D")

@@ -1,16 +1,10 @@
 """Claims I01 to I12, on cells that a model has not learnt from (Figure 4)."""
 
 import numpy as np
-import pandas as pd
 import pytest
-from helpers.claim_runs import change_study, claims_of, write_out_of_sample
+from helpers.claim_runs import change_study, change_table, claims_of, put, write_out_of_sample
 
 from scripts.analyse import out_of_sample as oos
-from scripts.common.tables import read_table, write_table
-
-
-def path_of(run, table):
-    return run / "tables" / f"out_of_sample_{table}.tsv"
 
 
 @pytest.fixture
@@ -24,14 +18,8 @@ def verdicts(run, **settings):
     return claims_of(run, "I", **{"studies": "kang zheng"} | settings)
 
 
-def change(run, table, where, column, value):
-    path = path_of(run, table)
-    found = read_table(path)
-    rows = np.logical_and.reduce([found[key] == v for key, v in where.items()])
-    assert rows.any()
-    found[column] = found[column].astype(object) if isinstance(value, str) else found[column]
-    found.loc[rows, column] = value(found.loc[rows, column]) if callable(value) else value
-    write_table(found, path)
+def change(run, table, column, value, **where):
+    change_table(run, f"out_of_sample_{table}", put(column, value, **where))
 
 
 def test_the_published_numbers_are_reproduced(run):
@@ -74,13 +62,13 @@ OF_HELD_OUT, OF_OTHER_STUDY = {"experiment": oos.HELD_OUT}, {"experiment": oos.O
     ],
 )
 def test_a_claim_that_does_not_hold_is_not_reproduced(run, claim, table, where, value, verdict):
-    change(run, table, where, "activity" if table == "activity" else "mean", value)
+    change(run, table, "activity" if table == "activity" else "mean", value, **where)
     assert verdicts(run).loc[claim, "verdict"] == verdict
 
 
 def test_subsets_are_judged_by_direction_and_simulated_numbers_are_not_judged(run):
     change_study(run, "kang", origin="mirror subset")
-    change(run, "r2", NK | {"sample": oos.IN_SAMPLE}, "mean", 0.4)
+    change(run, "r2", "mean", 0.4, cell_type="NK", sample=oos.IN_SAMPLE)
     table = verdicts(run)
     assert list(table.index[table["verdict"] == "reproduced"]) == ["I01", "I05", "I06", "I12"]
     assert list(table.index[table["verdict"] == "differs"]) == ["I04"]
@@ -95,8 +83,8 @@ def test_subsets_are_judged_by_direction_and_simulated_numbers_are_not_judged(ru
 def test_a_type_left_out_is_noted_and_keeps_a_claim_from_being_reproduced(run):
     note = "left out, fewer than 10 cells: 3 cells of study B"
     for table in ("overlap", "r2"):
-        change(run, table, NK | OF_OTHER_STUDY, "note", note)
-        change(run, table, NK | OF_OTHER_STUDY, "mean", np.nan)
+        change(run, table, "note", note, **NK, **OF_OTHER_STUDY)
+        change(run, table, "mean", np.nan, **NK, **OF_OTHER_STUDY)
     found = verdicts(run)
     assert f"NK {note}" in found.loc["I08", "note"]
     assert "NK" not in found.loc["I08", "reproduced"]
@@ -106,15 +94,14 @@ def test_a_type_left_out_is_noted_and_keeps_a_claim_from_being_reproduced(run):
 
 def test_kang_alone_is_judged_without_zheng(run):
     for table in ("overlap", "r2", "activity"):
-        found = read_table(path_of(run, table))
-        write_table(found[found["experiment"] == oos.HELD_OUT], path_of(run, table))
+        change_table(run, f"out_of_sample_{table}", lambda t: t[t["experiment"] == oos.HELD_OUT])
     table = verdicts(run, studies="kang")
     assert (table.loc["I01":"I05", "verdict"] == "reproduced").all()
     assert (table.loc["I06":, "note"] == "zheng is not part of this run").all()
 
 
 def test_claims_on_activities_that_are_not_there_say_why(run):
-    write_table(pd.DataFrame(columns=oos.ACTIVITY), path_of(run, "activity"))
+    change_table(run, "out_of_sample_activity", lambda t: t.iloc[:0])
     table = verdicts(run)
     assert table.loc["I01", "verdict"] == table.loc["I06", "verdict"] == "not run"
     assert "too few cells, or no such gene set" in table.loc["I06", "note"]

@@ -22,7 +22,6 @@ from helpers.raw_files import cell_ranger, market, soft_text
 from helpers.two_matrices import CONTROL, COUNTS, GENES, STIMULATED, TABLE, study
 
 import vega
-from scripts.analyse.encoded import encoded
 from scripts.claims.judging import read_claims
 from scripts.common import provenance
 from scripts.common.config.figures import File
@@ -204,7 +203,9 @@ def _write_models(folder: Path) -> None:
     model.fit(cells, max_epochs=2, progress=False)
     model.save(folder / "model")
     write_cells(cells, folder / "toy.h5ad")
-    write_cells(encoded(model, cells), folder / "latent.h5ad")
+    latent = model.latent(cells)
+    latent.uns["provenance"] = cells.uns["provenance"]
+    write_cells(latent, folder / "latent.h5ad")
 
 
 def _write_study(folder: Path) -> None:
