@@ -1,4 +1,4 @@
-"""Rows for the configuration, from what was found in a new study's files."""
+"""Suggest rows of the configuration from what was found in a new study's files."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -10,7 +10,7 @@ from tools.new_study.inputs import Inputs
 from tools.new_study.inspect import Inspection
 from vega.errors import InputError
 
-# Columns are told by their names, without case and signs; the first that is there counts.
+# Columns are recognised by their names, without case and signs; the first that exists counts.
 KINDS = {
     "cell_type": (
         "celltype", "celltypes", "type", "annotation", "celllabel", "label", "labels", "louvain",
@@ -34,7 +34,7 @@ GENES = 7000  # highly variable ones that a model learns from, as in the paper
 
 @dataclass(frozen=True)
 class Suggestion:
-    """Rows of three tables."""
+    """Rows of three tables, and what to tell the user."""
 
     name: str
     study: dict[str, Any]
@@ -44,7 +44,7 @@ class Suggestion:
 
 
 def plain(name: str) -> str:
-    """A name without case and signs.
+    """Return a name without case and signs.
 
     >>> plain("Cell_Type"), plain("seurat.clusters")
     ('celltype', 'seuratclusters')
@@ -53,20 +53,19 @@ def plain(name: str) -> str:
 
 
 def guessed(columns: Sequence[str]) -> dict[str, str]:
-    """Which column is of which kind, as far as their names tell: ours -> theirs."""
-    by_name = {plain(column): column for column in reversed(columns)}
-    found = {}
-    for kind, names in KINDS.items():
-        fits = [by_name[name] for name in names if name in by_name]
-        if fits:
-            found[kind] = fits[0]
-    return found
+    """Guess from their names which column is of which kind: ours -> theirs."""
+    found = {kind: _first_named(names, columns) for kind, names in KINDS.items()}
+    return {kind: column for kind, column in found.items() if column}
 
 
 def reference(values: Sequence[str]) -> str | None:
-    """The value that the others are compared with, as far as its name tells."""
-    by_name = {plain(value): value for value in values}
-    return next((by_name[name] for name in REFERENCES if name in by_name), None)
+    """Guess from their names the value that the others are compared with."""
+    return _first_named(REFERENCES, values)
+
+
+def _first_named(names: Sequence[str], candidates: Sequence[str]) -> str | None:
+    by_name = {plain(candidate): candidate for candidate in reversed(candidates)}
+    return next((by_name[name] for name in names if name in by_name), None)
 
 
 def suggest(
@@ -79,27 +78,11 @@ def suggest(
     contrast: tuple[str, str] | None = None,
     batch: bool = False,
 ) -> Suggestion:
-    """The entries of a new study and of a model of it.
+    """Suggest the entries of a new study and of a model of it.
 
-    Parameters
-    ----------
-    name, title
-        Of the study.
-    inputs
-        What it is made of.
-    gene_sets
-        Name of the collection.
-    columns
-        What is kept of the cells: `cell_type`, `condition`, `batch` -> column of the files.
-    contrast
-        Condition and reference of the comparison; guessed where there are two conditions.
-    batch
-        Whether the decoder receives the batch.
-
-    Raises
-    ------
-    InputError
-        If a column or a condition is not there.
+    `columns` are kept of the cells: `cell_type`, `condition`, `batch` -> column of the files. The
+    `contrast` (condition, reference) is guessed if it is None. With `batch` the decoder receives
+    the batch.
     """
     found, table, values = inputs.inspection, inputs.table, inputs.columns
     for column in columns.values():
@@ -145,7 +128,7 @@ def suggest(
 
 
 def _with_columns(matrix: Mapping[str, Any], kept: Mapping[str, str]) -> dict[str, Any]:
-    """A matrix with those columns, under our names, that are kept of its cells."""
+    """Return a matrix with the columns that are kept of its cells, under our names."""
     if "obs" not in matrix:
         return {**matrix, **({"columns": dict(kept)} if kept else {})}
     said = matrix["obs"]
@@ -164,7 +147,7 @@ def _steps(found: Inspection) -> list[dict[str, Any]]:
 def _contrasts(
     values: list[str], asked: tuple[str, str] | None
 ) -> tuple[dict[str, dict[str, Any]], list[str]]:
-    """The comparisons of conditions, and what to say of those that were left out."""
+    """Return the comparisons of conditions, and a note if there are none."""
     if asked is not None:
         for value in asked:
             if value not in values:
