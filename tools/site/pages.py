@@ -52,13 +52,7 @@ def on_page_markdown(markdown: str, page: Page, config: Any, files: Files) -> st
 
 
 def relinked(markdown: str, uri: str) -> str:
-    """Return a page's text with links that lead to pages of the site.
-
-    >>> relinked("[log](../CHANGELOG.md#added)", "faults.md")
-    '[log](changelog.md#added)'
-    >>> relinked("[what is promised](../docs/provenance.md)", "results.md")
-    '[what is promised](provenance.md)'
-    """
+    """Return a page's text with links that lead to pages of the site."""
     here = posixpath.dirname(IN_THE_REPOSITORY.get(uri, f"docs/{uri}"))
 
     def on_the_site(link: re.Match) -> str:
