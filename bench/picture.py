@@ -5,7 +5,6 @@ from typing import Any
 
 import matplotlib.pyplot as plt
 import pandas as pd
-import seaborn as sns
 from matplotlib.axes import Axes
 
 from vega.files import atomic_write
@@ -22,7 +21,8 @@ def draw(found: dict[str, Any], folder: Path) -> None:
     _times(axes[0, 1], bayes_factor, "Bayes factors: seconds for seven contrasts")
     peaks = {name: competitor["peak_mb"] for name, competitor in training["competitors"].items()}
     _bars(axes[0, 2], peaks, "Peak memory of that training, MB", "{:,.0f}")
-    _scale(axes[1, 0], memory["repeats_seconds_per_cell"])
+    per_cell = {f"{int(n):,} cells": t for n, t in memory["microseconds_per_cell"].items()}
+    _bars(axes[1, 0], per_cell, "Training: microseconds per cell of a study", "{:.0f}")
     _bars(axes[1, 1], memory["speed_from_disk"], "Speed from disk, relative to memory", "{:.2f}")
     seconds = pd.Series(memory["profile"]["seconds"])
     shares = (100 * seconds / seconds.sum()).to_dict()
@@ -60,21 +60,6 @@ def _bars(axes: Axes, values: dict[str, float], title: str, label: str = "") -> 
     if label:
         axes.bar_label(bars, fmt=label, padding=4, fontsize=8)
         axes.set_xlim(0, 1.25 * max(values.values()))
-    _tidy(axes, title)
-
-
-def _scale(axes: Axes, repeats: dict[str, list[float]]) -> None:
-    seconds = pd.DataFrame(repeats).melt(var_name="cells", value_name="seconds")
-    x, y = seconds["cells"].astype(int), 1e6 * seconds["seconds"]
-    sns.lineplot(x=x, y=y, estimator="median", errorbar=None, marker="o", color=OURS, ax=axes)
-    sns.scatterplot(x=x, y=y, color="#555555", s=20, ax=axes)
-    axes.set_xscale("log")
-    axes.set_ylim(0, None)
-    _tidy(axes, "Training: microseconds per cell, by cells of the study")
-
-
-def _tidy(axes: Axes, title: str) -> None:
     axes.set_title(title, fontsize=9, loc="left")
-    axes.set(xlabel="", ylabel="")
     axes.tick_params(labelsize=8)
-    sns.despine(ax=axes)
+    axes.spines[["top", "right"]].set_visible(False)

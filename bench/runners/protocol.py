@@ -8,6 +8,7 @@ import json
 import resource
 import sys
 import time
+from importlib.metadata import version
 
 
 def peak_mb():
@@ -23,9 +24,11 @@ class Protocol:
     def __init__(self):
         self._out, sys.stdout = sys.stdout, sys.stderr
 
-    def ready(self, **about):
-        """Report that everything is loaded, and what the results should say of this runner."""
-        self._send(about)
+    def ready(self, *packages, **about):
+        """Report that everything is loaded, with versions and what else to say of this runner."""
+        versions = {package: version(package) for package in packages}
+        threads = sys.modules["torch"].get_num_threads()
+        self._send({"versions": versions, "threads": threads, **about})
 
     def wait(self):
         """Wait for this runner's turn; the clock runs from then on."""
