@@ -7,7 +7,6 @@ from typing import Any
 
 from scripts.common.config.figures import File
 from tools.new_study.inputs import Inputs
-from tools.new_study.inspect import Inspection
 from vega.errors import InputError
 
 # Columns are recognised by their names, without case and signs; the first that exists counts.
@@ -87,9 +86,8 @@ def suggest(
     found, table, values = inputs.inspection, inputs.table, inputs.columns
     for column in columns.values():
         if column not in values:
-            raise InputError(
-                f"no column {column} that groups the cells; there are {', '.join(values) or 'none'}"
-            )
+            known = ", ".join(values) or "none"
+            raise InputError(f"no column {column} that groups the cells; there are {known}")
     kept = {theirs: ours for ours, theirs in columns.items()}
     of_table = {theirs: ours for theirs, ours in kept.items() if table and theirs in table.columns}
     of_matrix = {theirs: ours for theirs, ours in kept.items() if theirs not in of_table}
@@ -98,7 +96,11 @@ def suggest(
     if of_table:
         named = {"barcode": table.barcode} if table.barcode else {}
         study["annotations"] = [{"file": table.file, **named, "columns": of_table}]
-    study["steps"] = _steps(found)
+    study["steps"] = [{"processed": True}]
+    if found.counts:
+        study["steps"] = [{"gene_min_cells": 3}, {"cell_min_genes": 200}, {"normalise": "median"}]
+        if len(found.genes) > GENES:
+            study["steps"].append({"highly_variable": GENES})
     for ours, entry in (("cell_type", "cell_types"), ("condition", "conditions")):
         if ours in columns:
             study[entry] = list(values[columns[ours]])
@@ -108,17 +110,18 @@ def suggest(
     if "cell_type" in columns:
         analyses["one_vs_rest"] = "cell_type"
     if "condition" in columns:
-        contrasts, told = _contrasts(list(values[columns["condition"]]), contrast)
-        analyses |= {"contrasts": contrasts} if contrasts else {}
-        notes += told
-        if contrasts:
+        conditions = study["conditions"]
+        if contrasts := _contrasts(conditions, contrast):
+            analyses["contrasts"] = contrasts
             first = next(iter(contrasts.values()))["reference"]
-            study["conditions"].sort(key=lambda value: value != first)
+            conditions.sort(key=lambda value: value != first)
+        else:
+            listed = ", ".join(conditions)
+            notes.append(f"conditions {listed} are not compared: name two with --contrast A:B")
     if batch:
         data["batch_key"] = "batch"
-    elif "batch" in columns:
-        told = columns["batch"]
-        notes.append(f"the decoder is not told of batches; --batch {told} tells it of {told}")
+    elif column := columns.get("batch"):
+        notes.append(f"the decoder is not told of batches; --batch {column} tells it of {column}")
     if inputs.series.get("organism") == "mouse":
         notes.append("genes are those of mouse, as those of the gene sets must be")
     if not found.counts:
@@ -131,23 +134,13 @@ def _with_columns(matrix: Mapping[str, Any], kept: Mapping[str, str]) -> dict[st
     """Return a matrix with the columns that are kept of its cells, under our names."""
     if "obs" not in matrix:
         return {**matrix, **({"columns": dict(kept)} if kept else {})}
-    said = matrix["obs"]
-    return {**matrix, "obs": {"sample": said["sample"]} | {kept[c]: said[c] for c in kept}}
+    obs = matrix["obs"]
+    kept_obs = {ours: obs[theirs] for theirs, ours in kept.items()}
+    return {**matrix, "obs": {"sample": obs["sample"], **kept_obs}}
 
 
-def _steps(found: Inspection) -> list[dict[str, Any]]:
-    if not found.counts:
-        return [{"processed": True}]
-    steps: list[dict[str, Any]] = [
-        {"gene_min_cells": 3}, {"cell_min_genes": 200}, {"normalise": "median"},
-    ]  # fmt: skip
-    return steps + ([{"highly_variable": GENES}] if len(found.genes) > GENES else [])
-
-
-def _contrasts(
-    values: list[str], asked: tuple[str, str] | None
-) -> tuple[dict[str, dict[str, Any]], list[str]]:
-    """Return the comparisons of conditions, and a note if there are none."""
+def _contrasts(values: list[str], asked: tuple[str, str] | None) -> dict[str, dict[str, Any]]:
+    """Return the comparisons of conditions by name; without `asked`, all with the reference."""
     if asked is not None:
         for value in asked:
             if value not in values:
@@ -158,12 +151,9 @@ def _contrasts(
         if control is None and len(values) == 2:
             control = values[0]
         pairs = [(value, control) for value in values if control and value != control]
-    if not pairs:
-        told = f"conditions {', '.join(values)} are not compared: name two with --contrast A:B"
-        return {}, [told]
-    return {
-        re.sub(r"[^A-Za-z0-9_.-]", "-", group).strip("-.") or f"contrast-{number}": {
-            "column": "condition", "group": group, "reference": control, "gsea": True,
-        }
-        for number, (group, control) in enumerate(pairs, start=1)
-    }, []  # fmt: skip
+    found = {}
+    for number, (group, control) in enumerate(pairs, start=1):
+        name = re.sub(r"[^A-Za-z0-9_.-]", "-", group).strip("-.") or f"contrast-{number}"
+        entry = {"column": "condition", "group": group, "reference": control, "gsea": True}
+        found[name] = entry
+    return found
