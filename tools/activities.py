@@ -36,11 +36,12 @@ def query(model: vega.VEGA, found: Inspection) -> tuple[AnnData, float]:
     they were scaled.
     """
     genes = pd.DataFrame({"gene_id": model.genes}, index=pd.Index(model.genes))
-    share = float(genes.index.isin(found.genes).mean())
+    share = float(genes.index.isin(found.adata.var_names).mean())
     if share < LEAST_GENES:
+        its, known = (", ".join(names[:3]) for names in (found.adata.var_names, genes.index))
         raise InputError(
             f"{found.files[0]}: only {share:.0%} of the model's {len(genes):,} genes are in it; "
-            f"its are {', '.join(found.genes[:3])}; the model knows {', '.join(genes.index[:3])}"
+            f"its are {its}; the model knows {known}"
         )
     # Scale before genes are left out: a cell's total is that of all its genes.
     if found.counts:

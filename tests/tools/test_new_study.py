@@ -150,9 +150,9 @@ def command(repository, monkeypatch, capsys, caplog):
 def test_the_format_of_a_file_is_recognised(own, file, format):
     found = inspect_file(own / file, ())
     assert found.format == format
-    assert (len(found.cells), len(found.genes)) == (160, 243)
-    assert found.cells[1] == "AAAC0001-1"
-    assert list(found.genes[-3:]) == COMMON
+    assert found.adata.shape == (160, 243)
+    assert found.adata.obs_names[1] == "AAAC0001-1"
+    assert list(found.adata.var_names[-3:]) == COMMON
     assert found.counts
     assert found.matrices[0].get("cells_down", False) == (file == "down.csv")
     assert len(found.files) == (3 if format == "mtx" else 1)
@@ -164,7 +164,7 @@ def test_spike_ins_and_summary_rows_are_left_out(own):
     others = ["ERCC-00002", "ERCC-00171", "__no_feature", "alignment_not_unique"]
     table.reindex([*genes, *others], fill_value=7).to_csv(own / "spiked.tsv", sep="\t")
     found = inspect_file(own / "spiked.tsv", ())
-    assert list(found.genes) == genes
+    assert list(found.adata.var_names) == genes
     matrices = proposal(own, "spiked.tsv").study["matrices"]
     study = Source(format="table", matrices=matrices, steps=[{"normalise": "median"}])
     assert list(read(study, own).var_names) == genes

@@ -103,10 +103,11 @@ def run(options: argparse.Namespace) -> None:
 
 def _summary(found: Inspection, values: Mapping[str, Mapping[str, int]]) -> str:
     kind = "counts" if found.counts else "values that are no counts"
-    lines = [f"{found.files[0]}: {len(found.cells):,} cells, {len(found.genes):,} genes, {kind}"]
+    cells, genes = found.adata.shape
+    lines = [f"{found.files[0]}: {cells:,} cells, {genes:,} genes, {kind}"]
     for column, counts in values.items():
         lines.append(f"  {column}: {some([f'{value} ({n:,})' for value, n in counts.items()])}")
-    if len(found.genes) > GENES and found.counts:
+    if genes > GENES and found.counts:
         lines.append(f"  the {GENES:,} most variable genes will be kept")
     return "\n".join(lines)
 

@@ -137,7 +137,7 @@ class Geo:
         """Return the samples as a table if one of their columns has the names of the cells."""
         samples = self.about.samples
         for column, names in samples.items():
-            if names.is_unique and found.cells.isin(names).mean() >= LEAST_KNOWN_CELLS:
+            if names.is_unique and found.adata.obs_names.isin(names).mean() >= LEAST_KNOWN_CELLS:
                 return Table(self.family.file, values_of(samples), f"{{{column}}}")
         return None
 

@@ -40,16 +40,6 @@ class Inspection:
     counts: bool  # whether all values are whole numbers from 0 up
     columns: Mapping[str, Mapping[str, int]]  # of the cells, see `values_of`
 
-    @property
-    def cells(self) -> pd.Index:
-        """Names of the cells."""
-        return self.adata.obs_names
-
-    @property
-    def genes(self) -> pd.Index:
-        """Symbols of the genes."""
-        return self.adata.var_names
-
 
 def inspect_file(path: Path, known: Collection[str]) -> Inspection:
     """Inspect a file of counts, whose format follows from its name.

@@ -99,7 +99,7 @@ def suggest(
     study["steps"] = [{"processed": True}]
     if found.counts:
         study["steps"] = [{"gene_min_cells": 3}, {"cell_min_genes": 200}, {"normalise": "median"}]
-        if len(found.genes) > GENES:
+        if found.adata.n_vars > GENES:
             study["steps"].append({"highly_variable": GENES})
     for ours, entry in (("cell_type", "cell_types"), ("condition", "conditions")):
         if ours in columns:
