@@ -1,7 +1,6 @@
-"""Runners side by side: each has its process, and they take their turns one after the other.
+"""Interleave competitors: each has its process, and each round is one turn of everyone.
 
-Machines get faster and slower while one measures. Each round therefore has a turn of everybody, and
-what is compared are turns of the same round.
+The speed of a machine changes during a measurement, so only turns of the same round are compared.
 """
 
 import json
@@ -22,38 +21,36 @@ class RunnerError(Exception):
 
 @dataclass
 class Runner:
-    """One competitor: a command that speaks `runners/protocol.py`, and the events it is in."""
+    """A competitor, run by a command that speaks `runners/protocol.py`."""
 
     name: str
-    command: list[str]
-    events: tuple[str, ...]
-    about: dict[str, Any] = field(default_factory=dict)
-    found: dict[str, Any] = field(default_factory=dict)
+    command: list[Any]
+    facts: dict[str, Any] = field(default_factory=dict)  # what it reports of itself
     process: subprocess.Popen | None = None
 
     def start(self, log: IO, folder: Path) -> None:
-        """Start it and wait until it is ready."""
+        """Start the process and wait until it is ready."""
         self.process = subprocess.Popen(
-            self.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True,
-            cwd=folder,
+            list(map(str, self.command)), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            stderr=log, text=True, cwd=folder,
         )  # fmt: skip
-        self.about = self._receive()
+        self.facts = self._receive()
 
     def turn(self) -> dict[str, Any]:
-        """Give it a turn, and wait for what it says."""
+        """Run one turn; return its `seconds` and what else the runner reports of it."""
         try:
             self.process.stdin.write("go\n")
             self.process.stdin.flush()
         except BrokenPipeError:
-            pass  # it has ended, which the next line finds
-        said = self._receive()
-        if "seconds" not in said:
+            pass  # the process has ended, which the next line finds
+        report = self._receive()
+        if "seconds" not in report:
             raise RunnerError(f"{self.name} ended before its time")
-        return said
+        return report
 
     def stop(self) -> None:
-        """Let it say what it has found, and wait for its end."""
-        self.found = self._receive()
+        """Receive what the runner reports after its last turn, and wait for its end."""
+        self.facts |= self._receive()
         self.process.wait()
 
     def _receive(self) -> dict[str, Any]:
@@ -61,9 +58,6 @@ class Runner:
         if not line:
             raise RunnerError(f"{self.name} ended before its time")
         return json.loads(line)
-
-
-Turn = dict[str, Any]
 
 
 @contextmanager
@@ -82,39 +76,34 @@ def started(runners: list[Runner], log: IO, folder: Path) -> Iterator[None]:
                 runner.process.kill()
 
 
-def interleave(
-    runners: list[Runner], events: tuple[str, ...], rounds: int, log: IO, folder: Path
-) -> dict[str, dict[str, list[Turn]]]:
-    """Run all rounds of all events; the turns of each event by the runner's name."""
-    turns = {e: {r.name: [] for r in runners if e in r.events} for e in events}
+def interleave(runners: list[Runner], rounds: int, log: IO, folder: Path) -> dict[str, list[float]]:
+    """Run all rounds; return the seconds of each turn by the runner's name."""
+    seconds = {runner.name: [] for runner in runners}
     with started(runners, log, folder):
-        for event in events:
-            for number in range(rounds):
-                for runner in runners:
-                    if event in runner.events:
-                        turn = runner.turn()
-                        turns[event][runner.name].append(turn)
-                        print(f"  {event} {number + 1}/{rounds} {runner.name}: "
-                              f"{turn['seconds']:.2f} s", flush=True)  # fmt: skip
-    return turns
+        for number in range(rounds):
+            for runner in runners:
+                turn = runner.turn()["seconds"]
+                seconds[runner.name].append(turn)
+                print(f"  round {number + 1}/{rounds} {runner.name}: {turn:.2f} s", flush=True)
+    return seconds
 
 
-def summary(turns: dict[str, list[Turn]], ours: str) -> dict[str, Any]:
-    """Every repeat, median seconds, and how many times faster `ours` is, each by runner.
+def ratios(numerators: list[float], denominators: list[float]) -> list[float]:
+    """Return the ratio of each round."""
+    return [a / b for a, b in zip(numerators, denominators, strict=True)]
+
+
+def summary(seconds: dict[str, list[float]], ours: str) -> dict[str, Any]:
+    """Return every repeat, median seconds, and how many times faster `ours` is, each by runner.
 
     A speedup is the median over the rounds of the ratio within a round.
     """
-    repeats = {name: [t["seconds"] for t in found] for name, found in turns.items()}
-    counted = {name: seconds[DROPPED:] for name, seconds in repeats.items()}
-    ratios = {
-        name: [theirs / mine for theirs, mine in zip(seconds, counted[ours], strict=True)]
-        for name, seconds in counted.items()
-        if name != ours
-    }
+    counted = {name: repeats[DROPPED:] for name, repeats in seconds.items()}
+    speedups = {n: ratios(repeats, counted[ours]) for n, repeats in counted.items() if n != ours}
     return {
         "dropped_repeats": DROPPED,
-        "repeats_seconds": repeats,
-        "median_seconds": {name: median(seconds) for name, seconds in counted.items()},
-        "speedup": {name: median(ratio) for name, ratio in ratios.items()},
-        "speedup_range": {name: [min(ratio), max(ratio)] for name, ratio in ratios.items()},
+        "repeats_seconds": seconds,
+        "median_seconds": {name: median(repeats) for name, repeats in counted.items()},
+        "speedup": {name: median(found) for name, found in speedups.items()},
+        "speedup_range": {name: [min(found), max(found)] for name, found in speedups.items()},
     }

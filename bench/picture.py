@@ -1,15 +1,15 @@
 """One picture of all that the benchmarks found."""
 
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 import matplotlib.pyplot as plt
+import pandas as pd
 from matplotlib.axes import Axes
 
 from vega.files import atomic_write
 
-OURS, THEIRS, GUIDE = "#2166ac", "#bbbbbb", "#555555"
+OURS, THEIRS = "#2166ac", "#bbbbbb"
 OTHERS = {"authors' loop", "scvega", "expiMap", "linear scVI"}
 
 
@@ -17,13 +17,16 @@ def draw(found: dict[str, Any], folder: Path) -> None:
     """Write `bench.png` and `bench.pdf`."""
     figure, axes = plt.subplots(2, 3, figsize=(13, 6.4), layout="constrained")
     training, bayes_factor, memory = (found[k] for k in ("training", "bayes_factor", "memory"))
-    _race(axes[0, 0], training, "Training: seconds per epoch")
-    _race(axes[0, 1], bayes_factor, "Bayes factors: seconds for seven contrasts")
+    _times(axes[0, 0], training, "Training: seconds per epoch")
+    _times(axes[0, 1], bayes_factor, "Bayes factors: seconds for seven contrasts")
     peaks = {name: competitor["peak_mb"] for name, competitor in training["competitors"].items()}
     _bars(axes[0, 2], peaks, "Peak memory of that training, MB", "{:,.0f}")
-    _scale(axes[1, 0], memory["repeats_seconds_per_cell"])
+    per_cell = {f"{int(n):,} cells": t for n, t in memory["microseconds_per_cell"].items()}
+    _bars(axes[1, 0], per_cell, "Training: microseconds per cell of a study", "{:.0f}")
     _bars(axes[1, 1], memory["speed_from_disk"], "Speed from disk, relative to memory", "{:.2f}")
-    _profile(axes[1, 2], memory["profile"]["seconds"])
+    seconds = pd.Series(memory["profile"]["seconds"])
+    shares = (100 * seconds / seconds.sum()).to_dict()
+    _bars(axes[1, 2], shares, "Where the time of a step goes, %", "{:.0f}")
     data, machine = training["data"], training["machine"]
     figure.suptitle(
         f"{data['cells']:,} simulated cells, {data['genes']:,} genes, {data['gmvs']} GMVs; "
@@ -37,56 +40,26 @@ def draw(found: dict[str, Any], folder: Path) -> None:
     plt.close(figure)
 
 
-def _race(axes: Axes, result: dict[str, Any], title: str) -> None:
-    """Medians as bars, each repeat as a dot, and how many times as long as vega."""
+def _times(axes: Axes, result: dict[str, Any], title: str) -> None:
+    """Draw medians as bars and repeats as dots; label how many times as long as vega each took."""
     medians = result["median_seconds"]
-    _bars(axes, medians, title, None)
-    for place, name in enumerate(medians):
-        repeats = result["repeats_seconds"][name][result["dropped_repeats"] :]
-        axes.plot(repeats, [place] * len(repeats), ".", color="black", ms=4, zorder=3)
-        ratio = result["speedup"].get(name)
-        label = f"{medians[name]:.2f} s" + (f"  ({ratio:.1f}x)" if ratio else "")
-        axes.annotate(
-            label,
-            (max(repeats), place),
-            (6, 0),
-            textcoords="offset points",
-            va="center",
-            fontsize=8,
-        )
-    axes.set_xlim(0, 1.45 * max(max(r) for r in result["repeats_seconds"].values()))
+    _bars(axes, medians, title)
+    counted = pd.DataFrame(result["repeats_seconds"])[result["dropped_repeats"] :]
+    for name, repeats in counted.items():
+        axes.plot(repeats, [name] * len(repeats), ".", color="black", ms=4)
+        speedup = result["speedup"].get(name)
+        label = f"{medians[name]:.2f} s" + (f"  ({speedup:.1f}x)" if speedup else "")
+        axes.text(repeats.max(), name, f"   {label}", va="center", fontsize=8)
+    axes.set_xlim(0, 1.45 * counted.max(axis=None))
 
 
-def _bars(axes: Axes, values: dict[str, float], title: str, label: str | None) -> None:
-    names = list(values)
-    colours = [THEIRS if n in OTHERS else OURS for n in names]
-    bars = axes.barh(range(len(names)), list(values.values()), color=colours, height=0.7)
-    if label:
-        axes.bar_label(bars, [label.format(v) for v in values.values()], padding=4, fontsize=8)
-        axes.set_xlim(0, 1.25 * max(values.values()))
-    axes.set_yticks(range(len(names)), names, fontsize=8)
+def _bars(axes: Axes, values: dict[str, float], title: str, label: str = "") -> None:
+    colours = [THEIRS if name in OTHERS else OURS for name in values]
+    bars = axes.barh(list(values), list(values.values()), color=colours, height=0.7)
     axes.invert_yaxis()
-    _tidy(axes, title)
-
-
-def _scale(axes: Axes, repeats: dict[str, list[float]]) -> None:
-    sizes = [int(size) for size in repeats]
-    for size, seconds in zip(sizes, repeats.values(), strict=True):
-        axes.plot([size] * len(seconds), [1e6 * s for s in seconds], ".", color=GUIDE, ms=5)
-    axes.plot(sizes, [1e6 * median(s) for s in repeats.values()], "o-", color=OURS)
-    axes.set_xscale("log")
-    axes.set_ylim(0, None)
-    axes.set_xlabel("cells of the study", fontsize=8)
-    _tidy(axes, "Training: microseconds per cell")
-
-
-def _profile(axes: Axes, seconds: dict[str, float]) -> None:
-    total = sum(seconds.values())
-    shares = {part: 100 * value / total for part, value in seconds.items()}
-    _bars(axes, shares, "Where the time of a step goes, %", "{:.0f}")
-
-
-def _tidy(axes: Axes, title: str) -> None:
+    if label:
+        axes.bar_label(bars, fmt=label, padding=4, fontsize=8)
+        axes.set_xlim(0, 1.25 * max(values.values()))
     axes.set_title(title, fontsize=9, loc="left")
     axes.tick_params(labelsize=8)
     axes.spines[["top", "right"]].set_visible(False)

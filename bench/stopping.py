@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from bench.__main__ import BASELINES, RUNNERS, environment
+from bench.__main__ import RUNNERS, python_of
 from bench.interleave import Runner, started
 
 N_HIDDEN = 800  # as published
@@ -24,28 +24,23 @@ def main() -> None:
     parser.add_argument("gene_sets", type=Path, help="a GMT file")
     parser.add_argument("--environments", type=Path, default=Path(".venv-bench"))
     options = parser.parse_args()
-    with TemporaryDirectory() as place:
+    with TemporaryDirectory() as place, Path(place, "log").open("w") as log:
         folder = Path(place)
         (folder / "cells.h5ad").symlink_to(options.data.absolute())
         (folder / "sets.gmt").symlink_to(options.gene_sets.absolute())
-        with (folder / "log").open("w") as log:
-            other = environment(
-                options.environments.absolute() / "expimap", BASELINES["expimap"], log
-            )
-            commands = {
-                "vega": [sys.executable, "vega_runner.py", "auto"],
-                "vega in float32": [sys.executable, "vega_runner.py", "float32"],
-                "expiMap": [other, "expimap_runner.py"],
-            }
-            print(f"{'':<18}{'epochs':>7}{'seconds':>9}{'peak MB':>9}")
-            for name, (python, script, *precision) in commands.items():
-                end = ["none"] if precision else []
-                words = [python, RUNNERS / script, folder, 0, *precision, N_HIDDEN, *end]
-                runner = Runner(name, list(map(str, words)), ())
-                with started([runner], log, folder):
-                    turn = runner.turn()
-                peak = runner.found["peak_mb"]
-                print(f"{name:<18}{turn['epochs']:>7}{turn['seconds']:>9.0f}{peak:>9,.0f}")
+        ours = [sys.executable, RUNNERS / "vega_runner.py", folder, 0]
+        theirs = [python_of("expimap", options.environments, log), RUNNERS / "expimap_runner.py"]
+        runners = [
+            Runner("vega", [*ours, "auto", N_HIDDEN, "none"]),
+            Runner("vega in float32", [*ours, "float32", N_HIDDEN, "none"]),
+            Runner("expiMap", [*theirs, folder, 0, N_HIDDEN]),
+        ]
+        print(f"{'':<18}{'epochs':>7}{'seconds':>9}{'peak MB':>9}")
+        for runner in runners:
+            with started([runner], log, folder):
+                turn = runner.turn()
+            epochs, peak = turn["epochs"], runner.facts["peak_mb"]
+            print(f"{runner.name:<18}{epochs:>7}{turn['seconds']:>9.0f}{peak:>9,.0f}")
 
 
 if __name__ == "__main__":

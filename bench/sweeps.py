@@ -2,7 +2,7 @@
 
     python -m bench.sweeps results/paper/data/kang.h5ad results/paper/raw/gene_sets/reactomes.gmt
 
-A round is one turn of everybody, and the first of six is dropped.
+Each round measures every architecture; the first is dropped.
 """
 
 import argparse
@@ -14,6 +14,7 @@ from tempfile import TemporaryDirectory
 
 from anndata import AnnData, read_h5ad
 
+from bench.interleave import ratios
 from scripts.common.config.models import ModelConfig
 from scripts.train.train import train_models
 
@@ -29,28 +30,19 @@ ARCHITECTURES = {
 }
 
 
-def seconds(adata: AnnData, gmt: Path, folders: list[Path], settings: dict) -> float:
-    """Wall time of training one model per folder with all threads, those of a job together."""
+def seconds_per_epoch(adata: AnnData, gmt: Path, settings: dict, jobs: list[int]) -> float:
+    """Train the models of each job side by side, one job after the other; return wall time."""
     entry = ModelConfig(data={"study": "any", "gene_sets": gmt.name})
-    config = entry.training_settings(overrides={**SETTINGS, **settings})
-    configs = {folder: {**config, "seed": 1} for folder in folders}
+    config = {**entry.training_settings(overrides={**SETTINGS, **settings}), "seed": 1}
     start = time.perf_counter()
-    train_models(
-        adata, gmt, configs, threads=THREADS, device="cpu",
-        models_per_gpu=1, given_gpu=False, require_gpu=False,
-    )  # fmt: skip
-    return time.perf_counter() - start
-
-
-def turn(adata: AnnData, gmt: Path, settings: dict) -> tuple[float, float]:
-    """Seconds per epoch of a model: one after the other, and side by side."""
-    with TemporaryDirectory() as place:
-        folders = [Path(place, f"model{i}", "seed1") for i in range(MODELS)]
-        apart = sum(seconds(adata, gmt, [folder], settings) for folder in folders)
-    with TemporaryDirectory() as place:
-        folders = [Path(place, f"model{i}", "seed1") for i in range(MODELS)]
-        together = seconds(adata, gmt, folders, settings)
-    return apart / MODELS / EPOCHS, together / MODELS / EPOCHS
+    for n_models in jobs:
+        with TemporaryDirectory() as place:
+            train_models(
+                adata, gmt, {Path(place, f"model{i}", "seed1"): config for i in range(n_models)},
+                threads=THREADS, device="cpu", models_per_gpu=1, given_gpu=False,
+                require_gpu=False,
+            )  # fmt: skip
+    return (time.perf_counter() - start) / sum(jobs) / EPOCHS
 
 
 def main() -> None:
@@ -62,17 +54,19 @@ def main() -> None:
     options = parser.parse_args()
     logging.getLogger("workflow").setLevel(logging.WARNING)
     adata = read_h5ad(options.data)
-    rounds = [
-        {name: turn(adata, options.gene_sets, s) for name, s in ARCHITECTURES.items()}
-        for _ in range(options.rounds)
-    ][1:]
+    found = {name: ([], []) for name in ARCHITECTURES}
+    for number in range(options.rounds):
+        for name, settings in ARCHITECTURES.items():
+            for seconds, jobs in zip(found[name], ([1] * MODELS, [MODELS]), strict=True):
+                turn = seconds_per_epoch(adata, options.gene_sets, settings, jobs)
+                if number > 0:
+                    seconds.append(turn)
     print(f"{'':<32}{'apart':>8}{'at once':>9}{'ratio':>8}{'lowest':>8}{'highest':>9}")
-    for name in ARCHITECTURES:
-        apart, together = zip(*(each[name] for each in rounds), strict=True)
-        ratios = [a / b for a, b in zip(apart, together, strict=True)]
+    for name, (apart, together) in found.items():
+        ratio = ratios(apart, together)
         print(
             f"{name:<32}{median(apart):>8.2f}{median(together):>9.2f}"
-            f"{median(ratios):>8.2f}{min(ratios):>8.2f}{max(ratios):>9.2f}"
+            f"{median(ratio):>8.2f}{min(ratio):>8.2f}{max(ratio):>9.2f}"
         )
 
 

@@ -11,19 +11,19 @@ from pathlib import Path
 from statistics import median
 from typing import IO, Any
 
-from bench.interleave import DROPPED, Runner, RunnerError, started
+from bench.interleave import DROPPED, Runner, RunnerError, ratios, started
 from scripts.common import resources
 
 RUN = "bench_demo"  # below results/ and logs/, removed before and after each run
 ROOT = Path(__file__).resolve().parents[1]
 FEW = f"results/{RUN}/figures/fig3.png"  # all that the small benchmark asks for: one model
-BUSY = "while True: pass"
 
 
 @contextmanager
 def busy(processes: int) -> Iterator[None]:
     """Keep so many other processes computing."""
-    others = [subprocess.Popen([sys.executable, "-c", BUSY]) for _ in range(processes)]
+    command = [sys.executable, "-c", "while True: pass"]
+    others = [subprocess.Popen(command) for _ in range(processes)]
     try:
         yield
     finally:
@@ -35,10 +35,8 @@ def busy(processes: int) -> Iterator[None]:
 def demo(targets: list[str], log: IO) -> dict[str, Any]:
     """Run the demo from its start and return its times.
 
-    Returns
-    -------
-    `seconds` (wall clock) and `cpu_seconds` of the whole, `cpu_seconds_snakemake` of that outside
-    the jobs, `jobs`, and `rules`: one entry per rule with the columns of `resources.by_rule`.
+    `seconds` (wall clock) and `cpu_seconds` are those of the whole, `cpu_seconds_snakemake` those
+    outside the jobs; `rules` has one entry per rule with the columns of `resources.by_rule`.
     """
     _remove()
     command = [
@@ -50,7 +48,7 @@ def demo(targets: list[str], log: IO) -> dict[str, Any]:
     seconds, after = time.perf_counter() - started, os.times()
     if result.returncode:
         raise RunnerError("the demo did not finish")
-    used = sum(after[2:4]) - sum(before[2:4])
+    used = sum(after[2:4]) - sum(before[2:4])  # user and system time of child processes
     jobs = resources.read(ROOT / "logs" / RUN)
     _remove()
     return {
@@ -72,27 +70,20 @@ def beside_busy_processes(
 ) -> dict[str, Any]:
     """Give each runner a turn on idle cores and one beside a busy process per core, each round.
 
-    Returns
-    -------
-    By runner: `idle` and `busy`, seconds of all turns, and `ratio`, the median over the rounds but
-    the first of busy / idle.
+    Return by runner `idle` and `busy`, seconds of all turns, and `ratio`, the median over the
+    rounds but the first of busy / idle.
     """
-    turns: dict[str, dict[str, list[float]]] = {r.name: {"idle": [], "busy": []} for r in runners}
+    turns: dict[str, dict[str, Any]] = {r.name: {"idle": [], "busy": []} for r in runners}
     with started(runners, log, folder):
         for number in range(rounds):
             for runner in runners:
-                found = turns[runner.name]
-                found["idle"].append(runner.turn()["seconds"])
+                idle = runner.turn()["seconds"]
                 with busy(cores):
-                    found["busy"].append(runner.turn()["seconds"])
-                idle, beside = found["idle"][-1], found["busy"][-1]
-                print(f"  load {number + 1}/{rounds} {runner.name}: "
-                      f"{idle:.2f} s, {beside:.2f} s", flush=True)  # fmt: skip
-    return {
-        name: {**found, "ratio": _ratio(found["idle"], found["busy"])}
-        for name, found in turns.items()
-    }
-
-
-def _ratio(idle: list[float], beside: list[float]) -> float:
-    return median(b / a for a, b in list(zip(idle, beside, strict=True))[DROPPED:])
+                    beside = runner.turn()["seconds"]
+                turns[runner.name]["idle"].append(idle)
+                turns[runner.name]["busy"].append(beside)
+                progress = f"  load {number + 1}/{rounds} {runner.name}"
+                print(f"{progress}: {idle:.2f} s, {beside:.2f} s", flush=True)
+    for found in turns.values():
+        found["ratio"] = median(ratios(found["busy"], found["idle"])[DROPPED:])
+    return turns

@@ -1,8 +1,9 @@
-"""What the documentation says is so."""
+"""The documentation agrees with the code."""
 
 import re
 import subprocess
 import sys
+import tomllib
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
@@ -32,28 +33,23 @@ def test_links_lead_somewhere(page):
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
 def test_make_targets_and_variables_of_a_page_exist(page):
     makefile = (ROOT / "Makefile").read_text()
-    for target, rest in re.findall(
-        r"(?m)(?:^|`)make ([a-z-]+)((?: [A-Z]+=\S+)*)", page.read_text()
-    ):
+    calls = re.findall(r"(?m)(?:^|`)make ([a-z-]+)((?: [A-Z]+=\S+)*)", page.read_text())
+    for target, rest in calls:
         assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
         for variable in re.findall(r"([A-Z]+)=", rest):
             assert re.search(rf"^{variable} \?=", makefile, re.MULTILINE), variable
 
 
-def edges_of(dot: str) -> nx.DiGraph:
+def edges_of(dot: str) -> set[tuple[str, str]]:
     labels = dict(re.findall(r'^\s*(\d+)\[label = "([^"]+)"', dot, re.MULTILINE))
-    graph = nx.DiGraph()
-    graph.add_edges_from(
-        # A rule that needs another study of its own kind would point at itself.
-        (labels[a], labels[b])
-        for a, b in re.findall(r"^\s*(\d+) -> (\d+)", dot, re.MULTILINE)
-        if a != b
-    )
-    return nx.transitive_reduction(graph)
+    edges = re.findall(r"^\s*(\d+) -> (\d+)", dot, re.MULTILINE)
+    # A rule that needs another study of its own kind would point at itself.
+    graph = nx.DiGraph((labels[a], labels[b]) for a, b in edges if a != b)
+    return set(nx.transitive_reduction(graph).edges)
 
 
 def test_the_picture_of_the_rules_is_that_of_today():
-    """`make rulegraph` draws it anew."""
+    """Run `make rulegraph` if it is not."""
     # Of the paper's studies; a working copy may have others.
     studies = " ".join(load({"data": "simulated"}, ROOT / "config").selected_studies)
     snakemake = Path(sys.executable).with_name("snakemake")
@@ -68,13 +64,11 @@ def test_the_picture_of_the_rules_is_that_of_today():
         elif group.get("class") == "edge":
             drawn.append(title.text.split("->"))
     edges = {(labels[a], labels[b]) for a, b in drawn if a != b}
-    assert edges == set(edges_of(now).edges)
+    assert edges == edges_of(now)
 
 
 def test_environment_files_and_citation_tell_one_version():
-    version = re.search(r'^version = "(.+)"', (ROOT / "pyproject.toml").read_text(), re.MULTILINE)[
-        1
-    ]
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
     citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
     assert citation["version"] == version
     released = f"## {version} ({citation['date-released']})"
@@ -91,7 +85,5 @@ def test_every_rule_has_a_script_of_its_name_and_every_script_a_rule():
         if "run(main, snakemake)" in path.read_text()
     }
     assert used == scripts
-    for rule, script in re.findall(
-        r"^ *rule (\w+):.*?scripts/\w+/(\w+)\.py", text, re.MULTILINE | re.DOTALL
-    ):
+    for rule, script in re.findall(r"(?ms)^ *rule (\w+):.*?scripts/\w+/(\w+)\.py", text):
         assert rule == script

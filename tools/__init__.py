@@ -1,1 +1,1 @@
-"""Commands of the project that are no rules of the workflow; `make help` lists them."""
+"""Commands of the project that are not rules of the workflow; `make help` lists them."""

@@ -25,34 +25,24 @@ from tools.new_study.inspect import Inspection, inspect_file
 from vega.errors import InputError
 
 SAME_TOTAL = 1e-3  # relative difference up to which totals of cells count as one
-LEAST_GENES = 0.5  # of the model; with fewer the cells are hardly those that it knows
+LEAST_GENES = 0.5  # of the model; with fewer the cells hardly resemble its training cells
 
 
 def query(model: vega.VEGA, found: Inspection) -> tuple[AnnData, float]:
     """Return cells x GMVs, and the share of the model's genes that the cells have.
 
-    `scaling` in the result's provenance says how the cells were scaled.
-
-    Parameters
-    ----------
-    model
-        A trained model.
-    found
-        The cells, see `new_study.inspect`: counts, or log-normalised values.
-
-    Raises
-    ------
-    InputError
-        If the model reads counts and these are none, or most of its genes are not there.
+    The cells are counts or log-normalised values. `scaling` in the result's provenance says how
+    they were scaled.
     """
     genes = pd.DataFrame({"gene_id": model.genes}, index=pd.Index(model.genes))
-    share = float(genes.index.isin(found.genes).mean())
+    share = float(genes.index.isin(found.adata.var_names).mean())
     if share < LEAST_GENES:
+        its, known = (", ".join(names[:3]) for names in (found.adata.var_names, genes.index))
         raise InputError(
             f"{found.files[0]}: only {share:.0%} of the model's {len(genes):,} genes are in it; "
-            f"its are {', '.join(found.genes[:3])}; the model knows {', '.join(genes.index[:3])}"
+            f"its are {its}; the model knows {known}"
         )
-    # Before genes are left out: a cell's total is that of all its genes.
+    # Scale before genes are left out: a cell's total is that of all its genes.
     if found.counts:
         cells = normalise(found.adata, model.target_sum or "median")
         to = cells.uns["normalisation"]["target_sum"]

@@ -13,33 +13,24 @@ import pandas as pd
 
 from scripts.common.tables import markdown_table, read_table
 
-NOT_RUN = "not run"
-FOUND = ("reproduced", "verdict")
-
 
 def side_by_side(claims: dict[str, pd.DataFrame], figures: Container[str] | None = None) -> str:
     """Return a table in Markdown: what was published, and what each run gives.
 
-    Parameters
-    ----------
-    claims
-        The claims table (`claims.tsv`) of each run, by what the run is called.
-    figures
-        Those whose claims are shown, such as `1` and `S4`; all by default.
-
-    Claims that no run has measured are left out.
+    `claims` has the content of `claims.tsv` by the name of the run. Only claims of `figures`, such
+    as `1` and `S4`, are shown, or all; claims that no run has measured are left out.
     """
     runs = {name: table.fillna("").set_index("id") for name, table in claims.items()}
-    first = next(iter(runs.values()))
     head = ["claim", "what", "published", *(part for name in runs for part in (name, "verdict"))]
     rows = []
-    for claim, about in first.iterrows():
+    for claim, about in next(iter(runs.values())).iterrows():
         if figures and about["panel"].rstrip(ascii_lowercase) not in figures:
             continue
-        if all(table.loc[claim, "verdict"] == NOT_RUN for table in runs.values()):
+        found = [table.loc[claim, ["reproduced", "verdict"]] for table in runs.values()]
+        if all(verdict == "not run" for _, verdict in found):
             continue
-        found = [table.loc[claim, part] for table in runs.values() for part in FOUND]
-        rows.append([claim, about["statement"], about["published"], *map(str, found)])
+        texts = [str(text) for pair in found for text in pair]
+        rows.append([claim, about["statement"], about["published"], *texts])
     return markdown_table(head, rows)
 
 

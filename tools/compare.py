@@ -2,12 +2,12 @@
 
     python -m tools.compare RUN WITH
 
-Both are folders below `results/`. Whoever updates a dependency or changes a setting asks this.
+Both are folders below `results/`. Useful after an update of a dependency or a change of a setting.
 """
 
 import argparse
+import filecmp
 import sys
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,10 +17,6 @@ import pandas as pd
 
 from scripts.common.tables import markdown_table
 from vega.errors import InputError
-
-CLAIMS = "claims.tsv"
-KINDS = ("claims", "tables", "figures")
-ONLY = "only in {}"
 
 
 @dataclass(frozen=True)
@@ -37,84 +33,70 @@ def compare(run: Path, other: Path) -> tuple[list[Difference], dict[str, int]]:
 
     Claims are compared by verdict and reproduced value, tables by their cells, figures by their
     pixels.
-
-    Raises
-    ------
-    InputError
-        If a folder is not found.
     """
     for folder in (run, other):
         if not folder.is_dir():
             raise InputError(f"{folder}: not found; expected the folder of a run")
-    differences, compared = [], dict.fromkeys(KINDS, 0)
-    claims = [_claims(folder) for folder in (run, other)]
-    names = list(dict.fromkeys([*claims[0], *claims[1]]))
-    compared["claims"] = len(names)
-    for name in names:
-        before, after = (found.get(name) for found in claims)
-        if before != after:
-            what = _only(before, after, run, other) or f"{' '.join(before)} -> {' '.join(after)}"
-            differences.append(Difference("claims", name, what))
-    for kind, files in (("tables", _tables), ("figures", _figures)):
-        names = sorted({p.relative_to(f) for f in (run, other) for p in files(f)})
+    differences, compared = [], {}
+    for kind, (found_in, difference) in KINDS.items():
+        before, after = found_in(run), found_in(other)
+        names = dict.fromkeys([*before, *after])
         compared[kind] = len(names)
         for name in names:
-            if what := _difference(run / name, other / name, run, other):
-                differences.append(Difference(kind, str(name), what))
+            if name in before and name in after:
+                what = difference(before[name], after[name])
+            else:
+                what = f"only in {run if name in before else other}"
+            if what:
+                differences.append(Difference(kind, name, what))
     return differences, compared
 
 
-def _claims(run: Path) -> dict[str, tuple[str, str]]:
-    if not (run / CLAIMS).exists():
+def _claims(run: Path) -> dict[str, str]:
+    """Return the verdict and the reproduced value of each claim."""
+    path = run / "claims.tsv"
+    if not path.exists():
         return {}
-    table = pd.read_csv(run / CLAIMS, sep="\t", dtype=str, keep_default_na=False)
-    return {row.id: (row.verdict, row.reproduced) for row in table.itertuples()}
+    table = pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False)
+    return {row.id: f"{row.verdict} {row.reproduced}" for row in table.itertuples()}
 
 
-def _tables(run: Path) -> Iterator[Path]:
-    """All tables of a run but the claims, what it was made from, and what depends on the time."""
-    for folder in ("tables", "figures", "models"):
-        for pattern in ("*.tsv", "*.tsv.gz", "*.csv"):
-            yield from (run / folder).rglob(pattern)
+def _tables(run: Path) -> dict[str, Path]:
+    """Return all tables but the claims, inputs of the run, and what depends on the time."""
+    folders = ("tables", "figures", "models")
+    return _files(run, [f"{f}/**/{p}" for f in folders for p in ("*.tsv", "*.tsv.gz", "*.csv")])
 
 
-def _figures(run: Path) -> Iterator[Path]:
-    yield from (run / "figures").rglob("*.png")
+def _figures(run: Path) -> dict[str, Path]:
+    return _files(run, ["figures/**/*.png"])
 
 
-def _only(before: object, after: object, run: Path, other: Path) -> str:
-    missing = before is None or after is None
-    return ONLY.format(other if before is None else run) if missing else ""
+def _files(run: Path, patterns: list[str]) -> dict[str, Path]:
+    paths = sorted(path for pattern in patterns for path in run.glob(pattern))
+    return {str(path.relative_to(run)): path for path in paths}
 
 
-def _difference(a: Path, b: Path, run: Path, other: Path) -> str:
-    """Return how two files differ; empty if they do not."""
-    if not (a.exists() and b.exists()):
-        return ONLY.format(run if a.exists() else other)
-    if a.read_bytes() == b.read_bytes():
-        return ""
-    return _pixels(a, b) if a.suffix == ".png" else _cells(a, b)
+def _claim_difference(before: str, after: str) -> str:
+    return "" if before == after else f"{before} -> {after}"
 
 
-def _pixels(a: Path, b: Path) -> str:
+def _pixel_difference(a: Path, b: Path) -> str:
     before, after = (matplotlib.image.imread(path) for path in (a, b))
     if before.shape != after.shape:
-        return f"{_size(before)} -> {_size(after)} pixels"
+        sizes = (f"{width} x {height}" for height, width, *_ in (before.shape, after.shape))
+        return f"{' -> '.join(sizes)} pixels"
     share = (before != after).any(axis=-1).mean()
     return f"{share:.2%} of the pixels" if share else ""
 
 
-def _size(image: np.ndarray) -> str:
-    return f"{image.shape[1]} x {image.shape[0]}"
-
-
-def _cells(a: Path, b: Path) -> str:
+def _cell_difference(a: Path, b: Path) -> str:
     """Return how the cells of two tables differ, with the largest relative change of a number."""
+    if filecmp.cmp(a, b, shallow=False):
+        return ""
+    separator = "," if a.suffix == ".csv" else "\t"
     before, after = (
-        pd.read_csv(p, sep="," if ".csv" in p.suffixes else "\t", keep_default_na=False,
-                    na_values=[""])
-        for p in (a, b)
-    )  # fmt: skip
+        pd.read_csv(path, sep=separator, keep_default_na=False, na_values=[""]) for path in (a, b)
+    )
     if list(before) != list(after):
         changed = sorted(set(before) ^ set(after)) or ["their order"]
         return f"columns: {', '.join(changed)}"
@@ -125,34 +107,38 @@ def _cells(a: Path, b: Path) -> str:
         x, y = before[column], after[column]
         differ = (x != y) & ~(x.isna() & y.isna())
         if pd.api.types.is_numeric_dtype(x) and pd.api.types.is_numeric_dtype(y):
-            numbers += int(differ.sum())
-            largest = max(largest, _relative(x[differ], y[differ]))
+            numbers += differ.sum()
+            largest = max(largest, _relative_change(x[differ], y[differ]))
         else:
-            texts += int(differ.sum())
-    total = before.size
+            texts += differ.sum()
     parts = []
     if numbers:
-        parts.append(f"{numbers:,} of {total:,} cells by at most {largest:.2g} of their size")
+        parts.append(f"{numbers:,} of {before.size:,} cells by at most {largest:.2g} of their size")
     if texts:
-        parts.append(f"{texts:,} of {total:,} texts")
+        parts.append(f"{texts:,} of {before.size:,} texts")
     return "; ".join(parts)
 
 
-def _relative(x: pd.Series, y: pd.Series) -> float:
-    """Return the largest |x - y| / max(|x|, |y|); a number that came or went counts as 1."""
-    x, y = x.to_numpy(float), y.to_numpy(float)
-    size = np.maximum(np.abs(x), np.abs(y))
-    with np.errstate(invalid="ignore"):
-        change = np.abs(x - y) / size
-    return float(np.nan_to_num(change, nan=1.0).max(initial=0.0))
+def _relative_change(x: pd.Series, y: pd.Series) -> float:
+    """Return the largest |x - y| / max(|x|, |y|); where one of both is missing, it is 1."""
+    change = (x - y).abs() / np.maximum(x.abs(), y.abs())
+    return change.fillna(1).max() if len(change) else 0.0
+
+
+# What is compared: how it is found in a run (by name), and how two of it differ.
+KINDS = {
+    "claims": (_claims, _claim_difference),
+    "tables": (_tables, _cell_difference),
+    "figures": (_figures, _pixel_difference),
+}
 
 
 def report(differences: list[Difference], compared: dict[str, int]) -> str:
     """Return the comparison as text: a line per kind, then a table of what differs."""
     lines = []
-    for kind in KINDS:
+    for kind, total in compared.items():
         moved = sum(d.kind == kind for d in differences)
-        lines.append(f"{kind}: {compared[kind] - moved} identical, {moved} different")
+        lines.append(f"{kind}: {total - moved} identical, {moved} different")
     if differences:
         rows = [(d.name, d.what) for d in differences]
         lines += ["", markdown_table(("what", "how it differs"), rows)]

@@ -1,4 +1,4 @@
-"""Files that follow from other files: `python -m tools.reference` writes them.
+"""Write the files that follow from other files: `python -m tools.reference`.
 
 - `config/README.md` and `config/schemas/*.json` from the classes of `scripts.common.config`
 - `envs/vega.yaml` from `requirements.lock`
@@ -72,19 +72,16 @@ dependencies:
 
 
 def config_page() -> str:
-    """`config/README.md`: every entry of every file, with type, default and meaning."""
+    """Return `config/README.md`: every entry of every file, with type, default and meaning."""
     parts = [HEAD]
     for file, (kind, title) in TABLES.items():
         parts.append(f"\n## {file}\n\n{title}\n")
         for part in _reachable(kind):
             if part is not kind:
-                parts.append(f"\n### {part.__name__}\n\n{_first_line(part)}\n")
+                first_line = part.__doc__.strip().splitlines()[0]
+                parts.append(f"\n### {part.__name__}\n\n{first_line}\n")
             parts.append(_rows(part))
     return "".join(parts)
-
-
-def _first_line(kind: type[BaseModel]) -> str:
-    return (kind.__doc__ or "").strip().splitlines()[0]
 
 
 def _rows(kind: type[BaseModel]) -> str:
@@ -101,7 +98,7 @@ def _rows(kind: type[BaseModel]) -> str:
 
 
 def _type_name(annotation: Any) -> str:
-    """A type as one would say it."""
+    """Return the name of a type in plain words."""
     origin, arguments = get_origin(annotation), get_args(annotation)
     if origin in (Union, UnionType):
         return " or ".join(_type_name(a) for a in arguments if a is not type(None))
@@ -120,7 +117,7 @@ def _type_name(annotation: Any) -> str:
 
 
 def _reachable(kind: type[BaseModel]) -> list[type[BaseModel]]:
-    """`kind` and the classes its fields are made of, each once, outermost first."""
+    """Return `kind` and the classes of its fields, each once, outermost first."""
     found, waiting = [], [kind]
     while waiting:
         part = waiting.pop(0)
@@ -138,7 +135,7 @@ def _models_in(annotation: Any) -> list[type[BaseModel]]:
 
 
 def schemas() -> dict[str, str]:
-    """JSON schema of each YAML file, by the name of its own file."""
+    """Return the JSON schema of each YAML file, by the name of the schema's own file."""
     texts = {}
     for file, (kind, _) in TABLES.items():
         if file.endswith(".yaml"):
@@ -152,18 +149,18 @@ def schemas() -> dict[str, str]:
 
 
 def environment(lock: str) -> str:
-    """`envs/vega.yaml`: the lock as a conda environment."""
+    """Return `envs/vega.yaml`: the lock as a conda environment."""
     pins = re.findall(r"^[A-Za-z0-9_.-]+==.+", lock, flags=re.MULTILINE)
     return ENVIRONMENT + "".join(f"      - {pin}\n" for pin in pins)
 
 
 def derived_files() -> dict[Path, str]:
-    """Content of every file that this module writes, by path."""
-    files = {
+    """Return the content of every file that this module writes, by path."""
+    return {
         ROOT / "config" / "README.md": config_page(),
         ROOT / "envs" / "vega.yaml": environment((ROOT / "requirements.lock").read_text()),
+        **{ROOT / "config" / "schemas" / name: text for name, text in schemas().items()},
     }
-    return files | {ROOT / "config" / "schemas" / name: text for name, text in schemas().items()}
 
 
 if __name__ == "__main__":

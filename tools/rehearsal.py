@@ -1,13 +1,11 @@
-"""What every rule takes at the real size: `python -m tools.rehearsal`, part of `make rehearsal`.
+"""Resources of every rule at the real size: `python -m tools.rehearsal` in `make rehearsal`.
 
-Reads the records of the rehearsal's runs (`resources`) and of its trainings, prints the table
-of all rules and the cost of the paper, and fails if a rule took more memory than the workflow
-promises to need.
+Prints a table of all rules and the cost of the paper's trainings, and fails if a rule took more
+memory than the workflow promises to need.
 """
 
 import sys
-from collections.abc import Iterable
-from heapq import heapify, heapreplace
+from heapq import heapreplace
 from pathlib import Path
 
 import pandas as pd
@@ -29,7 +27,7 @@ JOB = 8  # cores of a training job at most, as rules/train.smk asks for
 
 
 def table(logs: Path) -> pd.DataFrame:
-    """Return one row per rule of all runs of the rehearsal that are there; see `by_rule`."""
+    """Return one row per rule of all runs of the rehearsal so far; see `by_rule`."""
     records = [logs / run for run in RUNS if (logs / run / resources.FILE).exists()]
     return resources.by_rule(pd.concat(map(resources.read, records), ignore_index=True))
 
@@ -54,10 +52,9 @@ def too_large(rules: pd.DataFrame) -> str:
 
 
 def expected_epochs(model: ModelConfig) -> int:
-    """Return how many epochs a model trains: up to its last one if it does not stop early."""
-    train = model.train
-    stops_early = train.patience < train.max_epochs
-    return min(EPOCHS, train.max_epochs) if stops_early else train.max_epochs
+    """Return how many epochs a model trains: all of them if it cannot stop early."""
+    most = model.train.max_epochs
+    return min(EPOCHS, most) if model.train.patience < most else most
 
 
 def trainings(config: Config, run: Path) -> pd.DataFrame:
@@ -91,14 +88,9 @@ def hours(jobs: pd.DataFrame, cores: int) -> float:
     nothing from further cores, which is nearly so.
     """
     width = min(JOB, cores)
-    at_once = jobs["models"].clip(upper=width)
-    return _makespan(jobs["core_hours"] / at_once, max(1, cores // width))
-
-
-def _makespan(hours: Iterable[float], slots: int) -> float:
-    ends = [0.0] * slots
-    heapify(ends)
-    for length in sorted(hours, reverse=True):
+    lengths = jobs["core_hours"] / jobs["models"].clip(upper=width)
+    ends = [0.0] * (cores // width)  # of the jobs that run at the same time
+    for length in lengths.sort_values(ascending=False):
         heapreplace(ends, ends[0] + length)
     return max(ends)
 

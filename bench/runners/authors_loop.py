@@ -30,7 +30,7 @@ def main(folder, rounds, n_hidden, event):
     plain = PlainVEGA(model, dropout=lambda x, p, _: torch.nn.functional.dropout(x, p))
     del model
     x = torch.from_numpy(adata.X.toarray())
-    protocol.ready(versions={"torch": torch.__version__}, threads=torch.get_num_threads())
+    protocol.ready("torch")
     if event == "training":
         found = train(protocol, plain, x, rounds)
     else:

@@ -24,22 +24,19 @@ def main(folder, rounds, n_hidden):
     protocol = Protocol()
     import numpy as np
     import scarches
-    import torch
     from anndata import read_h5ad
     from scarches.trainers import expiMapTrainer
 
     adata = read_h5ad(f"{folder}/cells.h5ad")
     adata.X = adata.layers.pop("counts")
-    adata.obs["all"] = "one"  # it cannot do without a batch
+    adata.obs["all"] = "one"  # it requires a batch
     with open(f"{folder}/sets.gmt") as file:  # noqa: PTH123
         sets = [line.rstrip("\n").split("\t")[2:] for line in file]
     mask = np.stack([adata.var_names.isin(genes) for genes in sets]).astype(float)
     model = scarches.models.EXPIMAP(
         adata, condition_key="all", hidden_layer_sizes=[n_hidden] * 2, mask=mask
     )
-    versions = {"scarches": scarches.__version__, "torch": torch.__version__}
-    protocol.ready(versions=versions, threads=torch.get_num_threads())
-
+    protocol.ready("scarches", "torch")
     if rounds:
         begin, end = expiMapTrainer.on_epoch_begin, expiMapTrainer.on_epoch_end
 

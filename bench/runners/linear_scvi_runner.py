@@ -11,7 +11,6 @@ warnings.simplefilter("ignore")
 def main(folder, rounds, n_hidden):
     protocol = Protocol()
     import scvi
-    import torch
     from anndata import read_h5ad
     from lightning.pytorch.callbacks import Callback
 
@@ -23,10 +22,7 @@ def main(folder, rounds, n_hidden):
         adata, n_hidden=n_hidden, n_layers=2, n_latent=n_latent, dropout_rate=0.2,
         gene_likelihood="nb",
     )  # fmt: skip
-    protocol.ready(
-        versions={"scvi-tools": scvi.__version__, "torch": torch.__version__},
-        threads=torch.get_num_threads(),
-    )
+    protocol.ready("scvi-tools", "torch")
 
     class EpochATurn(Callback):
         def on_train_epoch_start(self, trainer, module):

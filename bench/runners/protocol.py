@@ -1,39 +1,48 @@
-"""How a runner takes its turns: it says that it is ready, waits, measures, reports, and so on.
+"""How a runner takes its turns: it reports that it is ready, then waits, measures and reports.
 
 Standard library only, since the environments of the runners share nothing else. What a library
-prints goes to the log, so that it does not come between.
+prints goes to the log, so that it does not mix with the reports.
 """
 
 import json
 import resource
 import sys
 import time
+from importlib.metadata import version
+
+
+def peak_mb():
+    """The most memory that this process has had, in MB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (
+        1e6 if sys.platform == "darwin" else 1e3
+    )
 
 
 class Protocol:
-    """A runner's side of the line to `bench.interleave`."""
+    """A runner's end of the connection to `bench.interleave`."""
 
     def __init__(self):
         self._out, sys.stdout = sys.stdout, sys.stderr
 
-    def ready(self, **about):
-        """Everything is loaded. `about`: what the results should say of this runner."""
-        self._send(about)
+    def ready(self, *packages, **about):
+        """Report that everything is loaded, with versions and what else to say of this runner."""
+        versions = {package: version(package) for package in packages}
+        threads = sys.modules["torch"].get_num_threads()
+        self._send({"versions": versions, "threads": threads, **about})
 
     def wait(self):
-        """Until it is this runner's turn; the clock runs from then on."""
+        """Wait for this runner's turn; the clock runs from then on."""
         if not sys.stdin.readline():
             sys.exit("the benchmark is gone")
         self._started = time.perf_counter()
 
     def done(self, **found):
-        """The end of a turn."""
+        """Report the end of a turn."""
         self._send({"seconds": time.perf_counter() - self._started, **found})
 
     def end(self, **found):
-        """After the last turn: the most memory that this process has had, in MB."""
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        self._send({"peak_mb": peak / (1e6 if sys.platform == "darwin" else 1e3), **found})
+        """Report the end of the last turn."""
+        self._send({"peak_mb": peak_mb(), **found})
 
     def _send(self, message):
         self._out.write(json.dumps(message) + "\n")

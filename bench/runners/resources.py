@@ -1,12 +1,6 @@
-"""What vega needs: `resources.py TASK FOLDER ARGUMENTS...` prints its findings as JSON.
-
-Tasks: `kang` and `aracne` (memory of a training), `scale` (cost per cell of 10^4 to 10^6 cells),
-`disk` (speed from a file against memory), `profile` (where the time of a step goes), `gpu` (a whole
-training on a GPU, and several side by side).
-"""
+"""What vega needs: `resources.py TASK FOLDER ARGUMENTS...` prints its findings as JSON."""
 
 import json
-import resource
 import sys
 import time
 from collections import Counter
@@ -16,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from anndata import read_h5ad
+from protocol import peak_mb
 from torch.profiler import ProfilerActivity, profile
 
 import vega
@@ -27,22 +22,25 @@ ROUNDS = 6  # of which the first is dropped
 TRIED = 10_000  # cells per round where the cost of one cell is measured
 
 
-def peak_mb():
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (
-        1e6 if sys.platform == "darwin" else 1e3
-    )
-
-
-def model_of(folder, gene_sets, n_hidden, genes):
+def model_of(folder, adata, n_hidden, gene_sets="sets", seed=1):
     sets = vega.read_gmt(f"{folder}/{gene_sets}.gmt")
-    return vega.VEGA(genes, sets, n_hidden=int(n_hidden))
+    return vega.VEGA(adata.var_names, sets, n_hidden=int(n_hidden), seed=seed)
+
+
+def trainer_of(folder, adata, n_hidden, cells):
+    module = model_of(folder, adata, n_hidden).module
+    return Trainer(module, cells, TrainSettings(), torch.device("cpu"))
+
+
+def in_memory(x):
+    return InMemoryData(x, np.zeros(x.shape[0], dtype=np.int64))
 
 
 def memory(folder, gene_sets, n_hidden, batch_size):
     """A training with checkpoints, and the embedding of all cells; nothing else in the process."""
     adata = read_h5ad(f"{folder}/cells.h5ad")
     del adata.layers["counts"]
-    model = model_of(folder, gene_sets, n_hidden, adata.var_names)
+    model = model_of(folder, adata, n_hidden, gene_sets)
     model.fit(
         adata, max_epochs=2, checkpoint=f"{folder}/checkpoint.safetensors", checkpoint_every=1,
         batch_size=int(batch_size), progress=False,
@@ -57,18 +55,15 @@ def memory(folder, gene_sets, n_hidden, batch_size):
     }
 
 
-def epochs_over(model, cells):
-    return Trainer(model.module, cells, TrainSettings(), torch.device("cpu"))
-
-
-def interleaved(competitors, rounds=ROUNDS):
-    """Seconds of each competitor in each round, the first dropped."""
-    seconds = {name: [] for name in competitors}
-    for number in range(rounds):
-        for name, run in competitors.items():
+def interleaved(trainers, n_cells):
+    """Seconds of each trainer in each round, to train on `n_cells` drawn cells of its own."""
+    seconds = {name: [] for name in trainers}
+    for number in range(ROUNDS):
+        for name, (trainer, total) in trainers.items():
             rng = np.random.default_rng(number)
+            rows = np.sort(rng.choice(total, n_cells, replace=False))
             started = time.perf_counter()
-            run(rng)
+            trainer.train(rows, rng)
             seconds[name].append(time.perf_counter() - started)
     return {name: found[1:] for name, found in seconds.items()}
 
@@ -77,18 +72,15 @@ def scale(folder, n_hidden, *sizes):
     """Seconds per cell, of the same number of cells drawn from studies of very different size."""
     adata = read_h5ad(f"{folder}/cells.h5ad")
     rng = np.random.default_rng(0)
-    competitors = {}
-    for size in map(int, sizes):
-        x = adata.X[rng.integers(adata.n_obs, size=size)]
-        cells = InMemoryData(x, np.zeros(size, dtype=np.int64))
-        epochs = epochs_over(model_of(folder, "sets", n_hidden, adata.var_names), cells)
-        n = min(TRIED, *map(int, sizes))
-        competitors[str(size)] = lambda rng, epochs=epochs, size=size, n=n: epochs.train(
-            rng.choice(size, n, replace=False), rng
-        )
-    seconds = interleaved(competitors)
+    sizes = [int(size) for size in sizes]
+    trainers = {}
+    for size in sizes:
+        cells = in_memory(adata.X[rng.integers(adata.n_obs, size=size)])
+        trainers[size] = trainer_of(folder, adata, n_hidden, cells), size
+    n_cells = min(TRIED, *sizes)
+    seconds = interleaved(trainers, n_cells)
     return {
-        "seconds_per_cell": {k: [s / n for s in found] for k, found in seconds.items()},
+        "seconds_per_cell": {k: [s / n_cells for s in found] for k, found in seconds.items()},
         "peak_mb": peak_mb(),
     }
 
@@ -97,17 +89,17 @@ def disk(folder, n_hidden):
     """One epoch over all cells, from memory and from compressed and plain files."""
     adata = read_h5ad(f"{folder}/cells.h5ad")
     del adata.layers["counts"]
-    rows, batch = np.arange(adata.n_obs), np.zeros(adata.n_obs, dtype=np.int64)
-    sources = {"memory": InMemoryData(adata.X, batch)}
+    sources = {"memory": in_memory(adata.X)}
     for name, compression in (("plain file", None), ("gzip file", "gzip")):
         path = Path(folder, f"{compression}.h5ad")
         adata.write_h5ad(path, compression=compression)
-        sources[name] = BackedData(read_h5ad(path, backed="r").X, None, batch, path)
-    competitors = {}
-    for name, cells in sources.items():
-        epochs = epochs_over(model_of(folder, "sets", n_hidden, adata.var_names), cells)
-        competitors[name] = lambda rng, epochs=epochs: epochs.train(rows, rng)
-    return {"seconds": interleaved(competitors)}
+        x, batch = read_h5ad(path, backed="r").X, np.zeros(adata.n_obs, dtype=np.int64)
+        sources[name] = BackedData(x, None, batch, path)
+    trainers = {
+        name: (trainer_of(folder, adata, n_hidden, cells), adata.n_obs)
+        for name, cells in sources.items()
+    }
+    return {"seconds": interleaved(trainers, adata.n_obs)}
 
 
 PARTS = {  # of a step, by the kernels of torch that do the work
@@ -125,26 +117,21 @@ PARTS = {  # of a step, by the kernels of torch that do the work
 
 
 def where_time_goes(folder, n_hidden):
-    """Shares of the time of a training step, by the kernels that ran."""
+    """Seconds of a training step, by the kernels that ran."""
     adata = read_h5ad(f"{folder}/cells.h5ad")
-    cells = InMemoryData(adata.X, np.zeros(adata.n_obs, dtype=np.int64))
-    epochs = epochs_over(model_of(folder, "sets", n_hidden, adata.var_names), cells)
-    rows = np.arange(min(5_000, adata.n_obs))
-    epochs.train(rows, np.random.default_rng(0))
+    trainer = trainer_of(folder, adata, n_hidden, in_memory(adata.X))
+    rows, rng = np.arange(min(5_000, adata.n_obs)), np.random.default_rng(0)
+    trainer.train(rows, rng)
     started = time.perf_counter()
-    epochs.train(rows, np.random.default_rng(1))
+    trainer.train(rows, rng)
     without = time.perf_counter() - started
     with profile(activities=[ProfilerActivity.CPU]) as profiler:
-        epochs.train(rows, np.random.default_rng(2))
+        trainer.train(rows, rng)
+    parts = {f"aten::{kernel}": part for part, kernels in PARTS.items() for kernel in kernels}
     seconds = Counter()
     for event in profiler.key_averages():
-        name = event.key.removeprefix("aten::")
-        part = next(
-            (p for p, kernels in PARTS.items() if name in kernels),
-            "other kernels" if event.key.startswith("aten::") else None,
-        )
-        if part:
-            seconds[part] += event.self_cpu_time_total / 1e6
+        if event.key.startswith("aten::"):
+            seconds[parts.get(event.key, "other kernels")] += event.self_cpu_time_total / 1e6
     return {"seconds": dict(seconds.most_common()), "seconds_unprofiled": without}
 
 
@@ -153,9 +140,7 @@ def on_gpu(folder, n_hidden, at_once=4):
     adata = read_h5ad(f"{folder}/cells.h5ad")
 
     def train(seed):
-        model = vega.VEGA(
-            adata.var_names, vega.read_gmt(f"{folder}/sets.gmt"), n_hidden=int(n_hidden), seed=seed
-        )
+        model = model_of(folder, adata, n_hidden, seed=seed)
         return model.fit(adata, device="cuda", progress=False)
 
     train(0)  # starts the GPU
@@ -176,13 +161,9 @@ def on_gpu(folder, n_hidden, at_once=4):
 
 
 TASKS = {
-    "kang": memory,
-    "aracne": memory,
-    "scale": scale,
-    "disk": disk,
-    "profile": where_time_goes,
+    "kang": memory, "aracne": memory, "scale": scale, "disk": disk, "profile": where_time_goes,
     "gpu": on_gpu,
-}
+}  # fmt: skip
 
 if __name__ == "__main__":
     print(json.dumps(TASKS[sys.argv[1]](*sys.argv[2:])))

@@ -13,8 +13,6 @@ warnings.simplefilter("ignore")
 
 def main(folder, rounds, event):
     protocol = Protocol()
-    import numpy
-    import torch
     from anndata import read_h5ad
 
     import vega  # scvega's module has the name of ours, which is not installed here
@@ -26,16 +24,13 @@ def main(folder, rounds, event):
         adata, gmt_paths=f"{folder}/sets.gmt", add_nodes=1, max_genes=5000, positive_decoder=True,
         beta=1e-4, dropout=0.5, z_dropout=0.5,
     )  # fmt: skip
-    versions = {"scvega": vega.__version__, "torch": torch.__version__}
-    protocol.ready(
-        versions={**versions, "numpy": numpy.__version__}, threads=torch.get_num_threads()
-    )
+    protocol.ready("scvega", "torch", "numpy")
     if event == "bayes_factor":
         model.train_vega(n_epochs=1, train_size=0.8)
     for _ in range(rounds):
         protocol.wait()
         if event == "training":
-            # Its optimiser starts anew each time, so that its losses cannot be compared.
+            # Its optimiser restarts each time, so that its losses cannot be compared.
             model.train_vega(n_epochs=1, train_size=0.8, batch_size=128)
         else:
             model.differential_activity("cell_type", mode="vanilla")

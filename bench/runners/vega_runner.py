@@ -18,12 +18,8 @@ def main(folder, rounds, precision, n_hidden, method):
     protocol = Protocol()
     adata = read_h5ad(f"{folder}/cells.h5ad")
     model = vega.VEGA(adata.var_names, vega.read_gmt(f"{folder}/sets.gmt"), n_hidden=n_hidden)
-    protocol.ready(
-        versions={"vega": vega.__version__, "torch": torch.__version__, "numpy": np.__version__},
-        precision=vega.trainer.resolve_precision(precision, torch.device("cpu")),
-        threads=torch.get_num_threads(),
-    )
-    found = {}
+    resolved = vega.trainer.resolve_precision(precision, torch.device("cpu"))
+    protocol.ready("vega", "torch", "numpy", precision=resolved)
     if method == "none":
         found = train(protocol, model, adata, rounds, precision)
     else:

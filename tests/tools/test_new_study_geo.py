@@ -42,9 +42,8 @@ def family(samples=SAMPLES, files=(), sample_files=(), organism="Homo sapiens") 
         sample = name.split("_")[0]
         urls[sample].append(f"{root}/samples/GSMnnn/{sample}/suppl/{name}")
     files = [f"{root}{SUPPLEMENT}/{name}" for name in files]
-    return gzip.compress(
-        soft_text(samples, "Cells of a test", "GSE1234", files, urls, organism).encode()
-    )
+    soft = soft_text(samples, "Cells of a test", "GSE1234", files, urls, organism)
+    return gzip.compress(soft.encode())
 
 
 def barcodes(cells: int) -> list[str]:
@@ -62,10 +61,6 @@ def triple(counts: np.ndarray) -> list[bytes]:
 def table(counts: np.ndarray, names: list[str], down=False) -> bytes:
     cells = pd.DataFrame(counts, names, GENES)
     return gzip.compress((cells if down else cells.T).to_csv().encode())
-
-
-def tar(members: dict[str, bytes]) -> bytes:
-    return packed(RAW, members)
 
 
 @pytest.fixture(scope="module")
@@ -122,6 +117,11 @@ def geo(repository, monkeypatch, capsys, caplog):
         )  # fmt: skip
 
 
+def archive_of(members: dict[str, bytes]) -> dict:
+    """Return what `serve` needs for a series whose archive has these files of samples."""
+    return {RAW: packed(RAW, members), "sample_files": [*members]}
+
+
 def bundle(geo, truth, **more):
     """A series whose samples have a Matrix Market file each, and one a table beside it."""
     members = {"GSM12_normalised.csv.gz": table(truth["GSM12"] / 2, barcodes(25))}
@@ -129,9 +129,9 @@ def bundle(geo, truth, **more):
         members |= {
             f"{sample}_x_{end}": part for end, part in zip(TRIPLE, triple(counts), strict=True)
         }
-    archive = tar(members)
-    geo.serve(sample_files=members, **{RAW: archive}, **more)
-    return archive
+    series = archive_of(members)
+    geo.serve(**series, **more)
+    return series[RAW]
 
 
 def assert_cells(cells, truth, conditions):
@@ -192,7 +192,7 @@ def test_an_archive_may_hold_a_table_of_each_sample(geo, truth, down):
         f"{sample}_counts.csv.gz": table(counts, barcodes(len(counts)), down)
         for sample, counts in truth.items()
     } | {"GSM11_metadata.csv.gz": b"not counts"}
-    geo.serve(sample_files=members, **{RAW: tar(members)})
+    geo.serve(**archive_of(members))
     study, cells = geo.adds()
     assert study.format == "table"
     assert [matrix.cells_down for matrix in study.matrices] == [down] * 3
@@ -270,18 +270,15 @@ def test_a_table_of_the_cells_is_of_the_series_or_a_local_file(geo, truth, of_th
 
 
 def test_of_several_files_of_counts_one_must_be_named(geo, truth):
-    files = {
-        "GSE1234_all.csv.gz": table(truth["GSM11"], barcodes(20)),
-        "GSE1234_barcodes.tsv.gz": b"not counts",
-    }
-    bundle(geo, truth, **files)
+    counts = table(truth["GSM11"], barcodes(20))
+    bundle(geo, truth, **{"GSE1234_all.csv.gz": counts, "GSE1234_barcodes.tsv.gz": b"not counts"})
     output, error = geo.fails()
     assert "  file GSE1234_barcodes.tsv.gz" in output
     asks = "2 files seem to be counts; name one with --counts"
     assert error.endswith(f"{asks}: GSE1234_all.csv.gz, {RAW}")
     assert geo.seen == {FAMILY: 1}  # nothing large is downloaded before
-    _, error = geo.fails("--counts", "GSE1234_none.csv.gz")
-    assert "no GSE1234_none.csv.gz; name one with --counts: " in error
+    unknown = geo.fails("--counts", "GSE1234_none.csv.gz")[1]
+    assert "no GSE1234_none.csv.gz; name one with --counts: " in unknown
     study, cells = geo.adds("--counts", "GSE1234_all.csv.gz")
     assert study.files == ["GSE1234_all.csv.gz"]
     np.testing.assert_array_equal(cells.X.toarray(), truth["GSM11"])
@@ -313,17 +310,11 @@ def test_filtered_counts_of_cell_ranger_are_read_of_each_sample(geo, truth):
         for sample, counts in truth.items()
         for kind in ("filtered", "raw")
     }
-    geo.serve(**{RAW: tar(files)}, sample_files=[*files])
+    geo.serve(**archive_of(files))
     study, cells = geo.adds()
     assert study.format == "10x_h5"
     assert [m.matrix for m in study.matrices] == [name for name in files if "filtered" in name]
-    assert {m.archive for m in study.matrices} == {RAW}
-    for sample, counts in truth.items():
-        of_sample = cells[(cells.obs["sample"] == sample).to_numpy()]
-        np.testing.assert_array_equal(of_sample.X.toarray(), counts)
-
-
-# ---------------------------------------------------------------- mistakes
+    assert_cells(cells, truth, TREATED)
 
 
 def test_an_unknown_or_unreachable_series_is_named(geo):
@@ -336,10 +327,8 @@ def test_an_unknown_or_unreachable_series_is_named(geo):
     assert "name a mirror of GEO with --geo" in error
 
 
-def members(*names, **contents):
-    """A series whose archive has these files of samples."""
-    files = dict.fromkeys(names, b"x") | contents
-    return {RAW: tar(files), "sample_files": [*files]}
+def unreadable(*names):
+    return archive_of(dict.fromkeys(names, b"x"))
 
 
 OTHER_GENES = gzip.compress(b",c1\nGENE0,1\nRPL13A,2\n")
@@ -355,20 +344,20 @@ OTHER_GENES = gzip.compress(b",c1\nGENE0,1\nRPL13A,2\n")
             "the counts to h5ad and give that as FILE",
         ),
         (
-            members("GSM11_a.rds", "GSM12_matrix.mtx.gz"),  # without its lists
+            unreadable("GSM11_a.rds", "GSM12_matrix.mtx.gz"),  # without its lists
             "none of its files can be read as counts: GSE1234_RAW.tar, GSM11_a.rds, GSM12_matrix",
         ),
         ({"organism": "Danio rerio"}, "its samples are of Danio rerio, and a study is of Homo"),
         (
-            members("GSM99_a.csv.gz") | {"sample_files": ["GSM11_a.csv.gz"]},
+            unreadable("GSM99_a.csv.gz") | {"sample_files": ["GSM11_a.csv.gz"]},
             "GSE1234_RAW.tar: GSM99_a.csv.gz is of no sample of the series",
         ),
         (
-            members("GSM11_a.csv.gz", "GSM11_b.csv.gz"),
+            unreadable("GSM11_a.csv.gz", "GSM11_b.csv.gz"),
             "GSE1234_RAW.tar: two matrices of GSM11 (GSM11_a.csv.gz, GSM11_b.csv.gz)",
         ),
         (
-            members(**{
+            archive_of({
                 "GSM11_counts.csv.gz": table(np.ones((20, len(GENES)), int), barcodes(20)),
                 "GSM12_counts.csv.gz": OTHER_GENES,
             }),

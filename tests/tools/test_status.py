@@ -10,7 +10,7 @@ import yaml
 from conftest import ROOT
 
 from scripts.common.config.load import load
-from tools.status import figures_of, in_progress, is_alive, last_words
+from tools.status import in_progress, is_alive, last_message, states
 
 
 @pytest.fixture
@@ -21,10 +21,6 @@ def config():
 def touch(path):
     path.parent.mkdir(parents=True, exist_ok=True)
     path.touch()
-
-
-def states(config, run):
-    return {figure.name: str(figure).split(maxsplit=1)[1] for figure in figures_of(config, run)}
 
 
 def test_a_figure_waits_for_what_it_is_drawn_from(config, tmp_path):
@@ -93,10 +89,10 @@ def test_a_run_is_alive_while_it_holds_its_lock(tmp_path):
 
 
 def test_the_last_log_is_quoted(tmp_path):
-    assert last_words(tmp_path, 0) == ""
+    assert last_message(tmp_path, 0) == ""
     (tmp_path / "a.log").write_text("first\nlast\n")
     written = (tmp_path / "a.log").stat().st_mtime
-    assert last_words(tmp_path, written + 75) == f"{tmp_path}/a.log (1 min 15 s ago): last"
+    assert last_message(tmp_path, written + 75) == f"{tmp_path}/a.log (1 min 15 s ago): last"
 
 
 def status(folder, *words):

@@ -17,7 +17,7 @@ from tools.new_study import geo
 from tools.new_study.inputs import check_name, of_file, own
 from tools.new_study.inspect import Inspection
 from tools.new_study.names import some
-from tools.new_study.suggest import GENES, guessed, suggest
+from tools.new_study.suggest import GENES, KINDS, guessed, suggest
 from tools.new_study.write import add, additions, check_free
 from vega.errors import InputError
 from vega.gene_sets import read_gmt
@@ -28,10 +28,9 @@ CONFIG = Path("config")
 def main() -> None:
     """Parse the command line and run."""
     parser = argparse.ArgumentParser(
-        prog="python -m tools.new_study",
-        description=__doc__,
+        prog="python -m tools.new_study", description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    )  # fmt: skip
     parser.add_argument(
         "file", type=Path,
         help="h5ad, Cell Ranger's HDF5, Matrix Market (its lists beside it) or table, or the "
@@ -81,19 +80,12 @@ def run(options: argparse.Namespace) -> None:
     else:
         inputs, title = of_file(name, options.file, options.annotation, known), name
     columns = guessed(list(inputs.columns))
-    for kind in ("cell_type", "condition", "batch"):
-        if (asked := getattr(options, kind)) is not None:
-            columns.pop(kind, None)
-            columns |= {} if asked == "-" else {kind: asked}
+    columns |= {kind: asked for kind in KINDS if (asked := getattr(options, kind))}
+    columns = {kind: column for kind, column in columns.items() if column != "-"}
     suggestion = suggest(
-        name,
-        inputs,
-        title=options.title or title,
-        gene_sets=gmt.name,
-        columns=columns,
-        contrast=_pair(options.contrast),
-        batch=options.batch not in (None, "-"),
-    )
+        name, inputs, title=options.title or title, gene_sets=gmt.name, columns=columns,
+        contrast=_pair(options.contrast), batch=options.batch not in (None, "-"),
+    )  # fmt: skip
     if is_own:
         suggestion.files.append(own("gene_sets", gmt))
     print(_summary(inputs.inspection, inputs.columns))
@@ -102,7 +94,7 @@ def run(options: argparse.Namespace) -> None:
         print(f"\nto {CONFIG / file}:\n{text.strip()}")
     for note in suggestion.notes:
         print(f"\nnote: {note}")
-    if not (options.yes or _agreed()):
+    if not (options.yes or _confirmed()):
         print("\nnothing was added; --yes adds it, and the options above change it")
         return
     add(name, added, CONFIG)
@@ -110,13 +102,12 @@ def run(options: argparse.Namespace) -> None:
 
 
 def _summary(found: Inspection, values: Mapping[str, Mapping[str, int]]) -> str:
-    lines = [
-        f"{found.files[0]}: {len(found.cells):,} cells, {len(found.genes):,} genes, "
-        + ("counts" if found.counts else "values that are no counts")
-    ]
+    kind = "counts" if found.counts else "values that are no counts"
+    cells, genes = found.adata.shape
+    lines = [f"{found.files[0]}: {cells:,} cells, {genes:,} genes, {kind}"]
     for column, counts in values.items():
         lines.append(f"  {column}: {some([f'{value} ({n:,})' for value, n in counts.items()])}")
-    if len(found.genes) > GENES and found.counts:
+    if genes > GENES and found.counts:
         lines.append(f"  the {GENES:,} most variable genes will be kept")
     return "\n".join(lines)
 
@@ -124,16 +115,15 @@ def _summary(found: Inspection, values: Mapping[str, Mapping[str, int]]) -> str:
 def _pair(text: str | None) -> tuple[str, str] | None:
     if text is None:
         return None
-    group, separator, control = text.partition(":")
-    if not (group and separator and control):
+    group, _, control = text.partition(":")
+    if not (group and control):
         raise InputError(f"--contrast {text}: give two conditions as A:B")
     return group, control
 
 
-def _agreed() -> bool:
-    if not sys.stdin.isatty():
-        return False
-    return input("\nadd these rows? [y/N] ").strip().lower() in ("y", "yes")
+def _confirmed() -> bool:
+    question = "\nadd these rows? [y/N] "
+    return sys.stdin.isatty() and input(question).strip().lower() in ("y", "yes")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""A series of GEO as a new study: what it is, and which of its files are taken."""
+"""Inputs of a new study from a series of GEO."""
 
 import re
 from collections.abc import Collection, Iterable
@@ -21,49 +21,42 @@ from tools.new_study.raw_archive import CONVERT, RAW_ARCHIVE, bundled, inspect_a
 from vega.errors import InputError
 
 PUBLIC = "https://ftp.ncbi.nlm.nih.gov/geo"
-HERE = re.compile(r"(ftp|https?)://ftp\.ncbi\.nlm\.nih\.gov/geo/")  # as family files have it
+HERE = re.compile(r"(ftp|https?)://ftp\.ncbi\.nlm\.nih\.gov/geo/")  # as in family files
 ACCESSION = re.compile(r"GSE\d+")
 ORGANISMS = {"Homo sapiens": "human", "Mus musculus": "mouse"}
 
 
 @dataclass(frozen=True)
 class Geo:
-    """A series of GEO.
+    """A series of GEO, whose files are kept in `<run>/raw/<study>`.
 
-    Attributes
-    ----------
-    accession
-        Of the series.
-    folder
-        Where its files are kept: `<run>/raw/<study>`. As nothing is recorded of them there, the
-        run verifies and records them instead of downloading them again.
-    root
-        URL of GEO, or of a mirror of it.
+    They have no provenance record there, so the run verifies and records them instead of
+    downloading them again.
     """
 
     accession: str
     folder: Path
-    root: str = PUBLIC
+    root: str = PUBLIC  # URL of GEO, or of a mirror of it
 
     @cached_property
     def family(self) -> File:
-        """Row of its family file."""
-        many = re.sub(r"\d{0,3}$", "nnn", self.accession, count=1)
+        """Row of the family file."""
+        range = re.sub(r"\d{0,3}$", "nnn", self.accession, count=1)
         name = f"{self.accession}_family.soft.gz"
-        return self._fetched(f"{PUBLIC}/series/{many}/{self.accession}/soft/{name}")
+        return self._fetched(f"{PUBLIC}/series/{range}/{self.accession}/soft/{name}")
 
     @cached_property
     def about(self) -> Series:
-        """What GEO says of it."""
+        """The content of the family file."""
         return read_series(self.folder / self.family.file)
 
     @cached_property
     def urls(self) -> dict[str, str]:
-        """Public URL of each of its supplementary files, by the name that it is kept under."""
+        """Public URLs of the supplementary files, by the names under which they are kept."""
         return _by_name(self.about.files)
 
     def summary(self) -> str:
-        """What it is, in lines."""
+        """Return its title, samples and files as text."""
         samples = self.about.samples
         lines = [
             f"{self.accession}: {self.about.title}",
@@ -79,22 +72,10 @@ class Geo:
     def inputs(
         self, known: Collection[str], counts: str | None = None, table: Path | None = None
     ) -> Inputs:
-        """Its counts, and what is said of the cells.
+        """Fetch and inspect the counts and the table of the cells; see `inspect_file`.
 
-        Parameters
-        ----------
-        known
-            Symbols of genes, see `inspect_file`.
-        counts
-            Name of its file of counts, where it may be one of several.
-        table
-            A table of the cells: one's own, or one of its files. Without it the family file is
-            that table if its samples are the cells.
-
-        Raises
-        ------
-        InputError
-            If it is not clear which are the counts, or a file cannot be had or read.
+        `counts` names the file of counts where there are several. `table` is a file of the user or
+        of the series; without it the family file is that table if its samples are the cells.
         """
         series = {"series": self.accession, "organism": self._organism()}
         chosen = self._chosen(counts)
@@ -131,7 +112,7 @@ class Geo:
         return ORGANISMS[said[0]]
 
     def _chosen(self, asked: str | None) -> Counts:
-        """The counts that were asked for or, without that, the only ones."""
+        """Return the counts that were asked for or, without that, the only ones."""
         if not self.urls:
             raise InputError(f"{self.accession}: it has no supplementary files; {CONVERT}")
         found = counts_among(self.urls)
@@ -147,23 +128,21 @@ class Geo:
         else:
             fits = [counts for counts in found if counts.name == asked]
         if len(fits) != 1:
-            said = (
-                f"{len(fits) or 'no'} files seem to be counts" if asked is None else f"no {asked}"
-            )
+            problem = f"no {asked}" if asked else f"{len(fits) or 'no'} files seem to be counts"
             names = ", ".join(counts.name for counts in fits or found)
-            raise InputError(f"{self.accession}: {said}; name one with --counts: {names}")
+            raise InputError(f"{self.accession}: {problem}; name one with --counts: {names}")
         return fits[0]
 
     def _samples_as_cells(self, found: Inspection) -> Table | None:
-        """The samples, if one of their columns has the names of the cells."""
+        """Return the samples as a table if one of their columns has the names of the cells."""
         samples = self.about.samples
         for column, names in samples.items():
-            if names.is_unique and found.cells.isin(names).mean() >= LEAST_KNOWN_CELLS:
+            if names.is_unique and found.adata.obs_names.isin(names).mean() >= LEAST_KNOWN_CELLS:
                 return Table(self.family.file, values_of(samples), f"{{{column}}}")
         return None
 
     def _fetched(self, url: str) -> File:
-        """The row of a file of GEO's, which is downloaded unless it is there."""
+        """Return the row of a file of GEO, and download it unless it exists."""
         (name,) = _by_name([url])
         check_name(name)
         target = self.folder / name
@@ -171,11 +150,11 @@ class Geo:
         try:
             found = measure(target) if target.is_file() else fetch_unpinned(source, target)
         except DownloadError as error:
-            raise InputError(f"{self.accession}: {_in_words(error, source)}") from None
+            raise InputError(f"{self.accession}: {_explained(error, source)}") from None
         return File(study=self.folder.name, file=name, url=url, **found)
 
 
-def _in_words(error: DownloadError, source: str) -> str:
+def _explained(error: DownloadError, source: str) -> str:
     if error.kind == "unreachable":
         host = urlsplit(source).hostname
         return f"could not reach {host} ({error.reason}); name a mirror of GEO with --geo"
@@ -186,11 +165,9 @@ def _in_words(error: DownloadError, source: str) -> str:
 
 
 def _by_name(urls: Iterable[str]) -> dict[str, str]:
-    """Public URL of each file that is GEO's, by a name that can be a part of a path."""
-    return {
-        re.sub(r"[^A-Za-z0-9_.-]+", "_", unquote(url.rsplit("/", 1)[1])): HERE.sub(
-            f"{PUBLIC}/", url
-        )
-        for url in urls
-        if HERE.match(url)
-    }
+    """Return the public URL of each file of GEO, by a name that can be a part of a path."""
+    found = {}
+    for url in filter(HERE.match, urls):
+        name = re.sub(r"[^A-Za-z0-9_.-]+", "_", unquote(url.rsplit("/", 1)[1]))
+        found[name] = HERE.sub(f"{PUBLIC}/", url)
+    return found

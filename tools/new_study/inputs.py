@@ -1,4 +1,4 @@
-"""What a new study is made of: its counts, a table of its cells, the rows of their files."""
+"""Inputs of a new study: its counts, a table of its cells, the rows of their files."""
 
 import re
 from collections.abc import Collection, Mapping
@@ -13,51 +13,30 @@ from vega.errors import InputError
 
 @dataclass(frozen=True)
 class Table:
-    """A table of cells: its file, its columns (see `columns_of`), the cell's name in their terms.
-
-    Without a name, that is the name of the row.
-    """
+    """A table of cells."""
 
     file: str
-    columns: Mapping[str, Mapping[str, int]]
-    barcode: str | None = None
+    columns: Mapping[str, Mapping[str, int]]  # see `columns_of`
+    barcode: str | None = None  # a cell's name, such as `{title}`; else that of its row
 
 
 @dataclass(frozen=True)
 class Inputs:
-    """What a new study is made of.
-
-    Attributes
-    ----------
-    inspection
-        What is in the files of counts.
-    files
-        Rows of all its files.
-    table
-        What says more of the cells.
-    series
-        `series` and `organism`, of a series of GEO.
-    """
+    """What a new study is made of."""
 
     inspection: Inspection
-    files: list[File]
-    table: Table | None = None
-    series: Mapping[str, str] = field(default_factory=dict)
+    files: list[File]  # rows of all its files
+    table: Table | None = None  # annotates the cells further
+    series: Mapping[str, str] = field(default_factory=dict)  # accession and organism, from GEO
 
     @property
     def columns(self) -> dict[str, Mapping[str, int]]:
-        """All that is known of the cells; the table's word counts where both have one."""
+        """Columns of the cells; where both have one, it is that of the table."""
         return {**self.inspection.columns, **(self.table.columns if self.table else {})}
 
 
 def of_file(name: str, path: Path, table: Path | None, known: Collection[str]) -> Inputs:
-    """A study of one's own file, with the files beside it; see `inspect_file`.
-
-    Raises
-    ------
-    InputError
-        If a file cannot be read, or its name or that of the study be a part of a path.
-    """
+    """Return the inputs of a study of the user's own file and table; see `inspect_file`."""
     found = inspect_file(path, known)
     files = [own(name, file) for file in found.files]
     if table is None:
@@ -66,25 +45,13 @@ def of_file(name: str, path: Path, table: Path | None, known: Collection[str]) -
 
 
 def own(study: str, path: Path) -> File:
-    """The row of a file of one's own.
-
-    Raises
-    ------
-    InputError
-        If its name, or that of the study, cannot be a part of a path.
-    """
+    """Return the row of a user's own file."""
     check_name(study)
     check_name(path.name)
     return File(study=study, file=path.name, url=f"{OWN}{path.resolve()}")
 
 
 def check_name(name: str) -> None:
-    """Check that a name of a study or a file can be a part of a path.
-
-    Raises
-    ------
-    InputError
-        If it cannot.
-    """
+    """Check that a name of a study or a file can be a part of a path."""
     if not re.fullmatch(NAME, name):
         raise InputError(f"{name!r:.60} {NO_NAME}; rename the file, or give another --name")

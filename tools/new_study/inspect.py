@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,78 +24,44 @@ COMMON = re.compile(
     r"RP[LS]P?\d+[ALXY]?\d?|MT-\w+|ACTB|GAPDH|B2M|MALAT1|EEF1A1|TMSB4X|FTL|FTH1|ENS[A-Z]*G\d{11}.*",
     re.IGNORECASE,
 )  # genes that nearly all cells of all tissues have, and Ensembl ids
-
-# Rows of a table that stand among its genes: spike-ins, and HTSeq's summary.
+MOST_VALUES = 60  # of a column that groups cells
+# Rows of a table that are listed among its genes: spike-ins, and HTSeq's summary.
 NO_GENES = r"ERCC-\d{5}|(__)?(no_feature|ambiguous|too_low_aQual|not_aligned|alignment_not_unique)"
 
 
 @dataclass(frozen=True)
 class Inspection:
-    """What was found.
+    """What the files of counts hold."""
 
-    Attributes
-    ----------
-    format, matrices
-        As the entry of the study has them, without paths.
-    files
-        Where the files are.
-    adata
-        Cells x genes, with what the files of counts say of the cells.
-    counts
-        Whether all values are whole numbers from 0 up.
-    columns
-        What is known of the cells: by column, its values and how many cells have each.
-    """
-
-    format: str
+    format: str  # this and `matrices` as the entry of the study has them, without paths
     matrices: list[dict[str, Any]]
     files: list[Path]
-    adata: ad.AnnData
-    counts: bool
-    columns: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
-
-    @property
-    def cells(self) -> pd.Index:
-        """Names of the cells."""
-        return self.adata.obs_names
-
-    @property
-    def genes(self) -> pd.Index:
-        """Symbols of the genes."""
-        return self.adata.var_names
+    adata: ad.AnnData  # cells x genes
+    counts: bool  # whether all values are whole numbers from 0 up
+    columns: Mapping[str, Mapping[str, int]]  # of the cells, see `values_of`
 
 
 def inspect_file(path: Path, known: Collection[str]) -> Inspection:
-    """Inspect a file of counts.
+    """Inspect a file of counts, whose format follows from its name.
 
-    That is an h5ad file, one of 10x's Cell Ranger, a Matrix Market file beside its two lists, or a
-    table.
-
-    Parameters
-    ----------
-    path
-        The file.
-    known
-        Symbols of genes, which tell whether a table has genes down or across, with those that all
-        cells have.
-
-    Raises
-    ------
-    InputError
-        If it is none of these, or damaged.
+    The `known` symbols of genes help to decide whether a table has genes down or across.
     """
     if not path.is_file():
         raise InputError(f"{path}: no such file")
     name = path.name.lower()
     try:
         if name.endswith(H5AD):
-            return _h5ad(path)
+            cells = h5ad(RawFile(path))
+            layer = {"layer": "counts"} if "counts" in cells.layers else {}
+            matrix = {"matrix": path.name, **layer}
+            return inspect_matrices("h5ad", [matrix], [path], cells.obs)
         if name.endswith(CELL_RANGER):
             return inspect_matrices("10x_h5", [{"matrix": path.name}], [path])
         if name.endswith(MARKET):
             return _market(path)
         if name.endswith(TABLES):
-            return _table(path, known)
+            matrix = {"matrix": path.name, **orientation(RawFile(path), known)}
+            return inspect_matrices("table", [matrix], [path])
     except InputError as error:  # which thinks of files that were downloaded
         raise InputError(str(error).replace(RETRY, LOOK)) from None
     raise InputError(
@@ -105,13 +71,7 @@ def inspect_file(path: Path, known: Collection[str]) -> Inspection:
 
 
 def columns_of(path: Path) -> dict[str, dict[str, int]]:
-    """What a table or an h5ad file says of cells: by column, its values and their numbers.
-
-    Raises
-    ------
-    InputError
-        If it is no table.
-    """
+    """Return what a table or an h5ad file says of cells, see `values_of`."""
     if path.name.endswith(H5AD):
         return values_of(h5ad(RawFile(path)).obs)
     with read_errors(path, "a table of cells", LOOK):
@@ -119,15 +79,8 @@ def columns_of(path: Path) -> dict[str, dict[str, int]]:
     return values_of(table)
 
 
-def _h5ad(path: Path) -> Inspection:
-    cells = h5ad(RawFile(path))
-    layer = {"layer": "counts"} if "counts" in cells.layers else {}
-    matrix = {"matrix": path.name, **layer}
-    return inspect_matrices("h5ad", [matrix], [path], cells.obs)
-
-
 def _market(path: Path) -> Inspection:
-    """The two lists lie beside the matrix, and are named as it is."""
+    """Inspect a Matrix Market file; its two lists are in the same folder, and named as it is."""
     lists = lists_of(path.name, [beside.name for beside in path.parent.iterdir()])
     for what, words in LISTS.items():
         if what not in lists:
@@ -140,19 +93,8 @@ def _market(path: Path) -> Inspection:
     return inspect_matrices("mtx", [{"matrix": path.name, **lists}], [path, *beside])
 
 
-def _table(path: Path, known: Collection[str]) -> Inspection:
-    matrix = {"matrix": path.name, **orientation(RawFile(path), known)}
-    return inspect_matrices("table", [matrix], [path])
-
-
 def orientation(file: RawFile, known: Collection[str]) -> dict[str, bool]:
-    """`cells_down`, of a table of counts in which more of the names across are genes.
-
-    Raises
-    ------
-    InputError
-        If it is no table.
-    """
+    """Return `cells_down` for a table of counts in which more of the names across are genes."""
     with file.opened() as stream, read_errors(file, "a table of counts", LOOK):
         head = pd.read_csv(stream, sep=None, engine="python", index_col=0, nrows=500)
     down, across = (
@@ -163,7 +105,7 @@ def orientation(file: RawFile, known: Collection[str]) -> dict[str, bool]:
 
 
 def is_gene(name: str, known: Collection[str]) -> bool:
-    """Whether a name is that of a gene for sure: a known one, or one that every cell has.
+    """Return whether a name is certainly that of a gene: a known one, or one of all cells.
 
     >>> is_gene("RPL13A", ()), is_gene("mt-Nd1", ()), is_gene("AAACATACAACCAC-1", ())
     (True, True, False)
@@ -177,21 +119,11 @@ def inspect_matrices(
     files: list[Path],
     obs: pd.DataFrame | None = None,
 ) -> Inspection:
-    """Read matrices of one folder as the workflow does.
+    """Read matrices of one folder as the workflow does; see `Inspection`.
 
-    Parameters
-    ----------
-    format, matrices, files
-        See `Inspection`.
-    obs
-        What is said of the cells, if not by `obs` of the matrices.
-
-    Raises
-    ------
-    InputError
-        If they cannot be read, or not as one study.
+    `obs` annotates the cells where the matrices' own `obs` does not.
     """
-    # Whether they are counts is what we want to know, and no reason to stop.
+    # Steps for processed values accept what is not a count.
     source = Source(format=format, matrices=matrices, steps=[{"processed": True}])
     cells = read(source, files[0].parent)
     no_genes = cells.var_names.str.fullmatch(NO_GENES)
@@ -204,11 +136,11 @@ def inspect_matrices(
     return Inspection(format, matrices, files, cells, counts, values_of(cells.obs))
 
 
-MOST_VALUES = 60  # of a column that groups cells
-
-
 def values_of(table: pd.DataFrame) -> dict[str, dict[str, int]]:
-    """Columns that group cells: of more than one value, each of two cells at least on average."""
+    """Return the columns that group cells: by column, its values and how many cells have each.
+
+    Such a column has more than one value, and at least two cells per value on average.
+    """
     found = {}
     for column in table:
         counts = table[column].astype(str)[table[column].notna()].value_counts(sort=False)

@@ -1,4 +1,4 @@
-"""Which files hold counts, as far as their names tell; and many names in few words."""
+"""Recognise files of counts by their names."""
 
 import re
 from collections.abc import Collection, Iterable
@@ -8,7 +8,7 @@ H5AD = (".h5ad", ".h5ad.gz")
 CELL_RANGER = (".h5", ".h5.gz")
 MARKET = (".mtx", ".mtx.gz")
 TABLES = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".txt", ".txt.gz")
-# The lists of a Matrix Market file are named as it is, with these for its "matrix" or behind it.
+# The lists of a Matrix Market file are named as it is, with these instead of "matrix" or after it.
 LISTS = {"barcodes": ("barcodes",), "genes": ("features", "genes")}
 NO_COUNTS = re.compile(
     r"(barcodes?|features?|genes|samples?)\.(csv|tsv|txt)|meta|annot|clusters?|tsne|umap|pca|"
@@ -20,25 +20,25 @@ SHOWN = 8  # of many names
 
 
 class Counts(NamedTuple):
-    """A matrix of counts: its format, and its files as the entry of a study has them."""
+    """A matrix of counts."""
 
     format: str
-    entry: dict[str, Any]
+    entry: dict[str, Any]  # its files, as the entry of a study has them
 
     @property
     def name(self) -> str:
-        """The file of the matrix itself."""
+        """Name of the file of the matrix itself."""
         return self.entry["matrix"]
 
     @property
     def likely(self) -> bool:
-        """Whether its name does not tell of something else than the counts of cells."""
+        """Whether the name does not point to anything but counts of cells."""
         of_all_droplets = UNFILTERED.search(self.name)
         return not (of_all_droplets or (self.format == "table" and NO_COUNTS.search(self.name)))
 
 
 def counts_among(names: Collection[str]) -> list[Counts]:
-    """All that may be read as counts, each Matrix Market file with its lists.
+    """Return all files that may be read as counts, each Matrix Market file with its lists.
 
     >>> [c.name for c in counts_among(["a_matrix.mtx.gz", "a_barcodes.tsv.gz", "a_genes.tsv.gz"])]
     ['a_matrix.mtx.gz']
@@ -66,7 +66,7 @@ def _counts(name: str, names: Collection[str]) -> Counts | None:
 
 
 def lists_of(matrix: str, names: Iterable[str]) -> dict[str, str]:
-    """The lists of barcodes and of genes among the names that go with a Matrix Market file's.
+    """Return the lists of barcodes and of genes that belong to a Matrix Market file.
 
     >>> lists_of("GSM1_matrix_a.mtx.gz", ["GSM1_features_a.tsv.gz", "GSM1_barcodes_b.tsv.gz"])
     {'genes': 'GSM1_features_a.tsv.gz'}
@@ -87,7 +87,7 @@ def lists_of(matrix: str, names: Iterable[str]) -> dict[str, str]:
 
 
 def some(names: Collection[str]) -> str:
-    """The first of many names, and how many more there are.
+    """Return the first of many names, and how many more there are.
 
     >>> some("abcdefghij")
     'a, b, c, d, e, f, g, h, and 2 more'

@@ -20,22 +20,10 @@ CONVERT = "convert the counts to h5ad and give that as FILE"
 
 
 def inspect_archive(path: Path, samples: pd.DataFrame, known: Collection[str]) -> Inspection:
-    """Inspect the matrices of an archive, with the annotation of each sample.
+    """Inspect the matrices of an archive, with the annotation of each sample; see `inspect_file`.
 
-    Parameters
-    ----------
-    path
-        The archive.
-    samples
-        Those of the series, see `Series`. What they all have, and not all the same, is
-        known of the cells, beside the accession as `sample`.
-    known
-        Symbols of genes, see `inspect_file`.
-
-    Raises
-    ------
-    InputError
-        If there are no matrices that can be read, or not one of each sample that has some.
+    `samples` are those of the series (see `Series`). Their accession annotates the cells as
+    `sample`, and so does each column that all of them have and that differs between them.
     """
     said = samples.set_index("accession").drop(columns=[*OURS], errors="ignore")
     format, matrices = _matrices(path, said.index)
@@ -50,14 +38,14 @@ def inspect_archive(path: Path, samples: pd.DataFrame, known: Collection[str]) -
 
 
 def bundled(names: Collection[str]) -> list[Counts]:
-    """The counts among the files of samples: of one format, as far as their names tell."""
+    """Return the counts among the files of samples, by their names, in one format."""
     found = [counts for counts in counts_among(names) if counts.likely]
-    format = next((f for f in FORMATS if any(f == counts.format for counts in found)), None)
-    return [counts for counts in found if counts.format == format]
+    by_format = ([counts for counts in found if counts.format == each] for each in FORMATS)
+    return next(filter(None, by_format), [])
 
 
 def _matrices(path: Path, accessions: Collection[str]) -> tuple[str, dict[str, dict[str, Any]]]:
-    """Their format, and the entry of each by its sample."""
+    """Return the format of the matrices of an archive, and the entry of each by its sample."""
     members = list(RawFile(path).members())
     found = bundled(members)
     if not found:

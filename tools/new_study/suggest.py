@@ -1,4 +1,4 @@
-"""Rows for the configuration, from what was found in a new study's files."""
+"""Suggest rows of the configuration from what was found in a new study's files."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -7,10 +7,9 @@ from typing import Any
 
 from scripts.common.config.figures import File
 from tools.new_study.inputs import Inputs
-from tools.new_study.inspect import Inspection
 from vega.errors import InputError
 
-# Columns are told by their names, without case and signs; the first that is there counts.
+# Columns are recognised by their names, without case and signs; the first that exists counts.
 KINDS = {
     "cell_type": (
         "celltype", "celltypes", "type", "annotation", "celllabel", "label", "labels", "louvain",
@@ -34,7 +33,7 @@ GENES = 7000  # highly variable ones that a model learns from, as in the paper
 
 @dataclass(frozen=True)
 class Suggestion:
-    """Rows of three tables."""
+    """Rows of three tables, and what to tell the user."""
 
     name: str
     study: dict[str, Any]
@@ -44,7 +43,7 @@ class Suggestion:
 
 
 def plain(name: str) -> str:
-    """A name without case and signs.
+    """Return a name without case and signs.
 
     >>> plain("Cell_Type"), plain("seurat.clusters")
     ('celltype', 'seuratclusters')
@@ -53,20 +52,19 @@ def plain(name: str) -> str:
 
 
 def guessed(columns: Sequence[str]) -> dict[str, str]:
-    """Which column is of which kind, as far as their names tell: ours -> theirs."""
-    by_name = {plain(column): column for column in reversed(columns)}
-    found = {}
-    for kind, names in KINDS.items():
-        fits = [by_name[name] for name in names if name in by_name]
-        if fits:
-            found[kind] = fits[0]
-    return found
+    """Guess from their names which column is of which kind: ours -> theirs."""
+    found = {kind: _first_named(names, columns) for kind, names in KINDS.items()}
+    return {kind: column for kind, column in found.items() if column}
 
 
 def reference(values: Sequence[str]) -> str | None:
-    """The value that the others are compared with, as far as its name tells."""
-    by_name = {plain(value): value for value in values}
-    return next((by_name[name] for name in REFERENCES if name in by_name), None)
+    """Guess from their names the value that the others are compared with."""
+    return _first_named(REFERENCES, values)
+
+
+def _first_named(names: Sequence[str], candidates: Sequence[str]) -> str | None:
+    by_name = {plain(candidate): candidate for candidate in reversed(candidates)}
+    return next((by_name[name] for name in names if name in by_name), None)
 
 
 def suggest(
@@ -79,34 +77,17 @@ def suggest(
     contrast: tuple[str, str] | None = None,
     batch: bool = False,
 ) -> Suggestion:
-    """The entries of a new study and of a model of it.
+    """Suggest the entries of a new study and of a model of it.
 
-    Parameters
-    ----------
-    name, title
-        Of the study.
-    inputs
-        What it is made of.
-    gene_sets
-        Name of the collection.
-    columns
-        What is kept of the cells: `cell_type`, `condition`, `batch` -> column of the files.
-    contrast
-        Condition and reference of the comparison; guessed where there are two conditions.
-    batch
-        Whether the decoder receives the batch.
-
-    Raises
-    ------
-    InputError
-        If a column or a condition is not there.
+    `columns` are kept of the cells: `cell_type`, `condition`, `batch` -> column of the files. The
+    `contrast` (condition, reference) is guessed if it is None. With `batch` the decoder receives
+    the batch.
     """
     found, table, values = inputs.inspection, inputs.table, inputs.columns
     for column in columns.values():
         if column not in values:
-            raise InputError(
-                f"no column {column} that groups the cells; there are {', '.join(values) or 'none'}"
-            )
+            known = ", ".join(values) or "none"
+            raise InputError(f"no column {column} that groups the cells; there are {known}")
     kept = {theirs: ours for ours, theirs in columns.items()}
     of_table = {theirs: ours for theirs, ours in kept.items() if table and theirs in table.columns}
     of_matrix = {theirs: ours for theirs, ours in kept.items() if theirs not in of_table}
@@ -115,7 +96,11 @@ def suggest(
     if of_table:
         named = {"barcode": table.barcode} if table.barcode else {}
         study["annotations"] = [{"file": table.file, **named, "columns": of_table}]
-    study["steps"] = _steps(found)
+    study["steps"] = [{"processed": True}]
+    if found.counts:
+        study["steps"] = [{"gene_min_cells": 3}, {"cell_min_genes": 200}, {"normalise": "median"}]
+        if found.adata.n_vars > GENES:
+            study["steps"].append({"highly_variable": GENES})
     for ours, entry in (("cell_type", "cell_types"), ("condition", "conditions")):
         if ours in columns:
             study[entry] = list(values[columns[ours]])
@@ -125,17 +110,18 @@ def suggest(
     if "cell_type" in columns:
         analyses["one_vs_rest"] = "cell_type"
     if "condition" in columns:
-        contrasts, told = _contrasts(list(values[columns["condition"]]), contrast)
-        analyses |= {"contrasts": contrasts} if contrasts else {}
-        notes += told
-        if contrasts:
+        conditions = study["conditions"]
+        if contrasts := _contrasts(conditions, contrast):
+            analyses["contrasts"] = contrasts
             first = next(iter(contrasts.values()))["reference"]
-            study["conditions"].sort(key=lambda value: value != first)
+            conditions.sort(key=lambda value: value != first)
+        else:
+            listed = ", ".join(conditions)
+            notes.append(f"conditions {listed} are not compared: name two with --contrast A:B")
     if batch:
         data["batch_key"] = "batch"
-    elif "batch" in columns:
-        told = columns["batch"]
-        notes.append(f"the decoder is not told of batches; --batch {told} tells it of {told}")
+    elif column := columns.get("batch"):
+        notes.append(f"the decoder is not told of batches; --batch {column} tells it of {column}")
     if inputs.series.get("organism") == "mouse":
         notes.append("genes are those of mouse, as those of the gene sets must be")
     if not found.counts:
@@ -145,26 +131,16 @@ def suggest(
 
 
 def _with_columns(matrix: Mapping[str, Any], kept: Mapping[str, str]) -> dict[str, Any]:
-    """A matrix with those columns, under our names, that are kept of its cells."""
+    """Return a matrix with the columns that are kept of its cells, under our names."""
     if "obs" not in matrix:
         return {**matrix, **({"columns": dict(kept)} if kept else {})}
-    said = matrix["obs"]
-    return {**matrix, "obs": {"sample": said["sample"]} | {kept[c]: said[c] for c in kept}}
+    obs = matrix["obs"]
+    kept_obs = {ours: obs[theirs] for theirs, ours in kept.items()}
+    return {**matrix, "obs": {"sample": obs["sample"], **kept_obs}}
 
 
-def _steps(found: Inspection) -> list[dict[str, Any]]:
-    if not found.counts:
-        return [{"processed": True}]
-    steps: list[dict[str, Any]] = [
-        {"gene_min_cells": 3}, {"cell_min_genes": 200}, {"normalise": "median"},
-    ]  # fmt: skip
-    return steps + ([{"highly_variable": GENES}] if len(found.genes) > GENES else [])
-
-
-def _contrasts(
-    values: list[str], asked: tuple[str, str] | None
-) -> tuple[dict[str, dict[str, Any]], list[str]]:
-    """The comparisons of conditions, and what to say of those that were left out."""
+def _contrasts(values: list[str], asked: tuple[str, str] | None) -> dict[str, dict[str, Any]]:
+    """Return the comparisons of conditions by name; without `asked`, all with the reference."""
     if asked is not None:
         for value in asked:
             if value not in values:
@@ -175,12 +151,9 @@ def _contrasts(
         if control is None and len(values) == 2:
             control = values[0]
         pairs = [(value, control) for value in values if control and value != control]
-    if not pairs:
-        told = f"conditions {', '.join(values)} are not compared: name two with --contrast A:B"
-        return {}, [told]
-    return {
-        re.sub(r"[^A-Za-z0-9_.-]", "-", group).strip("-.") or f"contrast-{number}": {
-            "column": "condition", "group": group, "reference": control, "gsea": True,
-        }
-        for number, (group, control) in enumerate(pairs, start=1)
-    }, []  # fmt: skip
+    found = {}
+    for number, (group, control) in enumerate(pairs, start=1):
+        name = re.sub(r"[^A-Za-z0-9_.-]", "-", group).strip("-.") or f"contrast-{number}"
+        entry = {"column": "condition", "group": group, "reference": control, "gsea": True}
+        found[name] = entry
+    return found

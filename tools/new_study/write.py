@@ -1,4 +1,4 @@
-"""Proposed rows, shown and added to the tables of the configuration."""
+"""Add suggested rows to the tables of the configuration."""
 
 import shutil
 import tempfile
@@ -18,7 +18,7 @@ COLUMNS = ("study", "file", "url", "bytes", "md5", "sha256", "note")
 
 
 def additions(suggestion: Suggestion) -> dict[str, str]:
-    """What is added to each file of `config/`, as text; files of one's own are hashed for it."""
+    """Return what is added to each file of `config/`, as text; the user's own files are hashed."""
     rows = []
     for file in suggestion.files:
         row = file.model_dump(exclude_none=True) | (measure(file.own) if file.own else {})
@@ -35,13 +35,7 @@ def _entry(name: str, entry: dict[str, Any]) -> str:
 
 
 def check_free(name: str, folder: Path) -> None:
-    """Check that no entry of the tables has a name.
-
-    Raises
-    ------
-    InputError
-        If one has.
-    """
+    """Check that no entry of the tables has this name."""
     for table in ("studies.yaml", "models.yaml", "baselines.yaml"):
         if name in read_yaml(folder / table):
             raise InputError(
@@ -50,13 +44,7 @@ def check_free(name: str, folder: Path) -> None:
 
 
 def add(name: str, added: dict[str, str], folder: Path) -> None:
-    """Add a study's `additions` to the tables, if the whole configuration is right with them.
-
-    Raises
-    ------
-    InputError
-        If there is an entry of that name, or the configuration would not be right.
-    """
+    """Add a study's `additions` to the tables, if the whole configuration is valid with them."""
     check_free(name, folder)
     with tempfile.TemporaryDirectory() as trial:
         tried = Path(trial, "config")

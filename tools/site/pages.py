@@ -1,4 +1,4 @@
-"""Pages that follow from configuration and code, and where pages outside of docs/ stand.
+"""Pages written from configuration and code, and pages from outside of docs/.
 
 MkDocs calls this file (`hooks` in `mkdocs.yml`): `make docs`.
 """
@@ -23,7 +23,7 @@ from scripts.report.report_page import figure_of, label, place
 
 ROOT = Path(__file__).resolve().parents[2]
 
-# Pages that are kept where one looks for them in the repository, and where the site has them.
+# Pages outside of docs/, and their names on the site.
 ELSEWHERE = {
     "CHANGELOG.md": "changelog.md",
     "CONTRIBUTING.md": "contributing.md",
@@ -36,7 +36,7 @@ LINK = re.compile(r"\]\((?!\w+:|#)([^)#\s]+)(#[^)\s]*)?\)")  # to a file, relati
 
 
 def on_files(files: Files, config: Any) -> Files:
-    """Add the pages that are no files of `docs/`."""
+    """Add the pages that are not files of `docs/`."""
     pages = {site: (ROOT / place).read_text("utf-8") for place, site in ELSEWHERE.items()}
     tables, claims = load({}, ROOT / "config"), read_claims(ROOT / "config" / "claims.tsv")
     pages["figures.md"] = figures_page(tables)
@@ -47,18 +47,12 @@ def on_files(files: Files, config: Any) -> Files:
 
 
 def on_page_markdown(markdown: str, page: Page, config: Any, files: Files) -> str:
-    """Have links between files of the repository lead to their pages on the site."""
+    """Point links between files of the repository to their pages on the site."""
     return relinked(markdown, page.file.src_uri)
 
 
 def relinked(markdown: str, uri: str) -> str:
-    """A page's text with its links as the site needs them.
-
-    >>> relinked("[log](../CHANGELOG.md#added)", "faults.md")
-    '[log](changelog.md#added)'
-    >>> relinked("[what is promised](../docs/provenance.md)", "results.md")
-    '[what is promised](provenance.md)'
-    """
+    """Return a page's text with links that lead to pages of the site."""
     here = posixpath.dirname(IN_THE_REPOSITORY.get(uri, f"docs/{uri}"))
 
     def on_the_site(link: re.Match) -> str:
@@ -70,7 +64,7 @@ def relinked(markdown: str, uri: str) -> str:
 
 
 def figures_page(config: Config) -> str:
-    """How each figure is made: its cells, models and tables, and what its panels draw."""
+    """Return a page on how each figure is made: its data, models, tables and panels."""
     parts = [
         "# How each figure is made\n\n"
         "`snakemake --cores all results/paper/figures/fig1.pdf` makes one figure and whatever it "
@@ -96,7 +90,7 @@ def figures_page(config: Config) -> str:
 
 
 def claims_page(claims: Any, measures: dict[str, Measure]) -> str:
-    """What the paper claims, how it is judged, and how it is measured."""
+    """Return a page on what the paper claims, how it is judged, and how it is measured."""
     parts = [
         "# The claims\n\n"
         "Every number and every finding that the paper publishes, the criterion by which ours is "
@@ -121,19 +115,15 @@ def claims_page(claims: Any, measures: dict[str, Measure]) -> str:
 def _claims(title: str, claims: Any, measures: dict[str, Measure]) -> Iterator[str]:
     yield f"\n## {title}\n\n| claim | published | criterion | measured |\n|---|---|---|---|\n"
     for row in claims.itertuples():
-        measured = _said(measures[row.id].function) if row.id in measures else "not yet"
+        doc = inspect.getdoc(measures[row.id].function) if row.id in measures else "not yet"
+        measured = " ".join(doc.split())
         about = f"({row.panel}) {row.statement}"
         cells = map(_cell, (about, row.published, row.criterion, measured))
         yield f"| **{row.id}** {' | '.join(cells)} |\n"
 
 
-def _said(function: Any) -> str:
-    """The docstring of a function in one line."""
-    return " ".join((inspect.getdoc(function) or "").split())
-
-
 def _cell(text: str) -> str:
-    """A text as a cell of a table has it."""
+    """Escape a text for a cell of a table."""
     return re.sub(r"([|*_`\[])", r"\\\1", html.escape(text, quote=False))
 
 

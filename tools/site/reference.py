@@ -1,7 +1,7 @@
-"""The reference of the package: parameters described together keep their own types and defaults.
+"""Reference of the package: parameters described together keep their own types and defaults.
 
-MkDocs calls this file (`extensions` of mkdocstrings in `mkdocs.yml`), whose own reading gives
-all names of such an entry the type and the default of the first.
+MkDocs calls this file (`extensions` in `mkdocs.yml`), since mkdocstrings would give all names of
+such an entry the type and the default of the first.
 """
 
 from dataclasses import fields
@@ -22,15 +22,11 @@ class OwnDefaults(griffe.Extension):
     def on_class_members(self, *, cls: griffe.Class, **_: Any) -> None:
         """Correct the parameters of a class, and describe the hyperparameters of settings."""
         if cls.module.path == settings.__name__ and cls.docstring:
-            cls.docstring.value += "\n\nAttributes\n----------\n" + _described(cls.name)
+            cls.docstring.value += "\n\nAttributes\n----------"
+            for each in fields(getattr(settings, cls.name)):
+                description = each.metadata["description"]
+                cls.docstring.value += f"\n{each.name}\n    `{each.default!r}`. {description}"
         _correct(cls)
-
-
-def _described(name: str) -> str:
-    return "\n".join(
-        f"{each.name}\n    `{each.default!r}`. {each.metadata['description']}"
-        for each in fields(getattr(settings, name))
-    )
 
 
 def _correct(of: griffe.Function | griffe.Class) -> None:
