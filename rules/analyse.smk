@@ -151,7 +151,7 @@ rule weights:
 SILHOUETTES = [
     f"{RUN}/tables/{name}_silhouettes.tsv"
     for name in (*CONFIG.selected_entries, *CONFIG.selected_baselines)
-    if CONFIG.entry(name).analyses.silhouettes and not CONFIG.is_sweep(name)
+    if not CONFIG.is_sweep(name) and CONFIG.latent(name).analyses.silhouettes
 ]
 FAMILIES = [
     f"{RUN}/tables/{name}_sweep.tsv"

@@ -70,20 +70,12 @@ def read(logs: Path) -> "pd.DataFrame":
 
 
 def by_rule(jobs: "pd.DataFrame") -> "pd.DataFrame":
-    """Return one row per rule: number of jobs, seconds of all, of the longest, peak memory, bytes.
-
-    Rows are in the order in which the rules first ended.
-    """
-    import pandas as pd
-
-    rules = jobs.groupby("rule", sort=False)
-    return pd.DataFrame(
-        {
-            "jobs": rules.size(),
-            "seconds": rules["seconds"].sum(),
-            "longest": rules["seconds"].max(),
-            "cpu_seconds": rules["cpu_seconds"].sum(),
-            "peak_mb": rules["peak_mb"].max(),
-            "bytes": rules["bytes"].sum(),
-        }
-    ).reset_index()
+    """Return one row per rule, in the order in which the rules first ended."""
+    return jobs.groupby("rule", sort=False, as_index=False).agg(
+        jobs=("rule", "size"),
+        seconds=("seconds", "sum"),
+        longest=("seconds", "max"),
+        cpu_seconds=("cpu_seconds", "sum"),
+        peak_mb=("peak_mb", "max"),
+        bytes=("bytes", "sum"),
+    )

@@ -47,20 +47,10 @@ def figure(
     settings: Mapping[str, Any],
     captions: Path,
 ) -> Shown:
-    """A figure of a run, with links to the files that it was made from.
+    """Return a figure of a run, with links (relative to the run) to the files it was made from.
 
-    Parameters
-    ----------
-    run
-        Folder of the run; links are relative to it.
-    name, title, tables
-        Of its entry in `config/figures.yaml`.
-    claims
-        All claims of the run.
-    settings
-        Of the run, for the caption.
-    captions
-        Folder of the captions: `figure.rst`, which includes `<figure>.rst`, and `summary_page.rst`.
+    `name`, `title` and `tables` are of `config/figures.yaml`. `claims` are all of the run. The
+    folder `captions` has `figure.rst`, which includes `<figure>.rst`, and `summary_page.rst`.
     """
     summary = name.startswith("summary/")
     source = "summary_page" if summary else name
@@ -85,7 +75,7 @@ def figure(
 
 
 def figure_of(panel: str) -> str:
-    """The figure that a panel of the paper belongs to; empty if it is no panel.
+    """Return the figure that a panel of the paper belongs to; empty if it is no panel.
 
     >>> figure_of("1e"), figure_of("S12"), figure_of("data")
     ('fig1', 'sfig12', '')
@@ -95,7 +85,7 @@ def figure_of(panel: str) -> str:
 
 
 def label(name: str) -> str:
-    """A figure's name as the paper has it, or what it is instead.
+    """Return a figure's name as the paper has it, or what it is instead.
 
     >>> label("fig1"), label("sfig12"), label("recovery"), label("summary/kang")
     ('Figure 1', 'Figure S12', 'Beyond the paper', 'Summary page')
@@ -106,7 +96,7 @@ def label(name: str) -> str:
 
 
 def place(name: str) -> tuple[int, int]:
-    """Where a figure is in the order of the paper; what goes beyond it comes last.
+    """Return where a figure is in the order of the paper; what goes beyond it comes last.
 
     >>> sorted(["recovery", "sfig10", "sfig9", "fig2"], key=place)
     ['fig2', 'sfig9', 'sfig10', 'recovery']
@@ -116,7 +106,7 @@ def place(name: str) -> tuple[int, int]:
 
 
 def breakable(text: str) -> Markup:
-    """A text whose long lists of numbers may go on in another line.
+    """Return a text whose long lists of numbers may wrap.
 
     >>> breakable("1/2 < 3")
     Markup('1/<wbr>2 &lt; 3')
@@ -137,28 +127,10 @@ def report_page(
     facts: Mapping[str, str],
     templates: Path | str,
 ) -> str:
-    """The report of a run as one HTML page that asks for nothing beside it.
+    """Return the report of a run as one self-contained HTML page, from `report.html.jinja`.
 
-    Parameters
-    ----------
-    claims
-        As `claims.core.evaluate` gives it.
-    figures
-        In the order of the page.
-    estimates
-        Published numbers and ours by claim, see `report.forest`.
-    settings
-        Of the run: its name, kind of data, procedure and seeds are told at the top.
-    left_out
-        Figures that are not part of the run, with the studies they lack.
-    errata
-        HTML of the errata.
-    steps, trainings
-        What the run took, see `report.facts`.
-    facts
-        What else there is to know of it, by name.
-    templates
-        Folder of `report.html.jinja`.
+    `claims` is the table of `scripts.claims.judging.evaluate`. `left_out` are figures that are not
+    part of the run, with the studies they lack. `errata` is HTML.
     """
     environment = Environment(
         loader=FileSystemLoader(templates), autoescape=True, undefined=StrictUndefined,
