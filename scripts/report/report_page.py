@@ -75,42 +75,26 @@ def figure(
 
 
 def figure_of(panel: str) -> str:
-    """Return the figure that a panel of the paper belongs to; empty if it is no panel.
-
-    >>> figure_of("1e"), figure_of("S12"), figure_of("data")
-    ('fig1', 'sfig12', '')
-    """
+    """Return the figure of a panel, such as `sfig12` of `S12`; empty if it is no panel."""
     found = PANEL.match(panel)
     return f"{'sfig' if found[1] else 'fig'}{found[2]}" if found else ""
 
 
 def label(name: str) -> str:
-    """Return a figure's name as the paper has it, or what it is instead.
-
-    >>> label("fig1"), label("sfig12"), label("recovery"), label("summary/kang")
-    ('Figure 1', 'Figure S12', 'Beyond the paper', 'Summary page')
-    """
+    """Return a figure's name as the paper has it, or what it is instead."""
     if found := FIGURE.fullmatch(name):
         return f"Figure {found[1].upper()}{found[2]}"
     return SUMMARY if name.startswith("summary/") else "Beyond the paper"
 
 
 def place(name: str) -> tuple[int, int]:
-    """Return where a figure is in the order of the paper; what goes beyond it comes last.
-
-    >>> sorted(["recovery", "sfig10", "sfig9", "fig2"], key=place)
-    ['fig2', 'sfig9', 'sfig10', 'recovery']
-    """
+    """Return where a figure is in the order of the paper; what goes beyond it comes last."""
     found = FIGURE.fullmatch(name)
     return (len(found[1]), int(found[2])) if found else (2, 0)
 
 
 def breakable(text: str) -> Markup:
-    """Return a text whose long lists of numbers may wrap.
-
-    >>> breakable("1/2 < 3")
-    Markup('1/<wbr>2 &lt; 3')
-    """
+    """Return a text whose long lists of numbers, as in `1304/1192`, may wrap."""
     return Markup(escape(text).replace("/", Markup("/<wbr>")))
 
 
@@ -160,12 +144,10 @@ def main(snakemake):
     folder, texts = Path(snakemake.output.page).parent, Path(inputs.templates[0]).parent
     claims = read_table(inputs.table)
     jobs = upstream_jobs([inputs.table, *inputs.figures], folder)
+    shown = sorted(params.figures, key=lambda entry: place(entry[0]))
     text = report_page(
         claims,
-        [
-            figure(folder, *shown, claims, params.settings, texts)
-            for shown in sorted(params.figures, key=lambda shown: place(shown[0]))
-        ],
+        [figure(folder, *entry, claims, params.settings, texts) for entry in shown],
         estimates=estimates(read_table(inputs.values)),
         settings=params.settings,
         left_out=params.left_out,
