@@ -77,7 +77,7 @@ def pytest_collection_modifyitems(items):
 def pytest_terminal_summary(terminalreporter):
     """Print the account of all faults."""
     if FAULTS:
-        account = pd.DataFrame.from_dict(FAULTS, "index", columns=["injected", "survived", "lost"])
+        account = pd.DataFrame(FAULTS, ["injected", "survived", "lost"]).T
         account = account.fillna(0).astype(int).sort_index()
         account.loc["all"] = account.sum()
         terminalreporter.section("faults")
@@ -257,4 +257,4 @@ def planned(repository, *arguments):
     """Return the rules that a run would execute now."""
     output = snakemake(repository, "--dry-run", "--quiet", "rules", *arguments)
     _, _, stats = output.partition("Job stats:")
-    return set(re.findall(r"(?m)^(\S+) +\d+$", stats)) - {"total", "all"}
+    return set(re.findall(r"(?m)^(\S+) +\d+ *$", stats)) - {"total", "all"}

@@ -16,7 +16,7 @@ MUTANT, WILD_TYPE = "mutant", "wild type"
 
 
 def few_cells(obs: pd.DataFrame, drug: str) -> list[str]:
-    """Cell lines with fewer than `FEW_CELLS` cells with the drug or with DMSO."""
+    """Return cell lines with fewer than `FEW_CELLS` cells with the drug or with DMSO."""
     obs = obs.dropna(subset="cell_line")
     counts = pd.crosstab(obs["cell_line"].astype(str), obs["condition"].astype(str))
     least = counts.reindex(columns=[drug, REFERENCE], fill_value=0).min(axis=1)

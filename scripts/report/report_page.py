@@ -13,7 +13,7 @@ from markupsafe import Markup, escape
 from scripts.claims.judging import Verdict
 from scripts.common.run import run
 from scripts.common.tables import read_table
-from scripts.report.facts import Step, Training, duration, run_facts, steps_of, trainings
+from scripts.report.facts import duration, run_facts, steps_of, trainings
 from scripts.report.forest import Estimate, estimates
 from scripts.report.images import Picture, embedded
 from scripts.report.texts import caption, document
@@ -101,20 +101,17 @@ def breakable(text: str) -> Markup:
 def report_page(
     claims: pd.DataFrame,
     figures: Sequence[Shown],
+    templates: Path | str,
     *,
     estimates: Mapping[str, Sequence[Estimate]],
-    settings: Mapping[str, Any],
     left_out: Mapping[str, Sequence[str]],
-    errata: str,
-    steps: Sequence[Step],
-    trainings: Sequence[Training],
-    facts: Mapping[str, str],
-    templates: Path | str,
+    **parts: Any,
 ) -> str:
     """Return the report of a run as one self-contained HTML page, from `report.html.jinja`.
 
     `claims` is the table of `scripts.claims.judging.evaluate`. `left_out` are figures that are not
-    part of the run, with the studies they lack. `errata` is HTML.
+    part of the run, with the studies they lack. The template takes the other parts as they are:
+    `settings`, `errata` (HTML), `steps`, `trainings` and `facts`.
     """
     environment = Environment(
         loader=FileSystemLoader(templates), autoescape=True, undefined=StrictUndefined,
@@ -129,12 +126,8 @@ def report_page(
         figures=figures,
         estimates=estimates if of_paper else {},
         of_paper=of_paper,
-        settings=settings,
         left_out={label(name): left_out[name] for name in sorted(left_out, key=place) if of_paper},
-        errata=errata,
-        steps=steps,
-        trainings=trainings,
-        facts=facts,
+        **parts,
     )
 
 
@@ -148,6 +141,7 @@ def main(snakemake):
     text = report_page(
         claims,
         [figure(folder, *entry, claims, params.settings, texts) for entry in shown],
+        texts,
         estimates=estimates(read_table(inputs.values)),
         settings=params.settings,
         left_out=params.left_out,
@@ -155,7 +149,6 @@ def main(snakemake):
         steps=steps_of(jobs),
         trainings=trainings({e: [*map(Path, paths)] for e, paths in params.models.items()}),
         facts=run_facts(jobs),
-        templates=texts,
     )
     with atomic_write(snakemake.output.page) as part:
         part.write_text(text, encoding="utf-8")

@@ -125,6 +125,9 @@ CASES = {
     ),
     "Cell Ranger": _case("study/raw.h5", "binary", lambda p: _read_matrix("10x_h5", p)),
     "h5ad of a study": _case("toy.h5ad", "binary", read_cells),
+    "h5ad of a study, backed": _case(
+        "toy.h5ad", "binary", lambda p: read_cells(p, backed=True).file.close()
+    ),
     "h5ad of a latent space": _case("latent.h5ad", "binary", read_latent),
     "table": _case("table.tsv", "text", read_table),
 }  # fmt: skip

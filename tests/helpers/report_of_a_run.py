@@ -68,6 +68,7 @@ def write_report(run, claims=None, of_paper=True, **settings):
     text = page.report_page(
         claims,
         figures,
+        TEMPLATES,
         estimates=estimates(values_around_the_published(told["seeds"])),
         settings=told,
         left_out={"fig2": ["darmanis"]},
@@ -79,7 +80,6 @@ def write_report(run, claims=None, of_paper=True, **settings):
             Training("zheng", 1, 2600, "80", 59.0, "cpu", "float32"),
         ],
         facts={"machine": "Linux", "versions": "vega 0.1.0"},
-        templates=TEMPLATES,
     )
     path = run / "report.html"
     path.write_text(text, encoding="utf-8")

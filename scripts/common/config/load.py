@@ -74,9 +74,8 @@ def _merged(table: Any, changes: Any) -> Any:
 
 def _cross_check(config: Config, folder: Path) -> None:
     """Check that everything that one table says of another is there."""
-    run, studies, models, baselines, figures = (
-        folder / f"{name}.yaml" for name in ("config", *TABLES)
-    )
+    names = ("config", "studies", "models", "baselines", "figures")
+    run, studies, models, baselines, figures = (folder / f"{name}.yaml" for name in names)
     config.selected_studies  # noqa: B018  (names an unknown study of the settings)
     for name, study in config.studies.items():
         for source in (study, study.from_authors()):

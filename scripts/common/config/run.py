@@ -24,7 +24,7 @@ class SweepRun(NamedTuple):
 
 
 def slug(name: str) -> str:
-    """A name as part of a path: letters and digits, the rest a dash."""
+    """Return a name as part of a path: letters and digits, the rest a dash."""
     return re.sub(r"[^A-Za-z0-9]+", "-", name)
 
 
@@ -48,7 +48,7 @@ class Config(Model):
         return copy
 
     def digest(self) -> str:
-        """The same for the same configuration."""
+        """Return a hash of the whole configuration."""
         return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:16]
 
     @property
@@ -117,7 +117,7 @@ class Config(Model):
             yield "_".join(words), SweepRun(config, {**by, **swept})
 
     def training_settings(self, name: str) -> dict[str, dict[str, Any]]:
-        """What the models of an entry of `models.yaml` depend on in this run, by name."""
+        """Return what the models of an entry depend on in this run, by name."""
         settings = self.settings
         overrides = settings.training_overrides | settings.model_overrides.get(name, {})
         return {
@@ -126,28 +126,28 @@ class Config(Model):
         }
 
     def runs_of(self, name: str) -> list[str]:
-        """Names of the models of an entry of `models.yaml` or `baselines.yaml`."""
+        """Return the names of the models of an entry of `models.yaml` or `baselines.yaml`."""
         return [name] if name in self.baselines else list(self.sweeps[name])
 
     def model(self, name: str) -> ModelConfig:
-        """The settings of a model, or of a run of a sweep."""
+        """Return the settings of a model, or of a run of a sweep."""
         for sweep in self.sweeps.values():
             if name in sweep:
                 return sweep[name].config
         raise InputError(f"config/models.yaml: there is no model {name}")
 
     def is_sweep(self, name: str) -> bool:
-        """Whether an entry stands for several models."""
+        """Return whether an entry stands for several models."""
         return self.runs_of(name) != [name]
 
     def latent(self, name: str) -> ModelConfig | Baseline:
-        """The entry of what has a latent space: a model, or another method."""
+        """Return the entry of what has a latent space: a model, or another method."""
         return self.baselines[name] if name in self.baselines else self.model(name)
 
-    def entries_asking(self, question: str) -> list[str]:
-        """Entries of `models.yaml` in this run to which a question is put, by its field."""
+    def entries_asking(self, analysis: str) -> list[str]:
+        """Return the entries of `models.yaml` in this run that ask for an analysis."""
         models = self.models
-        return [n for n in self.selected_entries if getattr(models[n].analyses, question)]
+        return [n for n in self.selected_entries if getattr(models[n].analyses, analysis)]
 
     @property
     def scored(self) -> dict[str, dict[str, str]]:
@@ -162,7 +162,7 @@ class Config(Model):
         return found
 
     def is_shown(self, name: str) -> bool:
-        """Whether a latent space is of interest, beyond what the model says of unseen cells."""
+        """Return whether a latent space is of interest, beyond predictions of unseen cells."""
         embedded = self.latent(name).analyses.embedding != "none"
         return embedded or name in self._on_figures or self.asks_contrasts(name)
 
@@ -172,25 +172,25 @@ class Config(Model):
         return {run for name in named for run in self.runs_of(name)}
 
     def asks_gsea(self, run: str) -> bool:
-        """Whether GSEA is run beside a model's contrasts."""
+        """Return whether GSEA is run on the cells of a model's contrasts."""
         contrasts = {} if run in self.baselines else self.model(run).analyses.contrasts
         return any(contrast.gsea for contrast in contrasts.values())
 
     def asks_contrasts(self, run: str) -> bool:
-        """Whether a model is asked for differential activity."""
+        """Return whether a model is asked for differential activity."""
         asked = self.latent(run).analyses
         return run not in self.baselines and bool(asked.contrasts or asked.one_vs_rest)
 
     def raw_folder(self, study: str) -> str:
-        """Folder of a study's raw files, below `raw/`."""
+        """Return the folder of a study's raw files, below `raw/`."""
         return self.studies[study].raw or study
 
     def group(self, study: str) -> str:
-        """Name by which studies that share public raw files are meant together: their folder."""
+        """Return the common name of studies that share public raw files: their folder."""
         return self.public[study].raw or study
 
     def raw_source(self, group: str) -> Study:
-        """All studies that share public raw files as one: each matrix and annotation once."""
+        """Return studies that share public raw files as one: each matrix and annotation once."""
         runs = [study for name, study in self.public.items() if self.group(name) == group]
         parts = {
             part: [entry for i, entry in enumerate(entries) if entry not in entries[:i]]
@@ -251,7 +251,7 @@ class Config(Model):
         return list(dict.fromkeys(files + [("gene_sets", file) for file in gene_sets]))
 
     def is_optional(self, folder: str, name: str) -> bool:
-        """Whether a run can do without a raw file: all studies that read it can."""
+        """Return whether a run can do without a raw file: all studies that read it can."""
         readers = [
             study
             for entry, study in self.studies.items()
@@ -260,7 +260,7 @@ class Config(Model):
         return bool(readers) and all(name in study.optional_files for study in readers)
 
     def file(self, study: str, name: str) -> File:
-        """The row of a raw file."""
+        """Return the row of a raw file."""
         for row in self.files:
             if (row.study, row.file) == (study, name):
                 return row
