@@ -30,10 +30,8 @@ rule embed:
     resources:
         mem_mb=scale_with_attempt(8000),
     params:
-        embedding=lambda wildcards: CONFIG.model(wildcards.model).analyses.embedding,
-        tsne_learning_rate=lambda wildcards: CONFIG.model(
-            wildcards.model
-        ).analyses.tsne_learning_rate,
+        embedding=lambda w: CONFIG.model(w.model).analyses.embedding,
+        tsne_learning_rate=lambda w: CONFIG.model(w.model).analyses.tsne_learning_rate,
     script:
         "../scripts/analyse/embed.py"
 
@@ -151,7 +149,7 @@ rule weights:
 SILHOUETTES = [
     f"{RUN}/tables/{name}_silhouettes.tsv"
     for name in (*CONFIG.selected_entries, *CONFIG.selected_baselines)
-    if CONFIG.entry(name).analyses.silhouettes and not CONFIG.is_sweep(name)
+    if not CONFIG.is_sweep(name) and CONFIG.latent(name).analyses.silhouettes
 ]
 FAMILIES = [
     f"{RUN}/tables/{name}_sweep.tsv"
@@ -162,14 +160,12 @@ WEIGHTS = [
     f"{RUN}/tables/{name}_weights.tsv" for name in CONFIG.entries_asking("weights_of")
 ]
 # The regularised autoencoder, and the model beside which it is trained (Fig. S9).
-TIMED = next(
-    (
-        baseline
-        for baseline in map(CONFIG.baselines.get, CONFIG.selected_baselines)
-        if baseline.method == "intercode" and baseline.epochs_of
-    ),
-    None,
-)
+AUTOENCODERS = [
+    baseline
+    for baseline in map(CONFIG.baselines.get, CONFIG.selected_baselines)
+    if baseline.method == "intercode" and baseline.epochs_of
+]
+TIMED = next(iter(AUTOENCODERS), None)
 TIMES = [f"{RUN}/tables/time_per_epoch.tsv"] if TIMED else []
 
 if TIMED:
@@ -214,13 +210,10 @@ rule simulation_benchmark:
             f"{RUN}/raw/gene_sets/{CONFIG.model(next(iter(models.values()))).gene_sets}"
             for models in CONFIG.scored.values()
         ],
-        models=[
-            f"{RUN}/models/{model}/seed{seed}/{file}"
-            for models in CONFIG.scored.values()
-            for model in models.values()
-            for seed in SETTINGS.seeds
-            for file in ("weights.safetensors", "model.json")
-        ],
+        models=model_files(
+            [m for models in CONFIG.scored.values() for m in models.values()],
+            ["weights.safetensors", "model.json"],
+        ),
         code=code_of("analyse/simulation_benchmark.py"),
     output:
         comparisons=f"{RUN}/tables/recovery_comparisons.tsv",
@@ -235,9 +228,7 @@ rule simulation_benchmark:
     params:
         studies={
             study: {
-                "models": {
-                    name: f"{RUN}/models/{model}" for name, model in models.items()
-                },
+                "models": {n: f"{RUN}/models/{m}" for n, m in models.items()},
                 "analyses": CONFIG.model(next(iter(models.values()))).comparisons(),
             }
             for study, models in CONFIG.scored.items()
@@ -291,15 +282,11 @@ if OUT_OF_SAMPLE:
         input:
             cells=f"{RUN}/data/kang.h5ad",
             other=[
-                f"{RUN}/data/{study}.h5ad"
-                for study in CONFIG.selected_studies
-                if study == "zheng"
+                f"{RUN}/data/{s}.h5ad" for s in CONFIG.selected_studies if s == "zheng"
             ],
-            models=expand(
-                f"{RUN}/models/{{model}}/seed{{seed}}/{{file}}",
-                model=["kang", "kang_control", *HELD_OUT.values()],
-                seed=SETTINGS.seeds,
-                file=["weights.safetensors", "model.json"],
+            models=model_files(
+                ["kang", "kang_control", *HELD_OUT.values()],
+                ["weights.safetensors", "model.json"],
             ),
             code=code_of("analyse/out_of_sample.py"),
         output:

@@ -26,14 +26,18 @@ RUN = f"results/{SETTINGS.run}"
 LOGS = f"logs/{SETTINGS.run}"
 STARTED = time.time()
 SEED = SETTINGS.seeds[0]  # the seed whose model draws the figures
+MODEL_FILES = ["weights.safetensors", "model.json", "history.tsv"]
+
+
+wildcard_constraints:
+    study="|".join(CONFIG.studies),
+    figure="|".join(CONFIG.figures),
+    model="[^/]+",
 
 
 def scale_with_attempt(amount):
-    """Of memory or time: once more at each attempt, since a job may have failed for want of it."""
+    """Memory or time, which grows with each attempt, as a job may have failed for want of it."""
     return lambda wildcards, attempt: amount * attempt
-
-
-MODEL_FILES = ["weights.safetensors", "model.json", "history.tsv"]
 
 
 def study_data(wildcards):
@@ -41,42 +45,42 @@ def study_data(wildcards):
 
 
 def filtered_genes(wildcards):
-    """The file of a model's cells with all filtered genes.
-
-    It is a file apart where the study keeps the most variable genes only.
-    """
+    """Cells with all filtered genes: a file apart where a study selects variable genes."""
     study = CONFIG.model(wildcards.model).study
-    return (
-        f"{RUN}/data/{study}_all_genes.h5ad"
-        if CONFIG.studies[study].selects_genes
-        else f"{RUN}/data/{study}.h5ad"
-    )
-
-
-def preprocessing_inputs(wildcards):
-    """Raw files of a study with their records, and the study whose genes it takes."""
-    study = CONFIG.studies[wildcards.study]
-    folder = f"{RUN}/raw/{CONFIG.raw_folder(wildcards.study)}"
-    return {
-        "raw": [f"{folder}/{file}" for file in study.files],
-        "provenance": [f"{folder}/.provenance/{file}.json" for file in study.files],
-        "other": [
-            f"{RUN}/data/{other}.h5ad" for other in filter(None, [study.reindexed_to])
-        ],
-    }
+    suffix = "_all_genes" if CONFIG.studies[study].selects_genes else ""
+    return f"{RUN}/data/{study}{suffix}.h5ad"
 
 
 def gene_set_file(wildcards):
     return f"{RUN}/raw/gene_sets/{CONFIG.model(wildcards.model).gene_sets}"
 
 
-def raw_outputs(study, files):
-    """Raw files of a study (or `gene_sets`) and their provenance, as outputs of a rule."""
-    folder = f"{RUN}/raw/{study}"
+def raw_with_provenance(folder, files):
+    """Raw files of a folder and their provenance, as inputs or outputs of a rule."""
     return {
-        "raw": [f"{folder}/{file}" for file in files],
-        "provenance": [f"{folder}/.provenance/{file}.json" for file in files],
+        "raw": [f"{RUN}/raw/{folder}/{file}" for file in files],
+        "provenance": [f"{RUN}/raw/{folder}/.provenance/{file}.json" for file in files],
     }
+
+
+def preprocessing_inputs(wildcards):
+    """Raw files of a study with their records, and the study whose genes it takes."""
+    study = CONFIG.studies[wildcards.study]
+    others = filter(None, [study.reindexed_to])
+    return {
+        **raw_with_provenance(CONFIG.raw_folder(wildcards.study), study.files),
+        "other": [f"{RUN}/data/{other}.h5ad" for other in others],
+    }
+
+
+def model_files(models, files=MODEL_FILES):
+    """Files of models, of all seeds."""
+    return expand(
+        f"{RUN}/models/{{model}}/seed{{seed}}/{{file}}",
+        model=models,
+        seed=SETTINGS.seeds,
+        file=files,
+    )
 
 
 def results_of(runs):
@@ -114,13 +118,7 @@ def figure_inputs(wildcards):
 
 
 def sweep_files(wildcards):
-    """Files of all models of a sweep, of all seeds."""
-    return expand(
-        f"{RUN}/models/{{model}}/seed{{seed}}/{{file}}",
-        model=CONFIG.runs_of(wildcards.sweep),
-        seed=SETTINGS.seeds,
-        file=MODEL_FILES,
-    )
+    return model_files(CONFIG.runs_of(wildcards.sweep))
 
 
 def sweep_models(wildcards):
@@ -136,10 +134,10 @@ def sweep_models(wildcards):
 
 
 def forget_stale_locks():
-    """Take back the locks of a run that was killed, which Snakemake itself would stop at.
+    """Remove the locks of a run that was killed, at which Snakemake itself would stop.
 
-    The main process of every run holds a lock of the operating system, which ends with it however
-    it ends. Whoever gets it is alone, so locks that still lie here are nobody's.
+    The main process of every run holds a lock of the operating system, which ends with it. Whoever
+    gets it is alone, so locks that still lie here are of no living run.
     """
     folder = Path(".snakemake")
     folder.mkdir(exist_ok=True)

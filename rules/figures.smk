@@ -6,23 +6,16 @@
 #      figures/summary/ for every model that no figure names, and by name for any other;
 #      figures/qc/<study>.{png,pdf}
 
-FIGURES = [
-    f"{RUN}/figures/{figure}.{suffix}"
-    for figure in CONFIG.selected_figures
-    for suffix in ("png", "pdf")
-]
 
-SUMMARY_PAGES = [
-    f"{RUN}/figures/summary/{model}.{suffix}"
-    for model in CONFIG.summary_models
-    for suffix in ("png", "pdf")
-]
+def pages(names):
+    return expand(
+        f"{RUN}/figures/{{name}}.{{suffix}}", name=names, suffix=["png", "pdf"]
+    )
 
-QC_FIGURES = [
-    f"{RUN}/figures/qc/{study}.{suffix}"
-    for study in CONFIG.needed_studies
-    for suffix in ("png", "pdf")
-]
+
+FIGURES = pages(CONFIG.selected_figures)
+SUMMARY_PAGES = pages(f"summary/{model}" for model in CONFIG.summary_models)
+QC_FIGURES = pages(f"qc/{study}" for study in CONFIG.needed_studies)
 
 
 rule figure:
@@ -43,8 +36,6 @@ rule figure:
         ),
     log:
         f"{LOGS}/figures/{{figure}}.log",
-    wildcard_constraints:
-        figure="|".join(CONFIG.figures),
     conda:
         "../envs/vega.yaml"
     resources:
@@ -71,8 +62,6 @@ rule qc:
         pdf=f"{RUN}/figures/qc/{{study}}.pdf",
     log:
         f"{LOGS}/figures/qc/{{study}}.log",
-    wildcard_constraints:
-        study="|".join(CONFIG.studies),
     conda:
         "../envs/vega.yaml"
     params:
@@ -99,8 +88,6 @@ rule summary_page:
         ),
     log:
         f"{LOGS}/figures/summary/{{model}}.log",
-    wildcard_constraints:
-        model="[^/]+",
     conda:
         "../envs/vega.yaml"
     resources:

@@ -21,8 +21,6 @@ rule preprocess:
         table=f"{RUN}/tables/{{study}}_qc.tsv",
     log:
         f"{LOGS}/preprocess/{{study}}.log",
-    wildcard_constraints:
-        study="|".join(CONFIG.studies),
     conda:
         "../envs/vega.yaml"
     resources:
@@ -44,8 +42,6 @@ rule all_genes:
         cells=f"{RUN}/data/{{study}}_all_genes.h5ad",
     log:
         f"{LOGS}/preprocess/{{study}}_all_genes.log",
-    wildcard_constraints:
-        study="|".join(CONFIG.studies),
     conda:
         "../envs/vega.yaml"
     resources:

@@ -65,22 +65,15 @@ rule claims:
         "../scripts/claims/claims.py"
 
 
-# Figures of the report, in the order of the paper: name, title, further tables.
+# Figures of the report: name, title, further tables.
 REPORTED = [
-    *(
-        (name, CONFIG.figures[name].title, CONFIG.figures[name].tables)
-        for name in CONFIG.selected_figures
-    ),
-    *((f"summary/{model}", model, []) for model in CONFIG.summary_models),
-]
+    (name, CONFIG.figures[name].title, CONFIG.figures[name].tables)
+    for name in CONFIG.selected_figures
+] + [(f"summary/{model}", model, []) for model in CONFIG.summary_models]
 
 # How each model was trained, by entry.
 TRAINED = {
-    entry: expand(
-        f"{RUN}/models/{{run}}/seed{{seed}}/model.json",
-        run=CONFIG.runs_of(entry),
-        seed=SETTINGS.seeds,
-    )
+    entry: model_files(CONFIG.runs_of(entry), ["model.json"])
     for entry in CONFIG.selected_entries
 }
 
@@ -117,27 +110,13 @@ rule report_page:
 
 
 # What a run is made by, kept in it.
+WORKFLOW = """
+    Snakefile Makefile README.md LICENSE CITATION.cff pyproject.toml requirements.*
+    config/**/* docs/* envs/* profiles/**/* report/* rules/*.smk scripts/**/*.py vega/**/*.py
+"""
 WORKFLOW_FILES = [
     str(path)
-    for pattern in (
-        *(
-            "Snakefile",
-            "Makefile",
-            "README.md",
-            "LICENSE",
-            "CITATION.cff",
-            "pyproject.toml",
-        ),
-        *(
-            "requirements.*",
-            "config/**/*",
-            "docs/*",
-            "envs/*",
-            "profiles/**/*",
-            "report/*",
-        ),
-        *("rules/*.smk", "scripts/**/*.py", "vega/**/*.py"),
-    )
+    for pattern in WORKFLOW.split()
     for path in sorted(Path().glob(pattern))
     if path.is_file() and "__pycache__" not in path.parts
 ]

@@ -14,7 +14,7 @@ if SETTINGS.simulated:
         input:
             code=code_of("simulate/simulate_gene_sets.py"),
         output:
-            **raw_outputs("gene_sets", GMT_FILES),
+            **raw_with_provenance("gene_sets", GMT_FILES),
         log:
             f"{LOGS}/simulate/gene_sets.log",
         conda:
@@ -47,7 +47,7 @@ if SETTINGS.simulated:
             input:
                 code=code_of("simulate/simulate_study.py"),
             output:
-                **raw_outputs(
+                **raw_with_provenance(
                     folder,
                     dict.fromkeys(
                         [*source.files, *filter(None, [source.family_file])]
@@ -78,11 +78,9 @@ if SETTINGS.simulated:
             input:
                 code=code_of("simulate/simulate_authors.py"),
             output:
-                **raw_outputs(
+                **raw_with_provenance(
                     "authors",
-                    dict.fromkeys(
-                        file for s in AUTHORS for file in CONFIG.studies[s].files
-                    ),
+                    dict.fromkeys(f for s in AUTHORS for f in CONFIG.studies[s].files),
                 ),
                 truth=expand(f"{RUN}/tables/{{group}}_truth.tsv", group=GROUPS),
             log:

@@ -16,12 +16,7 @@ for name, entry in CONFIG.models.items():
             gene_sets=f"{RUN}/raw/gene_sets/{entry.gene_sets}",
             code=code_of("train/train.py"),
         output:
-            expand(
-                f"{RUN}/models/{{model}}/seed{{seed}}/{{file}}",
-                model=CONFIG.runs_of(name),
-                seed=SETTINGS.seeds,
-                file=MODEL_FILES,
-            ),
+            model_files(CONFIG.runs_of(name)),
         log:
             f"{LOGS}/train/{name}.log",
         benchmark:

@@ -1,6 +1,7 @@
 """What the tests share: real cells where there are any, runs of the workflow, counted faults."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -25,18 +26,18 @@ ROOT = Path(__file__).resolve().parent.parent
 def mirror() -> Path:
     """Folder of the real raw files; skips the test where there is none."""
     folder = Path(os.environ.get("VEGA_MIRROR", ROOT.parent / "shared" / "mirror"))
-    if not (folder / "SHA256SUMS").exists():
-        pytest.skip("no mirror of the real raw files (set VEGA_MIRROR)")
-    return folder
+    if (folder / "SHA256SUMS").exists():
+        return folder
+    pytest.skip("no mirror of the real raw files (set VEGA_MIRROR)")
 
 
 @pytest.fixture(scope="session")
 def real() -> Path:
     """Folder of real labels, metadata and lists of genes; skips the test where there is none."""
     folder = Path(os.environ.get("VEGA_REAL", ROOT.parent / "shared" / "real"))
-    if not folder.is_dir():
-        pytest.skip("no real labels and metadata (set VEGA_REAL)")
-    return folder
+    if folder.is_dir():
+        return folder
+    pytest.skip("no real labels and metadata (set VEGA_REAL)")
 
 
 # ---------------------------------------------------------------- faults
@@ -74,16 +75,13 @@ def pytest_collection_modifyitems(items):
 
 
 def pytest_terminal_summary(terminalreporter):
-    """The account of all faults."""
-    if not FAULTS:
-        return
-    words = "injected", "survived", "lost"
-    terminalreporter.section("faults")
-    terminalreporter.write_line(f"{'':<50}{''.join(f'{word:>10}' for word in words)}")
-    for kind in (*sorted(FAULTS), None):
-        counts = FAULTS[kind] if kind else sum(FAULTS.values(), Counter())
-        numbers = "".join(f"{counts[word]:>10}" for word in words)
-        terminalreporter.write_line(f"{kind or 'all':<50}{numbers}")
+    """Print the account of all faults."""
+    if FAULTS:
+        account = pd.DataFrame(FAULTS, ["injected", "survived", "lost"]).T
+        account = account.fillna(0).astype(int).sort_index()
+        account.loc["all"] = account.sum()
+        terminalreporter.section("faults")
+        terminalreporter.write_line(account.to_string())
 
 
 @pytest.fixture
@@ -191,36 +189,32 @@ PARTS = [
 def repository(tmp_path):
     """A copy of what a run needs, with a small demo: one study, one model of it."""
     copy_parts(tmp_path)
-    edit(tmp_path / "config" / "simulations.yaml", lambda c: c["studies"]["kang"].update(cells=800))
-    edit(tmp_path / "config" / "demo.yaml", lambda c: c.update(studies="kang"))
-    edit(tmp_path / "config" / "demo.yaml", lambda c: c["training_overrides"].update(max_epochs=60))
-    for model in ("kang_holdout", "kang_control"):
-        edit(tmp_path / "config" / "models.yaml", lambda c, model=model: c.pop(model))
+    config = tmp_path / "config"
+    edit(config / "simulations.yaml", lambda c: c["studies"]["kang"].update(cells=800))
+    edit(config / "demo.yaml", lambda c: c.update(studies="kang"))
+    edit(config / "demo.yaml", lambda c: c["training_overrides"].update(max_epochs=60))
+    edit(config / "models.yaml", lambda c: (c.pop("kang_holdout"), c.pop("kang_control")))
     return tmp_path
 
 
 def keep_a_few_models(repository):
     """The model of Figure 1 and a small sweep; `make demo` runs all the others."""
 
-    def few(models):
-        sweep = models["kang_extra_nodes"]
-        sweep["sweep"] = {"extra_nodes": [1, 64], "run": [1]}
-        kept = {"kang": models["kang"], "kang_extra_nodes": sweep}
-        models.clear()
-        models.update(kept)
+    def keep(*names):
+        def drop_others(entries):
+            for name in set(entries) - set(names):
+                del entries[name]
 
-    def shown(figures):
-        kept = {name: figures[name] for name in ("fig1", "sfig4", "sfig5", "sfig11")}
-        figures.clear()
-        figures.update(kept)
+        return drop_others
 
-    edit(repository / "config" / "models.yaml", few)
-    edit(repository / "config" / "figures.yaml", shown)
-    edit(repository / "config" / "baselines.yaml", lambda baselines: baselines.clear())
-    edit(
-        repository / "config" / "demo.yaml",
-        lambda demo: demo.update(model_overrides={"kang_extra_nodes": {"max_epochs": 2}}),
-    )
+    config = repository / "config"
+    edit(config / "models.yaml", keep("kang", "kang_extra_nodes"))
+    edit(config / "figures.yaml", keep("fig1", "sfig4", "sfig5", "sfig11"))
+    edit(config / "baselines.yaml", keep())
+    sweep = {"extra_nodes": [1, 64], "run": [1]}
+    edit(config / "models.yaml", lambda models: models["kang_extra_nodes"].update(sweep=sweep))
+    overrides = {"kang_extra_nodes": {"max_epochs": 2}}
+    edit(config / "demo.yaml", lambda demo: demo.update(model_overrides=overrides))
 
 
 def copy_parts(folder):
@@ -251,26 +245,17 @@ def environment(repository):
 
 
 def snakemake(repository, *arguments, check=True, **options):
-    """Run snakemake to its end; everything it says."""
+    """Run snakemake to its end, which is a failure unless `check`; return everything it says."""
     result = subprocess.run(
-        command(*arguments, **options),
-        cwd=repository,
-        env=environment(repository),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-    )
-    if check:
-        assert result.returncode == 0, result.stdout
-    else:
-        assert result.returncode != 0, result.stdout
+        command(*arguments, **options), cwd=repository, env=environment(repository),
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+    )  # fmt: skip
+    assert (result.returncode == 0) == check, result.stdout
     return result.stdout
 
 
 def planned(repository, *arguments):
-    """Rules that a run would execute now."""
+    """Return the rules that a run would execute now."""
     output = snakemake(repository, "--dry-run", "--quiet", "rules", *arguments)
-    lines = output.split("Job stats:", 1)[-1].splitlines() if "Job stats:" in output else []
-    words = (line.split() for line in lines)
-    return {w[0] for w in words if len(w) == 2 and w[1].isdigit()} - {"total", "all"}
+    _, _, stats = output.partition("Job stats:")
+    return set(re.findall(r"(?m)^(\S+) +\d+ *$", stats)) - {"total", "all"}

@@ -11,8 +11,8 @@ import h5py
 import numpy as np
 import pytest
 import torch
-import yaml
 from conftest import ROOT, copy_parts, snakemake
+from helpers.checks import one_line_error
 from helpers.damaged_files import CASES, SETS, damaged, small_cells, valid_files
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -106,41 +106,10 @@ def test_a_template_has_only_names_of_columns(text):
         TypeAdapter(Template).validate_python(text)
 
 
-@pytest.fixture
-def tables(tmp_path):
-    """A copy of the configuration, and a function that changes a table of it."""
-    folder = tmp_path / "config"
-    shutil.copytree(ROOT / "config", folder)
-
-    def change(table, edit):
-        path = folder / f"{table}.yaml"
-        entries = yaml.safe_load(path.read_text())
-        edit(entries)
-        path.write_text(yaml.safe_dump(entries))
-        return folder
-
-    return change
-
-
-@pytest.mark.parametrize("table", ["studies", "models", "baselines", "figures"])
-@pytest.mark.parametrize("name", ["../../escaped", "a\nb"])
-def test_an_entry_may_not_be_named_like_a_path(tables, table, name):
-    folder = tables(table, lambda entries: entries.update({name: next(iter(entries.values()))}))
-    with pytest.raises(InputError, match=rf"{table}\.yaml: .* is no name; it begins with a letter"):
-        load({}, folder)
-
-
-def test_a_sweep_of_too_many_models_is_refused(tables):
-    sweep = {"l1_lambda": list(range(1, 300)), "run": list(range(1, 300))}
-    folder = tables("models", lambda models: models["kang_soft"].update(sweep=sweep))
-    with pytest.raises(InputError, match=r"kang_soft\.sweep: more than 10,000 models"):
-        load({}, folder)
-
-
 def test_a_duplicate_entry_is_refused(tmp_path):
     path = tmp_path / "a.yaml"
     path.write_text("a: 1\nb:\n  c: 1\n  c: 2\n")
-    with pytest.raises(InputError, match=r"a\.yaml: .*duplicate c in the entry of line 3"):
+    with one_line_error(r"a\.yaml: .*duplicate c in the entry of line 3"):
         read_yaml(path)
 
 
@@ -169,7 +138,7 @@ def test_a_pickle_in_a_model_is_not_loaded(tmp_path, bait, fault, file):
     shutil.copytree(valid_files() / "model", folder)
     with fault("pickle in a model"):
         torch.save({"weights": bait}, folder / file)
-        with pytest.raises(InputError, match=file):
+        with one_line_error(file):
             vega.load(folder)
 
 
@@ -208,9 +177,7 @@ def test_a_tag_in_yaml_is_not_obeyed(tmp_path, fault, tag):
     mark, path = tmp_path / "mark", tmp_path / "studies.yaml"
     with fault("tag in YAML"):
         path.write_text("kang: " + tag.format(mark=mark))
-        with pytest.raises(
-            InputError, match=r"studies\.yaml: not YAML .*could not determine a con"
-        ):
+        with one_line_error(r"studies\.yaml: not YAML .*could not determine a con"):
             read_yaml(path)
         assert not mark.exists()
 

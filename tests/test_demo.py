@@ -5,7 +5,7 @@ import re
 import pytest
 import yaml
 from conftest import ROOT
-from helpers.drawn import module
+from helpers.checks import every_panel_is_there
 
 from scripts.claims.judging import read_claims
 from scripts.common.tables import read_table
@@ -87,11 +87,7 @@ def test_every_panel_of_every_figure_is_there():
     figures = yaml.safe_load((ROOT / "config" / "figures.yaml").read_text())
     paper = {*(f"fig{n}" for n in range(1, 5)), *(f"sfig{n}" for n in range(1, 13))}
     assert set(figures) == paper | {"recovery"}
-    for figure in figures:
-        for suffix in ("png", "pdf"):
-            assert (DEMO / "figures" / f"{figure}.{suffix}").stat().st_size > 10_000
-            for panel in module(figure).PANELS:
-                assert (DEMO / "figures" / figure / f"{panel}.{suffix}").stat().st_size > 2_000
+    every_panel_is_there(DEMO, figures)
 
 
 def test_nothing_of_the_demo_is_judged_as_if_it_were_the_published_data(claims):

@@ -5,13 +5,9 @@ import pandas as pd
 
 
 def column_linkage(values: pd.DataFrame) -> np.ndarray:
-    """Hierarchical clustering of the columns: correlation distance, complete linkage.
+    """Return SciPy's linkage matrix of the columns: correlation distance, complete linkage.
 
-    A column without any variation correlates with nothing: its distance to all others is 1.
-
-    Returns
-    -------
-    SciPy's linkage matrix; without a row if there are fewer than two columns.
+    A column without variation has distance 1 to all others. Fewer than two columns: no row.
     """
     if values.shape[1] < 2:
         return np.empty((0, 4))

@@ -15,20 +15,11 @@ LOCAL = ("scripts", "vega")
 
 
 def code_of(script: str, *modules: str) -> list[str]:
-    """Return the files of this repository that a script needs, itself included.
+    """Return the files of this repository that a script below `scripts/` needs, itself included.
 
-    Parameters
-    ----------
-    script
-        Its path below `scripts/`.
-    modules
-        Dotted names of modules that the script imports by name when it runs.
-
-    Notes
-    -----
-    Imports inside functions count, but not those inside methods in `vega/`: a model that is trained
-    does not depend on the analyses that its methods offer. A script that uses such an analysis
-    imports its module.
+    `modules` are dotted names of what the script imports by name when it runs. Imports inside
+    functions count, but not those inside methods in `vega/`: training a model does not depend on
+    the analyses that its methods offer. A script that uses such an analysis imports its module.
     """
     found: set[str] = set()
     waiting = [f"scripts/{script}", *(file for name in modules for file in _files(name))]

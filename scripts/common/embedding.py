@@ -15,24 +15,20 @@ def embed(latent: AnnData, embedding: str, tsne_learning_rate: float | None = No
     `embedding` is `umap`, `tsne` or `none`, which adds neither.
     """
     if embedding == "umap":
+        cells = AnnData(latent.X)
+        # The same neighbours on every machine, and for the paper's studies found sooner.
+        exact = {"transformer": "sklearn"} if latent.n_obs <= EXACT_NEIGHBOURS else {}
         with compiled_once():
-            latent.obsm["X_umap"] = _umap(latent)
+            import scanpy as sc
+
+            sc.pp.neighbors(cells, n_neighbors=15, use_rep="X", random_state=42, **exact)
+            sc.tl.umap(cells, min_dist=0.5, random_state=42)
+        latent.obsm["X_umap"] = cells.obsm["X_umap"]
     elif embedding == "tsne":
         from sklearn.manifold import TSNE
 
         tsne = TSNE(learning_rate=tsne_learning_rate or "auto", random_state=42)
         latent.obsm["X_tsne"] = tsne.fit_transform(latent.X)
-
-
-def _umap(latent: AnnData):
-    import scanpy as sc
-
-    cells = AnnData(latent.X)
-    # The same neighbours on every machine, and for the paper's studies found sooner.
-    transformer = "sklearn" if latent.n_obs <= EXACT_NEIGHBOURS else None
-    sc.pp.neighbors(cells, n_neighbors=15, use_rep="X", random_state=42, transformer=transformer)
-    sc.tl.umap(cells, min_dist=0.5, random_state=42)
-    return cells.obsm["X_umap"]
 
 
 @contextmanager

@@ -19,11 +19,7 @@ AGAIN = "remove it and run again"
 def read_cells(path: Path | str, backed: bool = False) -> ad.AnnData:
     """Read the expression of a run's cells; with `backed` the values stay in the file, unchecked.
 
-    Raises
-    ------
-    InputError
-        If the file is damaged, names are not unique, values are not finite or negative, or the
-        provenance is missing.
+    An InputError names a damaged file, duplicate names, invalid values or missing provenance.
     """
     return _checked(path, backed, least=0)
 

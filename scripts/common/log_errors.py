@@ -8,12 +8,7 @@ MARK = ": error: "  # how scripts.common.run writes an InputError into the log o
 def log_errors(logs: Path | str, since: float) -> list[str]:
     """Return the errors in the logs of jobs; those that differ only in the file share a line.
 
-    Parameters
-    ----------
-    logs
-        Folder of the run's logs, `<rule or phase>/<wildcards>.log`.
-    since
-        Time stamp; older logs are of earlier runs.
+    Logs are `<rule or phase>/<wildcards>.log`; those before the time stamp are of earlier runs.
     """
     found: dict[str, list[str]] = {}
     for log in sorted(Path(logs).rglob("*.log")):

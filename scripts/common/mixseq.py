@@ -16,7 +16,7 @@ MUTANT, WILD_TYPE = "mutant", "wild type"
 
 
 def few_cells(obs: pd.DataFrame, drug: str) -> list[str]:
-    """Cell lines with fewer than `FEW_CELLS` cells with the drug or with DMSO."""
+    """Return cell lines with fewer than `FEW_CELLS` cells with the drug or with DMSO."""
     obs = obs.dropna(subset="cell_line")
     counts = pd.crosstab(obs["cell_line"].astype(str), obs["condition"].astype(str))
     least = counts.reindex(columns=[drug, REFERENCE], fill_value=0).min(axis=1)
@@ -26,15 +26,8 @@ def few_cells(obs: pd.DataFrame, drug: str) -> list[str]:
 def line_bayes_factors(differential: pd.DataFrame) -> pd.DataFrame:
     """Return log Bayes factors of a drug against DMSO: gene sets x cell lines.
 
-    Parameters
-    ----------
-    differential
-        The table of the drug's model (`scripts.analyse.differential.differential_tables`).
-
-    Returns
-    -------
-    One row per gene set, in the order of the table, the model's extra nodes left out, and one
-    column per cell line that has cells with the drug and with DMSO, however few, as published.
+    `differential` is the table of the drug's model. The model's extra nodes are left out. Cell
+    lines are those with cells of both conditions, however few, as published.
     """
     rows = differential[differential["contrast"] == CONTRAST]
     table = rows.pivot(index="gmv", columns="group", values="log_bf")
@@ -42,13 +35,10 @@ def line_bayes_factors(differential: pd.DataFrame) -> pd.DataFrame:
 
 
 def cell_lines(obs: pd.DataFrame) -> pd.DataFrame:
-    """What is known of each cell line.
+    """Return by cell line: `tissue`, `braf`, `kras` and `melanoma`.
 
-    Returns
-    -------
-    By cell line: `tissue`, as the line's name tells it (A375_SKIN), `braf` and `kras`, which are
-    `mutant`, `wild type` or missing, and `melanoma`, whether it is a line of the skin with a BRAF
-    mutation.
+    The tissue is in the line's name (A375_SKIN). Genes are `mutant`, `wild type` or missing. A
+    melanoma is a line of the skin with a BRAF mutation.
     """
     lines = obs.dropna(subset="cell_line").drop_duplicates("cell_line").set_index("cell_line")
     lines.index = lines.index.astype(str)

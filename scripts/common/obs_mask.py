@@ -5,7 +5,7 @@ import pandas as pd
 
 
 def obs_mask(cells: pd.DataFrame, where: dict[str, list[str]]) -> np.ndarray:
-    """Which cells have one of the values in each of the columns; without columns, all."""
+    """Return which cells have one of the values in each column; without columns, all."""
     mask = np.ones(len(cells), dtype=bool)
     for column, values in where.items():
         mask &= cells[column].isin(values).to_numpy()

@@ -37,35 +37,21 @@ class Throttle:
             return True
 
 
-class Eta:
-    """Estimate the remaining time from the time that the finished items took."""
-
-    def __init__(self, total: int, clock: Callable[[], float] = time.monotonic):
-        self.total, self.done = total, 0
-        self._clock = clock
-        self._start = clock()
-
-    def step(self) -> str:
-        """Count one item as done; return how many are done and the remaining time.
-
-        >>> clock = iter([0.0, 30.0, 60.0]).__next__
-        >>> eta = Eta(2, clock)
-        >>> eta.step(), eta.step()
-        ('1 of 2, about 00:30 left', '2 of 2')
-        """
-        self.done += 1
-        rest = (self._clock() - self._start) / self.done * (self.total - self.done)
-        about = f", about {tqdm.format_interval(rest)} left" if self.done < self.total else ""
-        return f"{self.done} of {self.total}{about}"
-
-
 def log_progress(
-    items: Iterable[T], what: str, total: int, throttle: Throttle | None = None
+    items: Iterable[T],
+    what: str,
+    total: int,
+    throttle: Throttle | None = None,
+    clock: Callable[[], float] = time.monotonic,
 ) -> Iterator[T]:
-    """Yield the items; log now and then, and after the last of several, how many are done."""
-    eta, throttle = Eta(total), throttle or Throttle()
-    for item in items:
+    """Yield the items; log now and then, and after the last of several, how many are done.
+
+    The remaining time is estimated from the time that the finished items took.
+    """
+    start, throttle = clock(), throttle or Throttle()
+    for done, item in enumerate(items, 1):
         yield item
-        line = eta.step()
-        if total > 1 and (throttle.due() or eta.done == total):
-            log.info("%s: %s", what, line)
+        if total > 1 and (throttle.due() or done == total):
+            rest = (clock() - start) / done * (total - done)
+            eta = f", about {tqdm.format_interval(rest)} left" if done < total else ""
+            log.info("%s: %d of %d%s", what, done, total, eta)

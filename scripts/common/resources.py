@@ -4,7 +4,6 @@ import os
 import resource
 import sys
 import time
-from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,7 +32,7 @@ def record(snakemake: Any) -> None:
         f"{time.time() - psutil.Process().create_time():.1f}",
         f"{sum(usage.ru_utime + usage.ru_stime for usage in (own, children)):.1f}",
         f"{max(peak_memory(), children.ru_maxrss * UNIT) / 1e6:.0f}",
-        size(map(Path, snakemake.output)),
+        sum(map(_size, map(Path, snakemake.output))),
     )
     line = "\t".join(map(str, values)) + "\n"
     try:
@@ -52,10 +51,9 @@ def peak_memory() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * UNIT
 
 
-def size(paths: Iterable[Path]) -> int:
-    """Return the bytes of files, and of all files in folders."""
-    files = (file for path in paths for file in (path.rglob("*") if path.is_dir() else [path]))
-    return sum(file.stat().st_size for file in files if file.is_file())
+def _size(path: Path) -> int:
+    """Return the bytes of a file, or of all files in a folder."""
+    return sum(file.stat().st_size for file in (path, *path.rglob("*")) if file.is_file())
 
 
 def read(logs: Path) -> "pd.DataFrame":
@@ -70,20 +68,12 @@ def read(logs: Path) -> "pd.DataFrame":
 
 
 def by_rule(jobs: "pd.DataFrame") -> "pd.DataFrame":
-    """Return one row per rule: number of jobs, seconds of all, of the longest, peak memory, bytes.
-
-    Rows are in the order in which the rules first ended.
-    """
-    import pandas as pd
-
-    rules = jobs.groupby("rule", sort=False)
-    return pd.DataFrame(
-        {
-            "jobs": rules.size(),
-            "seconds": rules["seconds"].sum(),
-            "longest": rules["seconds"].max(),
-            "cpu_seconds": rules["cpu_seconds"].sum(),
-            "peak_mb": rules["peak_mb"].max(),
-            "bytes": rules["bytes"].sum(),
-        }
-    ).reset_index()
+    """Return one row per rule, in the order in which the rules first ended."""
+    return jobs.groupby("rule", sort=False, as_index=False).agg(
+        jobs=("rule", "size"),
+        seconds=("seconds", "sum"),
+        longest=("seconds", "max"),
+        cpu_seconds=("cpu_seconds", "sum"),
+        peak_mb=("peak_mb", "max"),
+        bytes=("bytes", "sum"),
+    )

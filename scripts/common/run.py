@@ -19,12 +19,10 @@ log = logging.getLogger("workflow")
 
 
 def run(main: Callable[[Any], None], snakemake: Any) -> None:
-    """Call `main(snakemake)`, logging to the terminal and to the rule's log file.
+    """Call `main(snakemake)`, log to the terminal and the rule's log file, and record what it took.
 
-    What the job took is added to the record of the run (`scripts.common.resources`).
-
-    An `InputError` is the user's to mend, and so is a disk that cannot be written: they end the
-    job with one line. Anything else is ours and keeps its traceback.
+    An `InputError` and a disk that cannot be written are the user's to correct: they end the job
+    with one line. Any other error keeps its traceback.
     """
     _end_with_snakemake()
     logging.raiseExceptions = False  # a log that cannot be written does not drown what is said
@@ -50,16 +48,15 @@ def run(main: Callable[[Any], None], snakemake: Any) -> None:
 
 
 def _of_disk(error: OSError) -> str:
-    """What the disk would not do, and what to do."""
     full = error.errno in (errno.ENOSPC, errno.EDQUOT)
     todo = "make room" if full else "see that the file may be read and its folder written"
     return f"{error.filename}: {error.strerror}; {todo} and run again, what is finished stays"
 
 
 def _end_with_snakemake() -> None:
-    """Have the system end this process with its parent, as far as it can.
+    """Have Linux end this process with its parent.
 
-    A killed Snakemake would else leave a job behind that writes beside that of the next run.
+    A killed Snakemake would otherwise leave a job that writes at the same time as the next run.
     """
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(ON_PARENT_DEATH, signal.SIGKILL)

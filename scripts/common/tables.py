@@ -37,11 +37,6 @@ def read_table(path: Path | str, text: Iterable[str] = ()) -> pd.DataFrame:
 
     Only an empty field is missing: "NA" and "None" are names like any other. The columns of `text`
     are not read as numbers, whatever they hold.
-
-    Raises
-    ------
-    InputError
-        If it is no table.
     """
     with read_errors(path, "a table", "remove it and run again"):
         return pd.read_csv(

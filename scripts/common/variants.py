@@ -26,18 +26,9 @@ def inactive(activity: np.ndarray) -> bool:
 
 
 def shared_weights(table: pd.DataFrame, latent_dropout: float) -> pd.DataFrame:
-    """Return the weights of the genes that are in both interferon sets.
+    """Return a model's weights of the genes in both sets: genes x (INTERFERON, INTERFERON_AB).
 
-    Parameters
-    ----------
-    table
-        Rows of `kang_latent_dropout_weights` of one seed.
-    latent_dropout
-        Of the model.
-
-    Returns
-    -------
-    One row per gene, and the columns INTERFERON and INTERFERON_AB.
+    `table` has the rows of `kang_latent_dropout_weights` of one seed.
     """
     rows = table[np.isclose(table["latent_dropout"], latent_dropout) & table["in_set"]]
     weights = rows.pivot(index="gene", columns="gmv", values="weight")

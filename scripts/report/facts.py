@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pandas as pd
+
 from scripts.report.upstream_jobs import Job
 from vega.description import read_description
 from vega.io import versions
@@ -36,7 +38,7 @@ class Training:
 
 
 def steps_of(jobs: Iterable[Job]) -> list[Step]:
-    """Wall time by rule, longest first."""
+    """Return the wall time by rule, longest first."""
     seconds = defaultdict(list)
     for job in jobs:
         seconds[job.rule].append(job.end - job.start)
@@ -45,41 +47,27 @@ def steps_of(jobs: Iterable[Job]) -> list[Step]:
 
 
 def trainings(models: dict[str, list[Path]]) -> list[Training]:
-    """How the models of each entry were trained; `models` has their `model.json` by entry."""
-    found = []
-    for entry, paths in models.items():
-        described = [read_description(path) for path in paths]
-        told = [model["training"] for model in described]
-        epochs = [model["losses"]["epochs"] for model in described]
-        found.append(
-            Training(
-                entry=entry,
-                models=len(paths),
-                cells=max(each["n_cells"] for each in told),
-                epochs=_range(epochs),
-                seconds=sum(each["seconds"] for each in told),
-                device=_all(each["device"] for each in told),
-                precision=_all(each["precision"] for each in told),
-            )
-        )
-    return found
+    """Return how the models of each entry were trained, from their `model.json` by entry."""
+    return [_training(entry, paths) for entry, paths in models.items()]
 
 
-def _range(numbers: list[int]) -> str:
-    low, high = min(numbers), max(numbers)
-    return str(low) if low == high else f"{low} to {high}"
-
-
-def _all(words: Iterable[str]) -> str:
-    return ", ".join(sorted(set(words)))
+def _training(entry: str, paths: list[Path]) -> Training:
+    described = [read_description(path) for path in paths]
+    facts = pd.DataFrame([model["training"] for model in described])
+    epochs = [model["losses"]["epochs"] for model in described]
+    return Training(
+        entry=entry,
+        models=len(paths),
+        cells=int(facts["n_cells"].max()),
+        epochs=" to ".join(map(str, sorted({min(epochs), max(epochs)}))),
+        seconds=sum(facts["seconds"]),
+        device=", ".join(sorted(set(facts["device"]))),
+        precision=", ".join(sorted(set(facts["precision"]))),
+    )
 
 
 def duration(seconds: float) -> str:
-    """Seconds in words.
-
-    >>> duration(7.4), duration(75), duration(4000)
-    ('7 s', '1 min 15 s', '1 h 7 min')
-    """
+    """Return seconds in words, such as `1 min 15 s` or `1 h 6 min`."""
     minutes, rest = divmod(round(seconds), 60)
     if minutes == 0:
         return f"{rest} s"
@@ -89,7 +77,7 @@ def duration(seconds: float) -> str:
 
 
 def run_facts(jobs: Iterable[Job]) -> dict[str, str]:
-    """When and on what a run was made."""
+    """Return when and on what a run was made."""
     jobs = list(jobs)
     facts = {"machine": f"{platform.system()}, {platform.machine()}, {os.cpu_count()} processors"}
     if jobs:

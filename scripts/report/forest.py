@@ -10,38 +10,19 @@ from scripts.claims.judging import shown
 
 @dataclass(frozen=True)
 class Estimate:
-    """A number of a claim, as published and here.
-
-    Attributes
-    ----------
-    name
-        Of the value.
-    published, here
-        Both numbers as text; here, mean and standard deviation over seeds.
-    deviation, spread
-        Mean and standard deviation of how far it is from the published one, relative to that (see
-        `scripts.claims.judging.Published`); no spread with one seed.
-    """
+    """A number of a claim, as published and here: as text, and by how much they differ."""
 
     name: str
     published: str
-    here: str
-    deviation: float
-    spread: float | None
+    here: str  # mean and standard deviation over seeds
+    deviation: float  # mean, relative to the published one; see `scripts.claims.judging.Published`
+    spread: float | None  # standard deviation of it; none with one seed
 
 
 def estimates(values: pd.DataFrame) -> dict[str, list[Estimate]]:
-    """The numbers of each claim that the paper has as numbers, in the order of the table.
-
-    Parameters
-    ----------
-    values
-        Of `scripts.claims.judging.evaluate`.
-    """
-    compared = values.dropna(subset=["deviation"])
-    return {
-        claim: list(_of_claim(rows)) for claim, rows in compared.groupby("claim", sort=False)
-    }  # fmt: skip
+    """Return the published numbers by claim; `values` are of `scripts.claims.judging.evaluate`."""
+    by_claim = values.dropna(subset=["deviation"]).groupby("claim", sort=False)
+    return {claim: list(_of_claim(rows)) for claim, rows in by_claim}
 
 
 def _of_claim(rows: pd.DataFrame) -> Iterator[Estimate]:

@@ -21,7 +21,7 @@ class Picture:
 
 
 def embedded(path: Path | str) -> Picture:
-    """A picture file as WebP in a data URI, no wider than a page shows it."""
+    """Return a picture file as WebP in a data URI, no wider than a page shows it."""
     with Image.open(path) as opened:
         image = opened.convert("RGB")
     if image.width > WIDTH:

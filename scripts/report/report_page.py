@@ -13,7 +13,7 @@ from markupsafe import Markup, escape
 from scripts.claims.judging import Verdict
 from scripts.common.run import run
 from scripts.common.tables import read_table
-from scripts.report.facts import Step, Training, duration, run_facts, steps_of, trainings
+from scripts.report.facts import duration, run_facts, steps_of, trainings
 from scripts.report.forest import Estimate, estimates
 from scripts.report.images import Picture, embedded
 from scripts.report.texts import caption, document
@@ -47,20 +47,10 @@ def figure(
     settings: Mapping[str, Any],
     captions: Path,
 ) -> Shown:
-    """A figure of a run, with links to the files that it was made from.
+    """Return a figure of a run, with links (relative to the run) to the files it was made from.
 
-    Parameters
-    ----------
-    run
-        Folder of the run; links are relative to it.
-    name, title, tables
-        Of its entry in `config/figures.yaml`.
-    claims
-        All claims of the run.
-    settings
-        Of the run, for the caption.
-    captions
-        Folder of the captions: `figure.rst`, which includes `<figure>.rst`, and `summary_page.rst`.
+    `name`, `title` and `tables` are of `config/figures.yaml`. `claims` are all of the run. The
+    folder `captions` has `figure.rst`, which includes `<figure>.rst`, and `summary_page.rst`.
     """
     summary = name.startswith("summary/")
     source = "summary_page" if summary else name
@@ -85,80 +75,43 @@ def figure(
 
 
 def figure_of(panel: str) -> str:
-    """The figure that a panel of the paper belongs to; empty if it is no panel.
-
-    >>> figure_of("1e"), figure_of("S12"), figure_of("data")
-    ('fig1', 'sfig12', '')
-    """
+    """Return the figure of a panel, such as `sfig12` of `S12`; empty if it is no panel."""
     found = PANEL.match(panel)
     return f"{'sfig' if found[1] else 'fig'}{found[2]}" if found else ""
 
 
 def label(name: str) -> str:
-    """A figure's name as the paper has it, or what it is instead.
-
-    >>> label("fig1"), label("sfig12"), label("recovery"), label("summary/kang")
-    ('Figure 1', 'Figure S12', 'Beyond the paper', 'Summary page')
-    """
+    """Return a figure's name as the paper has it, or what it is instead."""
     if found := FIGURE.fullmatch(name):
         return f"Figure {found[1].upper()}{found[2]}"
     return SUMMARY if name.startswith("summary/") else "Beyond the paper"
 
 
 def place(name: str) -> tuple[int, int]:
-    """Where a figure is in the order of the paper; what goes beyond it comes last.
-
-    >>> sorted(["recovery", "sfig10", "sfig9", "fig2"], key=place)
-    ['fig2', 'sfig9', 'sfig10', 'recovery']
-    """
+    """Return where a figure is in the order of the paper; what goes beyond it comes last."""
     found = FIGURE.fullmatch(name)
     return (len(found[1]), int(found[2])) if found else (2, 0)
 
 
 def breakable(text: str) -> Markup:
-    """A text whose long lists of numbers may go on in another line.
-
-    >>> breakable("1/2 < 3")
-    Markup('1/<wbr>2 &lt; 3')
-    """
+    """Return a text whose long lists of numbers, as in `1304/1192`, may wrap."""
     return Markup(escape(text).replace("/", Markup("/<wbr>")))
 
 
 def report_page(
     claims: pd.DataFrame,
     figures: Sequence[Shown],
+    templates: Path | str,
     *,
     estimates: Mapping[str, Sequence[Estimate]],
-    settings: Mapping[str, Any],
     left_out: Mapping[str, Sequence[str]],
-    errata: str,
-    steps: Sequence[Step],
-    trainings: Sequence[Training],
-    facts: Mapping[str, str],
-    templates: Path | str,
+    **parts: Any,
 ) -> str:
-    """The report of a run as one HTML page that asks for nothing beside it.
+    """Return the report of a run as one self-contained HTML page, from `report.html.jinja`.
 
-    Parameters
-    ----------
-    claims
-        As `claims.core.evaluate` gives it.
-    figures
-        In the order of the page.
-    estimates
-        Published numbers and ours by claim, see `report.forest`.
-    settings
-        Of the run: its name, kind of data, procedure and seeds are told at the top.
-    left_out
-        Figures that are not part of the run, with the studies they lack.
-    errata
-        HTML of the errata.
-    steps, trainings
-        What the run took, see `report.facts`.
-    facts
-        What else there is to know of it, by name.
-    templates
-        Folder of `report.html.jinja`.
+    `claims` is the table of `scripts.claims.judging.evaluate`. `left_out` are figures that are not
+    part of the run, with the studies they lack. The template takes the other parts as they are:
+    `settings`, `errata` (HTML), `steps`, `trainings` and `facts`.
     """
     environment = Environment(
         loader=FileSystemLoader(templates), autoescape=True, undefined=StrictUndefined,
@@ -173,12 +126,8 @@ def report_page(
         figures=figures,
         estimates=estimates if of_paper else {},
         of_paper=of_paper,
-        settings=settings,
         left_out={label(name): left_out[name] for name in sorted(left_out, key=place) if of_paper},
-        errata=errata,
-        steps=steps,
-        trainings=trainings,
-        facts=facts,
+        **parts,
     )
 
 
@@ -188,12 +137,11 @@ def main(snakemake):
     folder, texts = Path(snakemake.output.page).parent, Path(inputs.templates[0]).parent
     claims = read_table(inputs.table)
     jobs = upstream_jobs([inputs.table, *inputs.figures], folder)
+    shown = sorted(params.figures, key=lambda entry: place(entry[0]))
     text = report_page(
         claims,
-        [
-            figure(folder, *shown, claims, params.settings, texts)
-            for shown in sorted(params.figures, key=lambda shown: place(shown[0]))
-        ],
+        [figure(folder, *entry, claims, params.settings, texts) for entry in shown],
+        texts,
         estimates=estimates(read_table(inputs.values)),
         settings=params.settings,
         left_out=params.left_out,
@@ -201,7 +149,6 @@ def main(snakemake):
         steps=steps_of(jobs),
         trainings=trainings({e: [*map(Path, paths)] for e, paths in params.models.items()}),
         facts=run_facts(jobs),
-        templates=texts,
     )
     with atomic_write(snakemake.output.page) as part:
         part.write_text(text, encoding="utf-8")

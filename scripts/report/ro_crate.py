@@ -72,20 +72,9 @@ def write_ro_crate(
     state: tuple[str, list[str]],
     simulated: bool,
 ) -> None:
-    """Write the crate of a run, with the workflow that `copy_workflow` has copied.
+    """Write the crate of a run, after `copy_workflow`.
 
-    Parameters
-    ----------
-    folder
-        Folder of the run.
-    targets
-        Requested files.
-    jobs
-        Jobs that made them, see `upstream_jobs`.
-    state
-        Commit and changed files, see `code_state`.
-    simulated
-        Whether the raw files are simulated.
+    `targets` are the requested files, `jobs` and `state` those of `upstream_jobs` and `code_state`.
     """
     crate = ROCrate(version="1.1")
     crate.metadata.extra_contexts.append(TERMS)
@@ -239,15 +228,7 @@ def _add_job(crate: ROCrate, number: int, job: Job, files: Mapping[str, Entity])
 
 
 def verify(folder: Path) -> list[Check]:
-    """Compare the files of a run with its crate; return nothing if there is none.
-
-    `provenance.verify` checks the raw files.
-
-    Raises
-    ------
-    InputError
-        If the crate is invalid.
-    """
+    """Compare the files of a run, except raw ones, with its crate; return [] if there is none."""
     expected = {name: sha for name, sha in _checksums(folder).items() if not _is_raw(name)}
     with ThreadPoolExecutor() as pool:
         return list(pool.map(lambda item: _check(folder, *item), expected.items()))

@@ -30,7 +30,7 @@ def caption(path: Path, config: Mapping[str, Any], **wildcards: str) -> str:
 
 
 def document(path: Path | str) -> str:
-    """A document without its title; its other headings are two levels lower."""
+    """Return a document as HTML without its title; its other headings are one level lower."""
     markdown = MarkdownIt("commonmark", {"html": False}).enable("table")
     tokens = markdown.parse(Path(path).read_text(encoding="utf-8"))
     if tokens and tokens[0].tag == "h1":

@@ -38,15 +38,10 @@ def upstream_jobs(targets: Iterable[str], folder: Path) -> list[Job]:
 def recorded_jobs(
     folder: Path, read_record: Callable[[str], Mapping[str, Any] | None]
 ) -> list[Job]:
-    """Return the jobs that made the files of a run, sorted by start.
+    """Return the jobs that made the files in the folder of a run, sorted by start.
 
-    Parameters
-    ----------
-    folder
-        Folder of the run, as in the outputs of the rules.
-    read_record
-        Gives Snakemake's record of an output, or None. The record of a folder applies to each file
-        in it.
+    `read_record` gives Snakemake's record of an output, or None. The record of a folder applies to
+    each file in it.
     """
     jobs: dict[tuple, Job] = {}
     for path in files_below(folder):

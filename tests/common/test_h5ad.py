@@ -8,9 +8,9 @@ import pandas as pd
 import pytest
 import scipy.sparse as sp
 from anndata import AnnData
+from helpers.checks import one_line_error
 
 from scripts.common.h5ad import read_cells, read_latent, write_cells
-from vega.errors import InputError
 
 
 @pytest.fixture
@@ -72,7 +72,7 @@ def test_the_same_cells_are_the_same_bytes(cells, tmp_path):
 def test_invalid_cells_are_named_with_their_file(cells, tmp_path, change, message):
     change(cells)
     write_cells(cells, tmp_path / "a.h5ad")
-    with pytest.raises(InputError, match=rf"a\.h5ad: {message}.*; remove it and run again"):
+    with one_line_error(rf"a\.h5ad: {message}.*; remove it and run again"):
         read_cells(tmp_path / "a.h5ad")
 
 
@@ -82,29 +82,8 @@ def test_activities_may_be_negative_but_are_finite(cells, tmp_path):
     np.testing.assert_array_equal(read_latent(tmp_path / "a.h5ad").X, latent.X)
     latent.X[0, 0] = np.nan
     write_cells(latent, tmp_path / "a.h5ad")
-    with pytest.raises(InputError, match="X: expected finite numbers"):
+    with one_line_error("X: expected finite numbers"):
         read_latent(tmp_path / "a.h5ad")
-
-
-@pytest.mark.parametrize(
-    ("damage", "words"),
-    [
-        (lambda content: content[: len(content) // 2], "truncated file"),
-        (lambda content: b"<!DOCTYPE html><html>not found</html>", "file signature not found"),
-        (lambda content: b"", "not an h5ad file"),
-        (lambda content: content[:8] + bytes(len(content) - 8), "not an h5ad file"),
-    ],
-    ids=["truncated", "HTML page", "empty", "zeros"],
-)
-@pytest.mark.parametrize("backed", [False, True])
-def test_a_damaged_file_is_named_in_one_line(cells, tmp_path, fault, damage, words, backed):
-    path = tmp_path / "a.h5ad"
-    write_cells(cells, path)
-    with fault("damaged h5ad"):
-        path.write_bytes(damage(path.read_bytes()))
-        with pytest.raises(InputError, match=rf"a\.h5ad: .*{words}.*run again") as error:
-            read_cells(path, backed)
-    assert "\n" not in str(error.value)
 
 
 @pytest.mark.parametrize("part", ["X", "obs", "layers/counts/indices", "uns/provenance"])
@@ -114,7 +93,7 @@ def test_a_file_without_one_of_its_parts_is_named(cells, tmp_path, fault, part):
     with fault("damaged h5ad"):
         with h5py.File(path, "r+") as file:
             del file[part]
-        with pytest.raises(InputError, match=r"a\.h5ad: .*; remove it and run again"):
+        with one_line_error(r"a\.h5ad: .*; remove it and run again"):
             read_cells(path)
 
 
@@ -123,5 +102,5 @@ def test_an_index_out_of_range_is_never_used(cells, tmp_path):
     write_cells(cells, path)
     with h5py.File(path, "r+") as file:
         file["X/indices"][0] = 10**6
-    with pytest.raises(InputError, match=r"a\.h5ad: not an h5ad file of cells"):
+    with one_line_error(r"a\.h5ad: not an h5ad file of cells"):
         read_cells(path)

@@ -4,7 +4,7 @@ import logging
 
 import pytest
 
-from scripts.common.progress import Eta, Throttle, log_progress
+from scripts.common.progress import Throttle, log_progress
 from scripts.download.transfer import Progress
 
 
@@ -28,27 +28,16 @@ def test_lines_keep_their_distance_however_many_ask():
     assert logged == [100 + 20 * n for n in range(25)]
 
 
-def test_the_remaining_time_follows_from_the_finished_items():
-    clock = Clock()
-    eta = Eta(4, clock)
-    clock.now += 30
-    assert eta.step() == "1 of 4, about 01:30 left"
-    clock.now += 90
-    assert eta.step() == "2 of 4, about 02:00 left"
-    eta.step()
-    assert eta.step() == "4 of 4"
-
-
-def test_all_items_are_yielded_and_the_last_one_is_logged(caplog):
-    clock = Clock()
+def test_the_remaining_time_follows_from_the_finished_items(caplog):
+    clock, passed = Clock(), []
     with caplog.at_level(logging.INFO, "workflow"):
-        passed = []
-        for item in log_progress("abcde", "letters", 5, Throttle(20, clock)):
+        for item in log_progress("abcde", "letters", 5, Throttle(20, clock), clock):
             passed.append(item)
             clock.now += 9
     assert passed == [*"abcde"]
-    lines = [record.getMessage().split(", about")[0] for record in caplog.records]
-    assert lines == ["letters: 1 of 5", "letters: 4 of 5", "letters: 5 of 5"]
+    assert [record.getMessage() for record in caplog.records] == [
+        "letters: 1 of 5, about 00:36 left", "letters: 4 of 5, about 00:09 left", "letters: 5 of 5",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("items", ["", "a"])

@@ -54,16 +54,15 @@ class Case:
     reader: Callable[[Path], object]
 
 
-def _source(format: str, **matrix) -> Source:
-    return Source.model_validate(
-        {"format": format, "matrices": [matrix], "steps": [{"normalise": "median"}]}
-    )
+def _read_matrix(format: str, path: Path, **matrix) -> AnnData:
+    matrices, steps = [{"matrix": path.name, **matrix}], [{"normalise": "median"}]
+    source = Source.model_validate({"format": format, "matrices": matrices, "steps": steps})
+    return read(source, path.parent)
 
 
 def _resume(folder: Path) -> None:
-    _model().fit(
-        small_cells(), max_epochs=2, progress=False, checkpoint=folder / "state.safetensors"
-    )
+    checkpoint = folder / "state.safetensors"
+    _model().fit(small_cells(), max_epochs=2, progress=False, checkpoint=checkpoint)
 
 
 def _fetch(folder: Path) -> None:
@@ -85,26 +84,27 @@ def _read_study(folder: Path) -> AnnData:
     return read(_plain_study(), folder / "study")
 
 
+def _case(file: str, kind: str, read_path: Callable[[Path], object]) -> Case:
+    """Return a case whose reader takes the path of the file."""
+    return Case(file, kind, lambda folder: read_path(folder / file))
+
+
 CASES = {
-    "GMT": Case("sets.gmt", "text", lambda f: vega.read_gmt(f / "sets.gmt")),
+    "GMT": _case("sets.gmt", "text", vega.read_gmt),
     "studies": Case("config/studies.yaml", "yaml", _configured),
     "models": Case("config/models.yaml", "yaml", _configured),
-    "peers": Case("config/baselines.yaml", "yaml", _configured),
+    "baselines": Case("config/baselines.yaml", "yaml", _configured),
     "figures": Case("config/figures.yaml", "yaml", _configured),
     "simulations": Case("config/simulations.yaml", "yaml", _configured),
     "files table": Case("config/files.tsv", "text", _configured),
-    "claims table": Case(
-        "config/claims.tsv", "text", lambda f: read_claims(f / "config/claims.tsv")
-    ),
-    "lock": Case(
-        "files.lock.tsv", "text", lambda f: provenance.expected_checksum(ROW, f / "files.lock.tsv")
-    ),
+    "claims table": _case("config/claims.tsv", "text", read_claims),
+    "lock": _case("files.lock.tsv", "text", lambda p: provenance.expected_checksum(ROW, p)),
     "record": Case(
         "raw/toy/.provenance/cells.gz.json", "json",
         lambda f: verify(f / "raw", [ROW], f / "files.lock.tsv"),
     ),
     "checksums": Case("mirror/SHA256SUMS", "text", _fetch),
-    "ro_crate": Case(f"run/{ro_crate.NAME}", "json", lambda f: ro_crate.verify(f / "run")),
+    "ro_crate": _case(f"run/{ro_crate.NAME}", "json", lambda p: ro_crate.verify(p.parent)),
     "model.json": Case("model/model.json", "json", _load),
     "weights": Case("model/weights.safetensors", "binary", _load),
     "history": Case("model/history.tsv", "text", _load),
@@ -113,31 +113,22 @@ CASES = {
     "barcodes": Case("study/a_barcodes.tsv", "text", _read_study),
     "genes": Case("study/genes.tsv", "text", _read_study),
     "annotation": Case("study/cells.tsv", "text", _read_study),
-    "delimited": Case(
-        "study/t.csv", "text", lambda f: read(_source("table", matrix="t.csv"), f / "study")
-    ),
-    "SOFT": Case("study/GSE1.soft", "text", lambda f: read_series(f / "study/GSE1.soft")),
-    "SOFT, packed": Case(
-        "study/GSE1.soft.gz", "binary", lambda f: read_series(f / "study/GSE1.soft.gz")
-    ),
-    "R file": Case("study/x.rds", "binary", lambda f: read_r(RawFile(f / "study/x.rds"), "two")),
-    "orthologs": Case(
-        "study/orthologs.txt", "text", lambda f: one_to_one(RawFile(f / "study/orthologs.txt"))
-    ),
-    "h5ad, raw": Case(
+    "delimited": _case("study/t.csv", "text", lambda p: _read_matrix("table", p)),
+    "SOFT": _case("study/GSE1.soft", "text", read_series),
+    "SOFT, packed": _case("study/GSE1.soft.gz", "binary", read_series),
+    "R file": _case("study/x.rds", "binary", lambda p: read_r(RawFile(p), "two")),
+    "orthologs": _case("study/orthologs.txt", "text", lambda p: one_to_one(RawFile(p))),
+    "h5ad, raw": _case(
         "study/raw.h5ad", "binary",
-        lambda f: read(
-            _source("h5ad", matrix="raw.h5ad", columns={"cell_type": "cell_type"}), f / "study"
-        ),
+        lambda p: _read_matrix("h5ad", p, columns={"cell_type": "cell_type"}),
     ),
-    "Cell Ranger": Case(
-        "study/raw.h5", "binary", lambda f: read(_source("10x_h5", matrix="raw.h5"), f / "study")
+    "Cell Ranger": _case("study/raw.h5", "binary", lambda p: _read_matrix("10x_h5", p)),
+    "h5ad of a study": _case("toy.h5ad", "binary", read_cells),
+    "h5ad of a study, backed": _case(
+        "toy.h5ad", "binary", lambda p: read_cells(p, backed=True).file.close()
     ),
-    "h5ad of a study": Case("toy.h5ad", "binary", lambda f: read_cells(f / "toy.h5ad")),
-    "h5ad of a latent space": Case(
-        "latent.h5ad", "binary", lambda f: read_latent(f / "latent.h5ad")
-    ),
-    "table": Case("table.tsv", "text", lambda f: read_table(f / "table.tsv")),
+    "h5ad of a latent space": _case("latent.h5ad", "binary", read_latent),
+    "table": _case("table.tsv", "text", read_table),
 }  # fmt: skip
 
 
@@ -147,14 +138,8 @@ CASES = {
 def small_cells() -> AnnData:
     rng = np.random.default_rng(0)
     x = sp.csr_matrix(np.log1p(rng.poisson(1, (24, 8))).astype(np.float32))
-    names = [f"c{i}" for i in range(24)]
-    obs = pd.DataFrame(
-        {
-            "cell_type": pd.Categorical(np.repeat(["T", "B"], 12)),
-            "condition": pd.Categorical(["control", "stimulated"] * 12),
-        },
-        index=names,
-    )
+    labels = {"cell_type": ["T"] * 12 + ["B"] * 12, "condition": ["control", "stimulated"] * 12}
+    obs = pd.DataFrame(labels, [f"c{i}" for i in range(24)], dtype="category")
     var = pd.DataFrame(index=[f"G{i}" for i in range(8)])
     cells = AnnData(x, obs=obs, var=var, layers={"counts": x.copy()})
     cells.uns["provenance"] = json.dumps({"study": "toy", "origin": "public"})

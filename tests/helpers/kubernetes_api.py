@@ -11,8 +11,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
-import yaml
-
 NAMESPACE = "default"
 
 
@@ -133,17 +131,11 @@ def running(folder: Path):
 
 
 def write_kubeconfig(path: Path, port: int) -> None:
-    named = {"cluster": {"server": f"http://127.0.0.1:{port}"}}
-    context = {"cluster": "here", "user": ""}
-    path.write_text(
-        yaml.safe_dump(
-            {
-                "apiVersion": "v1",
-                "kind": "Config",
-                "current-context": "here",
-                "clusters": [{"name": "here", **named}],
-                "contexts": [{"name": "here", "context": context}],
-                "users": [{"name": "", "user": {}}],
-            }
-        )
-    )
+    path.write_text(f"""
+apiVersion: v1
+kind: Config
+current-context: here
+clusters: [{{name: here, cluster: {{server: "http://127.0.0.1:{port}"}}}}]
+contexts: [{{name: here, context: {{cluster: here, user: ""}}}}]
+users: [{{name: "", user: {{}}}}]
+""")

@@ -45,13 +45,11 @@ def write_report(run, claims=None, of_paper=True, **settings):
     config = load({"run": "x", **settings}, ROOT / "config")
     claims = claims_in_turn() if claims is None else claims
     told = config.settings.model_dump()
+    named = config.figures.items() if of_paper else []
+    entries = [(name, entry.title, entry.tables) for name, entry in named]
+    entries.append(("summary/kang", "kang", []))
     figures = []
-    names = [
-        (name, entry.title, entry.tables) for name, entry in config.figures.items() if of_paper
-    ]
-    for number, (name, title, tables) in enumerate(
-        sorted([*names, ("summary/kang", "kang", [])], key=lambda shown: page.place(shown[0]))
-    ):
+    for number, (name, title, tables) in enumerate(sorted(entries, key=lambda e: page.place(e[0]))):
         folder = run / "figures" / name
         folder.mkdir(parents=True)
         colours = np.random.default_rng(number).integers(0, 255, (30, 40, 3), dtype=np.uint8)
@@ -61,15 +59,16 @@ def write_report(run, claims=None, of_paper=True, **settings):
             (run / "tables").mkdir(exist_ok=True)
             (run / "tables" / f"{table}.tsv").touch()
         shown = page.figure(run, name, title, tables, claims, told, TEMPLATES)
+        figures.append(shown)
         code = run / shown.links["code"]
         code.parent.mkdir(parents=True, exist_ok=True)
         code.touch()
-        figures.append(shown)
     for file in ("ro-crate-metadata.json", "config.yaml"):
         (run / file).touch()
     text = page.report_page(
         claims,
         figures,
+        TEMPLATES,
         estimates=estimates(values_around_the_published(told["seeds"])),
         settings=told,
         left_out={"fig2": ["darmanis"]},
@@ -81,7 +80,6 @@ def write_report(run, claims=None, of_paper=True, **settings):
             Training("zheng", 1, 2600, "80", 59.0, "cpu", "float32"),
         ],
         facts={"machine": "Linux", "versions": "vega 0.1.0"},
-        templates=TEMPLATES,
     )
     path = run / "report.html"
     path.write_text(text, encoding="utf-8")

@@ -41,6 +41,10 @@ class Elements(html.parser.HTMLParser):
         return [attributes[name] for _, attributes in self.found if name in attributes]
 
 
+def report(*arguments, **settings):
+    return write_report(*arguments, **settings).read_text(encoding="utf-8")
+
+
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     folder = tmp_path_factory.mktemp("run")
@@ -97,8 +101,7 @@ def test_published_numbers_and_ours_stand_in_one_plot(tmp_path, page):
         assert 'class="dot" cx="0.0"' in drawn
         assert "whisker" not in drawn
     # Three seeds: as published, once more and twice more of it, so that the mean is at its edge.
-    three = write_report(tmp_path, seeds=[1, 2, 3]).read_text(encoding="utf-8")
-    for _, _, drawn, published, here in forest(three):
+    for _, _, drawn, published, here in forest(report(tmp_path, seeds=[1, 2, 3])):
         mean, sd = map(float, here.split(" ± "))
         number = float(published)
         assert mean == pytest.approx(number + abs(number), rel=0.005, abs=1e-9)
@@ -108,14 +111,14 @@ def test_published_numbers_and_ours_stand_in_one_plot(tmp_path, page):
 
 
 def test_numbers_beyond_the_plot_are_arrows(tmp_path):
-    five = write_report(tmp_path, seeds=[1, 2, 3, 4, 5]).read_text(encoding="utf-8")
-    for _, _, drawn, _, _ in forest(five):  # twice the published number more
+    five = report(tmp_path, seeds=[1, 2, 3, 4, 5])  # twice the published number more
+    for _, _, drawn, _, _ in forest(five):
         assert '<path class="dot" d="M100 3l7 4l-7 4z"/>' in drawn
         assert "circle" not in drawn
 
 
 def test_of_other_studies_nothing_is_said_of_the_paper(tmp_path, page):
-    text = write_report(tmp_path, of_paper=False).read_text(encoding="utf-8")
+    text = report(tmp_path, of_paper=False)
     assert "Studies that are not the paper’s" in text
     assert "Studies that are not the paper’s" not in page
     ids = set(Elements(text).all("id"))
@@ -157,38 +160,28 @@ def test_pictures_have_words_and_sizes(page):
 def test_what_tables_say_is_text(tmp_path, page):
     evil = '"><script>alert(1)</script><img src=x onerror=alert(1)>{{ 7 * 7 }}'
     claims = claims_in_turn(reproduced=evil, spread=evil, note=evil)
-    hostile = write_report(tmp_path, claims.assign(statement=evil, published=evil))
-    found = Elements(hostile.read_text(encoding="utf-8"))
-    expected = Elements(page)
-    assert Counter(tag for tag, _ in found.found if tag in ("script", "img")) == Counter(
-        tag for tag, _ in expected.found if tag in ("script", "img")
-    )
+    found = Elements(report(tmp_path, claims.assign(statement=evil, published=evil)))
+    tags, expected = (Counter(tag for tag, _ in e.found) for e in (found, Elements(page)))
+    assert (tags["script"], tags["img"]) == (expected["script"], expected["img"])
     assert not found.all("onerror")
     assert "{{ 7 * 7 }}" in "".join(found.text)
 
 
-@pytest.mark.parametrize("data", ["simulated", "simulated_authors"])
-def test_it_says_what_the_data_are(tmp_path, page, data):
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [("simulated", "SIMULATED DATA"), ("simulated_authors", "SIMULATED DATA"),
+     ("authors", "the authors’ processed data")],
+)  # fmt: skip
+def test_it_says_what_the_data_are(tmp_path, page, data, said):
+    text = " ".join(report(tmp_path, data=data, seeds=[1, 2, 3]).split())
+    for words in (said, "seeds 1, 2, 3", "means over seeds"):
+        assert words in text
+        assert words not in page
     assert "SIMULATED" not in page
-    simulated = write_report(tmp_path, data=data, seeds=[1, 2, 3])
-    text = simulated.read_text(encoding="utf-8")
-    assert "SIMULATED DATA" in text
-    assert "seeds 1, 2, 3" in " ".join(text.split())
-    assert "means over seeds" in text
-    assert "means over seeds" not in page
-
-
-def test_it_says_that_the_data_are_the_authors(tmp_path, page):
-    said = "the authors’ processed data"
-    assert said in write_report(tmp_path, data="authors").read_text(encoding="utf-8")
-    assert said not in page
 
 
 def test_what_is_missing_is_said_once(page):
-    assert "Figure 2 (darmanis)." in " ".join(page.split())
-
-
-# ---------------------------------------------------------------- its parts
+    assert " ".join(page.split()).count("Figure 2 (darmanis).") == 1
 
 
 def test_a_large_picture_is_shown_smaller_and_a_small_one_as_it_is(tmp_path):
@@ -243,16 +236,15 @@ def test_a_document_keeps_its_tables_and_loses_its_title(tmp_path):
 
 
 def test_figures_are_named_and_ordered_as_in_the_paper():
-    assert [figure_of(p) for p in ("1e", "S12", "S1b", "data", "gene sets")] == [
-        "fig1", "sfig12", "sfig1", "", "",
-    ]  # fmt: skip
-    assert [label(n) for n in ("fig4", "sfig10", "recovery", "summary/kang")] == [
-        "Figure 4", "Figure S10", "Beyond the paper", "Summary page",
-    ]  # fmt: skip
-    names = ["recovery", "sfig10", "sfig2", "fig2", "summary/a", "fig1"]
-    assert sorted(names, key=place) == [
-        "fig1", "fig2", "sfig2", "sfig10", "recovery", "summary/a",
-    ]  # fmt: skip
+    panels = {"1e": "fig1", "S12": "sfig12", "S1b": "sfig1", "data": "", "gene sets": ""}
+    assert {panel: figure_of(panel) for panel in panels} == panels
+    labels = {
+        "fig1": "Figure 1", "fig4": "Figure 4", "sfig2": "Figure S2", "sfig10": "Figure S10",
+        "recovery": "Beyond the paper", "summary/kang": "Summary page",
+    }  # fmt: skip
+    assert {name: label(name) for name in labels} == labels
+    mixed = ["recovery", "sfig10", "sfig2", "fig4", "summary/kang", "fig1"]
+    assert sorted(mixed, key=place) == list(labels)
 
 
 def test_long_lists_may_be_broken_and_stay_text():
@@ -268,17 +260,13 @@ def test_every_table_of_the_errata_is_one(page):
 
 
 def test_times_are_those_of_the_jobs():
-    jobs = [
-        Job("a", "", [], 10, 15, []),
-        Job("b", "", [], 0, 100, []),
-        Job("a", "", [], 15, 25, []),
-    ]
+    times = [("a", 10, 15), ("b", 0, 100), ("a", 15, 25)]
+    jobs = [Job(rule, "", [], start, end) for rule, start, end in times]
     assert [(s.rule, s.jobs, s.seconds) for s in steps_of(jobs)] == [("b", 1, 100), ("a", 2, 15)]
     assert run_facts(jobs)["first and last job (UTC)"] == "1970-01-01 00:00 to 1970-01-01 00:01"
     assert "first and last job (UTC)" not in run_facts([])
-    assert [duration(s) for s in (7.4, 75, 59.7, 4000)] == [
-        "7 s", "1 min 15 s", "1 min 0 s", "1 h 6 min",
-    ]  # fmt: skip
+    words = {7.4: "7 s", 75: "1 min 15 s", 59.7: "1 min 0 s", 4000: "1 h 6 min"}
+    assert {seconds: duration(seconds) for seconds in words} == words
 
 
 def test_trainings_are_summed_by_entry(tmp_path):

@@ -30,39 +30,23 @@ from vega.errors import InputError
 from vega.files import read_errors
 
 MOST_MODELS = 10**4  # of one entry
-FILES = {
-    "studies": (Path("studies.yaml"), Study),
-    "models": (Path("models.yaml"), ModelConfig),
-    "baselines": (Path("baselines.yaml"), Baseline),
-    "figures": (Path("figures.yaml"), FigureConfig),
-}
+TABLES = {
+    "studies": Study, "models": ModelConfig, "baselines": Baseline, "figures": FigureConfig,
+}  # fmt: skip
 
 
 def load(settings: dict[str, Any], folder: Path | str = "config") -> Config:
-    """Check the settings of a run and read the tables beside them.
+    """Check the settings of a run (Snakemake's `config`) and read the tables in the folder.
 
-    Parameters
-    ----------
-    settings
-        What `config.yaml` and the command line say, as Snakemake's `config`.
-    folder
-        Folder of the configuration files.
-
-    Raises
-    ------
-    InputError
-        With one line that names the file, the entry and what is wrong with it.
+    An InputError names in one line the file, the entry and what is wrong with it.
     """
     folder = Path(folder)
-    tables = {key: _entries(kind, folder / file) for key, (file, kind) in FILES.items()}
-    simulations = folder / "simulations.yaml"
+    tables = {name: _entries(kind, folder / f"{name}.yaml") for name, kind in TABLES.items()}
+    path = folder / "simulations.yaml"
+    simulations = _merged(read_yaml(path), settings.get("simulations") or {})
     parts = {
         "settings": _checked(Settings, settings, folder / "config.yaml"),
-        "simulations": _checked(
-            Simulations,
-            _merged(read_yaml(simulations), settings.get("simulations") or {}),
-            simulations,
-        ),
+        "simulations": _checked(Simulations, simulations, path),
         "files": _files(folder / "files.tsv"),
         "public": tables["studies"],
         **tables,
@@ -74,7 +58,7 @@ def load(settings: dict[str, Any], folder: Path | str = "config") -> Config:
         for name, model in config.models.items()
     }
     config = config.model_copy(update={"models": models})
-    _check_simulations(config, simulations)
+    _check_simulations(config, path)
     if config.settings.from_authors:
         studies = {name: study.from_authors() for name, study in config.studies.items()}
         config = config.model_copy(update={"studies": studies})
@@ -89,56 +73,53 @@ def _merged(table: Any, changes: Any) -> Any:
 
 
 def _cross_check(config: Config, folder: Path) -> None:
-    """Everything that one table says of another must be there."""
+    """Check that everything that one table says of another is there."""
+    names = ("config", "studies", "models", "baselines", "figures")
+    run, studies, models, baselines, figures = (folder / f"{name}.yaml" for name in names)
     config.selected_studies  # noqa: B018  (names an unknown study of the settings)
     for name, study in config.studies.items():
         for source in (study, study.from_authors()):
             for file in source.files:
                 config.file(source.raw or name, file)
     genes_of = {name: study.reindexed_to for name, study in config.studies.items()}
-    _leads_on(genes_of, f"{folder / 'studies.yaml'}: ", "reindex")
-    for table, entries in (("models", config.models), ("baselines", config.baselines)):
+    _leads_on(genes_of, f"{studies}: ", "reindex")
+    for path, entries in ((models, config.models), (baselines, config.baselines)):
         for name, entry in entries.items():
-            if entry.study not in config.studies:
-                raise InputError(
-                    f"{folder / table}.yaml: {name}.study: {entry.study} is not in studies.yaml"
-                )
+            _study_exists(config, entry.study, f"{path}: {name}.study")
             config.file("gene_sets", entry.gene_sets)
     for name, baseline in config.baselines.items():
         if name in config.models:
-            raise InputError(f"{folder / 'baselines.yaml'}: {name} is the name of a model too")
+            raise InputError(f"{baselines}: {name} is the name of a model too")
         if baseline.epochs_of:
-            where = f"{folder / 'baselines.yaml'}: {name}.epochs_of"
-            _known(baseline.epochs_of, config.models, where)
-    for name in config.settings.model_overrides:
-        _known(name, config.models, f"{folder / 'config.yaml'}: model_overrides: entry")
+            _known(baseline.epochs_of, config.models, f"{baselines}: {name}.epochs_of")
+    overrides = config.settings.model_overrides
+    for name in overrides:
+        _known(name, config.models, f"{run}: model_overrides: entry")
     for name, model in config.models.items():
-        where = folder / "models.yaml"
-        _check_settings(model.corrected, where, f"{name}.corrected")
+        _check_settings(model.corrected, models, f"{name}.corrected")
         for variant, settings in model.variants.items():
-            _check_settings(settings, where, f"{name}.variants.{variant}")
+            _check_settings(settings, models, f"{name}.variants.{variant}")
         for setting, values in model.sweep.items():
             for value in values:
-                _check_settings({setting: value}, where, f"{name}.sweep")
-    overrides = {"training_overrides": config.settings.training_overrides}
-    for name, settings in config.settings.model_overrides.items():
-        overrides[f"model_overrides.{name}"] = settings
-    for field, settings in overrides.items():
-        _check_settings(settings, folder / "config.yaml", field)
-    _check_sweeps(config, folder / "models.yaml")
-    runs = (run.config for sweep in config.sweeps.values() for run in sweep.values())
-    scored = list(filter(None, dict.fromkeys(run.analyses.recovery for run in runs)))
+                _check_settings({setting: value}, models, f"{name}.sweep")
+    _check_settings(config.settings.training_overrides, run, "training_overrides")
+    for name, settings in overrides.items():
+        _check_settings(settings, run, f"model_overrides.{name}")
+    _check_sweeps(config, models)
+    sweep_runs = (run for sweep in config.sweeps.values() for run in sweep.values())
+    scored = list(filter(None, dict.fromkeys(r.config.analyses.recovery for r in sweep_runs)))
     for name in config.settings.recovery_models:
-        _known(name, scored, f"{folder / 'config.yaml'}: recovery_models")
+        _known(name, scored, f"{run}: recovery_models")
     for name, figure in config.figures.items():
         for study in figure.studies:
-            if study not in config.studies:
-                raise InputError(
-                    f"{folder / 'figures.yaml'}: {name}.studies: {study} is not in studies.yaml"
-                )
+            _study_exists(config, study, f"{figures}: {name}.studies")
         for model in figure.models:
-            known = (*config.sweeps, *config.baselines)
-            _known(model, known, f"{folder / 'figures.yaml'}: {name}.models")
+            _known(model, (*config.sweeps, *config.baselines), f"{figures}: {name}.models")
+
+
+def _study_exists(config: Config, study: str, where: str) -> None:
+    if study not in config.studies:
+        raise InputError(f"{where}: {study} is not in studies.yaml")
 
 
 def _check_settings(settings: Mapping[str, Any], path: Path, entry: str) -> None:
@@ -153,7 +134,7 @@ def _check_settings(settings: Mapping[str, Any], path: Path, entry: str) -> None
 
 
 def _check_sweeps(config: Config, path: Path) -> None:
-    """An entry stands for models of one study and one collection, each with a name of its own."""
+    """Check that an entry has models of one study and one collection, with names of their own."""
     runs = [*config.baselines]
     for name, model in config.models.items():
         for settings in (model.sweep, *model.variants.values()):
@@ -172,7 +153,7 @@ def _check_sweeps(config: Config, path: Path) -> None:
 
 
 def _check_simulations(config: Config, path: Path) -> None:
-    """Everything that the simulations say of sets, studies and cells must be there."""
+    """Check that everything that the simulations say of sets, studies and cells is there."""
     table = config.simulations
     extended = {file: sets.extends for file, sets in table.gene_sets.items()}
     _leads_on(extended, f"{path}: gene_sets.", "extends")
@@ -245,19 +226,17 @@ def _with_conditions(name: str, model: ModelConfig, study: Study, path: Path) ->
     """Return a model whose contrasts name their groups: by default the study's conditions."""
     contrasts = {}
     for label, contrast in model.analyses.contrasts.items():
-        if not (contrast.group and contrast.reference):
-            if len(study.conditions) != 2:
-                raise InputError(
-                    f"{path}: {name}.contrasts.{label}: expected group and reference, as the study "
-                    f"has {len(study.conditions)} conditions; name both"
-                )
-            reference, group = study.conditions
-            chosen = {
-                "group": contrast.group or group,
-                "reference": contrast.reference or reference,
-            }
-            contrast = contrast.model_copy(update=chosen)
-        contrasts[label] = contrast
+        if contrast.group and contrast.reference:
+            contrasts[label] = contrast
+            continue
+        if len(study.conditions) != 2:
+            raise InputError(
+                f"{path}: {name}.contrasts.{label}: expected group and reference, as the study "
+                f"has {len(study.conditions)} conditions; name both"
+            )
+        reference, group = study.conditions
+        chosen = {"group": contrast.group or group, "reference": contrast.reference or reference}
+        contrasts[label] = contrast.model_copy(update=chosen)
     analyses = model.analyses.model_copy(update={"contrasts": contrasts})
     return model.model_copy(update={"analyses": analyses})
 

@@ -180,13 +180,7 @@ class ModelConfig(Latent):
     )
 
     def with_settings(self, settings: Mapping[str, Any]) -> Self:
-        """Return the entry with other settings, given by name, checked.
-
-        Raises
-        ------
-        ValueError
-            If no block has such a setting, or a value is not valid.
-        """
+        """Return the entry with other settings, given by name; ValueError if one is invalid."""
         changed = self.model_dump()
         for name, value in settings.items():
             changed[block_of(name)][name] = value
@@ -209,13 +203,7 @@ class ModelConfig(Latent):
 
 
 def block_of(setting: str) -> str:
-    """Return the block of a setting.
-
-    Raises
-    ------
-    ValueError
-        If there is none.
-    """
+    """Return the block of a setting; ValueError if there is none."""
     for block, kind in BLOCKS.items():
         if setting in kind.model_fields:
             return block

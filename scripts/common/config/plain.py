@@ -24,13 +24,7 @@ class _Loader(yaml.SafeLoader):
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
-    """Return the entries of a file by name.
-
-    Raises
-    ------
-    InputError
-        If it is not YAML, or has no or duplicate names.
-    """
+    """Return the entries of a file by name."""
     with read_errors(path, "YAML", RESTORE):
         content = _Loader(path.read_bytes()).get_single_data()
     if not isinstance(content, dict):

@@ -17,22 +17,14 @@ from vega.errors import InputError
 
 
 class SweepRun(NamedTuple):
-    """One model of an entry of `models.yaml`.
+    """One model of an entry of `models.yaml`."""
 
-    Attributes
-    ----------
-    config
-        Its own settings.
-    by
-        What distinguishes it from the other runs of its sweep: value by setting.
-    """
-
-    config: ModelConfig
-    by: dict[str, Any]
+    config: ModelConfig  # its own settings
+    by: dict[str, Any]  # what distinguishes it from the other runs: value by setting
 
 
 def slug(name: str) -> str:
-    """A name as part of a path: letters and digits, the rest a dash."""
+    """Return a name as part of a path: letters and digits, the rest a dash."""
     return re.sub(r"[^A-Za-z0-9]+", "-", name)
 
 
@@ -56,18 +48,16 @@ class Config(Model):
         return copy
 
     def digest(self) -> str:
-        """The same for the same configuration."""
+        """Return a hash of the whole configuration."""
         return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:16]
 
     @property
     def selected_studies(self) -> list[str]:
         """Studies of this run, in the order of `studies.yaml`."""
         asked = self.settings.studies
-        if asked == "all":
-            if not self.settings.simulated:
-                return list(self.studies)
-            # Nobody simulates a study of one's own.
-            return [s for s in self.studies if self.group(s) in self.simulations.studies]
+        if asked == "all":  # of simulated data, those that have a simulation
+            simulated, simulations = self.settings.simulated, self.simulations.studies
+            return [s for s in self.studies if not simulated or self.group(s) in simulations]
         asked = asked.replace(",", " ").split() if isinstance(asked, str) else asked
         unknown = [s for s in asked if s not in {*self.studies, *map(self.group, self.studies)}]
         if unknown or not asked:
@@ -95,11 +85,8 @@ class Config(Model):
     @property
     def selected_baselines(self) -> list[str]:
         """Other methods that are part of this run."""
-        return [
-            name
-            for name, baseline in self.baselines.items()
-            if baseline.study in self.selected_studies
-        ]
+        studies = self.selected_studies
+        return [name for name, entry in self.baselines.items() if entry.study in studies]
 
     @cached_property
     def sweeps(self) -> dict[str, dict[str, SweepRun]]:
@@ -111,9 +98,8 @@ class Config(Model):
         study = self.studies[model.study]
         types = study.cell_types if model.each else [None]
         alone = model.model_copy(update={"each": None, "variants": {}, "sweep": {}})
-        for kind, variant, *values in product(
-            types, model.variants or [None], *model.sweep.values()
-        ):
+        variants = model.variants or [None]
+        for kind, variant, *values in product(types, variants, *model.sweep.values()):
             words, by, settings = [name], {}, {}
             if kind is not None:
                 words.append(slug(kind))
@@ -131,7 +117,7 @@ class Config(Model):
             yield "_".join(words), SweepRun(config, {**by, **swept})
 
     def training_settings(self, name: str) -> dict[str, dict[str, Any]]:
-        """What the models of an entry of `models.yaml` depend on in this run, by name."""
+        """Return what the models of an entry depend on in this run, by name."""
         settings = self.settings
         overrides = settings.training_overrides | settings.model_overrides.get(name, {})
         return {
@@ -140,37 +126,28 @@ class Config(Model):
         }
 
     def runs_of(self, name: str) -> list[str]:
-        """Names of the models of an entry of `models.yaml` or `baselines.yaml`."""
+        """Return the names of the models of an entry of `models.yaml` or `baselines.yaml`."""
         return [name] if name in self.baselines else list(self.sweeps[name])
 
-    def run(self, name: str) -> SweepRun:
-        """A model, or a run of a sweep, by its name."""
+    def model(self, name: str) -> ModelConfig:
+        """Return the settings of a model, or of a run of a sweep."""
         for sweep in self.sweeps.values():
             if name in sweep:
-                return sweep[name]
+                return sweep[name].config
         raise InputError(f"config/models.yaml: there is no model {name}")
 
-    def model(self, name: str) -> ModelConfig:
-        """The settings of a model, or of a run of a sweep."""
-        return self.run(name).config
-
-    def entry(self, name: str) -> ModelConfig | Baseline:
-        """An entry of `models.yaml` or `baselines.yaml`."""
-        return self.baselines[name] if name in self.baselines else self.models[name]
-
     def is_sweep(self, name: str) -> bool:
-        """Whether an entry stands for several models."""
+        """Return whether an entry stands for several models."""
         return self.runs_of(name) != [name]
 
     def latent(self, name: str) -> ModelConfig | Baseline:
-        """The entry of what has a latent space: a model, or another method."""
+        """Return the entry of what has a latent space: a model, or another method."""
         return self.baselines[name] if name in self.baselines else self.model(name)
 
-    def entries_asking(self, question: str) -> list[str]:
-        """Entries of `models.yaml` in this run to which a question is put, by its field."""
-        return [
-            name for name in self.selected_entries if getattr(self.models[name].analyses, question)
-        ]
+    def entries_asking(self, analysis: str) -> list[str]:
+        """Return the entries of `models.yaml` in this run that ask for an analysis."""
+        models = self.models
+        return [n for n in self.selected_entries if getattr(models[n].analyses, analysis)]
 
     @property
     def scored(self) -> dict[str, dict[str, str]]:
@@ -185,10 +162,9 @@ class Config(Model):
         return found
 
     def is_shown(self, name: str) -> bool:
-        """Whether a latent space is of interest, beyond what the model says of unseen cells."""
-        entry = self.latent(name)
-        on_a_figure = name in self._on_figures
-        return entry.analyses.embedding != "none" or on_a_figure or self.asks_contrasts(name)
+        """Return whether a latent space is of interest, beyond predictions of unseen cells."""
+        embedded = self.latent(name).analyses.embedding != "none"
+        return embedded or name in self._on_figures or self.asks_contrasts(name)
 
     @cached_property
     def _on_figures(self) -> set[str]:
@@ -196,28 +172,25 @@ class Config(Model):
         return {run for name in named for run in self.runs_of(name)}
 
     def asks_gsea(self, run: str) -> bool:
-        """Whether GSEA is run beside a model's contrasts."""
-        return run not in self.baselines and any(
-            contrast.gsea for contrast in self.model(run).analyses.contrasts.values()
-        )
+        """Return whether GSEA is run on the cells of a model's contrasts."""
+        contrasts = {} if run in self.baselines else self.model(run).analyses.contrasts
+        return any(contrast.gsea for contrast in contrasts.values())
 
     def asks_contrasts(self, run: str) -> bool:
-        """Whether a model is asked for differential activity."""
-        if run in self.baselines:
-            return False
-        asked = self.model(run).analyses
-        return bool(asked.contrasts or asked.one_vs_rest)
+        """Return whether a model is asked for differential activity."""
+        asked = self.latent(run).analyses
+        return run not in self.baselines and bool(asked.contrasts or asked.one_vs_rest)
 
     def raw_folder(self, study: str) -> str:
-        """Folder of a study's raw files, below `raw/`."""
+        """Return the folder of a study's raw files, below `raw/`."""
         return self.studies[study].raw or study
 
     def group(self, study: str) -> str:
-        """Name by which studies that share public raw files are meant together: their folder."""
+        """Return the common name of studies that share public raw files: their folder."""
         return self.public[study].raw or study
 
     def raw_source(self, group: str) -> Study:
-        """All studies that share public raw files as one: each matrix and annotation once."""
+        """Return studies that share public raw files as one: each matrix and annotation once."""
         runs = [study for name, study in self.public.items() if self.group(name) == group]
         parts = {
             part: [entry for i, entry in enumerate(entries) if entry not in entries[:i]]
@@ -228,26 +201,30 @@ class Config(Model):
 
     @property
     def summary_models(self) -> list[str]:
-        """Models of this run that no figure names, and that have something to show.
-
-        Each has a summary page instead.
-        """
-        return [
-            run
-            for run in self.selected_models
-            if run not in self._on_figures and self.is_shown(run)
-        ]
+        """Models of this run with a summary page: those of interest that no figure names."""
+        shown = filter(self.is_shown, self.selected_models)
+        return [run for run in shown if run not in self._on_figures]
 
     @property
     def selected_figures(self) -> list[str]:
         """Figures whose studies are all part of this run."""
-        chosen = set(self.selected_studies)
-        simulated = self.settings.simulated
+        chosen, simulated = set(self.selected_studies), self.settings.simulated
         return [
             name
             for name, figure in self.figures.items()
             if chosen.issuperset(figure.studies) and (simulated or not figure.simulated)
         ]
+
+    @property
+    def left_out(self) -> dict[str, list[str]]:
+        """Figures that are not part of this run, with the studies they lack."""
+        chosen = self.selected_studies
+        lacking = {
+            name: [study for study in figure.studies if study not in chosen]
+            for name, figure in self.figures.items()
+            if not figure.simulated
+        }
+        return {name: studies for name, studies in lacking.items() if studies}
 
     @property
     def needed_studies(self) -> list[str]:
@@ -258,36 +235,23 @@ class Config(Model):
         return [s for s in self.studies if s in needed]
 
     @property
-    def left_out(self) -> dict[str, list[str]]:
-        """Figures that are not part of this run, with the studies they lack."""
-        chosen = set(self.selected_studies)
-        return {
-            name: [study for study in figure.studies if study not in chosen]
-            for name, figure in self.figures.items()
-            if not (figure.simulated or chosen.issuperset(figure.studies))
-        }
-
-    @property
     def raw_files(self) -> list[tuple[str, str]]:
         """Study and name of every raw file of this run: its studies' files and the gene sets.
 
-        Public data come with all gene sets of `files.tsv`; only those that models use are
-        simulated.
+        Gene sets are all of `files.tsv`; of simulated data, those that models use.
         """
         files = [
-            (self.raw_folder(study), file)
-            for study in self.needed_studies
-            for file in self.studies[study].files
+            (self.raw_folder(s), f) for s in self.needed_studies for f in self.studies[s].files
         ]
-        files = list(dict.fromkeys(files))
         if self.settings.simulated:
             named = (*self.selected_models, *self.selected_baselines)
-            used = dict.fromkeys(self.latent(name).gene_sets for name in named)
-            return files + [("gene_sets", gene_sets) for gene_sets in used]
-        return files + [(row.study, row.file) for row in self.files if row.study == "gene_sets"]
+            gene_sets = [self.latent(name).gene_sets for name in named]
+        else:
+            gene_sets = [row.file for row in self.files if row.study == "gene_sets"]
+        return list(dict.fromkeys(files + [("gene_sets", file) for file in gene_sets]))
 
     def is_optional(self, folder: str, name: str) -> bool:
-        """Whether a run can do without a raw file: all studies that read it can."""
+        """Return whether a run can do without a raw file: all studies that read it can."""
         readers = [
             study
             for entry, study in self.studies.items()
@@ -296,7 +260,7 @@ class Config(Model):
         return bool(readers) and all(name in study.optional_files for study in readers)
 
     def file(self, study: str, name: str) -> File:
-        """The row of a raw file."""
+        """Return the row of a raw file."""
         for row in self.files:
             if (row.study, row.file) == (study, name):
                 return row

@@ -207,16 +207,16 @@ class Simulations(Model):
 
 
 def named_sets(simulations: Simulations, file: str) -> dict[str, NamedSet]:
-    """Named sets of a simulated GMT file, those of the files it extends included."""
+    """Return the named sets of a simulated GMT file, with those of the files it extends."""
     table = simulations.gene_sets[file]
     before = named_sets(simulations, table.extends) if table.extends else {}
     return before | table.named
 
 
 def simulated_groups(study: Study, simulation: Simulation) -> dict[str, list[str]]:
-    """What the cells of a simulated study can be told apart by: values by column.
+    """Return the values of each column of the simulated cells.
 
-    In the order in which they come to be: types, what the matrices say, further columns.
+    Columns are in the order of their making: types, what the matrices say, further columns.
     """
     groups = {simulation.type_column: list(simulation.types)}
     for column in dict.fromkeys(c for m in study.matrices for c in m.obs):

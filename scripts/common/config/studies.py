@@ -194,13 +194,13 @@ Step.model_rebuild()  # now that the class exists which `each` names
 
 
 def _without_gene_selection(steps: list[Step]) -> list[Step]:
-    kept = [
-        step for step in steps if step.name not in ("highly_variable", "highly_variable_counts")
-    ]
-    for i, step in enumerate(kept):
+    kept = []
+    for step in steps:
         if step.each:
             inner = step.each.model_copy(update={"steps": _without_gene_selection(step.each.steps)})
-            kept[i] = step.model_copy(update={"each": inner})
+            step = step.model_copy(update={"each": inner})
+        if not (step.highly_variable or step.highly_variable_counts):
+            kept.append(step)
     return kept
 
 
@@ -246,10 +246,8 @@ class Source(Model):
         for number, annotation in enumerate(self.annotations):
             for source in annotation.sources:
                 if source.matrix not in (None, *names):
-                    raise ValueError(
-                        f"annotations.{number}.matrix: {source.matrix} is not among "
-                        f"{', '.join(names)}"
-                    )
+                    where, known = f"annotations.{number}.matrix", ", ".join(names)
+                    raise ValueError(f"{where}: {source.matrix} is not among {known}")
         return self
 
     @property
