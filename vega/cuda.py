@@ -43,7 +43,7 @@ class DeviceData:
     def minibatches(
         self, rows: np.ndarray, size: int, rng: np.random.Generator | None = None
     ) -> Iterator[tuple[Tensor, Tensor]]:
-        """Yield expression (cells x genes, dense) and batch labels; see `data.Data`."""
+        """Yield expression (cells x genes, dense) and batch labels; see `data.InMemoryData`."""
         order = rows if rng is None else rng.permutation(rows)
         device = self.values.device
         lengths = _sent(self.lengths[order].astype(np.int64), device)

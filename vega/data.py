@@ -3,10 +3,10 @@
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 import scipy.sparse as sp
+from numpy.random import Generator
 
 from vega.errors import InputError
 
@@ -14,26 +14,7 @@ CHUNK = 64  # neighbouring cells of a file that are shuffled as one
 WINDOW = 8192  # cells of a file in memory at a time: 30 MB, and as much for the next window
 STRETCH = 512  # cells per read at most, with those between them that are not needed
 
-
-class Data(Protocol):
-    """Cells as training and embedding read them, wherever they are."""
-
-    def __len__(self) -> int:
-        """Return the number of cells."""
-        ...
-
-    def minibatches(
-        self, rows: np.ndarray, size: int, rng: np.random.Generator | None = None
-    ) -> Iterator[tuple[sp.csr_matrix, np.ndarray]]:
-        """Yield expression (cells x genes) and batch labels of `size` cells at a time.
-
-        Each of `rows` comes once: in their order, or shuffled if `rng` is given.
-        """
-        ...
-
-    def identify(self, digest: Callable[[bytes], None]) -> None:
-        """Pass what distinguishes these cells from others to `digest`, for checkpoints."""
-        ...
+Minibatches = Iterator[tuple[sp.csr_matrix, np.ndarray]]
 
 
 def as_csr(x) -> sp.csr_matrix:
@@ -52,20 +33,21 @@ class InMemoryData:
         self.batch = batch
 
     def __len__(self) -> int:
-        """See `Data`."""
+        """Return the number of cells."""
         return self.x.shape[0]
 
-    def minibatches(
-        self, rows: np.ndarray, size: int, rng: np.random.Generator | None = None
-    ) -> Iterator[tuple[sp.csr_matrix, np.ndarray]]:
-        """See `Data`."""
+    def minibatches(self, rows: np.ndarray, size: int, rng: Generator | None = None) -> Minibatches:
+        """Yield expression (cells x genes) and batch labels of `size` cells at a time.
+
+        Each of `rows` comes once: in their order, or shuffled if `rng` is given.
+        """
         order = rows if rng is None else rng.permutation(rows)
         for start in range(0, len(order), size):
             chosen = order[start : start + size]
             yield self.x[chosen], self.batch[chosen]
 
     def identify(self, digest: Callable[[bytes], None]) -> None:
-        """See `Data`."""
+        """Pass all that distinguishes these cells from others to `digest`, for checkpoints."""
         for array in (self.x.indptr, self.x.indices, self.x.data, self.batch):
             digest(np.ascontiguousarray(array))
 
@@ -87,13 +69,11 @@ class BackedData:
         self.path = path
 
     def __len__(self) -> int:
-        """See `Data`."""
+        """Return the number of cells."""
         return self.stored.shape[0]
 
-    def minibatches(
-        self, rows: np.ndarray, size: int, rng: np.random.Generator | None = None
-    ) -> Iterator[tuple[sp.csr_matrix, np.ndarray]]:
-        """See `Data`."""
+    def minibatches(self, rows: np.ndarray, size: int, rng: Generator | None = None) -> Minibatches:
+        """See `InMemoryData.minibatches`."""
         chunks = [rows[start : start + CHUNK] for start in range(0, len(rows), CHUNK)]
         if rng is not None:
             chunks = [chunks[i] for i in rng.permutation(len(chunks))]
@@ -112,7 +92,7 @@ class BackedData:
                     yield x[chosen], self.batch[window[chosen]]
 
     def identify(self, digest: Callable[[bytes], None]) -> None:
-        """See `Data`; a file is the same while neither its size nor its date changes."""
+        """Pass the name, size and date of the file, genes and batches to `digest`."""
         state = self.path.stat()
         digest(repr((self.path.resolve(), state.st_size, state.st_mtime_ns)).encode())
         for array in (self.genes, self.batch):
@@ -130,3 +110,6 @@ class BackedData:
         ]
         x = sp.vstack(parts, format="csr")[np.argsort(order)]
         return x if self.genes is None else x[:, self.genes]
+
+
+Data = InMemoryData | BackedData

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import platform
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import scipy
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
@@ -88,10 +90,6 @@ def _sha256(path: Path) -> str:
 
 def versions() -> dict[str, str]:
     """Return the versions that a result depends on."""
-    import platform
-
-    import scipy
-
     import vega
 
     return {

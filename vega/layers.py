@@ -4,15 +4,15 @@ import math
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Generator, Tensor, nn
 
 from vega.settings import ModelSettings
-from vega.sparse import Pattern, SparseMatrix
+from vega.sparse import Expression, Pattern, SparseMatrix
 
 SPARSE_BELOW = 0.1  # masks with a smaller share of weights (real: 1 %) are faster sparse on a CPU
 
 
-def dropout(x: Tensor, p: float, generator: torch.Generator | None) -> Tensor:
+def dropout(x: Tensor, p: float, generator: Generator | None) -> Tensor:
     """Set a share `p` of the values of `x` to zero and scale the others to the same mean."""
     if p == 0:
         return x
@@ -58,7 +58,7 @@ class GeneLinear(nn.Module):
         self.weight = uniform(n_genes, n_genes, n_outputs)
         self.bias = uniform(n_genes, n_outputs)
 
-    def forward(self, x: Tensor | SparseMatrix) -> Tensor:
+    def forward(self, x: Expression) -> Tensor:
         """Return cells x outputs, of `x` (cells x genes)."""
         return x @ self.weight + self.bias
 
@@ -108,7 +108,7 @@ class Hidden(nn.Module):
             self.linears.append(nn.Linear(width, width))
         self.norms = nn.ModuleList(batch_norm(width, settings) for _ in self.linears)
 
-    def forward(self, x: Tensor | SparseMatrix, generator: torch.Generator | None = None) -> Tensor:
+    def forward(self, x: Expression, generator: Generator | None = None) -> Tensor:
         """Return cells x `n_hidden`, of `x` (cells x inputs of the first layer)."""
         for linear, norm in zip(self.linears, self.norms, strict=True):
             x = norm(linear(x)).relu()

@@ -92,38 +92,27 @@ class VEGA:
         gmvs = [*gene_sets, *extra_node_names(chosen.extra_nodes)]
         if (chosen.encoder, chosen.decoder) == ("deep", "deep"):
             gmvs = [f"LATENT_{i + 1}" for i in range(len(gmvs))]
-        self._build(genes, gmvs, annotation, chosen, list(map(str, batches)), seed)
+        self._build((genes, gmvs, list(map(str, batches))), annotation, chosen, seed)
 
     def _build(
-        self,
-        genes: list[str],
-        gmvs: list[str],
-        annotation: np.ndarray,
-        settings: ModelSettings,
-        batches: list[str],
-        seed: int,
+        self, names: Sequence[list[str]], annotation: np.ndarray, settings: ModelSettings, seed: int
     ) -> None:
-        self.genes, self.gmvs, self.annotation = genes, gmvs, annotation
-        self.settings, self.batches, self.seed = settings, batches, int(seed)
+        self.genes, self.gmvs, self.batches = names
+        self.annotation, self.settings, self.seed = annotation, settings, int(seed)
         self.training: dict[str, Any] = {}
         self.target_sum: float | None = None
         self.history = pd.DataFrame(columns=["train_loss", "validation_loss"])
         with _GLOBAL_GENERATOR, torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.seed)
-            self.module = VEGAModule(annotation, settings, max(1, len(batches)))
+            self.module = VEGAModule(annotation, settings, max(1, len(self.batches)))
 
     @classmethod
     def from_description(cls, description: Mapping[str, Any], annotation: np.ndarray) -> Self:
         """Return an untrained model from what `describe` returns and its annotation, K x genes."""
         model = cls.__new__(cls)
-        model._build(
-            list(description["genes"]),
-            list(description["gmvs"]),
-            annotation,
-            read_settings(ModelSettings, description["settings"]),
-            list(description["batches"]),
-            description["seed"],
-        )
+        names = [list(description[kind]) for kind in ("genes", "gmvs", "batches")]
+        settings = read_settings(ModelSettings, description["settings"])
+        model._build(names, annotation, settings, description["seed"])
         model.training = dict(description["training"])
         model.target_sum = description.get("target_sum")
         return model

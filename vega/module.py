@@ -9,7 +9,7 @@ torch's global one.
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Generator, Tensor, nn
 
 from vega.errors import InputError
 from vega.layers import (
@@ -22,7 +22,7 @@ from vega.layers import (
     uniform,
 )
 from vega.settings import ModelSettings
-from vega.sparse import SparseMatrix, squared_error
+from vega.sparse import Expression, SparseMatrix, squared_error
 
 
 class VEGAModule(nn.Module):
@@ -55,10 +55,7 @@ class VEGAModule(nn.Module):
         self.kl_weight.fill_(share * self.beta)
 
     def forward(
-        self,
-        x: Tensor | SparseMatrix,
-        batch: Tensor | None = None,
-        generator: torch.Generator | None = None,
+        self, x: Expression, batch: Tensor | None = None, generator: Generator | None = None
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Return decoded values (cells x genes), mean and log variance of a posterior sample."""
         mean, log_variance = self.encoder(self.likelihood.transform(x), generator)
@@ -67,10 +64,7 @@ class VEGAModule(nn.Module):
         return self.decoder(z, batch, generator), mean, log_variance
 
     def loss(
-        self,
-        x: Tensor | SparseMatrix,
-        batch: Tensor | None = None,
-        generator: torch.Generator | None = None,
+        self, x: Expression, batch: Tensor | None = None, generator: Generator | None = None
     ) -> Tensor:
         """Return reconstruction loss + beta * KL divergence from N(0, 1), summed over the cells.
 
@@ -97,9 +91,7 @@ class DeepEncoder(nn.Module):
         self.hidden = Hidden(GeneLinear(n_genes, settings.n_hidden), settings)
         self.heads = nn.Linear(settings.n_hidden, 2 * n_latent)  # of means, then of log variances
 
-    def forward(
-        self, x: Tensor | SparseMatrix, generator: torch.Generator | None = None
-    ) -> tuple[Tensor, Tensor]:
+    def forward(self, x: Expression, generator: Generator | None = None) -> tuple[Tensor, Tensor]:
         """Return mean and log variance, each cells x latent variables, of `x` (cells x genes)."""
         latent = self.heads(self.hidden(x, generator)).float()
         if self.training:
@@ -129,9 +121,7 @@ class MaskedEncoder(nn.Module):
         if not rectified:
             start_nonnegative(self.weights.weight, settings.nonnegative_start)
 
-    def forward(
-        self, x: Tensor | SparseMatrix, generator: torch.Generator | None = None
-    ) -> tuple[Tensor, Tensor]:
+    def forward(self, x: Expression, generator: Generator | None = None) -> tuple[Tensor, Tensor]:
         """See `DeepEncoder.forward`."""
         dense = x.by_column().to_dense().T if isinstance(x, SparseMatrix) else x
         latent = self.weights(dense, self.bias)
@@ -171,7 +161,7 @@ class LinearDecoder(nn.Module):
             start_nonnegative(values, settings.nonnegative_start)
 
     def forward(
-        self, z: Tensor, batch: Tensor | None = None, generator: torch.Generator | None = None
+        self, z: Tensor, batch: Tensor | None = None, generator: Generator | None = None
     ) -> Tensor:
         """Return cells x genes, of `z` (cells x latent variables) and integer batch labels."""
         expression = self.product(z)
@@ -247,7 +237,7 @@ class DeepDecoder(nn.Module):
         self.output = nn.Linear(settings.n_hidden, n_genes)
 
     def forward(
-        self, z: Tensor, batch: Tensor | None = None, generator: torch.Generator | None = None
+        self, z: Tensor, batch: Tensor | None = None, generator: Generator | None = None
     ) -> Tensor:
         """Return cells x genes, of `z` (cells x latent variables)."""
         hidden = self.hidden(z, generator)
@@ -262,11 +252,11 @@ class DeepDecoder(nn.Module):
 class Gaussian(nn.Module):
     """Decoded values are the log-normalised expression; the loss is the squared error (Methods)."""
 
-    def transform(self, x: Tensor | SparseMatrix) -> Tensor | SparseMatrix:
+    def transform(self, x: Expression) -> Expression:
         """Return the input of the encoder."""
         return x
 
-    def loss(self, decoded: Tensor, x: Tensor | SparseMatrix) -> Tensor:
+    def loss(self, decoded: Tensor, x: Expression) -> Tensor:
         """Return the squared error, summed over cells and genes; `decoded` is overwritten."""
         return squared_error(decoded, x)
 
@@ -286,13 +276,13 @@ class NegativeBinomial(nn.Module):
         super().__init__()
         self.log_dispersion = nn.Parameter(torch.randn(n_genes))  # ln(theta)
 
-    def transform(self, x: Tensor | SparseMatrix) -> Tensor | SparseMatrix:
+    def transform(self, x: Expression) -> Expression:
         """Return the input of the encoder."""
         if isinstance(x, SparseMatrix):
             return SparseMatrix(x.values.log1p(), x.pattern)
         return x.log1p()
 
-    def loss(self, decoded: Tensor, x: Tensor | SparseMatrix) -> Tensor:
+    def loss(self, decoded: Tensor, x: Expression) -> Tensor:
         """Return the negative log likelihood, summed over cells and genes."""
         log_theta = self.log_dispersion
         theta = log_theta.exp()

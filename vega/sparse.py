@@ -80,6 +80,9 @@ class SparseMatrix:
         return _Product.apply(self.values, dense, self)
 
 
+Expression = Tensor | SparseMatrix  # of cells x genes
+
+
 class _Product(torch.autograd.Function):
     """Sparse @ dense, with the gradients of the entries and of the dense matrix."""
 
@@ -106,7 +109,7 @@ class _Product(torch.autograd.Function):
         return of_values, of_dense, None
 
 
-def squared_error(reconstruction: Tensor, x: Tensor | SparseMatrix) -> Tensor:
+def squared_error(reconstruction: Tensor, x: Expression) -> Tensor:
     """Return the sum of (reconstruction - x)^2 as a float64 scalar; overwrite `reconstruction`."""
     return _SquaredError.apply(reconstruction, x)
 
@@ -115,7 +118,7 @@ class _SquaredError(torch.autograd.Function):
     """Passes over cells x genes as few times as possible: memory is slower than arithmetic."""
 
     @staticmethod
-    def forward(ctx, reconstruction: Tensor, x: Tensor | SparseMatrix) -> Tensor:
+    def forward(ctx, reconstruction: Tensor, x: Expression) -> Tensor:
         residual = reconstruction.detach()
         if isinstance(x, SparseMatrix):
             # Copies nothing where columns come first in memory, as in the product of a decoder.

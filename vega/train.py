@@ -127,17 +127,15 @@ def train(
             started = time.perf_counter()
             rng = trainer.begin(len(state.losses))
             losses = trainer.train(rows[0], rng), trainer.validate(rows[1])
-            if not math.isfinite(losses[0]) or (len(rows[1]) and not math.isfinite(losses[1])):
+            if not all(map(math.isfinite, losses if len(rows[1]) else losses[:1])):
                 raise InputError(
                     f"the loss is not finite after {len(state.losses) + 1} epochs; check that X "
                     "is log-normalised and the learning rate is not too high"
                 )
             state.losses.append(losses)
-            # Both counters see every epoch, so no short-circuit.
-            spent = [state.train.step(losses[0])]
+            state.stopped = state.train.step(losses[0])
             if len(rows[1]):
-                spent.append(state.validation.step(losses[1]))
-            state.stopped = any(spent)
+                state.stopped |= state.validation.step(losses[1])
             state.seconds += time.perf_counter() - started
             bar.set_postfix_str(_shown(losses), refresh=False)
             bar.update()

@@ -16,7 +16,7 @@ from vega.cuda import DeviceData, GraphedStep
 from vega.data import Data, InMemoryData
 from vega.module import VEGAModule
 from vega.settings import TrainSettings
-from vega.sparse import SparseMatrix
+from vega.sparse import Expression, SparseMatrix
 
 EVALUATED = 1024  # cells per minibatch of validation
 
@@ -44,7 +44,7 @@ class Trainer:
         self.total = torch.zeros((), device=device, dtype=wide)
         self.half = resolve_precision(settings.precision, device) == "bfloat16"
         self.cells: Data | DeviceData = cells
-        self.step: Callable[[Tensor | SparseMatrix, Tensor], None] = self._step
+        self.step: Callable[[Expression, Tensor], None] = self._step
         if device.type == "cpu":
             keep_freed_memory()
         elif device.type == "cuda":
@@ -84,7 +84,7 @@ class Trainer:
             self.total += self.module.loss(x, batch, self.generator)
         return self.total.item() / len(rows)
 
-    def _step(self, x: Tensor | SparseMatrix, batch: Tensor) -> None:
+    def _step(self, x: Expression, batch: Tensor) -> None:
         self.optimiser.zero_grad(set_to_none=True)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.half):
             loss = self.module.loss(x, batch, self.generator)
@@ -95,7 +95,7 @@ class Trainer:
 
     def _minibatches(
         self, rows: np.ndarray, size: int, rng: np.random.Generator | None = None
-    ) -> Iterator[tuple[Tensor | SparseMatrix, Tensor]]:
+    ) -> Iterator[tuple[Expression, Tensor]]:
         if isinstance(self.cells, DeviceData):
             yield from self.cells.minibatches(rows, size, rng)
             return
@@ -103,7 +103,7 @@ class Trainer:
             yield as_input(x, self.device), torch.from_numpy(batch).to(self.device)
 
 
-def as_input(x: sp.csr_matrix, device: torch.device) -> Tensor | SparseMatrix:
+def as_input(x: sp.csr_matrix, device: torch.device) -> Expression:
     """Return expression as the network takes it: sparse on a CPU, where that is faster."""
     if device.type == "cpu":
         return SparseMatrix.from_scipy(x)
