@@ -10,6 +10,7 @@ Seninge, Anastopoulos, Ding and Stuart, Nature Communications 12, 5684 (2021).
 """
 
 import os
+import pkgutil
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
@@ -35,11 +36,7 @@ _PUBLIC = {
     "gene_mask": "vega.gene_sets",
     "differential_activity": "vega.differential",
 }
-_MODULES = (
-    "all_pairs", "cuda", "data", "description", "differential", "errors", "files", "gene_sets",
-    "io", "layers", "metrics", "model", "module", "plot", "posterior", "settings", "sparse",
-    "train", "trainer", "values",
-)  # fmt: skip
+_MODULES = [module.name for module in pkgutil.iter_modules(__path__)]
 __all__ = ["__version__", *_PUBLIC, *_MODULES]
 
 

@@ -32,29 +32,28 @@ MEAN_STEP = sqrt(2) / 8  # between nodes, in units of the smallest standard devi
 LOG_SD_STEP = 0.03
 CUT_OFF = 5.9  # w times the smallest standard deviation, where |phi_a phi_b| is 1e-15
 REACH = 8  # standard deviations of a difference beyond which nothing is expected: 1e-15
-AT_A_TIME = 200_000  # numbers in each of the arrays at work, to stay in the caches
+AT_A_TIME = 200_000  # numbers in each array, to stay in the caches
 
 LARGEST = 5_000_000  # nodes of a grid for all comparisons; larger ones are divided into parts
-LONGEST = 4_000  # nodes over the means of such a grid, with what REACH adds: 500 ranges or so
-# What a part with a grid of its own may have at most. The unit is the smallest standard deviation
-# of a pair's difference, divided by sqrt(2).
+LONGEST = 4_000  # nodes over the means of such a grid, with those that REACH adds
+# Limits of a part with a grid of its own. The unit is the smallest standard deviation of a pair's
+# difference, divided by sqrt(2).
 PART_RANGE = 150  # of the means
 PART_WIDTH = 6  # of a standard deviation; pairs within REACH then have half of PART_RANGE
 FAINT = 1 / 300  # smaller standard deviations count as this, which changes p by less than 1e-6
 PART_PAIRS = 2_000_000  # that are summed, as this is not slower than the grid of a part
 
-Parts = tuple[np.ndarray, np.ndarray]
-Comparison = tuple[np.ndarray, np.ndarray]  # which cells are in each of two groups, boolean
+Pair = tuple[np.ndarray, np.ndarray]  # one array for each of two groups
 
 
 def directly(
     mean_a: np.ndarray, var_a: np.ndarray, mean_b: np.ndarray, var_b: np.ndarray
 ) -> np.ndarray:
-    """Return the same by going through the pairs: for few cells. Arguments are cells x GMVs."""
+    """Return P(z_a > z_b) of each GMV by going through the pairs; arguments are cells x GMVs."""
     mean_a, mean_b = (np.asarray(mean, dtype=float) for mean in (mean_a, mean_b))
     sd_a, sd_b = (np.sqrt(variance, dtype=float) for variance in (var_a, var_b))
     p = np.zeros(mean_a.shape[1])
-    block = max(1, 4_000_000 // mean_b.size)  # cells of a at a time, to stay in the caches
+    block = max(1, 4_000_000 // mean_b.size)  # cells of a, to stay in the caches
     for start in range(0, len(mean_a), block):
         rows = slice(start, start + block)
         p += _of_pairs(mean_a[rows, None], sd_a[rows, None], mean_b[None], sd_b[None]).sum((0, 1))
@@ -64,30 +63,20 @@ def directly(
 def _of_pairs(
     mean_a: np.ndarray, sd_a: np.ndarray, mean_b: np.ndarray, sd_b: np.ndarray
 ) -> np.ndarray:
-    """P(z_a > z_b) of single pairs; without variance the order of the means, 1/2 if equal."""
-    with np.errstate(divide="ignore", over="ignore"):  # infinitely far is certain
+    """Return P(z_a > z_b) of single pairs; without variance by the order of means, 1/2 if equal."""
+    with np.errstate(divide="ignore", over="ignore"):  # an infinite distance is certain
         distance = mean_a - mean_b
         np.divide(distance, np.hypot(sd_a, sd_b), out=distance, where=distance != 0)
     return ndtr(distance, out=distance)
 
 
 def through_mixtures(
-    mean: np.ndarray, variance: np.ndarray, comparisons: Sequence[Comparison]
+    mean: np.ndarray, variance: np.ndarray, comparisons: Sequence[Pair]
 ) -> np.ndarray:
-    """Return P(z_a > z_b) of each comparison.
+    """Return P(z_a > z_b), comparisons x GMVs.
 
-    The error is below 1e-5, and below 1 % of p or 1 - p down to 1e-9.
-
-    Parameters
-    ----------
-    mean, variance
-        Posterior of all cells, cells x GMVs: finite, variances at least 0.
-    comparisons
-        Pairs of groups of them, each with at least one cell.
-
-    Returns
-    -------
-    Comparisons x GMVs.
+    `mean` and `variance` are cells x GMVs and finite; a comparison says which cells are in each of
+    its groups (boolean). The error is below 1e-5, and below 1 % of p or 1 - p down to 1e-9.
     """
     sides = np.array([side for comparison in comparisons for side in comparison])
     # Cells that are on the same side in every comparison are summed once.
@@ -111,9 +100,6 @@ def through_mixtures(
     return p.clip(0, 1)
 
 
-# ---------------------------------------------------------------- grids
-
-
 class _Grids(NamedTuple):
     """The grid of each of some GMVs over the mean and log standard deviation: one value each."""
 
@@ -125,7 +111,7 @@ class _Grids(NamedTuple):
     n_positions: Tensor  # half a period of the functions of w, in steps between means
 
     def of(self, gmvs: Tensor) -> "_Grids":
-        """Those of some of the GMVs."""
+        """Return the grids of some of the GMVs."""
         return _Grids(*(values[gmvs] for values in self))
 
 
@@ -141,7 +127,7 @@ def _grids(mean: Tensor, sd: Tensor, narrow: Tensor) -> _Grids:
 
 
 def _batches(grids: _Grids, gmvs: Tensor, n_kinds: int, n_cells: int) -> Iterator[Tensor]:
-    """Those of the GMVs together that need grids of about the same size."""
+    """Divide GMVs into batches that need grids of about the same size."""
     cost = grids.n_means * torch.maximum(n_kinds * grids.n_sds, 2 * _n_waves(grids.n_positions))
     cost = cost.clamp(min=n_cells)[gmvs]
     order = cost.argsort()
@@ -157,18 +143,11 @@ def _n_waves(n_positions: Tensor) -> Tensor:
 
 
 def _on_grids(mean: Tensor, sd: Tensor, kind: Tensor, members: Tensor, grids: _Grids) -> np.ndarray:
-    """P(z_a > z_b), GMVs x comparisons.
+    """Return P(z_a > z_b), GMVs x comparisons.
 
-    Parameters
-    ----------
-    mean, sd
-        GMVs x cells.
-    kind
-        Number of each cell's kind.
-    members
-        Which kinds are in the groups a and b of the first comparison, of the next, and so on.
-    grids
-        Of these GMVs, all with the same `least / narrow`.
+    `mean` and `sd` are GMVs x cells, `kind` is the number of each cell's kind. The rows of
+    `members` say which kinds are in the groups a and b of the first comparison, of the next, and so
+    on. `grids` all have the same `least / narrow`.
     """
     n_means, n_sds, n_positions = (int(size.max()) for size in grids[3:])
     n_kinds = members.shape[1]
@@ -185,7 +164,7 @@ def _on_grids(mean: Tensor, sd: Tensor, kind: Tensor, members: Tensor, grids: _G
     phi = weights.view(-1, n_means) @ torch.cat([phase.cos(), phase.sin()], dim=1)
     phi = phi.view(len(weights), n_kinds, n_sds, 2, n_waves)
     phi = members @ torch.einsum("gksiw,sw->gkiw", phi, damping).flatten(2)
-    # The sum of the weights is the number of cells but for rounding, which would add to p.
+    # The sum of the weights is the number of cells, with a rounding error that would add to p.
     phi /= members @ weights.view(len(weights), n_kinds, -1).sum(2, keepdim=True)
     real, imaginary = phi.view(len(phi), -1, 2, 2, n_waves).unbind(3)
     product = imaginary[:, :, 0] * real[:, :, 1] - real[:, :, 0] * imaginary[:, :, 1]
@@ -195,7 +174,7 @@ def _on_grids(mean: Tensor, sd: Tensor, kind: Tensor, members: Tensor, grids: _G
 def _deposit(
     mean: Tensor, sd: Tensor, kind: Tensor, n_kinds: int, grids: _Grids, n_means: int, n_sds: int
 ) -> Tensor:
-    """Weights of the nodes, GMVs x (kinds and standard deviations) x means."""
+    """Return weights of the nodes, GMVs x (kinds and standard deviations) x means."""
     low, step, least = grids.low[:, None], MEAN_STEP * grids.narrow[:, None], grids.least[:, None]
     across = (mean.double() - low) / step
     along = torch.maximum(sd.double(), least).div_(least).log_().div_(LOG_SD_STEP)
@@ -212,7 +191,7 @@ def _deposit(
 
 
 def _cubic(x: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Weights with which nodes at -1, 0, 1 and 2 interpolate at `x` between 0 and 1 (Lagrange)."""
+    """Return the weights of nodes at -1, 0, 1 and 2 for `x` between 0 and 1 (Lagrange)."""
     before, after, last = x + 1, x - 1, x - 2
     return (
         x * after * last / -6,
@@ -222,11 +201,8 @@ def _cubic(x: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     )
 
 
-# ---------------------------------------------------------------- parts
-
-
 def _in_parts(a: np.ndarray, b: np.ndarray) -> float:
-    """P(z_a > z_b) of one GMV, whatever its range; `a`, `b`: (mean, sd) x cells, sorted by mean.
+    """Return P(z_a > z_b) of one GMV of any range; `a`, `b`: (mean, sd) x cells, sorted by mean.
 
     Pairs whose difference is beyond `REACH` are counted. The cells of the others are divided, by
     their standard deviation and then in the middle of their range, until they fit on a small grid
@@ -262,21 +238,19 @@ def _in_parts(a: np.ndarray, b: np.ndarray) -> float:
             parts += _pairs_of_parts(*((x[:, x[1] >= limit], x[:, x[1] < limit]) for x in (a, b)))
         elif too_long:
             middle = np.clip(low / 2 + high / 2, low, np.nextafter(high, low))
-            cuts = (x[0].searchsorted(middle, "right") for x in (a, b))
-            parts += _pairs_of_parts(
-                *((x[:, :n], x[:, n:]) for x, n in zip((a, b), cuts, strict=True))
-            )
+            halves = (np.hsplit(x, [x[0].searchsorted(middle, "right")]) for x in (a, b))
+            parts += _pairs_of_parts(*halves)
         else:
             wins += a.shape[1] * b.shape[1] * _on_grid(a, b, narrow)
     return wins / n_pairs
 
 
-def _pairs_of_parts(a: Parts, b: Parts) -> list[tuple[np.ndarray, np.ndarray]]:
+def _pairs_of_parts(a: Sequence[np.ndarray], b: Sequence[np.ndarray]) -> list[Pair]:
     return [(x, y) for x in a for y in b if x.size and y.size]
 
 
 def _of_near_pairs(a: np.ndarray, b: np.ndarray, first: np.ndarray, near: np.ndarray) -> float:
-    """Sum over the pairs of each cell of `a` and `near` of `b`, from `first`."""
+    """Return the sum over the pairs of each cell of `a` and `near` of `b`, from `first`."""
     total = 0.0
     full = np.flatnonzero(np.diff(near.cumsum() // AT_A_TIME)) + 1
     for rows in np.split(np.arange(len(near)), full):
@@ -288,7 +262,7 @@ def _of_near_pairs(a: np.ndarray, b: np.ndarray, first: np.ndarray, near: np.nda
 
 
 def _on_grid(a: np.ndarray, b: np.ndarray, narrow: float) -> float:
-    """P(z_a > z_b) of one part."""
+    """Return P(z_a > z_b) of one part."""
     mean, sd = torch.from_numpy(np.concatenate([a, b], axis=1))[:, None]
     kind = torch.cat([torch.zeros(a.shape[1]), torch.ones(b.shape[1])]).long()
     grids = _grids(mean, sd, torch.tensor([narrow], dtype=torch.float64))

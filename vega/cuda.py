@@ -1,7 +1,7 @@
-"""What a GPU needs beside the same network: its cells at hand, and steps without waiting.
+"""Training on a GPU: cells in its memory, and recorded steps.
 
-The network is small for a GPU, which would spend its time waiting for the next call. The cells
-therefore stay in its memory, and a training step is recorded once and replayed as a whole.
+The network is small for a GPU, which would spend its time waiting for the next call. A training
+step is therefore recorded once and replayed as a whole.
 """
 
 import logging
@@ -15,15 +15,15 @@ from vega.data import InMemoryData
 
 log = logging.getLogger(__name__)
 
-WARM_UP = 3  # steps that run one operation at a time before one is recorded, as torch asks for
+WARM_UP = 3  # steps before one is recorded, as torch requires
 SHARE = 0.5  # of the free memory that cells may take
 
 
 class DeviceData:
     """Cells as a sparse matrix in the memory of a device; minibatches are made dense there.
 
-    Gives tensors where the other kinds of `data.Data` give matrices. Nothing of a minibatch is
-    asked back from the device: how many values it has is known from a copy of the row lengths.
+    Nothing is read back from the device, which would wait: a copy of the row lengths tells how many
+    values a minibatch has.
     """
 
     def __init__(self, cells: InMemoryData, device: torch.device):
@@ -36,14 +36,14 @@ class DeviceData:
 
     @staticmethod
     def fits(cells: InMemoryData, device: torch.device) -> bool:
-        """Whether they take no more than a share of what is free on a GPU."""
+        """Return whether the cells take less than `SHARE` of the free memory of a GPU."""
         free, _ = torch.cuda.mem_get_info(device)
         return cells.x.indices.nbytes + cells.x.data.nbytes < SHARE * free
 
     def minibatches(
         self, rows: np.ndarray, size: int, rng: np.random.Generator | None = None
     ) -> Iterator[tuple[Tensor, Tensor]]:
-        """Expression (cells x genes, dense) and batch labels; see `data.Data`."""
+        """Yield expression (cells x genes, dense) and batch labels; see `data.InMemoryData`."""
         order = rows if rng is None else rng.permutation(rows)
         device = self.values.device
         lengths = _sent(self.lengths[order].astype(np.int64), device)
@@ -63,7 +63,7 @@ class DeviceData:
 
 
 def _sent(array: np.ndarray, device: torch.device) -> Tensor:
-    """A copy on the device, without waiting for it."""
+    """Copy an array to the device without waiting."""
     tensor = torch.from_numpy(array)
     return tensor.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else tensor
 
@@ -71,15 +71,8 @@ def _sent(array: np.ndarray, device: torch.device) -> Tensor:
 class GraphedStep:
     """A training step that is replayed instead of run, for minibatches of one size.
 
-    Where the step cannot be recorded, it is run each time, and a warning says so once.
-
-    Parameters
-    ----------
-    step
-        Takes expression and batch labels, and changes tensors that stay where they are; asks
-        nothing back from the GPU.
-    generator
-        What the step draws from.
+    `step` changes tensors in place, draws from `generator` and reads nothing back from the GPU. If
+    it cannot be recorded, it is run each time, after one warning.
     """
 
     def __init__(self, step: Callable[[Tensor, Tensor], None], generator: torch.Generator):
@@ -94,7 +87,7 @@ class GraphedStep:
         if self.seen == 0:
             self.shape = x.shape
         self.seen += 1
-        # The last minibatch of an epoch is smaller; others are all alike.
+        # The last minibatch of an epoch is smaller.
         recorded = self.seen > WARM_UP and x.shape == self.shape and self.recordable
         if recorded and self.graph is None:
             try:

@@ -1,49 +1,24 @@
-"""Cells to learn from, some at a time: in memory, or in a file that need not fit into it."""
+"""Minibatches of cells, from memory or from a file that need not fit into it."""
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 import scipy.sparse as sp
+from numpy.random import Generator
 
 from vega.errors import InputError
 
-CHUNK = 64  # neighbours in a file that are read and shuffled as one
-WINDOW = 8192  # cells of a file that are in memory at a time: about 30 MB, and as much to come
-STRETCH = 512  # cells that one read brings at most, with what lies between them
+CHUNK = 64  # neighbouring cells of a file that are shuffled as one
+WINDOW = 8192  # cells of a file in memory at a time: 30 MB, and as much for the next window
+STRETCH = 512  # cells per read at most, with those between them that are not needed
 
-
-class Data(Protocol):
-    """What training and embedding ask of cells, wherever they are."""
-
-    def __len__(self) -> int:
-        """How many there are."""
-        ...
-
-    def minibatches(
-        self, rows: np.ndarray, size: int, rng: np.random.Generator | None = None
-    ) -> Iterator[tuple[sp.csr_matrix, np.ndarray]]:
-        """Expression (cells x genes) and batch labels of `size` cells at a time.
-
-        Each of `rows` comes once: in their order, or shuffled if `rng` is given.
-        """
-        ...
-
-    def identify(self, digest: Callable[[bytes], None]) -> None:
-        """Give what tells these cells from others, for a checkpoint to be of the same ones."""
-        ...
+Minibatches = Iterator[tuple[sp.csr_matrix, np.ndarray]]
 
 
 def as_csr(x) -> sp.csr_matrix:
-    """Expression as float32, sparse by rows.
-
-    Raises
-    ------
-    ValueError
-        If a value is not finite.
-    """
+    """Return expression as float32, sparse by rows; refuse values that are not finite."""
     x = sp.csr_matrix(x, dtype=np.float32)
     if not np.isfinite(x.data).all():
         raise InputError("X holds values that are not finite; log-normalise the counts first")
@@ -51,35 +26,28 @@ def as_csr(x) -> sp.csr_matrix:
 
 
 class InMemoryData:
-    """Cells as a sparse matrix.
-
-    Parameters
-    ----------
-    x
-        Expression, cells x genes.
-    batch
-        Integer batch label of each cell.
-    """
+    """Cells as a sparse matrix (cells x genes), each with an integer batch label."""
 
     def __init__(self, x: sp.csr_matrix, batch: np.ndarray):
         self.x = as_csr(x)
         self.batch = batch
 
     def __len__(self) -> int:
-        """See `Data`."""
+        """Return the number of cells."""
         return self.x.shape[0]
 
-    def minibatches(
-        self, rows: np.ndarray, size: int, rng: np.random.Generator | None = None
-    ) -> Iterator[tuple[sp.csr_matrix, np.ndarray]]:
-        """See `Data`."""
+    def minibatches(self, rows: np.ndarray, size: int, rng: Generator | None = None) -> Minibatches:
+        """Yield expression (cells x genes) and batch labels of `size` cells at a time.
+
+        Each of `rows` comes once: in their order, or shuffled if `rng` is given.
+        """
         order = rows if rng is None else rng.permutation(rows)
         for start in range(0, len(order), size):
             chosen = order[start : start + size]
             yield self.x[chosen], self.batch[chosen]
 
     def identify(self, digest: Callable[[bytes], None]) -> None:
-        """See `Data`."""
+        """Pass all that distinguishes these cells from others to `digest`, for checkpoints."""
         for array in (self.x.indptr, self.x.indices, self.x.data, self.batch):
             digest(np.ascontiguousarray(array))
 
@@ -90,17 +58,8 @@ class BackedData:
     A file is read fast in long stretches only. Shuffled, chunks of neighbouring cells are drawn in
     random order and mixed with the others of their window; the next window is read meanwhile.
 
-    Parameters
-    ----------
-    stored
-        Expression, cells x genes: whatever gives a matrix for a slice of rows, such as the `X` of
-        an AnnData opened with `backed="r"`.
-    genes
-        Columns to take, in order; None takes all as they are.
-    batch
-        Integer batch label of each cell.
-    path
-        The file.
+    `stored` gives a matrix (cells x genes) for a slice of rows, such as the `X` of an AnnData
+    opened with `backed="r"`. `genes` are the columns to take, in order; None takes all.
     """
 
     def __init__(self, stored, genes: np.ndarray | None, batch: np.ndarray, path: Path):
@@ -110,13 +69,11 @@ class BackedData:
         self.path = path
 
     def __len__(self) -> int:
-        """See `Data`."""
+        """Return the number of cells."""
         return self.stored.shape[0]
 
-    def minibatches(
-        self, rows: np.ndarray, size: int, rng: np.random.Generator | None = None
-    ) -> Iterator[tuple[sp.csr_matrix, np.ndarray]]:
-        """See `Data`."""
+    def minibatches(self, rows: np.ndarray, size: int, rng: Generator | None = None) -> Minibatches:
+        """See `InMemoryData.minibatches`."""
         chunks = [rows[start : start + CHUNK] for start in range(0, len(rows), CHUNK)]
         if rng is not None:
             chunks = [chunks[i] for i in rng.permutation(len(chunks))]
@@ -135,14 +92,14 @@ class BackedData:
                     yield x[chosen], self.batch[window[chosen]]
 
     def identify(self, digest: Callable[[bytes], None]) -> None:
-        """See `Data`. The file counts as the same while neither its size nor its date changes."""
+        """Pass the name, size and date of the file, genes and batches to `digest`."""
         state = self.path.stat()
         digest(repr((self.path.resolve(), state.st_size, state.st_mtime_ns)).encode())
         for array in (self.genes, self.batch):
             digest(b"all" if array is None else np.ascontiguousarray(array))
 
     def _read(self, rows: np.ndarray) -> sp.csr_matrix:
-        """Cells by number, in the order of `rows`."""
+        """Return the expression of some cells, in the order of `rows`."""
         order = np.argsort(rows)
         ascending = rows[order]
         gaps = np.flatnonzero(np.diff(ascending) > CHUNK) + 1
@@ -153,3 +110,6 @@ class BackedData:
         ]
         x = sp.vstack(parts, format="csr")[np.argsort(order)]
         return x if self.genes is None else x[:, self.genes]
+
+
+Data = InMemoryData | BackedData

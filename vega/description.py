@@ -1,4 +1,4 @@
-"""What is known of a model beside its weights: `model.json`, with a checksum of its own."""
+"""`model.json`: everything about a model but its weights, with a checksum."""
 
 import hashlib
 import json
@@ -14,26 +14,20 @@ from vega.files import atomic_write, read_errors
 if TYPE_CHECKING:
     from torch import Tensor
 
-FORMAT = 5  # of model.json; raised when one package could not read what another has written
+FORMAT = 5  # of model.json; raised when an older package could not read it
 CHECKSUM = "sha256"  # of all else in a file
 AGAIN = "train the model again"
 
 
 def write_description(path: Path, description: Mapping[str, Any]) -> None:
-    """Write what is known of a model as `model.json`, with a checksum of its own."""
+    """Write `model.json`, with its format and checksum."""
     content = {"format": FORMAT, **description}
     with atomic_write(path) as temporary:
         temporary.write_text(json.dumps({**content, CHECKSUM: checksum(content)}, indent=1) + "\n")
 
 
 def read_description(path: Path) -> dict[str, Any]:
-    """What `write_description` wrote.
-
-    Raises
-    ------
-    ValueError
-        If the file is not as it was written.
-    """
+    """Return what `write_description` wrote; refuse a changed file."""
     with read_errors(path, "JSON", AGAIN):
         content = json.loads(path.read_bytes())
     if not isinstance(content, dict) or content.get("format") != FORMAT:
@@ -44,7 +38,7 @@ def read_description(path: Path) -> dict[str, Any]:
 
 
 def checksum(content: Mapping[str, Any], tensors: Mapping[str, "Tensor"] | None = None) -> str:
-    """Checksum of plain data and tensors."""
+    """Return the checksum of plain data and tensors."""
     digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode())
     for name, tensor in sorted((tensors or {}).items()):
         digest.update(f"{name} {tensor.dtype} {list(tensor.shape)} ".encode())

@@ -5,7 +5,7 @@ log Bayes factor is ln p - ln(1 - p) (paper, Methods). Three estimates of p are 
 the posterior means and variances of both groups, cells x GMVs.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -14,27 +14,23 @@ from scipy.stats import rankdata
 from vega.errors import InputError
 from vega.posterior import Posterior
 
-FEW_PAIRS = 10_000  # of cells, that are gone through one by one
+FEW_PAIRS = 10_000  # of cells, that are computed one by one
 EPSILON = 1e-12  # keeps the logarithm finite, as published: p = 1 gives 27.6
 
 
 def log_bayes_factor(p: np.ndarray) -> np.ndarray:
-    """ln(p + e) - ln(1 - p + e), with e = 1e-12 as published."""
+    """Return ln(p + e) - ln(1 - p + e), with e = 1e-12 as published."""
     return np.log(p + EPSILON) - np.log(1 - p + EPSILON)
 
 
 def monte_carlo(
     a: Posterior, b: Posterior, rng: np.random.Generator, n_cells: int = 5000, n_pairs: int = 10000
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The published estimate, from random pairs of randomly drawn cells.
+    """Return p and MD of each GMV as published, from random pairs of randomly drawn cells.
 
     `n_cells` cells are drawn from each group with replacement, with one posterior sample each,
-    then `n_pairs` random pairs of them.
-
-    Returns
-    -------
-    p and MD, one value per GMV. MD is |mean(z_a - z_b)|, as the published code has it; the text
-    calls it a mean absolute difference (erratum 1).
+    then `n_pairs` random pairs of them. MD is |mean(z_a - z_b)|, as in the published code; the
+    text calls it a mean absolute difference (erratum 1).
     """
     za, zb = (
         group[rng.integers(len(group.mean), size=n_cells)].sample(rng)[
@@ -46,10 +42,7 @@ def monte_carlo(
 
 
 def rank(a: Posterior, b: Posterior, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """All pairs of one posterior sample per cell, by the Mann-Whitney rank sum.
-
-    O(n log n) in the number of cells. Returns p and MD, one value per GMV.
-    """
+    """Return p and MD of each GMV over all pairs of one posterior sample per cell (rank sum)."""
     za, zb = a.sample(rng), b.sample(rng)
     n_a, n_b = len(za), len(zb)
     ranks = rankdata(np.concatenate([za, zb]), axis=0)[:n_a].sum(axis=0)
@@ -60,10 +53,9 @@ def rank(a: Posterior, b: Posterior, rng: np.random.Generator) -> tuple[np.ndarr
 def exact(
     a: Posterior, b: Posterior, rng: np.random.Generator | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The expectation over all pairs and the whole posterior; nothing is drawn.
+    """Return p and MD of each GMV over all pairs and the whole posterior; nothing is drawn.
 
     P(z_a > z_b) = Phi((mu_a - mu_b) / sqrt(var_a + var_b)) for one pair, averaged over all pairs.
-    Returns p and MD, one value per GMV.
     """
     both = Posterior(*(np.concatenate(parts) for parts in zip(a, b, strict=True)))
     first = np.arange(len(both.mean)) < len(a.mean)
@@ -74,27 +66,13 @@ def exact(
 def exact_comparisons(
     posterior: Posterior, comparisons: Sequence[tuple[np.ndarray, np.ndarray]]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """`exact` for several comparisons of the same cells, in little more time than for one.
+    """Return p and MD of several comparisons (each comparisons x K), as by `exact`.
 
-    Parameters
-    ----------
-    posterior
-        Of all cells, cells x K.
-    comparisons
-        For each, which cells are in its two groups: boolean, one value per cell.
-
-    Returns
-    -------
-    p and MD, each comparisons x K. Up to `FEW_PAIRS` pairs are gone through one by one; for more,
-    see `vega.all_pairs`: the error of p is then below 1e-5, and below 1 % of p or 1 - p down to
-    1e-9. Without variance, the order of the means counts, and equal ones 1/2.
-
-    Raises
-    ------
-    ValueError
-        If a mean is not finite, or a variance not finite or negative.
+    A comparison says which cells are in its two groups: boolean, one value per cell. For more than
+    `FEW_PAIRS` pairs, see `vega.all_pairs`: the error of p is then below 1e-5, and below 1 % of p
+    or 1 - p down to 1e-9. Without variance the order of the means decides; equal means count 1/2.
     """
-    from vega import all_pairs  # late, as it starts torch, which nothing else here needs
+    from vega import all_pairs  # late, as it imports torch
 
     _check(posterior)
     mean, variance = posterior.mean, posterior.variance
@@ -130,16 +108,12 @@ def _check(posterior: Posterior) -> None:
 def mean_absolute_difference(
     a: Posterior, b: Posterior, rng: np.random.Generator, n_pairs: int = 10000
 ) -> np.ndarray:
-    """Mean |z_a - z_b| over random pairs: MD as the paper's text defines it (erratum 1)."""
+    """Return the mean |z_a - z_b| over random pairs: MD in the paper's text (erratum 1)."""
     za, zb = (group[rng.integers(len(group.mean), size=n_pairs)].sample(rng) for group in (a, b))
     return np.abs(za - zb).mean(axis=0)
 
 
-METHODS: dict[str, Callable[..., tuple[np.ndarray, np.ndarray]]] = {
-    "monte_carlo": monte_carlo,
-    "rank": rank,
-    "exact": exact,
-}
+METHODS = {method.__name__: method for method in (monte_carlo, rank, exact)}
 
 
 def differential_activity(

@@ -1,14 +1,14 @@
-"""The one exception a user can cause."""
+"""The exception for mistakes that a user can correct."""
 
 
 class InputError(ValueError):
-    """Something the user can mend: the message is one line with what, where and what to do."""
+    """A mistake that the user can correct; the message is one line: what, where, what to do."""
 
     def __str__(self) -> str:
-        """The message, whatever it quotes on one line and without what a terminal would obey."""
+        """Return the message on one line, without control characters of text that it quotes."""
         return "".join(c if c.isprintable() else "?" for c in one_line(super().__str__()))
 
 
 def one_line(error: object) -> str:
-    """What an error says, on one line."""
+    """Return the message of an error on one line."""
     return " ".join(str(error).split()) or type(error).__name__

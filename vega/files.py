@@ -1,4 +1,4 @@
-"""Files that are whole or not there, when written as when read."""
+"""Write files atomically; turn errors of reading into one line."""
 
 import errno
 import glob
@@ -12,8 +12,7 @@ from pathlib import Path
 from vega.errors import InputError, one_line
 
 PART = ".part-"  # begins the names of temporary files
-# What a disk says that cannot be written: it is full, so is one's share of it, it is read-only or
-# broken, or its owner does not want it.
+# Errors of a disk that is full, over quota, read-only, broken or protected.
 UNWRITABLE = {
     errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EACCES, errno.EPERM,
 }  # fmt: skip
@@ -21,16 +20,12 @@ UNWRITABLE = {
 
 @contextmanager
 def atomic_write(path: Path | str) -> Iterator[Path]:
-    """Give a temporary path beside `path`, and rename it to `path` once the block has succeeded.
+    """Give a temporary path in the folder of `path`; rename it to `path` if the block succeeds.
 
-    A reader sees the old file or the whole new one, never a part; a failed block leaves nothing,
-    and what a killed one left is removed when `path` is next written on that machine. The
-    temporary name keeps the suffixes of `path`, which some writers choose their format by.
-
-    Raises
-    ------
-    OSError
-        If the disk cannot be written: with the reason and `path`, whatever the writer made of it.
+    A failed block leaves nothing; the file of a killed one is removed when `path` is next written
+    on that machine. The temporary name keeps the suffixes of `path`, by which some writers choose
+    their format. If the disk cannot be written, an `OSError` gives the reason and `path`, whatever
+    the writer raised.
     """
     path = Path(path)
     if path.is_dir():
@@ -46,15 +41,15 @@ def atomic_write(path: Path | str) -> Iterator[Path]:
             temporary.chmod(0o666 & ~umask)
             temporary.replace(path)
     except Exception as error:
-        reason = _of_disk(error)
-        if reason is None or _names_another(reason):
+        reason = _disk_error(error)
+        if reason is None:
             raise
         raise OSError(reason.errno, os.strerror(reason.errno), str(path)) from None
 
 
 @contextmanager
 def _temporary(path: Path) -> Iterator[Path]:
-    """Make an empty file beside `path`, which is gone afterwards."""
+    """Make an empty file in the folder of `path`, and remove it at the end."""
     path.parent.mkdir(parents=True, exist_ok=True)
     here = f"@{socket.gethostname()}-"
     _remove_abandoned(path, here)
@@ -69,51 +64,33 @@ def _temporary(path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
-def _of_disk(error: BaseException | None) -> OSError | None:
-    """The disk's own error, after which a writer may have failed once more."""
+def _disk_error(error: BaseException | None) -> OSError | None:
+    """Return the error of the disk that led to `error`, unless it is about another file."""
     while error is not None:
         if isinstance(error, OSError) and error.errno in UNWRITABLE:
-            return error
+            name = Path(error.filename or PART).name
+            return error if name.startswith(PART) else None
         error = error.__cause__ or error.__context__
     return None
 
 
-def _names_another(error: OSError) -> bool:
-    """Whether it is known to be about a file that is not the temporary one."""
-    return bool(error.filename) and not Path(error.filename).name.startswith(PART)
-
-
 def _remove_abandoned(path: Path, here: str) -> None:
-    """Remove temporary files of `path` whose process is gone; of other machines nobody knows."""
+    """Remove temporary files of `path` whose process on this machine is gone."""
     for part in path.parent.glob(f"{PART}*{glob.escape(here)}*-{glob.escape(path.name)}"):
         process = part.name.removeprefix(PART).partition("@")[0]
         try:
             os.kill(int(process), 0)  # sends nothing
         except ProcessLookupError:
             part.unlink(missing_ok=True)
-        except PermissionError:  # another user's, at work
+        except PermissionError:  # a running process of another user
             continue
 
 
 @contextmanager
 def read_errors(path: Path | str, kind: str, remedy: str) -> Iterator[None]:
-    """Turn whatever a library raises of a file into one line that names it.
+    """Turn whatever the block raises into an `InputError`: not `kind` (such as `a table`).
 
-    To be put around the call of the library alone, lest a fault of ours be taken for the file's.
-
-    Parameters
-    ----------
-    path
-        The file.
-    kind
-        What it should be, such as `a table`.
-    remedy
-        What to do about it.
-
-    Raises
-    ------
-    InputError
-        If the block raises.
+    The block holds the call of the library alone, so that our own mistakes are not hidden.
     """
     try:
         yield

@@ -61,7 +61,7 @@ def read_gmt(
 
 
 def gene_mask(gene_sets: Mapping[str, Sequence[str]], genes: Iterable[str]) -> np.ndarray:
-    """Which gene belongs to which set.
+    """Return which gene belongs to which set.
 
     Parameters
     ----------
@@ -100,7 +100,7 @@ def gene_mask(gene_sets: Mapping[str, Sequence[str]], genes: Iterable[str]) -> n
 
 
 def readable(name: str) -> str:
-    """`name` as the paper's figures show it: no collection prefix, blanks for underscores.
+    """Return `name` as the paper's figures show it: no collection prefix, no underscores.
 
     >>> readable("REACTOME_TRYPTOPHAN_CATABOLISM")
     'TRYPTOPHAN CATABOLISM'

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import platform
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import scipy
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
@@ -19,28 +21,22 @@ from vega.errors import InputError
 from vega.files import atomic_write, read_errors
 
 FITTING = "one model, as weights and model.json do not fit"
-ANNOTATION = "annotation."  # before the names of what is no weight: which genes are in which set
+ANNOTATION = "annotation."  # begins the names of the tensors with the genes of each set
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
-    """Write named tensors, whole or not at all."""
+    """Write named tensors atomically."""
     with atomic_write(path) as temporary:
         try:
             save_file({n: t.contiguous() for n, t in tensors.items()}, temporary, dict(metadata))
-        except SafetensorError as error:  # which keeps the number of the system's error as text
+        except SafetensorError as error:  # whose text has the number of the system's error
             if number := re.search(r"\(os error (\d+)\)", str(error)):
                 raise OSError(int(number[1]), os.strerror(int(number[1])), str(path)) from None
             raise
 
 
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """Tensors by name, on the CPU, and the metadata they were written with.
-
-    Raises
-    ------
-    ValueError
-        If the file is not whole.
-    """
+    """Return tensors by name, on the CPU, and their metadata."""
     with (
         read_errors(path, "a whole safetensors file", AGAIN),
         safe_open(path, framework="pt") as file,
@@ -70,13 +66,7 @@ def write_model(
 
 
 def read_model(folder: Path) -> tuple[dict[str, Tensor], np.ndarray, pd.DataFrame, dict[str, Any]]:
-    """Return what `write_model` wrote: tensors, annotation, history and description.
-
-    Raises
-    ------
-    ValueError
-        If the folder does not hold one whole model, saying which file is at fault.
-    """
+    """Return what `write_model` wrote: tensors, annotation, history and description."""
     weights, losses = folder / "weights.safetensors", folder / "history.tsv"
     description = read_description(folder / "model.json")
     for file, name in ((weights, "weights"), (losses, "history")):
@@ -86,17 +76,11 @@ def read_model(folder: Path) -> tuple[dict[str, Tensor], np.ndarray, pd.DataFram
             raise InputError(f"{file}: not the {name} that model.json describes; {AGAIN}")
     tensors, _ = read_tensors(weights)
     with read_errors(folder, FITTING, AGAIN):
-        annotation = _annotation(description, tensors)
+        gmvs, genes = (tensors.pop(ANNOTATION + name).numpy() for name in ("gmvs", "genes"))
+        annotation = np.zeros((len(description["gmvs"]), len(description["genes"])), dtype=bool)
+        annotation[gmvs, genes] = True
     history = pd.read_csv(losses, sep="\t", index_col="epoch")
     return tensors, annotation, history, description
-
-
-def _annotation(description: Mapping[str, Any], tensors: dict[str, Tensor]) -> np.ndarray:
-    """Take which genes are in which set out of the tensors: boolean, GMVs x genes."""
-    annotation = np.zeros((len(description["gmvs"]), len(description["genes"])), dtype=bool)
-    gmvs, genes = (tensors.pop(ANNOTATION + name).numpy() for name in ("gmvs", "genes"))
-    annotation[gmvs, genes] = True
-    return annotation
 
 
 def _sha256(path: Path) -> str:
@@ -105,11 +89,7 @@ def _sha256(path: Path) -> str:
 
 
 def versions() -> dict[str, str]:
-    """Versions that a result depends on."""
-    import platform
-
-    import scipy
-
+    """Return the versions that a result depends on."""
     import vega
 
     return {

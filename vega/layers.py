@@ -4,18 +4,16 @@ import math
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Generator, Tensor, nn
 
 from vega.settings import ModelSettings
-from vega.sparse import Pattern, SparseMatrix
+from vega.sparse import Expression, Pattern, SparseMatrix
 
-# A mask with a smaller share of weights is computed from these alone on a CPU. Real ones have less
-# than one in a hundred; one of nearly all weights is faster as an ordinary product.
-SPARSE_BELOW = 0.1
+SPARSE_BELOW = 0.1  # masks with a smaller share of weights (real: 1 %) are faster sparse on a CPU
 
 
-def dropout(x: Tensor, p: float, generator: torch.Generator | None) -> Tensor:
-    """`x` with a share `p` of its values at zero and the others scaled to the same mean."""
+def dropout(x: Tensor, p: float, generator: Generator | None) -> Tensor:
+    """Set a share `p` of the values of `x` to zero and scale the others to the same mean."""
     if p == 0:
         return x
     if x.device.type == "cpu":
@@ -29,8 +27,9 @@ def dropout(x: Tensor, p: float, generator: torch.Generator | None) -> Tensor:
     return x * keep.to(x.dtype).mul_(1 / (1 - p))
 
 
-def uniform(bound: float, *shape: int) -> nn.Parameter:
-    """Initial weights, evenly between -`bound` and `bound`."""
+def uniform(n_inputs: int, *shape: int) -> nn.Parameter:
+    """Return initial weights from U(-b, b) with b = 1 / sqrt(`n_inputs`), as in torch."""
+    bound = 1 / math.sqrt(n_inputs)
     return nn.Parameter(torch.empty(*shape).uniform_(-bound, bound))
 
 
@@ -51,43 +50,27 @@ def batch_norm(width: int, settings: ModelSettings) -> nn.BatchNorm1d:
 class GeneLinear(nn.Module):
     """A linear layer on the genes of cells, sparse or dense.
 
-    The weights are genes x outputs, the other way round than torch's, so that the product with a
-    sparse matrix reads them row by row.
+    The weights are genes x outputs, unlike torch's: a sparse product reads them row by row.
     """
 
     def __init__(self, n_genes: int, n_outputs: int):
         super().__init__()
-        bound = 1 / math.sqrt(n_genes)
-        self.weight = uniform(bound, n_genes, n_outputs)
-        self.bias = uniform(bound, n_outputs)
+        self.weight = uniform(n_genes, n_genes, n_outputs)
+        self.bias = uniform(n_genes, n_outputs)
 
-    def forward(self, x: Tensor | SparseMatrix) -> Tensor:
-        """`x`: cells x genes. Gives cells x outputs."""
+    def forward(self, x: Expression) -> Tensor:
+        """Return cells x outputs, of `x` (cells x genes)."""
         return x @ self.weight + self.bias
 
 
 class MaskedWeights(nn.Module):
-    """Weights of a linear layer, of which only those inside a mask exist, as one vector.
+    """Weights of a linear layer inside a mask (boolean, outputs x inputs), as one vector.
 
-    Weights outside would stay at zero and get no gradient that matters, since the gradient of a
-    weight does not depend on the others.
-
-    Parameters
-    ----------
-    mask
-        Boolean, outputs x inputs: where there is a weight.
-    bound
-        Of the initial weights.
-
-    Attributes
-    ----------
-    weight
-        One value per true entry of the mask, output by output.
-    outputs, inputs
-        Output and input of each weight.
+    `weight` has one value per true entry of the mask, output by output. Weights outside would stay
+    at zero and change no other gradient.
     """
 
-    def __init__(self, mask: np.ndarray, bound: float):
+    def __init__(self, mask: np.ndarray):
         super().__init__()
         outputs, inputs = np.nonzero(mask)  # outputs ascend
         self.register_buffer("outputs", torch.from_numpy(outputs), persistent=False)
@@ -96,29 +79,24 @@ class MaskedWeights(nn.Module):
         offsets = np.searchsorted(outputs, np.arange(len(mask) + 1)).astype(np.int32)
         self.pattern = Pattern(offsets, inputs.astype(np.int32), mask.shape)
         self.sparse = len(outputs) < SPARSE_BELOW * math.prod(mask.shape)
-        self.weight = uniform(bound, len(outputs))
+        self.weight = uniform(mask.shape[1], len(outputs))
 
     def forward(self, x: Tensor, bias: Tensor | None = None) -> Tensor:
-        """`x`: cells x inputs, dense. Gives cells x outputs."""
+        """Return cells x outputs, of `x` (cells x inputs, dense)."""
         if not (self.sparse and x.device.type == "cpu"):
             return nn.functional.linear(x, self.dense(), bias).float()
         by_output = SparseMatrix(self.weight, self.pattern) @ x.T
         return (by_output if bias is None else by_output.add_(bias[:, None])).T
 
     def dense(self) -> Tensor:
-        """The weights as outputs x inputs, zero outside the mask."""
+        """Return the weights as outputs x inputs, zero outside the mask."""
         return self.weight.new_zeros(self.shape).index_put((self.outputs, self.inputs), self.weight)
 
 
 class Hidden(nn.Module):
-    """Hidden layers: linear, batch norm, ReLU, dropout, so often (paper, Methods).
+    """Hidden layers: `n_layers` times linear, batch norm, ReLU, dropout (paper, Methods).
 
-    Parameters
-    ----------
-    first
-        The linear part of the first of them.
-    settings
-        Of the model: width, number, dropout and batch norm.
+    `first` is the linear part of the first one.
     """
 
     def __init__(self, first: nn.Module, settings: ModelSettings):
@@ -130,7 +108,7 @@ class Hidden(nn.Module):
             self.linears.append(nn.Linear(width, width))
         self.norms = nn.ModuleList(batch_norm(width, settings) for _ in self.linears)
 
-    def forward(self, x: Tensor | SparseMatrix, generator: torch.Generator | None = None) -> Tensor:
+    def forward(self, x: Expression, generator: Generator | None = None) -> Tensor:
         """Return cells x `n_hidden`, of `x` (cells x inputs of the first layer)."""
         for linear, norm in zip(self.linears, self.norms, strict=True):
             x = norm(linear(x)).relu()

@@ -5,24 +5,24 @@ from numpy.typing import ArrayLike
 
 
 def silhouette(latent: np.ndarray, labels: ArrayLike) -> float:
-    """Mean silhouette of the labels in latent space (cells x K), Euclidean; from -1 to 1."""
+    """Return the mean silhouette of the labels in latent space (cells x K), from -1 to 1."""
     from sklearn.metrics import silhouette_score
 
     return float(silhouette_score(latent, np.asarray(labels)))
 
 
 def auc(activity: ArrayLike, positive: ArrayLike) -> float:
-    """Chance that a cell of `positive` (boolean) has a higher activity than another cell."""
+    """Return the chance that a cell of `positive` has a higher activity than another cell."""
     from sklearn.metrics import roc_auc_score
 
     return float(roc_auc_score(np.asarray(positive), np.asarray(activity)))
 
 
 def accuracy(activity: ArrayLike, labels: ArrayLike) -> float:
-    """Share of cells whose label a logistic regression on one activity gets right, in sample.
+    """Return the share of cells whose label a logistic regression on one activity gets right.
 
-    scikit-learn's own settings, random state 42 (paper, Fig. S9). Where all activities are the
-    same, this is the share of the most frequent label.
+    In sample, with scikit-learn's defaults and random state 42 (paper, Fig. S9). If all activities
+    are equal, this is the share of the most frequent label.
     """
     from sklearn.linear_model import LogisticRegression
 
@@ -31,7 +31,7 @@ def accuracy(activity: ArrayLike, labels: ArrayLike) -> float:
 
 
 def r2_of_means(real: ArrayLike, decoded: ArrayLike) -> float:
-    """Squared Pearson correlation of the genes' means over cells (paper, Fig. 4c and f).
+    """Return the squared correlation of the means of genes (paper, Fig. 4c and f).
 
     Both are cells x genes; the number of cells may differ.
     """
@@ -40,6 +40,6 @@ def r2_of_means(real: ArrayLike, decoded: ArrayLike) -> float:
 
 
 def top_overlap(a: ArrayLike, b: ArrayLike, n: int = 50) -> float:
-    """Share of the `n` largest |values| of `a` that are among those of `b` (paper, Fig. 4b)."""
+    """Return the share of the `n` largest |values| of `a` that `b` shares (paper, Fig. 4b)."""
     top = [set(np.argsort(-np.abs(np.asarray(values)), kind="stable")[:n]) for values in (a, b)]
     return len(top[0] & top[1]) / n

@@ -1,4 +1,4 @@
-"""The VEGA model, as one uses it: gene sets in, GMV activities out."""
+"""The VEGA model: gene sets in, GMV activities out."""
 
 import math
 import threading
@@ -28,8 +28,7 @@ from vega.trainer import as_input, resolve_precision
 from vega.values import layers_of
 
 NAMED = 10  # values of a column that an error names at most
-# torch draws initial weights from its one generator, which threads share.
-_GLOBAL_GENERATOR = threading.Lock()
+_GLOBAL_GENERATOR = threading.Lock()  # torch draws initial weights from one that threads share
 
 
 class VEGA:
@@ -84,7 +83,7 @@ class VEGA:
         seed: int = 1,
         **settings: Any,
     ):
-        genes = list(map(str, genes))  # which may be numpy's
+        genes = list(map(str, genes))  # of numpy's strings too
         gene_sets = {str(name): members for name, members in gene_sets.items()}
         chosen = read_settings(ModelSettings, settings)
         annotation = np.vstack(
@@ -93,44 +92,33 @@ class VEGA:
         gmvs = [*gene_sets, *extra_node_names(chosen.extra_nodes)]
         if (chosen.encoder, chosen.decoder) == ("deep", "deep"):
             gmvs = [f"LATENT_{i + 1}" for i in range(len(gmvs))]
-        self._build(genes, gmvs, annotation, chosen, list(map(str, batches)), seed)
+        self._build((genes, gmvs, list(map(str, batches))), annotation, chosen, seed)
 
     def _build(
-        self,
-        genes: list[str],
-        gmvs: list[str],
-        annotation: np.ndarray,
-        settings: ModelSettings,
-        batches: list[str],
-        seed: int,
+        self, names: Sequence[list[str]], annotation: np.ndarray, settings: ModelSettings, seed: int
     ) -> None:
-        self.genes, self.gmvs, self.annotation = genes, gmvs, annotation
-        self.settings, self.batches, self.seed = settings, batches, int(seed)
+        self.genes, self.gmvs, self.batches = names
+        self.annotation, self.settings, self.seed = annotation, settings, int(seed)
         self.training: dict[str, Any] = {}
         self.target_sum: float | None = None
         self.history = pd.DataFrame(columns=["train_loss", "validation_loss"])
         with _GLOBAL_GENERATOR, torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.seed)
-            self.module = VEGAModule(annotation, settings, max(1, len(batches)))
+            self.module = VEGAModule(annotation, settings, max(1, len(self.batches)))
 
     @classmethod
     def from_description(cls, description: Mapping[str, Any], annotation: np.ndarray) -> Self:
-        """An untrained model of the shape that `describe` told, annotated K x genes."""
+        """Return an untrained model from what `describe` returns and its annotation, K x genes."""
         model = cls.__new__(cls)
-        model._build(
-            list(description["genes"]),
-            list(description["gmvs"]),
-            annotation,
-            read_settings(ModelSettings, description["settings"]),
-            list(description["batches"]),
-            description["seed"],
-        )
+        names = [list(description[kind]) for kind in ("genes", "gmvs", "batches")]
+        settings = read_settings(ModelSettings, description["settings"])
+        model._build(names, annotation, settings, description["seed"])
         model.training = dict(description["training"])
         model.target_sum = description.get("target_sum")
         return model
 
     def describe(self) -> dict[str, Any]:
-        """Everything about the model but its weights, as plain data."""
+        """Return everything about the model but its weights, as plain data."""
         last = self.history.iloc[-1].to_dict() if len(self.history) else {}
         losses = {name: None if math.isnan(loss) else loss for name, loss in last.items()}
         return {
@@ -144,8 +132,6 @@ class VEGA:
             "gmvs": self.gmvs,
             "genes": self.genes,
         }
-
-    # ------------------------------------------------------------------ training
 
     def fit(
         self,
@@ -184,7 +170,7 @@ class VEGA:
         progress
             Whether to show a progress bar.
         log
-            Called with a line on the losses now and then, for where no bar is seen.
+            Called with a line on the losses after each checkpoint, for jobs without a terminal.
         **settings
             See `settings.TrainSettings`; the defaults are the published ones.
 
@@ -231,32 +217,30 @@ class VEGA:
         }
         return self.history
 
-    # ------------------------------------------------------------------ what it says of cells
-
     def posterior(self, adata: AnnData, batch_size: int = 4096) -> Posterior:
-        """Mean and variance of each cell's GMV activities, each cells x K, float32."""
+        """Return mean and variance of each cell's GMV activities, each cells x K, float32."""
         cells = self._cells(adata)
         device = next(self.module.parameters()).device
         self.module.eval()
         shape = len(cells), len(self.gmvs)
         posterior = Posterior(np.empty(shape, np.float32), np.empty(shape, np.float32))
+        start = 0
         with torch.no_grad():
-            start = 0
             for x, _ in cells.minibatches(np.arange(len(cells)), batch_size):
                 seen = self.module.likelihood.transform(as_input(x, device))
                 mean, log_variance = self.module.encoder(seen)
-                stop = start + len(mean)
-                posterior.mean[start:stop] = mean.cpu().numpy()
-                posterior.variance[start:stop] = log_variance.exp().cpu().numpy()
-                start = stop
+                part = slice(start, start + len(mean))
+                posterior.mean[part] = mean.cpu().numpy()
+                posterior.variance[part] = log_variance.exp().cpu().numpy()
+                start = part.stop
         return posterior
 
     def embed(self, adata: AnnData) -> np.ndarray:
-        """GMV activities of each cell: the posterior mean, cells x K."""
+        """Return the GMV activities of each cell: the posterior mean, cells x K."""
         return self.posterior(adata).mean
 
     def latent(self, adata: AnnData) -> AnnData:
-        """The cells by their GMVs, as scanpy and `vega.plot` take them.
+        """Return the cells by their GMVs, as scanpy and `vega.plot` take them.
 
         Returns
         -------
@@ -273,10 +257,10 @@ class VEGA:
     def decode(
         self, activities: np.ndarray, batch: str | None = None, library: float = 1e4
     ) -> np.ndarray:
-        """Expected expression (cells x genes) of given activities (cells x K).
+        """Return the expected expression (cells x genes) of given activities (cells x K).
 
-        Log-normalised; of a count model the counts of cells with `library` counts in all. `batch`
-        names the batch to decode into; None is the first.
+        Log-normalised, or counts of cells with `library` counts in all. `batch` is the batch to
+        decode into; None is the first.
         """
         device = next(self.module.parameters()).device
         z = torch.as_tensor(np.asarray(activities, dtype=np.float32)).to(device)
@@ -288,7 +272,7 @@ class VEGA:
             return self.module.likelihood.mean(decoded, library).cpu().numpy()
 
     def weights(self) -> pd.DataFrame:
-        """Decoder weights, genes x K; zero where a gene is not in a GMV's set.
+        """Return decoder weights, genes x K; zero where a gene is not in a GMV's set.
 
         Raises
         ------
@@ -323,13 +307,13 @@ class VEGA:
                 f"obs has no column {column!r}; it has {', '.join(map(str, adata.obs.columns))}"
             )
         labels = adata.obs[column].convert_dtypes()  # integers stay such beside missing values
-        chosen = _having(labels, group)
+        chosen = _cells_of(labels, group)
         if reference is None:
             others = labels.notna().to_numpy() & ~chosen
             if not others.any():
                 raise InputError(f"all cells have {column} {group}; there is no other to compare")
         else:
-            others = _having(labels, reference)
+            others = _cells_of(labels, reference)
         posterior = self.posterior(adata)
         return differential_activity(
             posterior[chosen], posterior[others], self.gmvs, method=method, seed=seed
@@ -341,26 +325,19 @@ class VEGA:
         The files are `weights.safetensors`, `history.tsv` and `model.json`, which holds names of
         genes and GMVs, settings, device, versions and losses, and the files' checksums.
         """
-        io.write_model(
-            Path(folder),
-            self.module.state_dict(),
-            self.annotation,
-            self.history,
-            self.describe(),
-        )
-
-    # ------------------------------------------------------------------ checks
+        weights, description = self.module.state_dict(), self.describe()
+        io.write_model(Path(folder), weights, self.annotation, self.history, description)
 
     def _cells(self, adata: AnnData, batch: np.ndarray | None = None) -> Data:
-        """The model's genes of `adata`, in the model's order, and batch labels, by default all 0.
+        """Return the cells of `adata`, in memory or on disk, with the genes of the model.
 
-        In memory as in `adata`, or where they are on disk.
+        Batch labels are 0 by default.
         """
         where = None
         if not adata.var_names.equals(pd.Index(self.genes)):
-            where = adata.var_names.get_indexer(self.genes) if adata.var_names.is_unique else None
-            if where is None:
+            if not adata.var_names.is_unique:
                 raise InputError("gene names are not unique; call adata.var_names_make_unique()")
+            where = adata.var_names.get_indexer(self.genes)
             if (where < 0).any():
                 missing = [g for g, i in zip(self.genes, where, strict=True) if i < 0]
                 raise InputError(
@@ -372,7 +349,7 @@ class VEGA:
         if layer is not None and layer not in adata.layers:
             there = ", ".join(layers_of(adata)) or "none"
             raise InputError(f"the model reads the layer {layer!r} of the data; there is {there}")
-        if not adata.is_view:  # of which anndata reads the cells into memory
+        if not adata.is_view:  # anndata reads a view into memory
             stored = adata.X if layer is None else adata.layers[layer]
             if isinstance(stored, CSCDataset):
                 raise InputError(
@@ -421,8 +398,8 @@ def load(folder: Path | str) -> VEGA:
     return model
 
 
-def _having(labels: pd.Series, value: str | float) -> np.ndarray:
-    """Which cells have a value, or else one that is written like it."""
+def _cells_of(labels: pd.Series, value: str | float) -> np.ndarray:
+    """Return which cells have a value, or else one that is written like it."""
     for equal in (labels == value, labels.astype(str) == str(value)):
         cells = equal.fillna(False).to_numpy(dtype=bool) & labels.notna().to_numpy()
         if cells.any():
@@ -435,25 +412,19 @@ def _having(labels: pd.Series, value: str | float) -> np.ndarray:
 
 
 def extra_node_names(n: int) -> list[str]:
-    """Names of `n` latent variables that reach all genes."""
+    """Return the names of `n` latent variables that reach all genes."""
     return [f"{EXTRA_NODE}{i + 1}" for i in range(n)]
 
 
 def resolve_device(device: str = "auto") -> torch.device:
-    """The device meant by `auto`, `cpu`, `cuda` or `mps`.
-
-    Raises
-    ------
-    ValueError
-        If a GPU is asked for by name and there is none.
-    """
-    there = {
+    """Return the device meant by `auto`, `cpu`, `cuda` or `mps`; refuse one that is not there."""
+    available = {
         "cuda": torch.cuda.is_available(),
         "mps": torch.backends.mps.is_available(),
         "cpu": True,
     }
     if device == "auto":
-        device = next(name for name, found in there.items() if found)
-    if not there.get(device.split(":")[0], False):
+        device = next(name for name, found in available.items() if found)
+    if not available.get(device.split(":")[0], False):
         raise InputError(f"device {device!r} is not there; use auto or cpu")
     return torch.device(device)

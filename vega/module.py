@@ -1,16 +1,15 @@
 """The network: an encoder, a posterior sample, a decoder and a likelihood.
 
-Encoders give the mean and the log variance of the posterior, each cells x latent variables.
-Decoders take latent variables to the expression of genes; all but the deep one are a single linear
-layer, which is what makes a latent variable the activity of its gene set. The annotation is
-boolean, latent variables x genes: which genes are in the set of which variable.
+Encoders return mean and log variance of the posterior, each cells x latent variables. Decoders map
+latent variables to the expression of genes; all but the deep one are a single linear layer, so that
+a latent variable is the activity of its gene set. The annotation is boolean, latent variables x
+genes: which genes are in the set of which variable. `generator` draws dropout and samples; None is
+torch's global one.
 """
-
-import math
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Generator, Tensor, nn
 
 from vega.errors import InputError
 from vega.layers import (
@@ -23,26 +22,11 @@ from vega.layers import (
     uniform,
 )
 from vega.settings import ModelSettings
-from vega.sparse import SparseMatrix, squared_error
+from vega.sparse import Expression, SparseMatrix, squared_error
 
 
 class VEGAModule(nn.Module):
-    """A variational autoencoder of its parts.
-
-    Parameters
-    ----------
-    annotation
-        Boolean, latent variables x genes.
-    settings
-        Which parts, and their hyperparameters.
-    n_batches
-        With more than one, the decoder is given the batch.
-
-    Raises
-    ------
-    ValueError
-        If the decoder cannot have batches.
-    """
+    """A variational autoencoder; with several batches, the decoder is given the batch."""
 
     def __init__(self, annotation: np.ndarray, settings: ModelSettings, n_batches: int = 1):
         super().__init__()
@@ -62,42 +46,29 @@ class VEGAModule(nn.Module):
         gaussian = settings.likelihood == "gaussian"
         self.likelihood = Gaussian() if gaussian else NegativeBinomial(annotation.shape[1])
         self.beta = settings.beta
-        # A tensor, so that a step recorded on a GPU reads its present value.
+        # A tensor, so that a step recorded on a GPU reads its current value.
         self.register_buffer("kl_weight", torch.tensor(float(self.beta)), persistent=False)
 
     def anneal(self, epoch: int, n_epochs: int) -> None:
-        """Set the weight of the KL divergence, which rises to `beta` over the first epochs.
-
-        `epoch` counts from 0; `n_epochs` is the first with the whole weight.
-        """
+        """Set the weight of the KL divergence, which rises from 0 to `beta` in `n_epochs`."""
         share = min(1.0, epoch / n_epochs) if n_epochs else 1.0
         self.kl_weight.fill_(share * self.beta)
 
     def forward(
-        self,
-        x: Tensor | SparseMatrix,
-        batch: Tensor | None = None,
-        generator: torch.Generator | None = None,
+        self, x: Expression, batch: Tensor | None = None, generator: Generator | None = None
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Return decoded values (cells x genes), mean and log variance of a posterior sample.
-
-        `generator` draws the sample and the dropout; None is torch's global one.
-        """
+        """Return decoded values (cells x genes), mean and log variance of a posterior sample."""
         mean, log_variance = self.encoder(self.likelihood.transform(x), generator)
         noise = torch.randn(mean.shape, device=mean.device, generator=generator)
         z = mean + torch.exp(log_variance / 2) * noise
         return self.decoder(z, batch, generator), mean, log_variance
 
     def loss(
-        self,
-        x: Tensor | SparseMatrix,
-        batch: Tensor | None = None,
-        generator: torch.Generator | None = None,
+        self, x: Expression, batch: Tensor | None = None, generator: Generator | None = None
     ) -> Tensor:
         """Return reconstruction loss + beta * KL divergence from N(0, 1), summed over the cells.
 
-        With a Gaussian likelihood the published objective: beta is 1e-4 in most figures and absent
-        from the paper's text (erratum 3).
+        As published; the paper's text has no beta (erratum 3).
         """
         decoded, mean, log_variance = self(x, batch, generator)
         reconstruction = self.likelihood.loss(decoded, x)
@@ -110,9 +81,6 @@ class VEGAModule(nn.Module):
         self.decoder.project(learning_rate)
 
 
-# ---------------------------------------------------------------- encoders
-
-
 class DeepEncoder(nn.Module):
     """Hidden layers, then a linear head each for mean and log variance: VEGA (paper, Methods)."""
 
@@ -123,13 +91,8 @@ class DeepEncoder(nn.Module):
         self.hidden = Hidden(GeneLinear(n_genes, settings.n_hidden), settings)
         self.heads = nn.Linear(settings.n_hidden, 2 * n_latent)  # of means, then of log variances
 
-    def forward(
-        self, x: Tensor | SparseMatrix, generator: torch.Generator | None = None
-    ) -> tuple[Tensor, Tensor]:
-        """Return mean and log variance, each cells x latent variables, of `x` (cells x genes).
-
-        `generator` draws the dropout, in training only.
-        """
+    def forward(self, x: Expression, generator: Generator | None = None) -> tuple[Tensor, Tensor]:
+        """Return mean and log variance, each cells x latent variables, of `x` (cells x genes)."""
         latent = self.heads(self.hidden(x, generator)).float()
         if self.training:
             latent = dropout(latent, self.latent_dropout, generator)
@@ -144,28 +107,21 @@ class MaskedEncoder(nn.Module):
 
     `masked`, as published with a sparse decoder: signed weights, then batch norm and ReLU.
     `masked_linear`, as published with a deep decoder: weights that are kept >= 0, nothing else.
-
-    Attributes
-    ----------
-    weights
-        From genes to means, then log variances, of the latent variables.
     """
 
     def __init__(self, annotation: np.ndarray, settings: ModelSettings):
         super().__init__()
         n_latent, n_genes = annotation.shape
         self.latent_dropout = settings.latent_dropout
-        bound = 1 / math.sqrt(n_genes)
-        self.weights = MaskedWeights(np.vstack([annotation, annotation]), bound)
-        self.bias = uniform(bound, 2 * n_latent)
+        # To means, then log variances.
+        self.weights = MaskedWeights(np.vstack([annotation, annotation]))
+        self.bias = uniform(n_genes, 2 * n_latent)
         rectified = settings.encoder == "masked"
         self.norm = batch_norm(2 * n_latent, settings) if rectified else None
         if not rectified:
             start_nonnegative(self.weights.weight, settings.nonnegative_start)
 
-    def forward(
-        self, x: Tensor | SparseMatrix, generator: torch.Generator | None = None
-    ) -> tuple[Tensor, Tensor]:
+    def forward(self, x: Expression, generator: Generator | None = None) -> tuple[Tensor, Tensor]:
         """See `DeepEncoder.forward`."""
         dense = x.by_column().to_dense().T if isinstance(x, SparseMatrix) else x
         latent = self.weights(dense, self.bias)
@@ -182,23 +138,11 @@ class MaskedEncoder(nn.Module):
             self.weights.weight.clamp_(min=0)
 
 
-# ---------------------------------------------------------------- decoders
-
-
 class LinearDecoder(nn.Module):
-    """What linear decoders share: a bias, and weights for batches.
+    """Weights (genes x latent variables), a bias, and dense weights for several batches.
 
-    Parameters
-    ----------
-    weights
-        Those of the latent variables: a parameter, genes x latent variables, or `MaskedWeights`.
-        With `nonnegative` they are kept >= 0, so that a higher activity always means more
-        expression; the bias and the batch weights are free.
-    settings
-        Of the model.
-    n_batches
-        With more than one, a one-hot batch label is appended to the latent variables, with dense
-        weights of either sign.
+    With `nonnegative` the weights are kept >= 0, so that a higher activity always means more
+    expression; the bias and the batch weights are free.
     """
 
     def __init__(
@@ -209,27 +153,21 @@ class LinearDecoder(nn.Module):
         self.weights = weights
         self.nonnegative = settings.nonnegative
         self.n_batches = n_batches
-        bound = initial_bound(n_latent)
-        self.bias = uniform(bound, n_genes) if settings.bias else None
+        self.bias = uniform(n_latent, n_genes) if settings.bias else None
         if n_batches > 1:
-            self.batch_weight = uniform(bound, n_genes, n_batches)
+            self.batch_weight = uniform(n_latent, n_genes, n_batches)
         if self.nonnegative:
             values = weights.weight if isinstance(weights, MaskedWeights) else weights
             start_nonnegative(values, settings.nonnegative_start)
 
     def forward(
-        self, z: Tensor, batch: Tensor | None = None, generator: torch.Generator | None = None
+        self, z: Tensor, batch: Tensor | None = None, generator: Generator | None = None
     ) -> Tensor:
         """Return cells x genes, of `z` (cells x latent variables) and integer batch labels."""
         expression = self.product(z)
         if self.n_batches > 1:
             expression = expression + self.batch_weight[:, batch].T
         return expression
-
-
-def initial_bound(n_latent: int) -> float:
-    """Return the bound of the initial weights of a linear decoder."""
-    return 1 / math.sqrt(n_latent)
 
 
 class MaskedDecoder(LinearDecoder):
@@ -239,10 +177,9 @@ class MaskedDecoder(LinearDecoder):
     """
 
     def __init__(self, annotation: np.ndarray, settings: ModelSettings, n_batches: int = 1):
-        weights = MaskedWeights(annotation.T, initial_bound(len(annotation)))
-        super().__init__(weights, settings, n_batches)
+        super().__init__(MaskedWeights(annotation.T), settings, n_batches)
         if settings.decoder == "binary":
-            nn.init.ones_(weights.weight)
+            nn.init.ones_(self.weights.weight)
             self.requires_grad_(False)
 
     def product(self, z: Tensor) -> Tensor:
@@ -264,8 +201,7 @@ class SoftDecoder(LinearDecoder):
     """Every latent variable may reach every gene, with an L1 penalty outside its set (Fig. S10)."""
 
     def __init__(self, annotation: np.ndarray, settings: ModelSettings, n_batches: int = 1):
-        weights = uniform(initial_bound(len(annotation)), *annotation.shape[::-1])
-        super().__init__(weights, settings, n_batches)
+        super().__init__(uniform(len(annotation), *annotation.T.shape), settings, n_batches)
         self.register_buffer("outside", torch.from_numpy(~annotation.T), persistent=False)
         self.l1_lambda, self.l1_update = settings.l1_lambda, settings.l1_update
 
@@ -301,11 +237,11 @@ class DeepDecoder(nn.Module):
         self.output = nn.Linear(settings.n_hidden, n_genes)
 
     def forward(
-        self, z: Tensor, batch: Tensor | None = None, generator: torch.Generator | None = None
+        self, z: Tensor, batch: Tensor | None = None, generator: Generator | None = None
     ) -> Tensor:
         """Return cells x genes, of `z` (cells x latent variables)."""
         hidden = self.hidden(z, generator)
-        # In memory gene by gene, as the loss reads it.
+        # Gene by gene in memory, as the loss reads it.
         by_gene = self.output.weight @ hidden.T
         return by_gene.float().add_(self.output.bias[:, None]).T
 
@@ -313,17 +249,14 @@ class DeepDecoder(nn.Module):
         """No constraint."""
 
 
-# ---------------------------------------------------------------- likelihoods
-
-
 class Gaussian(nn.Module):
     """Decoded values are the log-normalised expression; the loss is the squared error (Methods)."""
 
-    def transform(self, x: Tensor | SparseMatrix) -> Tensor | SparseMatrix:
-        """Return what the encoder takes of `x`."""
+    def transform(self, x: Expression) -> Expression:
+        """Return the input of the encoder."""
         return x
 
-    def loss(self, decoded: Tensor, x: Tensor | SparseMatrix) -> Tensor:
+    def loss(self, decoded: Tensor, x: Expression) -> Tensor:
         """Return the squared error, summed over cells and genes; `decoded` is overwritten."""
         return squared_error(decoded, x)
 
@@ -333,33 +266,28 @@ class Gaussian(nn.Module):
 
 
 class NegativeBinomial(nn.Module):
-    """Expression are counts, with one dispersion per gene (paper, Fig. S8).
+    """Expression is counts, with variance = mean + mean^2 / theta of each gene (paper, Fig. S8).
 
     The softmax of decoded values over the genes of a cell is each gene's share of the cell's
     counts; the encoder takes log(1 + counts).
-
-    Attributes
-    ----------
-    log_dispersion
-        Natural log of the inverse dispersion theta of each gene: variance = mean + mean^2 / theta.
     """
 
     def __init__(self, n_genes: int):
         super().__init__()
-        self.log_dispersion = nn.Parameter(torch.randn(n_genes))
+        self.log_dispersion = nn.Parameter(torch.randn(n_genes))  # ln(theta)
 
-    def transform(self, x: Tensor | SparseMatrix) -> Tensor | SparseMatrix:
-        """Return what the encoder takes of counts."""
+    def transform(self, x: Expression) -> Expression:
+        """Return the input of the encoder."""
         if isinstance(x, SparseMatrix):
             return SparseMatrix(x.values.log1p(), x.pattern)
         return x.log1p()
 
-    def loss(self, decoded: Tensor, x: Tensor | SparseMatrix) -> Tensor:
+    def loss(self, decoded: Tensor, x: Expression) -> Tensor:
         """Return the negative log likelihood, summed over cells and genes."""
         log_theta = self.log_dispersion
         theta = log_theta.exp()
         if isinstance(x, SparseMatrix):
-            # The part of the likelihood that does not depend on the count needs no count.
+            # Only the counts that are not 0; the rest of the likelihood does not depend on them.
             counts, (cells, genes) = x.values, x.entries()
             library = counts.new_zeros(x.shape[0]).index_add_(0, cells, counts)
         else:

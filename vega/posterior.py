@@ -12,11 +12,11 @@ class Posterior(NamedTuple):
     variance: np.ndarray
 
     def __getitem__(self, cells) -> "Posterior":  # type: ignore[override]
-        """The posterior of some of the cells."""
+        """Return the posterior of some of the cells."""
         mean, variance = tuple(self)
         return Posterior(mean[cells], variance[cells])
 
     def sample(self, rng: np.random.Generator) -> np.ndarray:
-        """One draw of each cell's GMV activities."""
+        """Return one draw of each cell's GMV activities."""
         mean, variance = tuple(self)
         return mean + np.sqrt(variance) * rng.standard_normal(mean.shape)

@@ -6,6 +6,7 @@ workflow derives its configuration and the documentation of it from these classe
 """
 
 import difflib
+import operator
 from collections.abc import Mapping
 from dataclasses import Field, dataclass, field, fields
 from types import NoneType
@@ -20,16 +21,9 @@ BOUNDS = {"ge": ">=", "gt": ">", "le": "<=", "lt": "<"}
 
 
 def hyperparameter(default: Any, description: str, **about: Any) -> Any:
-    """Declare a hyperparameter.
+    """Declare a hyperparameter, by default the published value (paper, Methods).
 
-    Parameters
-    ----------
-    default
-        The published value (paper, Methods), unless `description` says otherwise.
-    description
-        Its meaning.
-    **about
-        Bounds `ge`, `gt`, `le`, `lt`; `per_run=True` if the workflow sets it for a whole run.
+    `about` are bounds `ge`, `gt`, `le`, `lt`, and `per_run=True` if a whole run has one value.
     """
     return field(default=default, metadata={"description": description, **about})
 
@@ -113,15 +107,7 @@ class TrainSettings:
 
 
 def read_settings(kind: type[T], given: Mapping[str, Any]) -> T:
-    """Return settings with some values in place of the defaults.
-
-    Scalars of numpy become those of Python.
-
-    Raises
-    ------
-    ValueError
-        If a name is unknown, or a value of the wrong type or out of bounds.
-    """
+    """Return settings with some values in place of the defaults; refuse what is not valid."""
     known = {each.name: each for each in fields(kind)}
     hints = get_type_hints(kind)
     values = {}
@@ -135,7 +121,7 @@ def read_settings(kind: type[T], given: Mapping[str, Any]) -> T:
 
 
 def _checked(declared: Field, kind: Any, value: Any) -> Any:
-    """Return the value of a hyperparameter as plain Python; see `read_settings`."""
+    """Return a valid value of a hyperparameter; scalars of numpy become those of Python."""
     value = value.item() if isinstance(value, np.generic) else value
     if kind is float and type(value) is int:
         value = float(value)
@@ -147,14 +133,10 @@ def _checked(declared: Field, kind: Any, value: Any) -> Any:
         expected = " or ".join("None" if t is NoneType else t.__name__ for t in types)
         bounds = {bound: declared.metadata[bound] for bound in BOUNDS if bound in declared.metadata}
         expected += "".join(f" {BOUNDS[bound]} {limit}" for bound, limit in bounds.items())
-        valid = valid and all(_within(value, bound, limit) for bound, limit in bounds.items())
+        # The names of the bounds are those of the comparisons.
+        valid = valid and all(getattr(operator, b)(value, limit) for b, limit in bounds.items())
     if not valid:
         raise InputError(
             f"{declared.name}: expected {expected}, found {one_line(repr(value))[:60]}"
         )
     return value
-
-
-def _within(value: float, bound: str, limit: float) -> bool:
-    tests = {"ge": value >= limit, "gt": value > limit, "le": value <= limit, "lt": value < limit}
-    return tests[bound]

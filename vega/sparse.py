@@ -1,10 +1,10 @@
-"""Products with sparse matrices, which are what makes training fast on a CPU.
+"""Products with sparse matrices, which make training fast on a CPU.
 
-Seven in a hundred values of a cell are not zero, and less than one in a hundred weights of a
-decoder. torch has two ways to use that: its own sparse tensors, and the kernel that sums rows of
-an embedding table, which is the same product (row i of the result is the weighted sum of the rows
-of the dense matrix that row i of the sparse one names) and faster. A product's gradient is such a
-product too, with the transposed matrix; both orders are therefore kept.
+7 % of the values of a cell are not zero, and less than 1 % of the weights of a decoder. Of torch's
+two ways to use that, the kernel that sums rows of an embedding table is faster than its sparse
+tensors: row i of the product is the weighted sum of the rows of the dense matrix that row i of the
+sparse one names. The gradient is such a product with the transposed matrix, so both orders are
+kept.
 """
 
 import warnings
@@ -18,23 +18,15 @@ from torch import Tensor
 
 NORM_BLOCK = 1024  # values whose squares are summed in float32
 
-# Said once per process of what is used below and tested; the user can do nothing about it.
+# What is used below is tested; the user can do nothing about the warning.
 warnings.filterwarnings("ignore", message="Sparse CSR tensor support is in beta")
 
 
 class Pattern:
-    """Where a sparse matrix has entries, by row and by column.
+    """The entries of a sparse matrix by row and by column.
 
-    Attributes
-    ----------
-    shape
-        Rows and columns.
-    offsets, columns
-        Of the entries in the order of the rows, as in scipy's CSR (`indptr` and `indices`).
-    column_offsets, rows
-        Of the entries in the order of the columns, as in CSC.
-    order
-        Where each entry of the column order stands in the row order.
+    `offsets` and `columns` are `indptr` and `indices` of scipy's CSR, `column_offsets` and `rows`
+    those of CSC.
     """
 
     def __init__(self, offsets: np.ndarray, columns: np.ndarray, shape: tuple[int, int]):
@@ -44,19 +36,11 @@ class Pattern:
         self.offsets, self.columns = torch.from_numpy(offsets), torch.from_numpy(columns)
         self.column_offsets = torch.from_numpy(transposed.indptr)
         self.rows = torch.from_numpy(transposed.indices)
-        self.order = torch.from_numpy(transposed.data)
+        self.order = torch.from_numpy(transposed.data)  # from the order of rows to that of columns
 
 
 class SparseMatrix:
-    """Numbers at the entries of a pattern; `@` multiplies it with a dense matrix, differentiably.
-
-    Parameters
-    ----------
-    values
-        One per entry, in the order of the rows.
-    pattern
-        Where they stand.
-    """
+    """Values at the entries of a pattern, row by row; `@` is differentiable."""
 
     def __init__(self, values: Tensor, pattern: Pattern):
         self.values = values
@@ -65,23 +49,23 @@ class SparseMatrix:
 
     @cached_property
     def values_by_column(self) -> Tensor:
-        """The numbers in the order of the columns."""
+        """The values column by column."""
         return self.values.detach()[self.pattern.order]
 
     @classmethod
     def from_scipy(cls, matrix: sp.csr_matrix) -> Self:
-        """The same matrix, sharing its memory."""
+        """Return the same matrix, sharing its memory."""
         pattern = Pattern(matrix.indptr, matrix.indices, matrix.shape)
         return cls(torch.from_numpy(matrix.data), pattern)
 
     def entries(self) -> tuple[Tensor, Tensor]:
-        """Row and column of each entry."""
+        """Return row and column of each entry."""
         lengths = self.pattern.offsets.diff().long()
         rows = torch.repeat_interleave(lengths, output_size=len(self.values))
         return rows, self.pattern.columns.long()
 
     def by_column(self) -> Tensor:
-        """The transposed matrix, as a sparse tensor of torch."""
+        """Return the transposed matrix as a sparse tensor of torch."""
         pattern = self.pattern
         return torch.sparse_csr_tensor(
             pattern.column_offsets,
@@ -92,12 +76,15 @@ class SparseMatrix:
         )
 
     def __matmul__(self, dense: Tensor) -> Tensor:
-        """The product with a dense matrix."""
+        """Return the product with a dense matrix."""
         return _Product.apply(self.values, dense, self)
 
 
+Expression = Tensor | SparseMatrix  # of cells x genes
+
+
 class _Product(torch.autograd.Function):
-    """Sparse @ dense; gradients of both, that of the sparse one at its entries only."""
+    """Sparse @ dense, with the gradients of the entries and of the dense matrix."""
 
     @staticmethod
     def forward(ctx, values: Tensor, dense: Tensor, matrix: SparseMatrix) -> Tensor:
@@ -122,19 +109,19 @@ class _Product(torch.autograd.Function):
         return of_values, of_dense, None
 
 
-def squared_error(reconstruction: Tensor, x: Tensor | SparseMatrix) -> Tensor:
+def squared_error(reconstruction: Tensor, x: Expression) -> Tensor:
     """Return the sum of (reconstruction - x)^2 as a float64 scalar; overwrite `reconstruction`."""
     return _SquaredError.apply(reconstruction, x)
 
 
 class _SquaredError(torch.autograd.Function):
-    """Reads and writes cells x genes as seldom as can be: that takes longer than the sums do."""
+    """Passes over cells x genes as few times as possible: memory is slower than arithmetic."""
 
     @staticmethod
-    def forward(ctx, reconstruction: Tensor, x: Tensor | SparseMatrix) -> Tensor:
+    def forward(ctx, reconstruction: Tensor, x: Expression) -> Tensor:
         residual = reconstruction.detach()
         if isinstance(x, SparseMatrix):
-            # Free of charge where columns stand first in memory, as a decoder's product has them.
+            # Copies nothing where columns come first in memory, as in the product of a decoder.
             residual = residual.T.contiguous().add_(x.by_column(), alpha=-1).T
         else:
             residual.sub_(x)
@@ -149,8 +136,8 @@ class _SquaredError(torch.autograd.Function):
 def _sum_of_squares(x: Tensor) -> Tensor:
     """Return the sum of all squared values of a matrix, to about seven digits, as float64.
 
-    A float32 sum over a whole minibatch loses up to some per cent on a CPU. Norms of short blocks
-    are as fast and exact, and only these are added up in float64.
+    A float32 sum over a whole minibatch loses up to some per cent on a CPU; norms of short blocks,
+    added up in float64, are as fast.
     """
     values = (x.T if x.T.is_contiguous() else x.contiguous()).view(-1)
     n_whole = len(values) // NORM_BLOCK * NORM_BLOCK
@@ -161,7 +148,7 @@ def _sum_of_squares(x: Tensor) -> Tensor:
 
 
 def _sums_of_rows(table: Tensor, rows: Tensor, offsets: Tensor, weights: Tensor) -> Tensor:
-    """Weighted sums of rows of `table`: one sum for each stretch of `rows` between `offsets`."""
+    """Return weighted sums of rows of `table`, one for the `rows` between any two `offsets`."""
     return torch.nn.functional.embedding_bag(
         rows,
         table.detach().contiguous(),  # torch takes a slower way for what wants a gradient

@@ -1,9 +1,8 @@
 """The training loop: early stopping and checkpoints.
 
-All randomness of an epoch (order of the cells, dropout, posterior samples) comes from the seed
-and the number of the epoch alone, through generators of its own. A run that was killed and resumed
-therefore takes exactly the steps of one that was not, and no generator state needs to be kept; and
-models that train in threads side by side end up with the weights they would have had alone.
+All randomness of an epoch (order of the cells, dropout, posterior samples) comes from the seed and
+the number of the epoch alone, through generators of its own. Resumed trainings and models that
+train in parallel threads therefore take exactly the steps that they would have taken alone.
 """
 
 import hashlib
@@ -30,14 +29,14 @@ from vega.trainer import Trainer, own_stream
 
 @dataclass
 class EarlyStopping:
-    """Counts the epochs since a loss was last strictly better."""
+    """The number of epochs since a loss was last strictly better."""
 
     limit: int
     best: float = math.inf
     waited: int = 0
 
     def step(self, loss: float) -> bool:
-        """Take note of a loss; whether patience has run out."""
+        """Count a loss; return whether patience has run out."""
         if loss < self.best:
             self.best, self.waited = loss, 0
         else:
@@ -47,7 +46,7 @@ class EarlyStopping:
 
 @dataclass
 class TrainState:
-    """What a checkpoint holds beside the weights."""
+    """The content of a checkpoint besides the weights."""
 
     train: EarlyStopping
     validation: EarlyStopping
@@ -56,18 +55,12 @@ class TrainState:
     seconds: float = 0.0
 
     def finished(self, settings: TrainSettings) -> bool:
-        """Whether there is nothing left to train."""
+        """Return whether there is nothing left to train."""
         return self.stopped or len(self.losses) >= settings.max_epochs
 
 
 def split(n_cells: int, settings: TrainSettings) -> tuple[np.ndarray, np.ndarray]:
-    """Rows to train on and rows to validate on, the same for every seed.
-
-    Raises
-    ------
-    ValueError
-        If either part would have fewer than two cells.
-    """
+    """Return rows to train on and rows to validate on, the same for every seed."""
     if settings.train_fraction == 1:
         return np.arange(n_cells), np.arange(0)
     order = np.random.default_rng(settings.split_seed).permutation(n_cells)
@@ -80,18 +73,9 @@ def split(n_cells: int, settings: TrainSettings) -> tuple[np.ndarray, np.ndarray
 
 
 def split_by(validation: np.ndarray, n_cells: int) -> tuple[np.ndarray, np.ndarray]:
-    """Rows to train on and rows to validate on, by a boolean that says which validate.
-
-    Raises
-    ------
-    ValueError
-        If it is not one boolean per cell, or leaves fewer than two cells to train on or none to
-        validate on.
-    """
-    # pandas' own booleans come as objects
-    kinds = {type(value) for value in validation.flat} if validation.dtype == object else set()
-    if kinds == {bool}:
-        validation = validation.astype(bool)
+    """Return rows to train on and rows to validate on; `validation` is one boolean per cell."""
+    if validation.dtype == object and {type(value) for value in validation.flat} == {bool}:
+        validation = validation.astype(bool)  # of pandas' own booleans
     if validation.dtype != bool or validation.shape != (n_cells,):
         raise InputError(
             f"validation: expected one boolean for each of the {n_cells} cells, found "
@@ -120,31 +104,10 @@ def train(
 ) -> TrainState:
     """Train `module` in place until its losses stop falling.
 
-    Parameters
-    ----------
-    module
-        The network; moved to `device`.
-    cells
-        The cells, training and validation together.
-    settings
-        How to train.
-    device
-        Where to train.
-    validation
-        Boolean, one per cell: which validate; by default those of `split`.
-    checkpoint
-        File to keep the state in every `checkpoint_every` epochs and in the end, and to resume
-        from. It is only resumed from when data, network, settings and this package are those that
-        wrote it.
-    progress
-        Whether to show a progress bar.
-    log
-        Told of epochs, time left and losses every `checkpoint_every` epochs, once the checkpoint is
-        written, for where no bar is seen.
-
-    Returns
-    -------
-    Losses per cell and epoch (training, validation) and whether patience ran out.
+    `validation` says which of the cells validate, one boolean each; by default those of `split`.
+    The state is written to `checkpoint` every `checkpoint_every` epochs and at the end; a training
+    resumes from it if data, network, settings and this package are the same. `log` is called with
+    epochs, time left and losses once the checkpoint is written.
     """
     n = len(cells)
     rows = split(n, settings) if validation is None else split_by(validation, n)
@@ -156,74 +119,67 @@ def train(
         if checkpoint and checkpoint.exists():
             state = _resume(checkpoint, fingerprint, module, trainer.optimiser) or state
             bar.update(len(state.losses))
-            if log:
-                resumed = f"resumed after epoch {len(state.losses)}"
-                restarted = "the checkpoint is damaged or of another run: from the start"
-                log(resumed if state.losses else restarted)
+            if log and state.losses:
+                log(f"resumed after epoch {len(state.losses)}")
+            elif log:
+                log("the checkpoint is damaged or of another run: from the start")
         while not state.finished(settings):
             started = time.perf_counter()
             rng = trainer.begin(len(state.losses))
             losses = trainer.train(rows[0], rng), trainer.validate(rows[1])
-            if not math.isfinite(losses[0]) or (len(rows[1]) and not math.isfinite(losses[1])):
+            if not all(map(math.isfinite, losses if len(rows[1]) else losses[:1])):
                 raise InputError(
                     f"the loss is not finite after {len(state.losses) + 1} epochs; check that X "
                     "is log-normalised and the learning rate is not too high"
                 )
             state.losses.append(losses)
-            # Both counters see every epoch, so no short-circuit.
-            spent = [state.train.step(losses[0])]
+            state.stopped = state.train.step(losses[0])
             if len(rows[1]):
-                spent.append(state.validation.step(losses[1]))
-            state.stopped = any(spent)
+                state.stopped |= state.validation.step(losses[1])
             state.seconds += time.perf_counter() - started
             bar.set_postfix_str(_shown(losses), refresh=False)
             bar.update()
             if len(state.losses) % checkpoint_every:
                 continue
             if checkpoint:
-                _keep(checkpoint, fingerprint, module, trainer.optimiser, state)
+                _write_checkpoint(checkpoint, fingerprint, module, trainer.optimiser, state)
             if log:
-                log(f"{_how_far(state, settings)}: {_shown(losses)}")
+                done = len(state.losses)
+                left = state.seconds / done * (settings.max_epochs - done)
+                eta = tqdm.format_interval(left)
+                log(f"epoch {done} of at most {settings.max_epochs} ({eta} left): {_shown(losses)}")
     if checkpoint:
-        _keep(checkpoint, fingerprint, module, None, state)
+        _write_checkpoint(checkpoint, fingerprint, module, None, state)
     return state
 
 
-def _how_far(state: TrainState, settings: TrainSettings) -> str:
-    """Epochs, and the time that is left if patience does not run out before."""
-    done = len(state.losses)
-    left = state.seconds / done * (settings.max_epochs - done)
-    most = tqdm.format_interval(left)
-    return f"epoch {done} of at most {settings.max_epochs} ({most} left)"
-
-
 def _shown(losses: tuple[float, float]) -> str:
-    """Training and validation loss in words; the latter only where cells validate."""
+    """Return the losses as text; the validation loss only if cells validate."""
     return "loss " + " / ".join(f"{loss:.2f}" for loss in losses if math.isfinite(loss))
 
 
 def _fingerprint(
     module: VEGAModule, cells: Data, rows: tuple[np.ndarray, np.ndarray], settings: TrainSettings
 ) -> str:
-    """What must be the same for a checkpoint to be of use."""
+    """Return a checksum of all that must be the same to resume: code, cells, split, network."""
     digest = hashlib.sha256()
     for source in sorted(Path(__file__).parent.glob("*.py")):
         digest.update(source.read_bytes())
     cells.identify(digest.update)
     digest.update(rows[1])
-    # Untrained weights stand for the seed too.
+    # The untrained weights depend on the seed.
     digest.update(checksum(asdict(settings), module.state_dict()).encode())
     return digest.hexdigest()
 
 
-def _keep(
+def _write_checkpoint(
     checkpoint: Path,
     fingerprint: str,
     module: VEGAModule,
     optimiser: torch.optim.Optimizer | None,
     state: TrainState,
 ) -> None:
-    """Write all that a later run needs to go on from here; in the end that is no optimiser."""
+    """Write what a later run needs to resume; after the last epoch that is no optimiser."""
     tensors = {f"module.{name}": tensor for name, tensor in module.state_dict().items()}
     for index, moments in (optimiser.state_dict()["state"] if optimiser else {}).items():
         tensors |= {f"optimiser.{index}.{name}": tensor for name, tensor in moments.items()}
@@ -234,13 +190,14 @@ def _keep(
 def _resume(
     checkpoint: Path, fingerprint: str, module: VEGAModule, optimiser: torch.optim.Optimizer
 ) -> TrainState | None:
-    """Take up the state of `checkpoint`; None, and nothing is touched, if it cannot be of use."""
+    """Load the state of `checkpoint`; if it is damaged or of another run, return None."""
     try:
         tensors, metadata = read_tensors(checkpoint)
     except InputError:
         return None
-    whole = metadata.pop(CHECKSUM, None) == checksum(metadata, tensors)
-    if not whole or metadata["fingerprint"] != fingerprint:
+    if metadata.pop(CHECKSUM, None) != checksum(metadata, tensors):
+        return None
+    if metadata["fingerprint"] != fingerprint:
         return None
     module.load_state_dict(
         {n.removeprefix("module."): t for n, t in tensors.items() if n.startswith("module.")}

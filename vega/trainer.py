@@ -1,4 +1,4 @@
-"""The training step and passes over cells, on a CPU or a GPU, from memory or a file."""
+"""The training step, and passes over cells on a CPU or a GPU."""
 
 import ctypes
 import math
@@ -14,23 +14,18 @@ from torch import Tensor
 
 from vega.cuda import DeviceData, GraphedStep
 from vega.data import Data, InMemoryData
-from vega.errors import InputError
 from vega.module import VEGAModule
 from vega.settings import TrainSettings
-from vega.sparse import SparseMatrix
+from vega.sparse import Expression, SparseMatrix
 
-EVALUATED = 1024  # cells at a time where only a sum of losses is asked for
+EVALUATED = 1024  # cells per minibatch of validation
 
 
 class Trainer:
-    """Passes over cells, on whatever device and from wherever they are."""
+    """A network, its optimiser and its cells on a device."""
 
     def __init__(
-        self,
-        module: VEGAModule,
-        cells: Data,
-        settings: TrainSettings,
-        device: torch.device,
+        self, module: VEGAModule, cells: Data, settings: TrainSettings, device: torch.device
     ):
         self.module = module.to(device)
         self.optimiser = torch.optim.Adam(
@@ -49,7 +44,7 @@ class Trainer:
         self.total = torch.zeros((), device=device, dtype=wide)
         self.half = resolve_precision(settings.precision, device) == "bfloat16"
         self.cells: Data | DeviceData = cells
-        self.step: Callable[[Tensor | SparseMatrix, Tensor], None] = self._step
+        self.step: Callable[[Expression, Tensor], None] = self._step
         if device.type == "cpu":
             keep_freed_memory()
         elif device.type == "cuda":
@@ -58,18 +53,18 @@ class Trainer:
                 self.cells = DeviceData(cells, device)
 
     def begin(self, epoch: int) -> np.random.Generator:
-        """Seed what is drawn in an epoch, and give the generator that orders its cells."""
+        """Seed what is drawn in an epoch; return the generator that orders its cells."""
         self.module.anneal(epoch, self.settings.n_epochs_kl_warmup)
         sequence = np.random.SeedSequence([self.settings.seed, epoch])
         self.generator.manual_seed(int(sequence.generate_state(1, np.uint64)[0] >> 1))
         return np.random.default_rng(sequence)
 
     def train(self, rows: np.ndarray, rng: np.random.Generator) -> float:
-        """One pass over `rows` in random order; mean loss per cell."""
+        """Train on `rows` in random order; return the mean loss per cell."""
         self.module.train()
         self.total.zero_()
         size = self.settings.batch_size
-        # Batch norm has no variance to divide a last cell on its own by.
+        # A minibatch of one cell has no variance for batch norm.
         fewest = min(size, len(rows)) if self.settings.drop_last else 2
         n_cells = 0
         for x, batch in self._minibatches(rows, size, rng):
@@ -80,7 +75,7 @@ class Trainer:
 
     @torch.no_grad()
     def validate(self, rows: np.ndarray) -> float:
-        """Mean loss per cell of `rows`, without dropout but with posterior samples."""
+        """Return the mean loss per cell of `rows`, without dropout, with posterior samples."""
         if not len(rows):
             return math.nan
         self.module.eval()
@@ -89,7 +84,7 @@ class Trainer:
             self.total += self.module.loss(x, batch, self.generator)
         return self.total.item() / len(rows)
 
-    def _step(self, x: Tensor | SparseMatrix, batch: Tensor) -> None:
+    def _step(self, x: Expression, batch: Tensor) -> None:
         self.optimiser.zero_grad(set_to_none=True)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.half):
             loss = self.module.loss(x, batch, self.generator)
@@ -100,7 +95,7 @@ class Trainer:
 
     def _minibatches(
         self, rows: np.ndarray, size: int, rng: np.random.Generator | None = None
-    ) -> Iterator[tuple[Tensor | SparseMatrix, Tensor]]:
+    ) -> Iterator[tuple[Expression, Tensor]]:
         if isinstance(self.cells, DeviceData):
             yield from self.cells.minibatches(rows, size, rng)
             return
@@ -108,24 +103,24 @@ class Trainer:
             yield as_input(x, self.device), torch.from_numpy(batch).to(self.device)
 
 
-def as_input(x: sp.csr_matrix, device: torch.device) -> Tensor | SparseMatrix:
-    """Expression as the network takes it: sparse on a CPU, where that is faster, else dense."""
+def as_input(x: sp.csr_matrix, device: torch.device) -> Expression:
+    """Return expression as the network takes it: sparse on a CPU, where that is faster."""
     if device.type == "cpu":
         return SparseMatrix.from_scipy(x)
     return torch.from_numpy(x.toarray()).to(device)
 
 
 def own_stream(device: torch.device) -> AbstractContextManager:
-    """A queue of a GPU for this training alone, so that others do not wait for it."""
+    """Give a training its own queue of a GPU, so that others do not wait for it."""
     return torch.cuda.stream(torch.cuda.Stream(device)) if device.type == "cuda" else nullcontext()
 
 
 @cache
 def keep_freed_memory() -> None:
-    """Tell glibc to keep memory that is freed.
+    """Make glibc keep the memory that is freed.
 
-    By default it returns large blocks, such as the gradient of the first layer, to the system after
-    each step. To request them again, page by page, takes longer than to compute their content.
+    By default it returns large blocks, such as the gradient of the first layer, to the system.
+    Requesting them again in each step takes longer than computing their content.
     """
     trim_threshold, mmap_threshold = -1, -3  # M_TRIM_THRESHOLD and M_MMAP_THRESHOLD of malloc.h
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if os.name == "posix" else None
@@ -135,21 +130,13 @@ def keep_freed_memory() -> None:
 
 
 def resolve_precision(precision: str, device: torch.device) -> str:
-    """The precision meant by `auto`: `bfloat16` where the device computes in it, else `float32`.
-
-    Raises
-    ------
-    ValueError
-        If it is none of the three.
-    """
-    if precision in ("float32", "bfloat16"):
-        return precision
+    """Return the precision meant by `auto`: `bfloat16` where the device computes in it."""
     if precision != "auto":
-        raise InputError(f"precision {precision!r} is not one of auto, float32, bfloat16")
+        return precision
     if device.type == "cuda":
         native = torch.cuda.is_bf16_supported(including_emulation=False)
     else:
-        # torch 2.10 and newer say what the CPU can; older ones stay at float32.
+        # torch before 2.10 does not know what the CPU can, and stays at float32.
         able = getattr(torch.cpu, "get_capabilities", dict)() if device.type == "cpu" else {}
         native = able.get("avx512_bf16", False) or able.get("amx_bf16", False)
     return "bfloat16" if native else "float32"

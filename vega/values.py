@@ -13,12 +13,6 @@ def layers_of(adata: AnnData) -> dict[str, Any]:
 
 
 def values_of(adata: AnnData, name: str) -> np.ndarray:
-    """Return the values of a gene or GMV in each cell, one dense vector.
-
-    Raises
-    ------
-    KeyError
-        If there is no variable of that name.
-    """
+    """Return the values of a gene or GMV in each cell, one dense vector."""
     column = adata[:, name].X
     return (column.toarray() if issparse(column) else np.asarray(column)).ravel()

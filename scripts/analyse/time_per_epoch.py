@@ -12,6 +12,7 @@ from anndata import AnnData
 from scripts.common.h5ad import read_cells
 from scripts.common.run import log, run
 from scripts.common.tables import write_table
+from scripts.train.baselines.embedded import own_surroundings
 from scripts.train.baselines.inputs import on_gpu
 from scripts.train.baselines.printed import printed
 from scripts.train.baselines.regularised import (
@@ -22,7 +23,6 @@ from scripts.train.baselines.regularised import (
     LAMBDA3,
     untrained,
 )
-from scripts.train.baselines.surroundings import own_surroundings
 from scripts.train.train import choose_device
 from vega import VEGA, read_gmt
 from vega.data import InMemoryData

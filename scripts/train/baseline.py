@@ -30,53 +30,23 @@ def run_baseline(
     seed: int,
     threads: int,
 ) -> tuple[AnnData, dict[str, Any]]:
-    """Apply a method to the cells of a study.
+    """Return the latent space of a method (as rule `embed`, without variances), and its facts.
 
-    Parameters
-    ----------
-    adata
-        The preprocessed study.
-    gmt
-        The gene set collection.
-    entry
-        Its fields as in `config.Baseline`.
-    epochs_of
-        `model.json` of the model that it is trained for as many epochs as.
-    overrides
-        Settings taken in place of its own, of those that it has.
-    device
-        Where methods that train do so; those that know no other than `cuda` take the CPU.
-    seed
-        Of whatever it draws.
-    threads
-        Of the CPU.
-
-    Returns
-    -------
-    The latent space as rule `embed` gives that of VEGA, without variances, and facts about the
-    method as plain data.
-
-    Raises
-    ------
-    InputError
-        If a setting is unknown, or the method cannot take the data.
+    `entry` has the fields of `config.Baseline`. With `epochs_of`, a `model.json`, the method is
+    trained for as many epochs as that model. `overrides` apply to the settings that the method has.
     """
     method = METHODS[entry["method"]]
-    known = {
-        name
-        for name, parameter in inspect.signature(method).parameters.items()
-        if parameter.kind is parameter.KEYWORD_ONLY
-    } - {"seed", "threads"}
+    parameters = inspect.signature(method).parameters.values()
+    known = {p.name for p in parameters if p.kind is p.KEYWORD_ONLY} - {"seed"}
     settings = entry["settings"] | {name: overrides[name] for name in known.intersection(overrides)}
-    for name in settings:
-        if name not in known:
-            raise InputError(
-                f"config/baselines.yaml: settings: {entry['method']} has no {name}; it has "
-                f"{', '.join(sorted(known))}"
-            )
+    if unknown := sorted(settings.keys() - known):
+        raise InputError(
+            f"config/baselines.yaml: settings: {entry['method']} has no {unknown[0]}; it has "
+            f"{', '.join(sorted(known))}"
+        )
     if epochs_of is not None:
         settings["max_epochs"] = read_description(epochs_of)["losses"]["epochs"]
-    if "device" in known:
+    if "device" in known:  # the packages know no other GPU
         settings["device"] = "cuda" if device == "cuda" else "cpu"
     gene_sets = read_gmt(gmt, entry["data"]["min_genes"], entry["data"]["max_genes"])
     found = method(adata, gene_sets, seed=seed, threads=threads, **settings)

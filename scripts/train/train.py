@@ -41,35 +41,14 @@ def train_models(
     threads: int,
     **options: Any,
 ) -> None:
-    """Train the model of each folder, several side by side.
+    """Train the model of each folder of `configs`, several in parallel; see `train_model`.
 
     The checkpoint of each model is kept in its folder until all models are finished. After an
     interruption, the same call loads the finished models from their checkpoints and resumes the
-    others, even if the files that it wrote of them were removed.
-
-    Parameters
-    ----------
-    adata, gmt
-        As for `train_model`.
-    configs
-        By the folder of each model, its blocks `data`, `model` and `train`
-        (`config.ModelConfig`) and its `seed`.
-    models_per_gpu
-        How many at a time on a GPU. On a CPU they are as many as there are threads, which takes
-        less time than one after the other with all threads each (docs/performance.md).
-    device, given_gpu, require_gpu
-        See `choose_device`.
-    threads
-        Of the CPU, for all together.
-    **options
-        Of `train_model`.
-
-    Raises
-    ------
-    InputError
-        If data, gene sets or device do not allow it.
+    others, even if Snakemake has removed their files.
     """
     target = choose_device(device, given_gpu, require_gpu)
+    # On a CPU, one thread per model takes less time than all threads for one model after the other.
     at_once = min(len(configs), threads if target == "cpu" else models_per_gpu)
     options |= {"device": target, "threads": max(1, threads // at_once)}
     failed, throttle = Event(), Throttle()
@@ -79,7 +58,7 @@ def train_models(
             log.info("%s: %s", name, line)
 
     def train_next(folder: Path, config: dict[str, Any]) -> None:
-        if failed.is_set():  # no use in beginning another one
+        if failed.is_set():
             return
         try:
             train_model(adata, gmt, folder, config, say=say, **options)
@@ -112,33 +91,13 @@ def train_model(
     threads: int = 1,
     say: Callable[[str, str], None],
 ) -> VEGA:
-    """Train a model as its entry of the configuration says, and save it.
+    """Train a model as its entry of the configuration says, and save it to `folder`.
 
-    Parameters
-    ----------
-    adata
-        The preprocessed study.
-    gmt
-        The gene set collection.
-    folder
-        Where the model goes, with its checkpoint.
-    config
-        Its blocks `data`, `model` and `train` (`config.ModelConfig`), and the `seed` of the first
-        run's initial weights and training.
-    device, precision
-        Where and how to compute, see `vega.VEGA.fit`.
-    threads
-        Of the CPU.
-    say
-        Told how far the model, given by its name, is.
-
-    Raises
-    ------
-    InputError
-        If data or gene sets do not allow it.
+    `config` has the blocks `data`, `model` and `train` of `config.ModelConfig`, and the `seed` of
+    the first run. `say` is called with the name of the model and its progress.
     """
     torch.set_num_threads(threads)
-    _tidy(folder)
+    _remove_partial_files(folder)
     data = config["data"]
     adata = adata[learnt_from(adata.obs, data["cells"], data["leave_out"])]
     batches = _batches(adata, data["batch_key"])
@@ -177,13 +136,7 @@ def train_model(
 def without_genes(
     gene_sets: dict[str, list[str]], removed: dict[str, list[str]]
 ) -> dict[str, list[str]]:
-    """The gene sets without some of their genes, given by set.
-
-    Raises
-    ------
-    InputError
-        If there is no such set, or none of the genes is in it.
-    """
+    """Return the gene sets without the `removed` genes of each set."""
     changed = dict(gene_sets)
     for name, genes in removed.items():
         if name not in gene_sets:
@@ -197,24 +150,15 @@ def without_genes(
 
 
 def fold_of(obs: pd.DataFrame, folds: dict[str, Any] | None, fold: int) -> np.ndarray | None:
-    """Which cells validate in a fold (from 1) of a stratified cross-validation; None without one.
+    """Return which cells validate in a fold (from 1) of a stratified cross-validation, if any.
 
     The parts are the same for every seed.
-
-    Raises
-    ------
-    InputError
-        If the data lack the column, or there are fewer folds or cells.
     """
     if folds is None:
         return None
     from sklearn.model_selection import StratifiedKFold
 
-    if folds["column"] not in obs:
-        raise InputError(
-            f"config/models.yaml: folds: the study has no column {folds['column']}; "
-            f"it has {', '.join(obs)}"
-        )
+    _check_column(obs, folds["column"], "folds: ")
     if fold > folds["n"]:
         raise InputError(f"config/models.yaml: fold {fold} of {folds['n']}")
     parts = StratifiedKFold(folds["n"], shuffle=True, random_state=SPLIT_SEED)
@@ -225,30 +169,18 @@ def fold_of(obs: pd.DataFrame, folds: dict[str, Any] | None, fold: int) -> np.nd
             f"than {most} cells"
         )
     _, rows = list(parts.split(labels, labels))[fold - 1]
-    validation = np.zeros(len(obs), dtype=bool)
-    validation[rows] = True
-    return validation
+    return np.isin(np.arange(len(obs)), rows)
 
 
 def learnt_from(
     obs: pd.DataFrame, cells: dict[str, list[str]], leave_out: dict[str, list[str]]
 ) -> np.ndarray:
-    """Which cells a model learns from.
+    """Return which cells a model learns from: those of `cells` without those of `leave_out`.
 
-    Those that have one of the values of `cells` in each of its columns, without those that have
-    one of the values of `leave_out` in each of its columns.
-
-    Raises
-    ------
-    InputError
-        If the data lack a column, or no cell is left out or left.
+    Both give values by column; a cell must have one of the values in each column.
     """
     for column in (*cells, *leave_out):
-        if column not in obs:
-            raise InputError(
-                f"config/models.yaml: the study has no column {column}; it has {', '.join(obs)}"
-            )
-
+        _check_column(obs, column)
     chosen = obs_mask(obs, cells)
     if leave_out:
         out = obs_mask(obs, leave_out)
@@ -260,8 +192,15 @@ def learnt_from(
     return chosen
 
 
-def _tidy(folder: Path) -> None:
-    """Remove what an attempt that was killed while it wrote has left half written."""
+def _check_column(obs: pd.DataFrame, column: str, key: str = "") -> None:
+    if column not in obs:
+        raise InputError(
+            f"config/models.yaml: {key}the study has no column {column}; it has {', '.join(obs)}"
+        )
+
+
+def _remove_partial_files(folder: Path) -> None:
+    """Remove the half-written files of a killed attempt."""
     checkpoint = folder / CHECKPOINT
     checkpoint.parent.mkdir(parents=True, exist_ok=True)
     for file in (*folder.glob(".*"), *checkpoint.parent.iterdir()):
@@ -270,10 +209,10 @@ def _tidy(folder: Path) -> None:
 
 
 def choose_device(device: str, given_gpu: bool, require_gpu: bool) -> str:
-    """The device to train on.
+    """Return the device to train on.
 
-    A job that was given no GPU (`--resources gpu=0`) takes the CPU. One that was given a GPU and
-    finds none takes the CPU too, unless a GPU is required or named.
+    A job without a GPU (`--resources gpu=0`) takes the CPU. A job that was given a GPU and finds
+    none takes the CPU too, unless a GPU is required or named.
     """
     if not given_gpu and device in ("auto", "cpu"):
         return "cpu"
@@ -291,11 +230,7 @@ def choose_device(device: str, given_gpu: bool, require_gpu: bool) -> str:
 def _batches(adata: AnnData, batch_key: str | None) -> list[str]:
     if batch_key is None:
         return []
-    if batch_key not in adata.obs:
-        raise InputError(
-            f"config/models.yaml: batch_key: the study has no column {batch_key}; it has "
-            f"{', '.join(adata.obs.columns)}"
-        )
+    _check_column(adata.obs, batch_key, "batch_key: ")
     return sorted(adata.obs[batch_key].astype(str).unique())
 
 

@@ -52,11 +52,7 @@ def collected(source, rows, size, rng=None):
 @pytest.mark.parametrize("source", ["memory", "disk", "device"])
 @pytest.mark.parametrize("shuffled", [False, True])
 def test_every_cell_comes_once_as_it_is(x, stored, monkeypatch, source, shuffled):
-    for name, size in (
-        ("WINDOW", 90),
-        ("CHUNK", 7),
-        ("STRETCH", 20),
-    ):  # which cut across each other
+    for name, size in {"WINDOW": 90, "CHUNK": 7, "STRETCH": 20}.items():  # cut across each other
         monkeypatch.setattr(data, name, size)
     rows = np.setdiff1d(ROWS, ROWS[::6])
     rng = np.random.default_rng(3) if shuffled else None

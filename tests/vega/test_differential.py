@@ -25,19 +25,10 @@ GMVS = list("wxyz")
 @pytest.fixture
 def pair():
     rng = np.random.default_rng(0)
-    shifts = ([0.0, 0.5, 2.0, -3.0], 40), (0, 31)
     return [
-        Posterior(rng.normal(shift, 1, (n, 4)), rng.uniform(0.1, 2, (n, 4))) for shift, n in shifts
+        Posterior(rng.normal(shift, 1, (n, 4)), rng.uniform(0.1, 2, (n, 4)))
+        for shift, n in (([0.0, 0.5, 2.0, -3.0], 40), (0, 31))
     ]
-
-
-def test_exact_is_the_mean_over_all_pairs(pair):
-    a, b = pair
-    sd = np.sqrt(a.variance[:, None] + b.variance)
-    expected = norm.cdf((a.mean[:, None] - b.mean) / sd).mean(axis=(0, 1))
-    p, difference = exact(a, b)
-    np.testing.assert_allclose(p, expected, rtol=1e-12)
-    np.testing.assert_allclose(difference, abs(a.mean.mean(0) - b.mean.mean(0)))
 
 
 def test_rank_counts_every_pair_of_one_sample_per_cell(pair):
@@ -50,11 +41,10 @@ def test_rank_counts_every_pair_of_one_sample_per_cell(pair):
 
 def test_the_published_procedure_estimates_the_exact_probability(pair):
     runs = [monte_carlo(*pair, np.random.default_rng(s)) for s in range(20)]
+    (p, md), (exact_p, exact_md) = np.mean(runs, axis=0), exact(*pair)
     # 20 x 10,000 pairs of 5,000 drawn cells: a standard error of about 0.002.
-    for found, expected, atol in zip(
-        np.mean(runs, axis=0), exact(*pair), (0.008, 0.05), strict=True
-    ):
-        np.testing.assert_allclose(found, expected, atol=atol)
+    np.testing.assert_allclose(p, exact_p, atol=0.008)
+    np.testing.assert_allclose(md, exact_md, atol=0.05)
 
 
 def test_log_bayes_factors_are_quantised_as_published():

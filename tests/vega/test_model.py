@@ -188,7 +188,6 @@ def test_a_damaged_file_of_a_model_is_named(tmp_path, file, change, message):
         ({"batches": ["x"]}, {"batch_key": "batch"}, "batch 'y', which is not among .*: x"),
         ({}, {"batch_key": "batch"}, r"no batches; build it with VEGA\(..., batches=adata.obs"),
         ({"decoder": "deep", "batches": ["x", "y"]}, {}, "no batch nodes; leave out the batches"),
-        ({}, {"max_epochs": [1]}, "max_epochs: expected int > 0, found"),
         ({}, {"learning_rate": 1e30}, "the loss is not finite after"),
         *(
             ({}, {"validation": mask}, message)
@@ -197,7 +196,6 @@ def test_a_damaged_file_of_a_model_is_named(tmp_path, file, change, message):
                 (np.arange(10), r"found int64 of shape \(10,\); of row numbers, make numpy.isin"),
                 (ONE[:, None], r"shape \(150, 1\)"),
                 (ONE.astype(int), "found int64"),
-                (np.where(ONE, "True", "False"), "found <U5"),
                 (pd.Series(ONE, dtype="boolean").mask(ONE), "found object"),
                 (~ONE & False, "150 cells are left to train on and 0 to validate on"),
                 (~ONE, "1 cells are left to train on and 149"),

@@ -14,14 +14,8 @@ from vega.trainer import resolve_precision
 @pytest.mark.parametrize("dropped", [0.0, 0.5])
 def test_every_step_is_that_of_the_plain_implementation(cells_with_programmes, share, dropped):
     adata, gene_sets = cells_with_programmes(400, 300, 40, share)
-    options = {
-        "n_hidden": 32,
-        "dropout": dropped,
-        "latent_dropout": dropped,
-        "beta": 0.1,
-        "seed": 5,
-    }
-    model = vega.VEGA(adata.var_names, gene_sets, **options)
+    options = {"dropout": dropped, "latent_dropout": dropped, "beta": 0.1, "seed": 5}
+    model = vega.VEGA(adata.var_names, gene_sets, n_hidden=32, **options)
     assert model.module.decoder.weights.sparse == (share < 0.1)
     plain = PlainVEGA(model)
     # A bias before a batch norm has no gradient but rounding. With a small epsilon, Adam makes
@@ -55,15 +49,9 @@ def test_the_validation_loss_of_real_cells_is_that_of_the_plain_one(kang_cells, 
 
 def test_auto_precision_is_what_the_device_computes_in(monkeypatch):
     cpu = torch.device("cpu")
-    for precision in ("float32", "bfloat16"):
-        assert resolve_precision(precision, cpu) == precision
-    for can, expected in (
-        ({"avx512_bf16": True}, "bfloat16"),
-        ({"amx_bf16": True}, "bfloat16"),
-        ({"avx512_f": True}, "float32"),
-        ({}, "float32"),
-    ):
-        monkeypatch.setattr(torch.cpu, "get_capabilities", lambda can=can: can, raising=False)
+    precisions = {"avx512_bf16": "bfloat16", "amx_bf16": "bfloat16", "avx512_f": "float32"}
+    for able, expected in precisions.items():
+        monkeypatch.setattr(torch.cpu, "get_capabilities", lambda a=able: {a: True}, raising=False)
         assert resolve_precision("auto", cpu) == expected
     monkeypatch.delattr(torch.cpu, "get_capabilities")  # torch before 2.10
     assert resolve_precision("auto", cpu) == "float32"

@@ -11,7 +11,7 @@ from helpers.checks import Killed, kill_at, one_line_error
 
 import vega
 from vega.settings import TrainSettings
-from vega.train import EarlyStopping, split
+from vega.train import split
 from vega.trainer import Trainer
 
 
@@ -66,12 +66,6 @@ def test_validation_cells_are_not_learnt_from(adata):
     assert (first["validation_loss"] < second["validation_loss"]).all()
 
 
-def test_patience_counts_epochs_without_strict_improvement():
-    patience = EarlyStopping(3)
-    stops = [patience.step(x) for x in (5, 4, 4, 4.5, 3.9, 3.9, 3.9, 3.9)]
-    assert stops == [False] * 7 + [True]
-
-
 @pytest.mark.parametrize("stalls", ["train", "validate"])
 def test_training_stops_when_either_loss_stalls(adata, monkeypatch, stalls):
     falling = iter(range(100, 0, -1))
@@ -108,16 +102,6 @@ def test_training_lowers_the_loss_and_resumes_to_the_same_bytes(adata, kind, tmp
     assert np.array_equal(resumed.embed(adata), unbroken.embed(adata))
     for name, tensor in unbroken.module.state_dict().items():
         assert torch.equal(resumed.module.state_dict()[name], tensor)
-
-
-def test_a_finished_training_is_taken_from_its_checkpoint(adata, tmp_path):
-    settings, lines = {"max_epochs": 3, "checkpoint": tmp_path / "state.safetensors"}, []
-    first, again = toy_model(), toy_model()
-    fit(first, adata, **settings)
-    fit(again, adata, **settings, log=lines.append)
-    assert lines == ["resumed after epoch 3"]  # no epoch is trained
-    assert again.weights().equals(first.weights())
-    assert again.history.equals(first.history)
 
 
 @pytest.mark.parametrize(

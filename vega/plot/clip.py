@@ -1,7 +1,7 @@
-"""Values too large for an axis: drawn at its end, marked, never left out.
+"""Draw values that are too large for an axis at its end, and mark them.
 
-A log Bayes factor estimated from 10,000 pairs of cells is 27.6 where no pair contradicts, whatever
-the data; drawn to scale, a few of these would squeeze all others.
+A log Bayes factor estimated from 10,000 pairs of cells is 27.6 if no pair contradicts; drawn to
+scale, a few of these would squeeze all others.
 """
 
 from collections.abc import Iterator
@@ -14,14 +14,14 @@ from matplotlib.ticker import MaxNLocator
 def clipped_markers(
     values: pd.Series, clip: float, up: str, down: str
 ) -> Iterator[tuple[str, pd.Series]]:
-    """Each marker and which values have it: a dot, or the arrow head `up` or `down` beyond."""
+    """Yield each marker and which values have it: a dot, or the arrow head `up` or `down`."""
     yield "o", values.abs() <= clip
     yield up, values > clip
     yield down, values < -clip
 
 
 def mark_clip(axis: Axis, values: pd.Series, clip: float) -> None:
-    """Where values are clipped, give the axis a tick at the clip that says so."""
+    """Label the tick at the clip of an axis, if values are clipped."""
     above, below = values.max() > clip, values.min() < -clip
     if not above and not below:
         return

@@ -4,7 +4,7 @@ from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colorbar import Colorbar
 
-# What the ends of a bar show, by whether there are values below and above its limits.
+# The arrow heads of a bar, by whether there are values below and above its limits.
 EXTEND = {
     (False, False): "neither",
     (True, False): "min",
@@ -16,14 +16,11 @@ EXTEND = {
 def vector_colorbar(
     ax: Axes, mappable: ScalarMappable, label: str, *, extend: str = "neither"
 ) -> Colorbar:
-    """Draw the colour bar of `mappable` right of `ax`, as high as the axes.
-
-    `extend` says at which end values lie beyond the limits: that end becomes an arrow head.
-    """
+    """Draw the colour bar of `mappable` right of `ax`; `extend` says which ends are arrow heads."""
     box = ax.inset_axes((1.04, 0, 0.05, 1))
     opaque = ScalarMappable(mappable.norm, mappable.cmap)
     bar = ax.figure.colorbar(opaque, cax=box, label=label, extend=extend)
-    # In the vector file no image either; edges close the seams between steps.
+    # No image in vector files; edges close the seams between steps.
     bar.solids.set(rasterized=False, edgecolor="face")
     bar.outline.set_visible(False)
     return bar

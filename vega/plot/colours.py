@@ -3,8 +3,7 @@
 from matplotlib import colormaps
 from matplotlib.colors import to_hex
 
-# Tones that colour-blind readers tell apart (those of seaborn's palette "colorblind"), the seven
-# that are furthest from each other first.
+# seaborn's palette "colorblind", the seven most different colours first.
 COLOURS = (
     "#0173B2", "#DE8F05", "#029E73", "#D55E00", "#CC78BC",
     "#56B4E9", "#4D4D4D", "#CA9161", "#FBAFE4", "#ECE133",
@@ -17,7 +16,7 @@ GUIDE = {"color": "0.3", "linewidth": 0.6, "linestyle": (0, (4, 3)), "zorder": 0
 
 
 def palette(n: int) -> list[str]:
-    """`n` colours: those of `COLOURS`, or tones of the rainbow where these would repeat."""
+    """Return `n` colours: those of `COLOURS`, or a rainbow where these would repeat."""
     if n <= len(COLOURS):
         return list(COLOURS[:n])
     return [to_hex(colour) for colour in colormaps["turbo"].resampled(n)(range(n))]

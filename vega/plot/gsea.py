@@ -14,7 +14,7 @@ from vega.plot.labels import label_points
 
 FOUND_BY = {"VEGA only": RED, "both": PURPLE, "GSEA only": BLUE, "neither": GREY}
 AREA_PER_GENE = 0.12  # square points: 1,000 genes are a dot 12 points wide
-SMALLEST_AREA = 5.0  # a set of few genes is seen too
+SMALLEST_AREA = 5.0  # keeps sets of few genes visible
 
 
 def gsea_comparison(
@@ -75,12 +75,12 @@ def gsea_comparison(
 
 
 def dot_area(n_genes):
-    """Area of the dot of a gene set, in square points: linear in its size."""
+    """Return the area of the dot of a gene set in square points, linear in its size."""
     return SMALLEST_AREA + AREA_PER_GENE * n_genes
 
 
 def found_by(table: pd.DataFrame, bayes_factor: float, fdr: float) -> pd.Series:
-    """Who finds each gene set: `VEGA only`, `GSEA only`, `both` or `neither`."""
+    """Return who finds each gene set: `VEGA only`, `GSEA only`, `both` or `neither`."""
     vega = table["log_bf"].abs() > bayes_factor
     gsea = table["neg_log10_fdr"] > -np.log10(fdr)
     who = np.select([vega & gsea, vega, gsea], ["both", "VEGA only", "GSEA only"], "neither")
@@ -88,7 +88,7 @@ def found_by(table: pd.DataFrame, bayes_factor: float, fdr: float) -> pd.Series:
 
 
 def _legends(ax: Axes, finder: pd.Series) -> None:
-    """Above the axes: how many sets each method finds, and what the areas mean."""
+    """Show above the axes how many sets each method finds, and what the areas mean."""
     style = {
         "loc": "lower left", "frameon": False, "ncols": 3, "fontsize": "small",
         "handletextpad": 0.1, "columnspacing": 0.8, "borderaxespad": 0, "borderpad": 0,

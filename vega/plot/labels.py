@@ -14,7 +14,7 @@ LEADER = {"arrowstyle": "-", "linewidth": 0.5, "color": "0.45"}
 
 
 def wrapped(gmv: str, width: int) -> str:
-    """The readable name of a GMV on lines of at most `width` characters, nothing left out."""
+    """Return the readable name of a GMV on lines of at most `width` characters."""
     return textwrap.fill(readable(gmv), width, break_long_words=False)
 
 
@@ -53,23 +53,15 @@ def label_points(
 
 
 def spread(centres: np.ndarray, sizes: np.ndarray) -> np.ndarray:
-    """Move intervals apart, as little as possible and in their order.
+    """Move intervals apart, as little as possible and in their order; return their centres.
 
-    Parameters
-    ----------
-    centres, sizes
-        Where each interval would be, and how long it is.
-
-    Returns
-    -------
-    Centres of intervals that do not overlap, inside 0..1 if they all fit there; else they stand
-    out equally at both ends.
+    They are inside 0..1 if they all fit there; else they exceed it equally at both ends.
     """
     from scipy.optimize import isotonic_regression  # late, as it takes long to load
 
     order = np.argsort(centres, kind="stable")
-    # How far each centre is from the start if all intervals touch. What is left of the centres
-    # must then not decrease, and least squares under that is an isotonic regression.
+    # `packed` are the centres if all intervals touch. The distances from these must not decrease,
+    # so that the least squares solution is an isotonic regression.
     packed = np.cumsum(sizes[order]) - sizes[order] / 2
     start = isotonic_regression(centres[order] - packed).x if len(order) else packed
     free = 1 - sizes.sum()

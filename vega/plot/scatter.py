@@ -15,7 +15,7 @@ from vega.plot.colours import GREY, MARKERS, MISSING, palette
 from vega.values import values_of
 
 LEGEND_ROWS = 16  # more categories than this need another column
-MANY = 20_000  # more dots than this are an image inside the vector file
+MANY = 20_000  # more dots than this are an image in vector files
 NAMES = {"X_umap": "UMAP", "X_tsne": "t-SNE"}
 
 
@@ -42,8 +42,13 @@ def embedding(
         Column of `obs` with one marker per category.
     basis
         The embedding, in `obsm`.
-    limits, colorbar, ax
-        As in `scatter`.
+    limits
+        Ends of the colour scale, by default lowest and highest value; values beyond have the colour
+        of the end.
+    colorbar
+        Whether an activity gets a colour bar; of panels on one scale only one needs it.
+    ax
+        Where to draw; the current axes by default.
 
     Raises
     ------
@@ -76,26 +81,10 @@ def scatter(
     colorbar: bool = True,
     ax: Axes | None = None,
 ) -> Axes:
-    """Draw one column of a table against another, one dot per row.
+    """Draw one column of a table against another, one dot per row; see `embedding`.
 
-    Parameters
-    ----------
-    table
-        One row per cell.
-    x, y
-        Its columns.
-    color
-        Column of numbers, shown in viridis with a colour bar, or of labels: one colour per
-        category, in their order, with a legend right of the axes. By default all dots are grey.
-    style
-        Column of labels with one marker per category.
-    limits
-        Ends of the colour scale; values beyond have the colour of the end. Lowest and highest value
-        by default.
-    colorbar
-        Whether numbers get a colour bar; of panels on one scale only one needs it.
-    ax
-        Where to draw; the current axes by default.
+    `color` is a column of numbers or of labels, `style` one of labels. A legend right of the axes
+    names the labels.
     """
     ax = ax or plt.gca()
     ax.set(xlabel=x, ylabel=y)
@@ -108,7 +97,7 @@ def scatter(
     else:
         labels = table[color].astype("category").cat
         colour_of = dict(zip(labels.categories, palette(len(labels.categories)), strict=True))
-        # The last colour stands for the code of a missing category, -1.
+        # The code of a missing category is -1: the last colour.
         colours, options = np.array([*colour_of.values(), MISSING])[labels.codes], {}
         _legends(ax, colour_of, style and table[style].astype("category").cat.categories)
     for marker, rows in _by_marker(table, style):
@@ -123,13 +112,8 @@ def scatter(
 
 
 def dots(n: int) -> dict:
-    """Smaller dots for more cells, so that a few hundred are seen and 20,000 do not merge."""
-    return {
-        "s": np.clip(8000 / n, 1.5, 8),
-        "alpha": 0.7,
-        "linewidths": 0,
-        "rasterized": n > MANY,
-    }
+    """Return the style of `n` dots: smaller ones for more cells, so that they do not merge."""
+    return {"s": np.clip(8000 / n, 1.5, 8), "alpha": 0.7, "linewidths": 0, "rasterized": n > MANY}
 
 
 def _by_marker(table: pd.DataFrame, style: str | None) -> list[tuple[str, np.ndarray]]:
@@ -144,7 +128,7 @@ def _by_marker(table: pd.DataFrame, style: str | None) -> list[tuple[str, np.nda
 
 
 def _legends(ax: Axes, colour_of: dict[str, str], styles: Iterable[str] | None) -> None:
-    """Name colours, and markers below, right of the axes."""
+    """Name colours and, below them, markers right of the axes."""
     frame = {"frameon": False, "handletextpad": 0.2, "borderaxespad": 0, "fontsize": "small"}
     handles = [_key("o", colour, label) for label, colour in colour_of.items()]
     columns = -(-len(handles) // LEGEND_ROWS)

@@ -32,7 +32,7 @@ def mask_pca(
     n_components: int = 50,
     extra_nodes: int = 1,
 ) -> Columns:
-    """Principal components of each cell's sum over the genes of each set (Fig. S3).
+    """Return principal components of each cell's sum over the genes of each set (Fig. S3).
 
     As published, VEGA's mask is taken with its `extra_nodes` fully connected columns, and each sum
     is scaled to mean 0 and variance 1 (0 where the set has no gene in the data).

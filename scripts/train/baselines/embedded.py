@@ -1,34 +1,29 @@
-"""What every method gives, and what is the same of all."""
+"""The result of a baseline, and what all baselines have in common: seed, threads, facts."""
 
 import inspect
+import random
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import wraps
 from importlib.metadata import version
 from typing import Any, NamedTuple
 
 import numpy as np
+import torch
 from anndata import AnnData
-
-from scripts.train.baselines.surroundings import own_surroundings
+from threadpoolctl import threadpool_limits
 
 
 class Embedded(NamedTuple):
-    """Cells as a method sees them.
+    """The latent space of a method.
 
-    Attributes
-    ----------
-    activity
-        Cells x K, float32.
-    names
-        Of the K columns.
-    facts
-        How it came about, as plain data: `settings` (all of them), `seed`, `threads`, `versions`
-        of the packages, `device`, `seconds`, and what the method tells beside that.
+    `facts` are plain data: `settings` (all of them), `seed`, `threads`, `versions` of the packages,
+    `device`, `seconds`, and what the method adds.
     """
 
-    activity: np.ndarray
-    names: list[str]
+    activity: np.ndarray  # cells x K, float32
+    names: list[str]  # of the K columns
     facts: dict[str, Any]
 
 
@@ -36,10 +31,9 @@ Columns = tuple[np.ndarray, Iterable[str], dict[str, Any]]  # activity, names, f
 
 
 def method(*packages: str) -> Callable[[Callable[..., Columns]], Callable[..., Embedded]]:
-    """Make a function of cells and gene sets a method, whose versions are those of `packages`.
+    """Make a function of cells and gene sets a method; record the versions of `packages`.
 
-    It is called with `seed` and `threads` (of the CPU), which it leaves to the process as they
-    were before, and with its own settings, all by name.
+    The method takes `seed`, `threads` (of the CPU) and its own settings by name.
     """
 
     def decorate(embed: Callable[..., Columns]) -> Callable[..., Embedded]:
@@ -72,3 +66,23 @@ def method(*packages: str) -> Callable[[Callable[..., Columns]], Callable[..., E
         return run
 
     return decorate
+
+
+@contextmanager
+def own_surroundings(seed: int, threads: int) -> Iterator[None]:
+    """Seed the generators that packages share and set the CPU threads; restore both at the end."""
+    # Packages still draw from numpy's shared generator.
+    python, numpy = random.getstate(), np.random.get_state()  # noqa: NPY002
+    before = torch.get_num_threads()
+    gpus = range(torch.cuda.device_count())
+    try:
+        with torch.random.fork_rng(devices=gpus), threadpool_limits(threads):
+            torch.set_num_threads(threads)
+            torch.manual_seed(seed)
+            random.seed(seed)
+            np.random.seed(seed)  # noqa: NPY002
+            yield
+    finally:
+        random.setstate(python)
+        np.random.set_state(numpy)  # noqa: NPY002
+        torch.set_num_threads(before)

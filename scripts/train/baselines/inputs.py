@@ -1,4 +1,4 @@
-"""What methods need of a study, and what they say where it is not there."""
+"""Checks of what baselines need: layers, columns, minibatches and devices."""
 
 from collections.abc import Sequence
 
@@ -11,13 +11,7 @@ from vega.values import layers_of
 
 
 def cells_alone(adata: AnnData, layer: str | None = None, columns: Sequence[str] = ()) -> AnnData:
-    """Expression (`X` or a layer), names and some columns of `obs`, for a package to write to.
-
-    Raises
-    ------
-    InputError
-        If there is no such layer or column.
-    """
+    """Return expression (`X` or a layer), names and some `obs` columns, for a package to modify."""
     if layer is not None and layer not in adata.layers:
         raise InputError(
             f"the study has no layer {layer} (it has {', '.join(layers_of(adata)) or 'none'}); "
@@ -36,13 +30,7 @@ def cells_alone(adata: AnnData, layer: str | None = None, columns: Sequence[str]
 
 
 def check_last_minibatch(n_cells: int, batch_size: int) -> None:
-    """Whether batch norm, which needs two cells, can take the last minibatch of an epoch.
-
-    Raises
-    ------
-    InputError
-        If it has one cell.
-    """
+    """Refuse a last minibatch of one cell, which has no variance for batch norm."""
     if n_cells % batch_size == 1:
         raise InputError(
             f"batch_size {batch_size}: {n_cells:,} cells to train on leave a last minibatch of "
@@ -51,11 +39,5 @@ def check_last_minibatch(n_cells: int, batch_size: int) -> None:
 
 
 def on_gpu(device: str) -> bool:
-    """Whether to compute on a GPU by CUDA; the packages know no other.
-
-    Raises
-    ------
-    InputError
-        If it is asked for by name and not there.
-    """
+    """Return whether to compute with CUDA, the only kind of GPU that the packages know."""
     return resolve_device(device).type == "cuda"

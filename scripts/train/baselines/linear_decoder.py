@@ -1,9 +1,9 @@
-"""The model with a linear decoder beside VEGA in Fig. S2: linear scVI (Svensson et al. 2020)."""
+"""Linear scVI (Svensson et al. 2020), the model with a linear decoder in Fig. S2."""
 
 import logging
 import math
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import ModuleType
 from typing import Any
@@ -36,21 +36,21 @@ def linear_scvi(
     train_fraction: float = 0.8,
     device: str = "auto",
 ) -> Columns:
-    """Posterior mean of linear scVI on `layers["counts"]`: `LATENT_1`, ...
+    """Return the posterior mean of linear scVI on `layers["counts"]`: `LATENT_1`, ...
 
     It has as many latent variables as VEGA would: one per gene set and `extra_nodes`. `patience`
-    counts epochs without a better ELBO of the cells that validate.
-
-    Raises
-    ------
-    InputError
-        If there are no counts, there is no column `batch_key` or no such device, or an epoch would
-        end with a minibatch of one cell.
+    counts epochs without a better ELBO of the validation cells.
     """
     cells = cells_alone(adata, "counts", [batch_key] if batch_key else [])
     check_last_minibatch(math.ceil(train_fraction * adata.n_obs), batch_size)
     accelerator = "gpu" if on_gpu(device) else "cpu"
     n_latent = len(gene_sets) + extra_nodes
+    throttle = Throttle()
+
+    def log_epoch(trainer: Any, _module: Any) -> None:
+        if throttle.due():
+            log.info("epoch %d of at most %d", trainer.current_epoch + 1, trainer.max_epochs)
+
     with quiet_scvi(seed) as scvi:
         from lightning.pytorch.callbacks import LambdaCallback
 
@@ -63,7 +63,7 @@ def linear_scvi(
             max_epochs=max_epochs, accelerator=accelerator, devices=1, train_size=train_fraction,
             batch_size=batch_size, plan_kwargs={"lr": learning_rate}, early_stopping=True,
             early_stopping_patience=patience, enable_progress_bar=False,
-            callbacks=[LambdaCallback(on_train_epoch_end=now_and_then(Throttle()))],
+            callbacks=[LambdaCallback(on_train_epoch_end=log_epoch)],
         )  # fmt: skip
         activity = model.get_latent_representation()
     losses = {
@@ -74,22 +74,12 @@ def linear_scvi(
     return activity, [f"LATENT_{i + 1}" for i in range(n_latent)], facts
 
 
-def now_and_then(throttle: Throttle) -> Callable[[Any, Any], None]:
-    """What says how far a training is, as Lightning calls it at the end of each epoch."""
-
-    def say(trainer: Any, _module: Any) -> None:
-        if throttle.due():
-            log.info("epoch %d of at most %d", trainer.current_epoch + 1, trainer.max_epochs)
-
-    return say
-
-
 @contextmanager
 def quiet_scvi(seed: int) -> Iterator[ModuleType]:
-    """scvi-tools with a seed, which draws its split of the cells, and without its messages."""
+    """Import scvi-tools with a seed, which also splits the cells, and without its messages."""
     import scvi
 
-    # Lightning has advice on what is chosen here on purpose.
+    # Lightning warns of what is chosen here on purpose.
     with warnings.catch_warnings(), printed("scvi", "lightning.pytorch", "lightning.fabric"):
         warnings.filterwarnings("ignore", module=r"lightning\.")
         try:

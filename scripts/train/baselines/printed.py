@@ -1,4 +1,4 @@
-"""Packages that print: their lines go to our log instead, one now and then."""
+"""Send what packages print to our log, one line now and then."""
 
 import io
 import logging
@@ -11,7 +11,7 @@ log = logging.getLogger("workflow")
 
 
 class Printed(io.TextIOBase):
-    """Stands in for a stream: each line goes into `lines`, and now and then one to our log."""
+    """A stream that keeps each line in `lines` and logs one now and then."""
 
     def __init__(self):
         self.lines: list[str] = []
@@ -19,7 +19,7 @@ class Printed(io.TextIOBase):
         self._throttle = Throttle()
 
     def write(self, text: str) -> int:
-        """Take some text."""
+        """Keep the finished lines of `text`."""
         *lines, self._begun = (self._begun + text).split("\n")
         for line in lines:
             if line.strip() and self._throttle.due():
@@ -30,7 +30,7 @@ class Printed(io.TextIOBase):
 
 @contextmanager
 def printed(*loggers: str) -> Iterator[list[str]]:
-    """Catch what is printed to standard output, line by line; `loggers` only warn meanwhile."""
+    """Catch the lines printed to standard output; set `loggers` to warnings meanwhile."""
     quiet = [logging.getLogger(name) for name in loggers]
     levels = [logger.level for logger in quiet]
     caught = Printed()

@@ -1,4 +1,4 @@
-"""The regularised autoencoder beside VEGA in Fig. S9: intercode (Rybakov et al. 2020)."""
+"""intercode (Rybakov et al. 2020), the regularised autoencoder in Fig. S9."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -42,17 +42,11 @@ def intercode(
     lambda3: float = LAMBDA3,
     device: str = "auto",
 ) -> Columns:
-    """Codes of the encoder, without dropout: one column per gene set, then `UNANNOTATED_1`, ...
+    """Return codes of the encoder, one column per gene set, then `UNANNOTATED_1`, ...
 
     `extra_nodes` are its dense terms, `lambda0` the weight of the squared codes, `lambda1` that of
     decoder weights outside the sets, `lambda3` that of each term's norm. It trains on all cells.
     The cells are dense in memory, and again a few times when it evaluates after each epoch.
-
-    Raises
-    ------
-    InputError
-        If an epoch would end with a minibatch of one cell, there is no such device, or the loss
-        stops being finite.
     """
     import torch
 
@@ -92,7 +86,7 @@ def untrained(
     batch_size: int,
     device: str,
 ) -> "Intercode":
-    """The package's model of these cells; weights are drawn from torch's own generator."""
+    """Return the package's model of these cells; torch's global generator draws its weights."""
     from intercode import Intercode
 
     check_last_minibatch(adata.n_obs, batch_size)

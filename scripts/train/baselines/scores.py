@@ -18,7 +18,7 @@ CELLS_AT_ONCE = 2048  # made dense: 115 MB of 7,000 genes
 
 @method("decoupler")
 def ulm(adata: AnnData, gene_sets: Mapping[str, Sequence[str]], *, seed: int) -> Columns:
-    """decoupler's univariate linear model (Badia-i-Mompel et al. 2022).
+    """Return scores of decoupler's univariate linear model (Badia-i-Mompel et al. 2022).
 
     The t statistic of the slope when the expression of all genes of a cell is fitted by whether
     they are in the set. Sets of any size take part; a cell without expression has zeros.
@@ -42,7 +42,7 @@ def ulm(adata: AnnData, gene_sets: Mapping[str, Sequence[str]], *, seed: int) ->
 
 @method("scanpy")
 def score_genes(adata: AnnData, gene_sets: Mapping[str, Sequence[str]], *, seed: int) -> Columns:
-    """scanpy's `score_genes` of every set, with its defaults (Satija et al. 2015).
+    """Return scanpy's `score_genes` of every set, with its defaults (Satija et al. 2015).
 
     Mean expression of the genes of the set without that of random genes of the same expression.
     """
