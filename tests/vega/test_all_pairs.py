@@ -157,6 +157,17 @@ def test_one_cell_on_a_side(small_parts, cell):
     assert_precise(mean, variance, both_ways(np.arange(20_001) == cell))
 
 
+def test_a_hundred_thousand_cells_of_all_sizes():
+    """Each of 500 cells is there 200 times, so that the truth is that of 500."""
+    mean, variance = (x.astype(float) for x in posterior(500, 2))
+    variance[:, 0] *= np.geomspace(1e-6, 1, 500)
+    mean[::50, 1] += 1000
+    first = np.arange(500) < 200
+    many = np.tile(first, 200)
+    p = through_mixtures(np.tile(mean, (200, 1)), np.tile(variance, (200, 1)), [(many, ~many)])
+    np.testing.assert_allclose(p[0], between(mean, variance, first, ~first), atol=1e-5)
+
+
 def test_numbers_at_the_limits_of_doubles():
     """Means from 1e-300 to the largest, standard deviations from 1e-160 to 1e150."""
     n, rng = 300, np.random.default_rng(0)
