@@ -42,7 +42,7 @@ def raw_files(
 ) -> Iterator[tuple[str, bytes]]:
     """Yield name and content of each raw file of the study; archives are packed.
 
-    One archive is in memory at a time: at the real size, all of a study would need 8 GB.
+    One archive and its content are in memory at a time: two of MIX-seq would need 8 GB.
     """
     # Functions that make the contents, by archive (None for files of their own).
     makers: dict[str | None, list[Callable[[], dict[str, bytes]]]] = defaultdict(list)
@@ -61,17 +61,21 @@ def raw_files(
     for annotation in study.all_annotations:
         makers[annotation.archive].append(partial(annotated, annotation))
     for archive, parts in makers.items():
-        members = {name: content for part in parts for name, content in part().items()}
         if archive is None:
-            yield from members.items()
+            yield from (item for part in parts for item in part().items())
         else:
-            stem, zipped = Path(archive).stem, archive.endswith(".zip")
-            yield archive, _zip(members, stem) if zipped else tar(members)
+            yield archive, _archive(archive, parts)
     if study.ortholog_table:
         yield study.ortholog_table, orthologs(simulated.genes)
     annotations = [a.file for a in study.all_annotations if a.archive is None]
     if study.family_file and study.family_file not in annotations:
         yield study.family_file, _soft(study, _samples(study))
+
+
+def _archive(name: str, parts: Iterable[Callable[[], dict[str, bytes]]]) -> bytes:
+    """Return the archive of what the functions make."""
+    members = {file: content for part in parts for file, content in part().items()}
+    return _zip(members, Path(name).stem) if name.endswith(".zip") else tar(members)
 
 
 def write(files: Iterable[tuple[str, bytes]], folder: Path | str, source: str) -> None:
