@@ -32,9 +32,6 @@ def first_seed(table: pd.DataFrame) -> pd.DataFrame:
     return table[table["seed"].isin(table["seed"].iloc[:1])]
 
 
-# ---------------------------------------------------------------- cells
-
-
 def activity(gmv: str) -> str:
     """Return the name of the column of a GMV's activities."""
     return f"activity_{gmv}"
@@ -45,23 +42,13 @@ def cells(
     model: str,
     label: str = "",
     gmvs: Sequence[str] = (),
-    also: Sequence[str] = (),
+    also: str | None = None,
     basis: str | None = "umap",
 ) -> Content:
     """Return one row per cell of a model, or say what the model lacks.
 
-    Parameters
-    ----------
-    data, model
-        Results, and the model's name.
-    label
-        Column of labels that the cells must have.
-    gmvs
-        GMVs whose activities are shown.
-    also
-        Columns of labels that are added where the cells have them.
-    basis
-        Embedding whose two coordinates are added; None for none.
+    Columns are two coordinates of the embedding `basis`, the labels `label`, which the cells must
+    have, the labels `also` where the cells have them, and the activities of GMVs.
     """
     latent = data[model].latent
     if label and (label not in latent.obs or latent.obs[label].isna().all()):
@@ -71,7 +58,7 @@ def cells(
     table = pd.DataFrame({"cell": latent.obs_names})
     if basis:
         table[[f"{basis}_1", f"{basis}_2"]] = latent.obsm[f"X_{basis}"][:, :2]
-    for column in filter(latent.obs.__contains__, [label, *also]):
+    for column in filter(latent.obs.__contains__, (label, also)):
         labels = latent.obs[column].astype("category").cat
         table[column] = labels.rename_categories(labels.categories.astype(str)).values
     return table.assign(**{activity(gmv): values_of(latent, gmv) for gmv in gmvs})
@@ -92,20 +79,8 @@ def draw_cells(
 ) -> Axes:
     """Draw cells in their embedding, coloured by a column of the table of `cells`.
 
-    Parameters
-    ----------
-    figure, table
-        Where to draw, and what.
-    color, style
-        Columns that give colours and markers; without such a column all cells have one marker.
-    margins
-        Inches around the axes, see `layout.axes`.
-    title, loc
-        Title and its place.
-    legend, legend_titles
-        Whether there is a legend, and whether it has the names of the columns.
-    options
-        Of `vega.plot.scatter.scatter`.
+    Without a column `style` all cells have one marker. `margins` are those of `layout.axes`,
+    `options` those of `vega.plot.scatter.scatter`.
     """
     x, y = table.columns[1:3]
     ax = axes(figure, *margins)
@@ -136,10 +111,8 @@ def embedding_panel(
 
     `options` are those of `draw_cells`.
     """
-    table = partial(
-        cells, model=model, label=label, gmvs=[gmv] * bool(gmv), also=[style] * bool(style),
-        basis=basis,
-    )  # fmt: skip
+    gmvs = [gmv] if gmv else []
+    table = partial(cells, model=model, label=label, gmvs=gmvs, also=style, basis=basis)
     if gmv:
         options = {"title": readable(gmv), **options}
     draw = partial(draw_cells, color=activity(gmv) if gmv else label, style=style, **options)
@@ -147,38 +120,29 @@ def embedding_panel(
 
 
 def activities_panel(
-    shows: str,
-    model: str,
-    x: str,
-    y: str,
-    *,
-    style: str | None = None,
-    margins: tuple[float, ...],
+    shows: str, model: str, x: str, y: str, *, margins: tuple[float, ...], style: str | None = None
 ) -> Panel:
     """Return the panel of the activity of one GMV against that of another, by cell type."""
 
     def draw(figure: FigureBase, table: pd.DataFrame) -> None:
         ax = axes(figure, *margins)
-        scatter(
-            table, activity(x), activity(y), "cell_type", style if style in table else None, ax=ax
-        )
+        marker = style if style in table else None
+        scatter(table, activity(x), activity(y), "cell_type", marker, ax=ax)
         ax.set(xlabel=readable(x), ylabel=readable(y))
 
-    also = [style] * bool(style)
-    table = partial(cells, model=model, label="cell_type", gmvs=(x, y), also=also, basis=None)
+    table = partial(cells, model=model, label="cell_type", gmvs=(x, y), also=style, basis=None)
     return Panel(shows, draw, table)
 
 
 def regression(x: pd.Series, y: pd.Series, ax: Axes) -> None:
     """Draw `y` against `x`, one dot per cell, with the regression line and its equation.
 
-    R² in the title is the squared Pearson correlation. Where all `x` or all `y` are the same,
-    there is no line, and the title says so.
+    R² is the squared Pearson correlation. Where all `x` or all `y` are the same, there is no line,
+    and the title says so.
     """
-    style = dots(len(x))
     same = np.ptp(x) == 0 or np.ptp(y) == 0
     sns.regplot(
-        x=x, y=y, ci=None, fit_reg=not same, color=BLUE, scatter_kws=style,
+        x=x, y=y, ci=None, fit_reg=not same, color=BLUE, scatter_kws=dots(len(x)),
         line_kws={"color": "0.15", "linewidth": 1.2}, ax=ax,
     )  # fmt: skip
     if same:
@@ -188,9 +152,6 @@ def regression(x: pd.Series, y: pd.Series, ax: Axes) -> None:
     sign = "+" if fit.intercept >= 0 else "−"
     slope = f"{fit.slope:.2f}".replace("-", "−")
     ax.set_title(f"R² = {fit.rvalue**2:.2f}, y = {slope}x {sign} {abs(fit.intercept):.2f}")
-
-
-# ---------------------------------------------------------------- bars
 
 
 def barplot(
@@ -204,23 +165,10 @@ def barplot(
     colors: Sequence[str] = COLOURS,
     ax: Axes,
 ) -> None:
-    """Draw bars in groups, from zero up or down.
+    """Draw bars in groups, from zero up or down, in the order of the rows.
 
-    Parameters
-    ----------
-    table
-        One row per bar. A bar of unknown height keeps its place, with a dash.
-    x, y, hue
-        Columns of the group, the height and the meaning of the colour; groups and colours have the
-        order of the rows.
-    sd
-        Column with half the length of error bars.
-    limits
-        Ends of the scale; None for a scale that holds zero and all bars with their error bars.
-    colors
-        Colour of each value of `hue`.
-    ax
-        Where to draw.
+    A bar of unknown height keeps its place, with a dash. `sd` is the column with half the length
+    of error bars. Without `limits` the scale holds zero and all bars with their error bars.
     """
     groups, hues = table[x].unique(), table[hue].unique()
     sns.barplot(
@@ -230,14 +178,16 @@ def barplot(
     ax.get_legend().remove()  # its entries stay
     ax.set(xlabel="", xlim=(-0.6, len(groups) - 0.4))
     ax.tick_params(axis="x", length=0)
-    half = table[sd].fillna(0) if sd else 0
-    low, high = limits or _scale(table[y] - half, table[y] + half)
-    ax.set_ylim(low, high)
     offset = pd.Categorical(table[hue], hues).codes - (len(hues) - 1) / 2
     places = pd.Categorical(table[x], groups).codes + offset * GROUP / len(hues)
     known = table[y].notna().to_numpy()
     if sd:
         ax.errorbar(places[known], table.loc[known, y], table.loc[known, sd], **ERROR)
+    if limits is None and table[y].any():
+        ax.margins(y=ROOM)  # beyond bars and error bars, but not beyond zero
+    else:
+        ax.set_ylim(limits or (0, 1))
+    low, high = ax.get_ylim()
     for place in places[~known]:
         ax.text(place, 0.01 * (high - low), "–", ha="center", va="bottom", color="0.3")
     if low < 0:
@@ -251,20 +201,12 @@ def label_groups(ax: Axes, labels: pd.Series, rotation: float = 0) -> None:
     ax.set_xticks(range(len(names)), names, rotation=rotation)
 
 
-def _scale(lowest: pd.Series, highest: pd.Series) -> tuple[float, float]:
-    """Return a scale for zero and all bars, with room where bars end; 0 to 1 without bars."""
-    low, high = min(0, lowest.min(skipna=True)), max(0, highest.max(skipna=True))
-    room = ROOM * (high - low)
-    return (low - room * (low < 0), high + room * (high > 0)) if room > 0 else (0, 1)
-
-
 def silhouette_bars(
     table: pd.DataFrame, *, sd: str | None = None, colors: Sequence[str], digits: int = 3, ax: Axes
 ) -> None:
     """Draw silhouettes: a group of bars per kind of `labels`, a colour per `method`.
 
-    Bars without error bars carry their numbers, with so many digits: some are too low to be read
-    off the axis.
+    Bars without error bars carry their numbers: some are too low to be read off the axis.
     """
     barplot(table, "labels", "silhouette", "method", sd=sd, limits=None, colors=colors, ax=ax)
     label_groups(ax, table["labels"])

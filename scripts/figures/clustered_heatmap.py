@@ -1,6 +1,7 @@
 """Clustered heatmaps of many columns, with strips of colour that say what the columns are."""
 
 import textwrap
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,53 +21,28 @@ from vega.plot.colours import MISSING
 
 @dataclass(frozen=True)
 class ColourStrip:
-    """A strip of colours above a heatmap.
-
-    Attributes
-    ----------
-    title
-        What it shows.
-    labels
-        The label of each column of the heatmap, by the column's name; missing ones are grey.
-    colours
-        The colour of each label, in the order of the key.
-    """
+    """A strip of colours above a heatmap."""
 
     title: str
-    labels: pd.Series
-    colours: dict[str, str]
+    labels: pd.Series  # by column of the heatmap; missing ones are grey
+    colours: dict[str, str]  # by label, in the order of the key
 
 
 def clustered_heatmap(
     values: pd.DataFrame,
-    strips: list[ColourStrip] | None = None,
+    strips: Sequence[ColourStrip] = (),
     *,
     limit: float,
-    marked: list | None = None,
+    marked: Sequence = (),
     row_names: bool = True,
     ax: Axes,
 ) -> None:
-    """Draw a heatmap with the tree of its columns (see `scripts.common.clustering`).
+    """Draw a heatmap of GMVs x comparisons, in the order that `clustered` gives the columns.
 
-    Parameters
-    ----------
-    values
-        One row per GMV, from top to bottom, and one column per comparison, from left to right, as
-        `clustered` orders them.
-    strips
-        Strips of colour between the columns' tree and the heatmap, from top to bottom.
-    limit
-        The scale runs from -limit (blue) over 0 (white) to limit (red); values beyond have the
-        colour of its end.
-    marked
-        Columns to point at, from below.
-    row_names
-        Whether the GMVs and the strips are named, left of the heatmap.
-    ax
-        Where to draw the heatmap; tree and strips are above it, in about 0.3 inches and 0.1 inches
-        each.
+    The scale runs from -limit (blue) over 0 (white) to limit (red). Above the axes are the strips,
+    0.11 inches each, and the tree of the columns, 0.3 inches; marks below point at the columns of
+    `marked`.
     """
-    strips = strips or []
     tree = tree_in_order(values)
     order = list(values.columns[leaves_list(tree)] if len(tree) else values.columns)
     n_rows, n_columns = values.shape
@@ -88,7 +64,7 @@ def clustered_heatmap(
     if len(tree):
         bottom = 1 + inch * (0.03 + 0.11 * len(strips))
         _draw_tree(ax, tree, n_columns, bottom=bottom, height=0.3 * inch)
-    if marked:
+    if len(marked):
         x = [order.index(column) + 0.5 for column in marked]
         ax.plot(
             x, np.full(len(x), -0.05 * inch), transform=ax.get_xaxis_transform(), marker="^",
@@ -122,24 +98,19 @@ def _draw_tree(ax: Axes, tree: np.ndarray, n_columns: int, bottom: float, height
 def strip_key(
     figure: FigureBase, strip: ColourStrip, place: tuple[float, float], columns: int = 1
 ) -> Legend:
-    """Say what the colours of a strip mean.
+    """Draw the legend of a strip at `place`, its upper left corner in parts of the (sub)figure.
 
-    `place` is the upper left corner of the key in parts of the (sub)figure, `columns` how many
-    columns it has. The grey of missing labels is named where there are any.
+    It names the labels that are present, and the grey of missing ones.
     """
-    present = set(strip.labels)
-    shown = {label: colour for label, colour in strip.colours.items() if label in present}
+    shown = {label: c for label, c in strip.colours.items() if label in set(strip.labels)}
     if strip.labels.isna().any():
         shown["not known"] = MISSING
+    patches = [Patch(color=c, label=textwrap.fill(str(label), 22)) for label, c in shown.items()]
     return figure.legend(
-        handles=[
-            Patch(color=colour, label=textwrap.fill(str(label), 22))
-            for label, colour in shown.items()
-        ],
-        title=strip.title, ncols=columns, loc="upper left", bbox_to_anchor=place, frameon=False,
-        fontsize="x-small", title_fontsize="x-small", alignment="left", handlelength=0.8,
-        handleheight=0.8, handletextpad=0.4, labelspacing=0.25, columnspacing=0.9,
-        borderaxespad=0, borderpad=0,
+        handles=patches, title=strip.title, ncols=columns, loc="upper left",
+        bbox_to_anchor=place, frameon=False, fontsize="x-small", title_fontsize="x-small",
+        alignment="left", handlelength=0.8, handleheight=0.8, handletextpad=0.4, labelspacing=0.25,
+        columnspacing=0.9, borderaxespad=0, borderpad=0,
     )  # fmt: skip
 
 

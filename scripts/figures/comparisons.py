@@ -27,13 +27,13 @@ def one_vs_rest_panels(model: str, letters: str) -> dict[str, Panel]:
 
 
 def _one_vs_rest(data: FigureData, model: str, index: int) -> Content:
-    results = data[model]
-    group = dict(enumerate(results.study.cell_types)).get(index)
-    table = comparison(results, ONE_VS_REST, group)
-    return table if group and len(table) else "no such cell type in these data"
+    for group in data[model].study.cell_types[index : index + 1]:
+        if len(table := comparison(data[model], ONE_VS_REST, group)):
+            return table
+    return "no such cell type in these data"
 
 
-def comparison(results: Results, contrast: str, group: str | None) -> pd.DataFrame:
+def comparison(results: Results, contrast: str, group: str) -> pd.DataFrame:
     """Return the GMVs of one comparison."""
     return results.contrast(contrast, group).reset_index()[COLUMNS]
 
@@ -46,10 +46,7 @@ def draw_comparison(figure: FigureBase, table: pd.DataFrame) -> None:
 
 
 def comparison_title(row: pd.Series) -> str:
-    """Return what is compared with what, and that the group is small where it is.
-
-    `row` is any of those of the comparison.
-    """
+    """Return what is compared with what in a row, and whether the group is small."""
     group, n = shortened(row["group"], 24), row["n_group"]
     few = f" (only {n} cell{'' if n == 1 else 's'})" if n < FEW_CELLS else ""
     if row["contrast"] == ONE_VS_REST:

@@ -17,25 +17,21 @@ SIMULATED = "SIMULATED DATA"
 
 @dataclass(frozen=True)
 class FigureData:
-    """All that a figure may show.
-
-    `models` holds the results of each model by name, `tables` further tables by name, and
-    `expression` the preprocessed cells of studies by name. A figure of tables alone knows of its
-    `cells` where they are from, and how many there are.
-    """
+    """All that a figure may show, by name of the model, table or study."""
 
     models: dict[str, "Results"]
     tables: dict[str, pd.DataFrame] = field(default_factory=dict)
-    expression: dict[str, AnnData] = field(default_factory=dict)
+    expression: dict[str, AnnData] = field(default_factory=dict)  # preprocessed cells
+    # Origin and number of cells of which nothing but tables is shown.
     cells: list[tuple[str, int]] = field(default_factory=list)
 
     def __getitem__(self, model: str) -> "Results":
-        """The results of a model."""
+        """Return the results of a model."""
         return self.models[model]
 
     @property
     def tag(self) -> str:
-        """Say where the cells are from, the least public of all that is shown; empty if public."""
+        """Return the least public origin of all cells that are shown; empty if all are public."""
         origins = {results.origin for results in self.models.values()}
         origins |= {origin for origin, _ in self.cells}
         if "simulated" in origins:
@@ -48,34 +44,30 @@ class FigureData:
 
 @dataclass(frozen=True)
 class Results:
-    """A trained model's results.
+    """A trained model's results; a table is None where its analysis was not asked for."""
 
-    `latent` holds the cells in the latent space (cells x GMVs), `differential`, `gsea` and `genes`
-    the tables of the analyses, and `origin` says whether the cells are the public ones,
-    a `mirror subset` of them or `simulated`.
-    """
-
-    latent: AnnData
+    latent: AnnData  # cells x GMVs
     differential: pd.DataFrame | None
     gsea: pd.DataFrame | None
     study: Study
-    origin: str
+    origin: str  # "public", "mirror subset" or "simulated"
     genes: pd.DataFrame | None = None
 
     def contrast(self, name: str, group: str | None = None) -> pd.DataFrame:
-        """Differential activity in one contrast (and group), GMVs the index; it may be empty."""
-        rows = self.differential["contrast"] == name
-        if group is not None:
-            rows &= self.differential["group"] == group
-        return self.differential[rows].set_index("gmv")
+        """Return the differential activity in a contrast (and group), GMVs the index."""
+        return _of_contrast(self.differential, name, group)
 
     def with_gsea(self, name: str, group: str | None = None) -> pd.DataFrame:
-        """The gene sets of a contrast (and group) that GSEA was asked of, with both results."""
-        rows = self.gsea["contrast"] == name
-        if group is not None:
-            rows &= self.gsea["group"] == group
-        gsea = self.gsea[rows].set_index("gmv")
-        return self.contrast(name, group).join(gsea[["fdr", "neg_log10_fdr"]], how="inner")
+        """Return both results of the gene sets of a contrast (and group) that GSEA has."""
+        gsea = _of_contrast(self.gsea, name, group)[["fdr", "neg_log10_fdr"]]
+        return self.contrast(name, group).join(gsea, how="inner")
+
+
+def _of_contrast(table: pd.DataFrame, name: str, group: str | None) -> pd.DataFrame:
+    rows = table["contrast"] == name
+    if group is not None:
+        rows &= table["group"] == group
+    return table[rows].set_index("gmv")
 
 
 def read_figure_data(
@@ -87,67 +79,41 @@ def read_figure_data(
 ) -> FigureData:
     """Read what a figure shows.
 
-    Parameters
-    ----------
-    studies
-        The study of each model, by the model's name.
-    latents
-        Its latent space, in the same order.
-    tables
-        Tables by their file names: `<model>_seed<N>_differential.tsv`, `<model>_gsea.tsv` and
-        `<model>_seed<N>_top_genes.tsv` are those of a model, the others the figure's own.
-    expression
-        Preprocessed studies, `<study>.h5ad`.
-    cells
-        The same of studies of which nothing but tables is shown.
+    `latents` are in the order of `studies`, which has the study of each model. The tables
+    `<model>_seed<N>_differential.tsv`, `<model>_gsea.tsv` and `<model>_seed<N>_top_genes.tsv` are
+    those of a model, others the figure's own. `expression` and `cells` are preprocessed studies,
+    the latter those of which nothing but tables is shown.
     """
-    found = {Path(path).stem: path for path in tables}
+    found = {Path(path).stem: read_table(path) for path in tables}
     models = {}
-    for (model, study), latent in zip(studies.items(), latents, strict=True):
-        seed = Path(latent).parent.name
-        names = (f"{model}_{seed}_differential", f"{model}_gsea", f"{model}_{seed}_top_genes")
-        models[model] = load(latent, *(found.pop(name, None) for name in names), study)
+    for (model, study), path in zip(studies.items(), latents, strict=True):
+        seed = Path(path).parent.name
+        latent = read_latent(path)
+        for column, order in (("cell_type", study.cell_types), ("condition", study.conditions)):
+            if column in latent.obs:
+                latent.obs[column] = in_order(latent.obs[column], order)
+        models[model] = Results(
+            latent,
+            found.pop(f"{model}_{seed}_differential", None),
+            found.pop(f"{model}_gsea", None),
+            study,
+            _origin(latent),
+            found.pop(f"{model}_{seed}_top_genes", None),
+        )
+    of_tables = [read_cells(path, backed=True) for path in cells]
     return FigureData(
         models,
-        {name: read_table(path) for name, path in found.items()},
+        found,
         {Path(path).stem: read_cells(path) for path in expression},
-        [_origin_of(path) for path in cells],
+        [(_origin(study), study.n_obs) for study in of_tables],
     )
 
 
-def _origin_of(path: str) -> tuple[str, int]:
-    """Where the cells of a preprocessed study are from, and how many there are."""
-    cells = read_cells(path, backed=True)
-    return json.loads(cells.uns["provenance"])["origin"], cells.n_obs
-
-
-def load(
-    latent: Path | str,
-    differential: Path | str | None,
-    gsea: Path | str | None,
-    genes: Path | str | None,
-    study: Study,
-) -> Results:
-    """Read the results of a model, with its tables where they were asked for.
-
-    Types and conditions get the order of the study's entry.
-
-    Raises
-    ------
-    InputError
-        If a file is not what it should be, or the cells lack their provenance.
-    """
-    cells = read_latent(latent)
-    for column, order in (("cell_type", study.cell_types), ("condition", study.conditions)):
-        if column in cells.obs:
-            cells.obs[column] = in_order(cells.obs[column], order)
-    origin = json.loads(cells.uns["provenance"])["origin"]
-    tables = (read_table(table) if table else None for table in (differential, gsea, genes))
-    of_contrasts, of_gsea, of_genes = tables
-    return Results(cells, of_contrasts, of_gsea, study, origin, of_genes)
+def _origin(cells: AnnData) -> str:
+    return json.loads(cells.uns["provenance"])["origin"]
 
 
 def in_order(labels: pd.Series, order: list[str]) -> pd.Series:
-    """Labels as categories: those of `order`, which fixes their colours, then any others."""
+    """Return labels as categories: those of `order`, which fixes their colours, then others."""
     others = sorted(set(labels.dropna().astype(str)).difference(order))
     return labels.astype(str).where(labels.notna()).astype(pd.CategoricalDtype([*order, *others]))

@@ -19,9 +19,9 @@ CONTRAST = "innate"  # stimulated against control in monocytes and dendritic cel
 def contrast(data: FigureData) -> Content:
     """Return the GMVs of the contrast with what a volcano shows of them."""
     table = data["kang"].contrast(CONTRAST).reset_index()
-    return (
-        table[["gmv", "log_bf", "md"]] if len(table) else f"the model has no contrast “{CONTRAST}”"
-    )
+    if table.empty:
+        return f"the model has no contrast “{CONTRAST}”"
+    return table[["gmv", "log_bf", "md"]]
 
 
 def draw_volcano(figure: FigureBase, table: pd.DataFrame) -> None:

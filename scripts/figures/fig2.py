@@ -8,19 +8,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import FigureBase
 
 from scripts.common.mixseq import DRUGS, MUTANT
+from scripts.figures import mixseq
 from scripts.figures.charts import activity, cells, draw_cells, embedding_panel
 from scripts.figures.clustered_heatmap import ColourStrip, clustered_heatmap
-from scripts.figures.layout import Layout, Panel, axes, inches
-from scripts.figures.mixseq import (
-    KEYS,
-    comparisons,
-    few_cells_strip,
-    keys_below,
-    legend_below,
-    responses,
-    shifts_panel,
-    tissue_strip,
-)
+from scripts.figures.layout import Layout, Panel, axes, inches, write
 from vega.plot.colours import COLOURS
 
 LAYOUT = Layout(("aab", "ccc", "dee"), widths=(3.15, 0.45, 3.6), heights=(2.4, 5.45, 2.45))
@@ -32,26 +23,26 @@ DRUG_COLOURS = dict(zip(DRUGS, COLOURS[1:5], strict=True))  # the first is DMSO'
 
 
 def draw_responses(figure: FigureBase, table: pd.DataFrame) -> None:
-    values, about = comparisons(table)
+    values, about = mixseq.comparisons(table)
     drugs = pd.Series(about.index.get_level_values("drug"), about.index)
     strips = [
         ColourStrip("drug", drugs, DRUG_COLOURS),
-        tissue_strip(about, table),
-        few_cells_strip(about),
+        mixseq.tissue_strip(about, table),
+        mixseq.few_cells_strip(about),
     ]
-    ax = axes(figure, 1.75, 0.1, bottom=KEYS, top=0.89)
+    ax = axes(figure, 1.75, 0.1, bottom=mixseq.KEYS, top=0.89)
     melanoma = about.index[(about["braf"] == MUTANT) & (about["tissue"] == "skin")]
     clustered_heatmap(values, strips, limit=4, marked=list(melanoma), ax=ax)
-    keys_below(figure, ax, *strips[:2])
+    mixseq.keys_below(figure, ax, *strips[:2])
     unknown = about["braf"].isna().all()
     if len(melanoma) or unknown:
-        width, height = inches(figure)
         words = "BRAF mutations not known" if unknown else "▲ melanoma, BRAF mutant"
-        figure.text(0.12 / width, 0.2 / height, words, fontsize="x-small")
+        height = inches(figure)[1]
+        write(figure, 0.12, height - 0.2, words, va="baseline", fontsize="x-small")
 
 
 def draw_types(figure: FigureBase, table: pd.DataFrame) -> None:
-    legend_below(draw_cells(figure, table, "cell_type", margins=(0.3, 0.2, 0.62)), 4)
+    mixseq.legend_below(draw_cells(figure, table, "cell_type", margins=(0.3, 0.2, 0.62)), 4)
 
 
 def dual_embedding(figure: FigureBase, table: pd.DataFrame) -> None:
@@ -86,14 +77,14 @@ def _draw_key(ax: Axes) -> None:
 
 
 PANELS = {
-    "a": shifts_panel("Trametinib"),
+    "a": mixseq.shifts_panel("Trametinib"),
     "b": embedding_panel(
         "Activity of the G2M checkpoint in the same cells.",
         DRUGS["Trametinib"], gmv=G2M, basis="tsne", margins=(0.3, 0.6, 0.48),
     ),
     "c": Panel(
         "Every hallmark under every drug in every cell line.",
-        draw_responses, partial(responses, by_drug=False),
+        draw_responses, partial(mixseq.responses, by_drug=False),
     ),
     "d": Panel(
         "Cell types of glioblastoma.",

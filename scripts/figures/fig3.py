@@ -28,14 +28,9 @@ def marker_sets(data: FigureData) -> Content:
     """Return the Bayes factors of the marker sets in each type against the others."""
     if words := not_available(data["organoid"], *MARKER_SETS.values()):
         return words
-    table = data["organoid"].contrast("one_vs_rest")
-    rows = [
-        (kind, gmv, table.loc[(table["group"] == kind) & (table.index == gmv), "log_bf"])
-        for kind in MARKER_SETS
-        for gmv in MARKER_SETS.values()
-    ]
-    rows = [(kind, gmv, *values) for kind, gmv, values in rows if len(values)]
-    table = pd.DataFrame(rows, columns=["group", "gmv", "log_bf"])
+    table = data["organoid"].contrast("one_vs_rest").set_index("group", append=True)["log_bf"]
+    order = [(gmv, kind) for kind in MARKER_SETS for gmv in MARKER_SETS.values()]
+    table = table.reindex(order).dropna().reset_index()[["group", "gmv", "log_bf"]]
     return "none of these cell types\nin these data" if table.empty else table
 
 

@@ -6,20 +6,7 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.figure import FigureBase
 
-from scripts.analyse.out_of_sample import (
-    BASELINE,
-    CELL_TYPE,
-    CONTROL,
-    GMV,
-    HELD_OUT,
-    IN_SAMPLE,
-    OTHER_STUDY,
-    OUT_OF_SAMPLE,
-    STIMULATED,
-    STUDY_A,
-    STUDY_B,
-    TOP,
-)
+from scripts.analyse import out_of_sample as oos
 from scripts.figures.charts import barplot, first_seed, label_groups, legend_above
 from scripts.figures.data import FigureData, in_order
 from scripts.figures.layout import Content, Layout, Panel, axes
@@ -42,12 +29,14 @@ SHORT = {
     "CD14+Mono": "CD14-Mono",
     "CD8T": "CD8-T",
 }
-HELD_OUT_SAMPLES = [
-    CONTROL, f"{STIMULATED}, {OUT_OF_SAMPLE}", f"{STIMULATED}, {IN_SAMPLE}",
-]  # fmt: skip
-STUDY_SAMPLES = [
-    f"{CONTROL}, {STUDY_A}", f"{STIMULATED}, {STUDY_A}", f"{CONTROL}, {STUDY_B}",
-]  # fmt: skip
+SAMPLES = {
+    oos.HELD_OUT: ["control", "stimulated, out-of-sample", "stimulated, in-sample"],
+    oos.OTHER_STUDY: ["control, study A", "stimulated, study A", "control, study B"],
+}
+R2_SAMPLES = {
+    oos.HELD_OUT: [oos.IN_SAMPLE, oos.OUT_OF_SAMPLE],
+    oos.OTHER_STUDY: [oos.STUDY_A, oos.STUDY_B, oos.BASELINE],
+}
 
 
 def _rows(data: FigureData, table: str, experiment: str) -> pd.DataFrame:
@@ -56,12 +45,12 @@ def _rows(data: FigureData, table: str, experiment: str) -> pd.DataFrame:
     return found[found["experiment"] == experiment]
 
 
-def activities(data: FigureData, experiment: str, samples: list[str]) -> Content:
+def activities(data: FigureData, experiment: str) -> Content:
     """Return the activity in each drawn cell of the samples, which are in order."""
     table = _rows(data, "activity", experiment)[["sample", "activity"]]
     if table.empty:
-        return f"too few {SHORT[CELL_TYPE]} cells, or no GMV\n{wrapped(GMV, 30)}"
-    table["sample"] = pd.Categorical(table["sample"], samples)
+        return f"too few {SHORT[oos.CELL_TYPE]} cells, or no GMV\n{wrapped(oos.GMV, 30)}"
+    table["sample"] = pd.Categorical(table["sample"], SAMPLES[experiment])
     return table.sort_values("sample", kind="stable")
 
 
@@ -79,9 +68,9 @@ def violinplot(figure: FigureBase, table: pd.DataFrame) -> None:
         if not (table["sample"] == sample).any():
             ax.text(place, 0.02, "no cells", transform=ax.get_xaxis_transform(), **EMPTY)
     label_groups(ax, pd.Series(samples))
-    ax.set(xlabel="", ylabel=f"Activity in {SHORT[CELL_TYPE]} cells")
+    ax.set(xlabel="", ylabel=f"Activity in {SHORT[oos.CELL_TYPE]} cells")
     ax.tick_params(axis="x", length=0)
-    ax.set_title(readable(GMV), fontsize="small")
+    ax.set_title(readable(oos.GMV), fontsize="small")
 
 
 def per_type(data: FigureData, table: str, experiment: str, columns: list[str]) -> Content:
@@ -93,14 +82,14 @@ def per_type(data: FigureData, table: str, experiment: str, columns: list[str]) 
     return rows.loc[order.sort_values(kind="stable").index, columns]
 
 
-def r2(data: FigureData, experiment: str, samples: list[str]) -> Content:
+def r2(data: FigureData, experiment: str) -> Content:
     """Return R2 per cell type and sample."""
     table = per_type(data, "r2", experiment, ["cell_type", "sample", "mean", "sd"])
     if isinstance(table, str):
         return table
-    return table[table["sample"].isin(samples)].sort_values(
-        "sample", key=lambda column: column.map(samples.index), kind="stable"
-    )
+    samples = R2_SAMPLES[experiment]
+    table = table[table["sample"].isin(samples)]
+    return table.sort_values("sample", key=lambda c: c.map(samples.index), kind="stable")
 
 
 def draw_bars(figure: FigureBase, table: pd.DataFrame) -> None:
@@ -114,36 +103,35 @@ def draw_bars(figure: FigureBase, table: pd.DataFrame) -> None:
     label_groups(ax, shown["cell_type"], rotation=90)
     if overlap:
         ax.axhline(table["chance"].mean(), **GUIDE | {"zorder": 2})
-        ax.set_ylabel(f"Share of top {TOP} GMVs\nin common")
+        ax.set_ylabel(f"Share of top {oos.TOP} GMVs\nin common")
     else:
         ax.set_ylabel("$R^2$ of mean expression")
         legend_above(ax, 3, left=-0.04, bottom=1)
 
 
-OVERLAP = ["cell_type", "mean", "sd", "chance"]
+overlap = partial(per_type, table="overlap", columns=["cell_type", "mean", "sd", "chance"])
 PANELS = {
     "a": Panel(
         "Activity in unseen stimulated cells, between control and seen stimulated ones.",
-        violinplot, partial(activities, experiment=HELD_OUT, samples=HELD_OUT_SAMPLES),
+        violinplot, partial(activities, experiment=oos.HELD_OUT),
     ),
     "b": Panel(
         "Overlap of the top GMVs in and out of sample, per type.",
-        draw_bars, partial(per_type, table="overlap", experiment=HELD_OUT, columns=OVERLAP),
+        draw_bars, partial(overlap, experiment=oos.HELD_OUT),
     ),
     "c": Panel(
-        "R2 in and out of sample, per type.",
-        draw_bars, partial(r2, experiment=HELD_OUT, samples=[IN_SAMPLE, OUT_OF_SAMPLE]),
+        "R2 in and out of sample, per type.", draw_bars, partial(r2, experiment=oos.HELD_OUT),
     ),
     "d": Panel(
         "Activity in both conditions of study A, and in study B.",
-        violinplot, partial(activities, experiment=OTHER_STUDY, samples=STUDY_SAMPLES),
+        violinplot, partial(activities, experiment=oos.OTHER_STUDY),
     ),
     "e": Panel(
         "Overlap of the top GMVs of two studies, per type.",
-        draw_bars, partial(per_type, table="overlap", experiment=OTHER_STUDY, columns=OVERLAP),
+        draw_bars, partial(overlap, experiment=oos.OTHER_STUDY),
     ),
     "f": Panel(
         "R2 of two studies, and of one against the other.",
-        draw_bars, partial(r2, experiment=OTHER_STUDY, samples=[STUDY_A, STUDY_B, BASELINE]),
+        draw_bars, partial(r2, experiment=oos.OTHER_STUDY),
     ),
 }  # fmt: skip

@@ -1,8 +1,7 @@
-"""Panels as files of their own, and side by side on the page of a figure.
+"""Panels as separate files, and side by side on the page of a figure.
 
-A panel is drawn from its table into a (sub)figure of a size in inches that the figure's layout
-gives. The file of the panel and its place on the page call the same function at the same size: on
-the page, too, everything is vectors and text.
+A panel is drawn from its table into a (sub)figure, whose size in inches the layout gives. The same
+function draws its file and its place on the page, so both hold vectors and text.
 """
 
 from collections.abc import Callable, Mapping
@@ -23,20 +22,16 @@ from vega.gene_sets import readable
 
 Content = pd.DataFrame | str  # the table of a panel, or why there is nothing to draw
 
-STRIP = 0.25  # inches above panels and page for what must be said of the cells
+STRIP = 0.25  # inches above panels and page for title and tag
 NO_DATE = {".png": {"Software": None}, ".pdf": {"CreationDate": None}}  # same data, same bytes
 
 
 class Panel(NamedTuple):
-    """A panel: what it shows, how it is drawn, and how its table is made.
-
-    `draw(figure, table)` knows the results from the table alone. A schematic has no table and is
-    drawn by `draw(figure)`.
-    """
+    """A panel: its description, and the functions that draw it and make its table."""
 
     shows: str
-    draw: Callable[..., None]
-    table: Callable[[FigureData], Content] | None = None
+    draw: Callable[..., None]  # draw(figure, table), or draw(figure) of a schematic
+    table: Callable[[FigureData], Content] | None = None  # None for a schematic
 
     def draw_content(self, figure: FigureBase, content: Content | None) -> None:
         """Draw the panel, or say why it is empty."""
@@ -50,38 +45,29 @@ class Panel(NamedTuple):
 
 @dataclass(frozen=True)
 class Layout:
-    """Where the panels of a page are.
+    """Where the panels of a page are."""
 
-    `mosaic` has one letter per cell of a grid (`.` for none), `widths` and `heights` are those of
-    its columns and rows, in inches.
-    """
-
-    mosaic: tuple[str, ...]
-    widths: tuple[float, ...]
-    heights: tuple[float, ...]
+    mosaic: tuple[str, ...]  # one letter per cell of a grid, `.` for none
+    widths: tuple[float, ...]  # of columns, in inches
+    heights: tuple[float, ...]  # of rows, in inches
 
     def place(self, panel: str) -> tuple[slice, slice]:
-        """Rows and columns of a panel."""
+        """Return the rows and columns of a panel."""
         rows = [i for i, row in enumerate(self.mosaic) if panel in row]
         row = self.mosaic[rows[0]]
-        return (
-            slice(rows[0], rows[-1] + 1),
-            slice(row.index(panel), row.rindex(panel) + 1),
-        )
+        columns = slice(row.index(panel), row.rindex(panel) + 1)
+        return slice(rows[0], rows[-1] + 1), columns
 
     def size(self, panel: str) -> tuple[float, float]:
-        """Width and height of a panel."""
+        """Return the width and height of a panel, in inches."""
         rows, columns = self.place(panel)
         return sum(self.widths[columns]), sum(self.heights[rows])
 
 
-def panel_figure(
-    panel: Panel, content: Content | None, size: tuple[float, float], tag: str = ""
-) -> Figure:
+def panel_figure(panel: Panel, content: Content | None, size: tuple, tag: str = "") -> Figure:
     """Draw a panel on its own, below a strip with the tag of the cells (`FigureData.tag`)."""
     with rc_context(STYLE):
-        figure, strip, body = _sheet(*size)
-        _draw_tag(strip, tag)
+        figure, _, body = _sheet(*size, tag)
         panel.draw_content(body, content)
     return figure
 
@@ -94,57 +80,60 @@ def page_figure(
     tag: str = "",
 ) -> Figure:
     """Draw all panels on one page, each with its letter, below the title."""
+    widths, heights = layout.widths, layout.heights
     with rc_context(STYLE):
-        figure, strip, body = _sheet(sum(layout.widths), sum(layout.heights))
-        strip.text(0.08 / sum(layout.widths), 0.5, title, va="center", weight="bold", size=9)
-        _draw_tag(strip, tag)
+        figure, strip, body = _sheet(sum(widths), sum(heights), tag)
+        write(strip, 0.08, STRIP / 2, title, va="center", weight="bold", size=9)
         grid = body.add_gridspec(
-            len(layout.heights),
-            len(layout.widths),
-            height_ratios=layout.heights,
-            width_ratios=layout.widths,
+            len(heights), len(widths), height_ratios=heights, width_ratios=widths
         )
         for letter, panel in panels.items():
             part = body.add_subfigure(grid[layout.place(letter)])
-            width, height = inches(part)
-            part.text(
-                0.08 / width, 1 - 0.06 / height, letter, va="top", weight="bold", size=10
-            )  # fmt: skip
+            write(part, 0.08, 0.06, letter, weight="bold", size=10)
             panel.draw_content(part, contents.get(letter))
     return figure
 
 
-def _sheet(width: float, height: float) -> tuple[Figure, SubFigure, SubFigure]:
-    """An empty figure with a strip on top of `width` x `height` inches for panels."""
+def _sheet(width: float, height: float, tag: str) -> tuple[Figure, SubFigure, SubFigure]:
+    """Return a figure, the strip on top of it, and `width` x `height` inches for panels.
+
+    The tag at the right end of the strip names cells that are simulated, or part of a study.
+    """
     figure = Figure(figsize=(width, height + STRIP))
-    return figure, *figure.subfigures(2, 1, height_ratios=[STRIP, height])
-
-
-def _draw_tag(strip: SubFigure, tag: str) -> None:
-    """Say where the cells are not those of the study: simulated, or some of them only."""
-    if not tag:
-        return
-    box, colour = {"facecolor": "white", "edgecolor": "0.5", "linewidth": 0.5}, "0.3"
-    if tag == SIMULATED:
-        box, colour = {"facecolor": "#D55E00", "edgecolor": "none"}, "white"
-    width, _ = inches(strip)
-    strip.text(
-        1 - 0.12 / width, 0.5, tag, ha="right", va="center", size="small", color=colour,
-        weight="bold" if tag == SIMULATED else "normal",
-        bbox={"boxstyle": "round,pad=0.3", **box}, gid="origin",
-    )  # fmt: skip
+    strip, body = figure.subfigures(2, 1, height_ratios=[STRIP, height])
+    if tag:
+        box = {"boxstyle": "round,pad=0.3", "facecolor": "white", "edgecolor": "0.5"}
+        style = {"color": "0.3", "bbox": box | {"linewidth": 0.5}}
+        if tag == SIMULATED:
+            box |= {"facecolor": "#D55E00", "edgecolor": "none"}
+            style = {"color": "white", "weight": "bold", "bbox": box}
+        style |= {"ha": "right", "va": "center", "size": "small", "gid": "origin"}
+        write(strip, width - 0.12, STRIP / 2, tag, **style)
+    return figure, strip, body
 
 
 def inches(figure: FigureBase) -> tuple[float, float]:
-    """Width and height of a (sub)figure."""
+    """Return the width and height of a (sub)figure."""
     width, height = figure.bbox.size / figure.get_figure(root=True).dpi
     return width, height
+
+
+def write(figure: FigureBase, left: float, top: float, words: str, **style) -> None:
+    """Write text at a distance in inches from the upper left corner of a (sub)figure."""
+    width, height = inches(figure)
+    figure.text(left / width, 1 - top / height, words, **{"va": "top", **style})
+
+
+def axes_at(figure: FigureBase, left: float, bottom: float, width: float, height: float) -> Axes:
+    """Add axes whose place and size are in inches from the lower left corner of a (sub)figure."""
+    x, y = inches(figure)
+    return figure.add_axes((left / x, bottom / y, width / x, height / y))
 
 
 def axes(
     figure: FigureBase, left: float, right: float, bottom: float = 0.36, top: float = 0.22
 ) -> Axes:
-    """Axes that fill a panel but for margins in inches, the same in all panels of a row."""
+    """Add axes that fill a panel except for margins in inches."""
     width, height = inches(figure)
     return figure.add_axes(
         (left / width, bottom / height, 1 - (left + right) / width, 1 - (bottom + top) / height)
@@ -152,22 +141,18 @@ def axes(
 
 
 def not_available(results: Results, *gmvs: str) -> str:
-    """Say which of the GMVs the model lacks; empty if it has all."""
+    """Return which of the GMVs the model lacks; empty if it has all."""
     missing = [readable(gmv) for gmv in gmvs if gmv not in results.latent.var_names]
     return "no GMV\n" + "\nnor ".join(missing) + "\nin this collection" if missing else ""
 
 
 def note(figure: FigureBase, words: str) -> None:
-    """Say something above the axes of a panel, beside its letter."""
-    width, height = inches(figure)
-    figure.text(
-        0.3 / width, 1 - 0.08 / height, words,
-        va="top", style="italic", color="0.3", size="small",
-    )  # fmt: skip
+    """Write a remark above the axes of a panel, right of its letter."""
+    write(figure, 0.3, 0.08, words, style="italic", color="0.3", size="small")
 
 
 def shortened(words: str, most: int) -> str:
-    """Words of at most so many letters."""
+    """Cut words to at most so many letters."""
     return words if len(words) <= most else words[: most - 1].rstrip() + "…"
 
 
@@ -179,11 +164,10 @@ def write_panels(
     data: FigureData,
     folder: Path,
 ) -> None:
-    """Write a figure into `folder`: the tables of its panels, and what is drawn from them.
+    """Write the tables of a figure, and draw panels and page from the files.
 
     Files are `<name>/<panel>.tsv` (or `.tsv.gz`), `<name>/columns.tsv`,
-    `<name>/<panel>.{png,pdf}`, and the page `<name>.{png,pdf}`. Tables are read back before they
-    are drawn.
+    `<name>/<panel>.{png,pdf}`, and the page `<name>.{png,pdf}`.
     """
     contents = {letter: p.table(data) for letter, p in panels.items() if p.table}
     tables = {letter: t for letter, t in contents.items() if not isinstance(t, str)}

@@ -9,7 +9,7 @@ from scripts.figures.data import FigureData
 from scripts.figures.layout import Content, Panel
 
 SIDE = 1.7  # inches of the axes of one embedding, the same in all panels of a row
-LEFT, RIGHT, KEY = 0.3, 0.1, 1.05  # inches beside it: of labels, of nothing, of the legend
+LEFT, RIGHT, KEY = 0.3, 0.1, 1.05  # inches of margins: for labels, empty, for the legend
 # Three embeddings in a row; the last one has the legend of all three.
 ROW = (LEFT + SIDE + RIGHT, LEFT + SIDE + RIGHT, LEFT + SIDE + KEY)
 
@@ -28,14 +28,7 @@ def method_panel(
 def silhouettes(data: FigureData, methods: Mapping[str, str], kinds: Mapping[str, str]) -> Content:
     """Return silhouettes of the first seed: one row per kind of labels and method.
 
-    Parameters
-    ----------
-    data
-        With a table `<model>_silhouettes` of each method.
-    methods
-        Names of methods, by model.
-    kinds
-        Names of labels, by column.
+    `methods` has names by model, `kinds` has names of labels by column of the models' tables.
     """
     means = {
         name: first_seed(data.tables[f"{model}_silhouettes"]).reindex(columns=list(kinds)).mean()
@@ -43,8 +36,6 @@ def silhouettes(data: FigureData, methods: Mapping[str, str], kinds: Mapping[str
     }
     table = pd.DataFrame(means).rename(index=kinds).rename_axis("labels").reset_index()
     table = table.melt("labels", var_name="method", value_name="silhouette")
-    return (
-        table
-        if table["silhouette"].notna().any()
-        else "no silhouettes: the cells\nhave none of these labels"
-    )
+    if table["silhouette"].isna().all():
+        return "no silhouettes: the cells\nhave none of these labels"
+    return table

@@ -3,7 +3,6 @@
 from functools import partial
 from itertools import cycle
 
-import numpy as np
 import pandas as pd
 from matplotlib import colormaps
 from matplotlib.axes import Axes
@@ -17,8 +16,7 @@ from scripts.figures.clustered_heatmap import ColourStrip, heatmap_key, strip_ke
 from scripts.figures.data import FigureData
 from scripts.figures.layout import Content, Panel, inches, note
 
-# There are some twenty tissues: ten hues, then lighter tones of them, are told apart better than
-# one rainbow.
+# Some twenty tissues: ten hues, then lighter tones, are easier to tell apart than one rainbow.
 TAB20 = colormaps["tab20"].colors
 TISSUE_COLOURS = [*TAB20[::2], *TAB20[1::2], *colormaps["tab20b"].colors]
 KEYS = 0.9  # inches below heatmaps for their keys
@@ -29,7 +27,7 @@ def shifts_panel(drug: str) -> Panel:
     return Panel(
         f"Cells with {drug} and with {REFERENCE}; an arrow per cell line.",
         partial(draw_shifts, drug=drug),
-        partial(cells, model=DRUGS[drug], label="condition", also=["cell_line"], basis="tsne"),
+        partial(cells, model=DRUGS[drug], label="condition", also="cell_line", basis="tsne"),
     )
 
 
@@ -37,15 +35,20 @@ def draw_shifts(figure: FigureBase, table: pd.DataFrame, drug: str) -> None:
     ax = draw_cells(figure, table, "condition", margins=(0.3, 0.12, 0.48))
     shifts = median_shifts(table, drug)
     few = shifts.index.isin(few_cells(table, drug))
-    draw_arrows(ax, shifts[few], "0.55")
-    draw_arrows(ax, shifts[~few], "black")
+    for arrows, color in ((shifts[few], "0.55"), (shifts[~few], "black")):
+        x, y = arrows["x0"], arrows["y0"]
+        ax.quiver(
+            x, y, arrows["x1"] - x, arrows["y1"] - y, angles="xy", scale_units="xy", scale=1,
+            units="inches", width=0.011, headwidth=5, headlength=6, headaxislength=5, minlength=2,
+            color=color, edgecolor="white", linewidth=0.25, zorder=3,
+        )  # fmt: skip
     legend_below(ax, 2)
     if n := int(few.sum()):
         note(figure, f"grey arrows, fewer than {FEW_CELLS} cells: {n} line" + "s" * (n != 1))
 
 
 def median_shifts(table: pd.DataFrame, drug: str) -> pd.DataFrame:
-    """Return the median position of the cells of each line: `x0`, `y0` with DMSO, `x1`, `y1` after.
+    """Return median positions of each line: `x0`, `y0` with DMSO, `x1`, `y1` with the drug.
 
     Lines without cells of either are left out.
     """
@@ -53,15 +56,6 @@ def median_shifts(table: pd.DataFrame, drug: str) -> pd.DataFrame:
     medians = table.groupby(["cell_line", "condition"])[["tsne_1", "tsne_2"]].median().unstack()
     ends = [(axis, condition) for condition in (REFERENCE, drug) for axis in ("tsne_1", "tsne_2")]
     return medians.reindex(columns=ends).dropna().set_axis(["x0", "y0", "x1", "y1"], axis=1)
-
-
-def draw_arrows(ax: Axes, shifts: pd.DataFrame, color: str) -> None:
-    start, end = shifts[["x0", "y0"]].to_numpy(), shifts[["x1", "y1"]].to_numpy()
-    ax.quiver(
-        *start.T, *np.subtract(end, start).T, angles="xy", scale_units="xy", scale=1,
-        units="inches", width=0.011, headwidth=5, headlength=6, headaxislength=5, minlength=2,
-        color=color, edgecolor="white", linewidth=0.25, zorder=3,
-    )  # fmt: skip
 
 
 def legend_below(ax: Axes, columns: int) -> None:
@@ -73,14 +67,11 @@ def legend_below(ax: Axes, columns: int) -> None:
     )  # fmt: skip
 
 
-# ---------------------------------------------------------------- heatmaps
-
-
 def responses(data: FigureData, by_drug: bool) -> Content:
     """Return the log Bayes factor of each hallmark under each drug in each cell line.
 
-    Rows are in the order of the heatmap: comparisons from left to right, clustered over all drugs
-    or `by_drug`, in each the hallmarks from top to bottom, clustered over all drugs.
+    Rows have the order of the heatmap: comparisons from left to right, clustered over all drugs or
+    `by_drug`, and in each the hallmarks from top to bottom, clustered over all drugs.
     """
     tables = {drug: line_bayes_factors(data[model].differential) for drug, model in DRUGS.items()}
     tables = {drug: table for drug, table in tables.items() if table.size}

@@ -2,7 +2,6 @@
 
 import pandas as pd
 from matplotlib import rc_context
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from scripts.common.run import run
@@ -21,48 +20,31 @@ COLOURS = {"cells": "tab:blue", "genes": "tab:green"}
 
 
 def qc_figure(qc: pd.DataFrame, title: str, simulated: bool = False) -> Figure:
-    """Draw the cells and genes that remain after each step of preprocessing.
+    """Draw how many cells and genes remain after each step, and what it removed in grey.
 
-    Parameters
-    ----------
-    qc
-        One row per step, as `scripts.preprocess.preprocess.preprocess` gives it.
-    title
-        Title of the study.
-    simulated
-        Whether the figure says that the cells are simulated.
-
-    Returns
-    -------
-    The figure: one panel for cells, one for genes, steps from top to bottom.
+    `qc` has one row per step, as `scripts.preprocess.preprocess.preprocess` gives it.
     """
     with rc_context(STYLE):
         figure = Figure(figsize=(9, 1.3 + 0.34 * (len(qc) + 1)), layout="constrained")
-        axes = figure.subplots(1, 2, sharey=True)
         figure.suptitle(f"SIMULATED · {title}" if simulated else title, fontweight="bold")
-        for axis, what in zip(axes, COLOURS, strict=True):
-            _panel(axis, qc, what)
+        axes = figure.subplots(1, 2, sharey=True)
+        for ax, (what, colour) in zip(axes, COLOURS.items(), strict=True):
+            remaining = [qc[f"{what}_before"].iloc[0], *qc[f"{what}_after"]]
+            removed = [0, *qc[f"{what}_removed"]]
+            ax.barh(range(len(remaining)), remaining, color=colour, height=0.7)
+            bars = ax.barh(range(len(remaining)), removed, left=remaining, color="0.85", height=0.7)
+            numbers = [
+                f"{left:,}" + (f"  (−{gone:,})" if gone else "")
+                for left, gone in zip(remaining, removed, strict=True)
+            ]
+            ax.bar_label(bars, numbers, padding=4, fontsize=8)
+            ax.set_xlim(0, 1.55 * max(remaining))  # room for the numbers, which replace the axis
+            ax.set_title(f"{what.capitalize()} left (grey: removed)", loc="left", fontsize=9)
+            ax.set_xticks([])
+            ax.tick_params(axis="y", length=0)
         axes[0].set_yticks(range(len(qc) + 1), ["raw counts", *qc["asked"]])
         axes[0].invert_yaxis()
     return figure
-
-
-def _panel(axis: Axes, qc: pd.DataFrame, what: str) -> None:
-    """Bars of what remains, with the part each step removed in grey and both as numbers."""
-    remaining = [qc[f"{what}_before"].iloc[0], *qc[f"{what}_after"]]
-    removed = [0, *qc[f"{what}_removed"]]
-    rows = range(len(remaining))
-    axis.barh(rows, remaining, color=COLOURS[what], height=0.7)
-    axis.barh(rows, removed, left=remaining, color="0.85", height=0.7)
-    for row, (left, gone) in enumerate(zip(remaining, removed, strict=True)):
-        note = f"{left:,}" + (f"  (−{gone:,})" if gone else "")
-        axis.annotate(
-            note, (left + gone, row), (4, 0), textcoords="offset points", va="center", fontsize=8
-        )
-    axis.set_xlim(0, 1.55 * max(remaining))  # room for the numbers, which stand for the axis
-    axis.set_title(f"{what.capitalize()} left (grey: removed)", loc="left", fontsize=9)
-    axis.set_xticks([])
-    axis.tick_params(axis="y", length=0)
 
 
 def main(snakemake):

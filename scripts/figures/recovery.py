@@ -1,7 +1,7 @@
 """Beyond the paper: how well methods recover the known effects of simulated studies.
 
-Methods are compared on the same comparisons only: first those that all studies have, over all
-studies; then all methods of each study that has more of them, over that study alone.
+Methods are compared on the same comparisons only, in blocks: first the methods that all studies
+have, then all methods of each study that has further ones.
 """
 
 from collections.abc import Iterator, Sequence
@@ -15,7 +15,7 @@ from matplotlib.figure import FigureBase
 
 from scripts.analyse.simulation_benchmark import CONDITION, TYPE
 from scripts.figures.data import FigureData
-from scripts.figures.layout import Content, Layout, Panel, inches
+from scripts.figures.layout import Content, Layout, Panel, axes_at, inches
 from vega.plot.colours import COLOURS, GREY, GUIDE
 
 LAYOUT = Layout(("abc",), widths=(2.4, 2.4, 2.4), heights=(5.2,))
@@ -51,25 +51,25 @@ def activities(data: FigureData) -> Content:
 def draw_measure(
     figure: FigureBase, table: pd.DataFrame, measure: str, label: str, chance: str | None = None
 ) -> None:
-    """Draw a measure of all comparisons, conditions and types apart, with guides at chance.
+    """Draw a measure of all comparisons, conditions and types apart.
 
-    `chance` is the column whose mean the guides show; by default there is one at 0.5.
+    Guides show the mean of the column `chance` for each kind, or 0.5.
     """
+    palette = dict(zip(KINDS.values(), COLOURS, strict=False))
     for number, (ax, rows) in enumerate(_axes_of_blocks(figure, table)):
-        stripplot(ax, rows, measure, dict(zip(KINDS.values(), COLOURS, strict=False)))
+        stripplot(ax, rows, measure, palette)
         ax.set(xlim=(-EDGE, 1 + EDGE), xlabel=label)
         if chance is None:
             ax.axvline(0.5, **GUIDE)
         else:
-            for colour, kind in zip(COLOURS, KINDS.values(), strict=False):
-                if (of_kind := rows["kind"] == kind).any():
-                    ax.axvline(rows.loc[of_kind, chance].mean(), **GUIDE | {"color": colour})
+            for kind, found in rows.groupby("kind"):
+                ax.axvline(found[chance].mean(), **GUIDE | {"color": palette[kind]})
         if number == 0:
             width, height = inches(figure)
+            corner = 1 - RIGHT / width, 1 - 0.06 / height
             figure.legend(
-                *ax.get_legend_handles_labels(), loc="upper right", ncols=2, frameon=False,
-                bbox_to_anchor=(1 - RIGHT / width, 1 - 0.06 / height), handletextpad=0.2,
-                columnspacing=0.8, borderaxespad=0, borderpad=0,
+                *ax.get_legend_handles_labels(), loc="upper right", bbox_to_anchor=corner, ncols=2,
+                frameon=False, handletextpad=0.2, columnspacing=0.8, borderaxespad=0, borderpad=0,
             )  # fmt: skip
 
 
@@ -83,10 +83,9 @@ def draw_activities(figure: FigureBase, table: pd.DataFrame) -> None:
 
 
 def stripplot(ax: Axes, rows: pd.DataFrame, value: str, colours: dict[str, str]) -> None:
-    """Draw a row per method, in it dots per kind with their mean and standard deviation.
+    """Draw a row per method, with dots, mean and population standard deviation of each kind.
 
-    The standard deviation divides by the number of values; one value has none. A kind without
-    values has a dash.
+    A kind without values has a dash; a single value has no standard deviation.
     """
     methods = list(rows["method"].unique())
     of = {
@@ -101,10 +100,10 @@ def stripplot(ax: Axes, rows: pd.DataFrame, value: str, colours: dict[str, str])
         err_kws={"color": "black", "linewidth": 0.8},
     )  # fmt: skip
     ax.get_legend().remove()  # its entries stay
-    known = set(rows.dropna(subset=value)[["method", "kind"]].itertuples(index=False, name=None))
+    known = rows.groupby(["method", "kind"])[value].count()
     for i, method in enumerate(methods):
         for j, kind in enumerate(colours):
-            if (method, kind) not in known:
+            if not known.get((method, kind)):
                 place = i + 0.4 * (j - (len(colours) - 1) / 2)
                 style = {"transform": ax.get_yaxis_transform(), "va": "center", "color": "0.3"}
                 ax.text(0.02, place, "–", **style)
@@ -125,10 +124,7 @@ def over_seeds(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def comparable(table: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
-    """Yield the rows of which all methods have results, by a title.
-
-    First all studies with the methods that each of them has, then each study with further ones.
-    """
+    """Yield title and rows of each block, in which all methods have the same comparisons."""
     methods = table.groupby("study", sort=False)["method"].agg(set)
     if methods.empty:
         return
@@ -143,10 +139,12 @@ def comparable(table: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
 
 def _blocks(table: pd.DataFrame, columns: list[str]) -> Content:
     """Return columns of all blocks; in each VEGA, its variants, then the others in their order."""
+
+    def rank(methods: pd.Series) -> pd.Series:
+        return ~methods.str.startswith(VEGA) * 1 + (methods != VEGA)
+
     parts = [
-        rows.assign(block=title).sort_values(
-            "method", key=lambda c: ~c.str.startswith(VEGA) * 1 + (c != VEGA), kind="stable"
-        )
+        rows.assign(block=title).sort_values("method", key=rank, kind="stable")
         for title, rows in comparable(table)
     ]
     return pd.concat(parts)[["block", *columns]] if parts else NOTHING
@@ -161,9 +159,7 @@ def _axes_of_blocks(figure: FigureBase, table: pd.DataFrame) -> Iterator[tuple[A
     top = height - TOP
     for title, rows in blocks.items():
         bottom = top - free * rows_of[title] / sum(rows_of.values())
-        ax = figure.add_axes(
-            (LEFT / width, bottom / height, 1 - (LEFT + RIGHT) / width, (top - bottom) / height)
-        )
+        ax = axes_at(figure, LEFT, bottom, width - LEFT - RIGHT, top - bottom)
         ax.set_title(title, loc="left", x=-LEFT / (width - LEFT - RIGHT) + 0.05)
         yield ax, rows
         top = bottom - BETWEEN

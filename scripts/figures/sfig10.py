@@ -16,7 +16,7 @@ from scripts.common.variants import SOFT_STEP as SOFT
 from scripts.common.variants import TOP_WEIGHTS as TOP
 from scripts.figures.charts import first_seed
 from scripts.figures.data import FigureData
-from scripts.figures.layout import Content, Layout, Panel, inches, shortened
+from scripts.figures.layout import Content, Layout, Panel, axes_at, inches, shortened, write
 from vega.gene_sets import readable
 from vega.plot import top_weights
 from vega.plot.top_weights import IN_SET, OUTSIDE, STAR
@@ -45,13 +45,11 @@ def weights(data: FigureData, step: str) -> Content:
 
 def draw_weights(figure: FigureBase, table: pd.DataFrame, step: str) -> None:
     """Draw the largest weights of interferon alpha/beta signaling, at each penalty."""
-    width, height = inches(figure)
-    high = 1 - 0.08 / height
-    figure.text(0.3 / width, high, f"{readable(INTERFERON_AB)}, {STEPS[step]}", va="top")
+    width, _ = inches(figure)
+    write(figure, 0.3, 0.08, f"{readable(INTERFERON_AB)}, {STEPS[step]}")
     words = {"■ in the set": IN_SET, "■ not in it": OUTSIDE, f"{STAR} removed from it": OUTSIDE}
-    for left, (word, colour) in zip((2.75, 1.95, 1.2), words.items(), strict=True):
-        style = {"color": colour, "fontsize": "small", "va": "top"}
-        figure.text(1 - left / width, high, word, **style)
+    for right, (word, colour) in zip((2.75, 1.95, 1.2), words.items(), strict=True):
+        write(figure, width - right, 0.08, word, color=colour, fontsize="small")
     each = width / len(PENALTIES)
     for i, penalty in enumerate(PENALTIES):
         rows = table[np.isclose(table["l1_lambda"], penalty)].set_index("gene")
@@ -61,22 +59,18 @@ def draw_weights(figure: FigureBase, table: pd.DataFrame, step: str) -> None:
 def _at_penalty(
     figure: FigureBase, rows: pd.DataFrame, title: str, left: float, each: float
 ) -> None:
-    """Draw those of one model, `each` inches wide and `left` of them from the left."""
+    """Draw the weights at one penalty, `left` and `each` inches wide."""
     width, height = inches(figure)
     if rows.empty:
         figure.text((left + each / 2) / width, 0.5, f"no model\nwith {title}", ha="center")
         return
-    ax = figure.add_axes(
-        (
-            (left + NAMES) / width, BELOW / height,
-            (each - NAMES - 0.08) / width, 1 - (ABOVE + BELOW) / height,
-        )
-    )  # fmt: skip
+    size = each - NAMES - 0.08, height - ABOVE - BELOW
+    ax = axes_at(figure, left + NAMES, BELOW, *size)
     top_weights(rows.rename(index=lambda gene: shortened(gene, LETTERS)), TOP, REMOVED, ax=ax)
     ax.set_title(title)
     for line, words in enumerate(_beyond(rows), start=1):
-        y = (BELOW - AXIS - LINE * line) / height
-        figure.text((left + 0.3) / width, y, words, color=OUTSIDE, fontsize="small")
+        top = height - BELOW + AXIS + LINE * line
+        write(figure, left + 0.3, top, words, va="baseline", color=OUTSIDE, fontsize="small")
 
 
 def _beyond(rows: pd.DataFrame) -> list[str]:

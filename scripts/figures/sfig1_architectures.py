@@ -1,149 +1,113 @@
 """Four architectures that differ in where gene sets mask the weights (Supplementary Fig. 1a)."""
 
-from dataclasses import dataclass
-from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.figure import FigureBase
 
-from scripts.figures.layout import inches
-from scripts.figures.schematic import (
-    FREE,
-    GENES,
-    HIDDEN,
-    LATENT,
-    SETS,
-    column,
-    key,
-    lines,
-    nodes,
-    sheet,
-)
+from scripts.figures.schematic import DENSE, FREE, GENES, HIDDEN, LATENT, SETS, Schematic, column
 from vega.plot.colours import COLOURS
 
-DENSE, SAMPLED = "0.8", (0, (1, 1))  # a colour and a style
+SAMPLED = (0, (1, 1))  # a style of lines
 KEY = 0.3  # inches below the schematics
+DEEP = "two hidden\nlayers"
+POSITIVE = "masked, linear,\nweights ≥ 0"
 
 
-@dataclass(frozen=True)
-class Architecture:
-    """One of the four: its name, its colour in all panels, and what its two halves are.
+class Architecture(NamedTuple):
+    """One of the four: its name, its colour in all panels, and how its two halves are made.
 
-    A half is sparse where gene sets mask its weights. `encoder` and `decoder` say how it is made.
+    Gene sets mask the weights of a half that is not `DEEP`.
     """
 
     name: str
     colour: str
-    sparse_encoder: bool
-    sparse_decoder: bool
     encoder: str
     decoder: str
 
 
-DEEP = "two hidden\nlayers"
-POSITIVE = "masked, linear,\nweights ≥ 0"
 # By variant of the model, in the paper's order. The gene sets of the schematics have the first
 # four colours.
 ARCHITECTURES = {
     "sparse-sparse": Architecture(
-        "sparse encoder, sparse decoder", COLOURS[4], True, True,
-        "masked, batch\nnorm, ReLU", POSITIVE,
+        "sparse encoder, sparse decoder", COLOURS[4], "masked, batch\nnorm, ReLU", POSITIVE
     ),
-    "vega": Architecture(
-        "deep encoder, sparse decoder (VEGA)", COLOURS[5], False, True, DEEP, POSITIVE
-    ),
-    "sparse-deep": Architecture(
-        "sparse encoder, deep decoder", COLOURS[7], True, False, POSITIVE, DEEP
-    ),
-    "vae": Architecture("VAE", COLOURS[6], False, False, DEEP, DEEP),
-}  # fmt: skip
+    "vega": Architecture("deep encoder, sparse decoder (VEGA)", COLOURS[5], DEEP, POSITIVE),
+    "sparse-deep": Architecture("sparse encoder, deep decoder", COLOURS[7], POSITIVE, DEEP),
+    "vae": Architecture("VAE", COLOURS[6], DEEP, DEEP),
+}
 
 
 def draw_architectures(figure: FigureBase) -> None:
     """Draw the four, two by two, and the key of their lines; the units are inches."""
-    width, height = inches(figure)
-    ax = sheet(figure, width, height)
-    wide, high = width / 2, (height - KEY) / 2
+    sketch = Schematic(figure)
+    wide, high = sketch.width / 2, (sketch.height - KEY) / 2
     for i, architecture in enumerate(ARCHITECTURES.values()):
-        _draw(ax, architecture, i % 2 * wide, height - i // 2 * high, high)
-    key(
-        ax,
-        (
-            (COLOURS[1], "solid", 1.4, "masked: genes of the set only"),
-            (FREE, "solid", 0.7, "unannotated variable: all genes"),
-            (DENSE, "solid", 0.9, "fully connected"),
-            ("0.5", SAMPLED, 0.9, "sampling"),
-        ),
+        _draw(sketch, architecture, i % 2 * wide, sketch.height - i // 2 * high, high)
+    sketch.key(
+        (COLOURS[1], "solid", 1.4, "masked: genes of the set only"),
+        (FREE, "solid", 0.7, "unannotated variable: all genes"),
+        (DENSE, "solid", 0.9, "fully connected"),
+        ("0.5", SAMPLED, 0.9, "sampling"),
     )
 
 
-def _draw(ax: Axes, architecture: Architecture, left: float, top: float, high: float) -> None:
-    """One schematic, `high` inches below `top`."""
+def _draw(
+    sketch: Schematic, architecture: Architecture, left: float, top: float, high: float
+) -> None:
+    """Draw one schematic, `high` inches below `top`."""
     middle = top - high / 2 - 0.22
-    genes, output = column(left + 0.5, middle, 8, 0.145), column(left + 3.3, middle, 8, 0.145)
+    genes, output = (
+        column(left + 0.5, middle, 8, 0.145),
+        column(left + 3.3, middle, 8, 0.145),
+    )
     mean, variance = (column(left + 1.65, middle + d, 5, 0.11) for d in (0.31, -0.31))
     latent = column(left + 2.1, middle, 5, 0.2)
-    gene_sets = architecture.sparse_encoder or architecture.sparse_decoder
+    gene_sets = not architecture.encoder == architecture.decoder == DEEP
     colours = [*SETS, FREE] if gene_sets else [LATENT] * 5
 
     hidden = []
-    if architecture.sparse_encoder:
-        _masked(ax, mean, genes)
-        _masked(ax, variance, genes)
-    else:
+    if architecture.encoder == DEEP:
         hidden += [column(left + x, middle, 6, 0.17) for x in (0.89, 1.25)]
-        _dense(ax, genes, *hidden, mean)
-        _dense(ax, hidden[-1], variance)
+        sketch.dense(genes, *hidden, mean)
+        sketch.dense(hidden[-1], variance)
+    else:
+        _masked(sketch, mean, genes)
+        _masked(sketch, variance, genes)
     for moment in (mean, variance):
         for start, end in zip(moment, latent, strict=True):
-            lines(ax, [start], [end], "0.5", 0.7, linestyle=SAMPLED)
-    if architecture.sparse_decoder:
-        _masked(ax, latent, output)
-    else:
+            sketch.lines([start], [end], "0.5", 0.7, style=SAMPLED)
+    if architecture.decoder == DEEP:
         decoder = [column(left + x, middle, 6, 0.17) for x in (2.5, 2.9)]
-        _dense(ax, latent, *decoder, output)
+        sketch.dense(latent, *decoder, output)
         hidden += decoder
+    else:
+        _masked(sketch, latent, output)
 
-    for where, colour, size in (
-        *((layer, HIDDEN, 26) for layer in hidden),
-        (genes, GENES, 28),
-        (output, GENES, 28),
-        (mean, colours, 16),
-        (variance, colours, 16),
-        (latent, colours, 50),
-    ):
-        nodes(ax, where, colour, size)
-    _words(ax, architecture, left, top, "GMVs" if gene_sets else "latent\nvariables")
-    ax.text(*mean[0] + (0.08, 0.01), "μ", va="bottom")
-    ax.text(*variance[-1] + (0.08, -0.01), "σ²", va="top")
+    for layer in hidden:
+        sketch.nodes(layer, HIDDEN, 26)
+    for layer in (genes, output):
+        sketch.nodes(layer, GENES, 28)
+    for moment in (mean, variance):
+        sketch.nodes(moment, colours, 16)
+    sketch.nodes(latent, colours, 50)
+    sketch.ax.text(*mean[0] + (0.08, 0.01), "μ", va="bottom")
+    sketch.ax.text(*variance[-1] + (0.08, -0.01), "σ²", va="top")
 
-
-def _masked(ax: Axes, variables: np.ndarray, genes: np.ndarray) -> None:
-    """Each variable with the genes of its set; the last one, unannotated, with all genes."""
-    lines(ax, variables[-1:], genes, FREE, 0.35)
-    for variable, (colour, members) in zip(variables[:-1], SETS.items(), strict=True):
-        lines(ax, [variable], genes[list(members)], colour, 0.9)
-
-
-def _dense(ax: Axes, *layers: np.ndarray) -> None:
-    """All nodes of each layer with all of the next."""
-    for before, after in pairwise(layers):
-        lines(ax, before, after, DENSE, 0.25)
-
-
-def _words(ax: Axes, architecture: Architecture, left: float, top: float, variables: str) -> None:
-    """The name, with the colour of the other panels, and what each column is."""
     title = top - 0.14
-    nodes(ax, np.array([[left + 0.36, title]]), architecture.colour, 50, marker="s")
-    ax.text(left + 0.48, title, architecture.name, va="center", weight="bold")
-    for x, words in (
-        (0.4, "genes"),
-        (1.02, architecture.encoder),
-        (2.1, variables),
-        (2.7, architecture.decoder),
-        (3.4, "genes"),
-    ):
-        ax.text(
-            left + x, top - 0.42, words, ha="center", va="center", linespacing=1.05, size="small"
-        )
+    sketch.nodes(np.array([[left + 0.36, title]]), architecture.colour, 50, marker="s")
+    sketch.ax.text(left + 0.48, title, architecture.name, va="center", weight="bold")
+    words = {
+        left + 0.4: "genes",
+        left + 1.02: architecture.encoder,
+        left + 2.1: "GMVs" if gene_sets else "latent\nvariables",
+        left + 2.7: architecture.decoder,
+        left + 3.4: "genes",
+    }
+    sketch.headings(top - 0.42, words)
+
+
+def _masked(sketch: Schematic, variables: np.ndarray, genes: np.ndarray) -> None:
+    """Connect variables with the genes of their sets; the last, unannotated, with all genes."""
+    sketch.lines(variables[-1:], genes, FREE, 0.35)
+    sketch.masked(variables[:-1], genes, 0.9)

@@ -35,10 +35,9 @@ def draw_against_size(
     n_genes, value = table["n_genes"], table.iloc[:, 2].abs()
     above, y = value > threshold, value.clip(upper=clip)
     for marker, shown in clipped_markers(value, clip, "^", "v"):
+        style = {"marker": marker, "s": 9, "alpha": 0.7, "linewidths": 0}
         for rows, colour in ((shown & ~above, GREY), (shown & above, RED)):
-            ax.scatter(
-                n_genes[rows], y[rows], c=colour, marker=marker, s=9, alpha=0.7, linewidths=0
-            )
+            ax.scatter(n_genes[rows], y[rows], c=colour, **style)
     ax.axhline(threshold, **GUIDE)
     top = 1.08 * max(y.max(), 2 * threshold)
     ax.set(xscale="log", xlabel="Genes in the set", ylabel=ylabel, ylim=(-0.03 * top, top))

@@ -15,12 +15,11 @@ from scripts.common.tables import read_table, write_table
 MOST_ROWS = 5_000  # of a table that is not compressed
 DICTIONARY = "columns.tsv"
 BETWEEN = " | "  # categories
-ACTIVITY = "mean of the posterior of the GMV that the column is named after; no unit"
 # What columns mean, by name or pattern.
 COLUMNS = {
     "accuracy": "share of cells whose condition the GMV alone predicts",
     "activity": "mean of the posterior of the GMV in the title, in a drawn cell; no unit",
-    "activity_*": ACTIVITY,
+    "activity_*": "mean of the posterior of the GMV that the column is named after; no unit",
     "architecture": "which halves of the model gene sets mask",
     "auprc": "area under the precision-recall curve",
     "auroc": "area under the receiver operating characteristic",
@@ -81,17 +80,11 @@ COLUMNS = {
 
 
 def meaning(column: str) -> str:
-    """Return what a column means.
-
-    Raises
-    ------
-    KeyError
-        If it is in no list.
-    """
-    found = [text for name, text in COLUMNS.items() if fnmatchcase(column, name)]
-    if not found:
-        raise KeyError(f"column {column}: not described in scripts/figures/source_data.py")
-    return found[0]
+    """Return what a column means; a column that is not described is a KeyError."""
+    for name, text in COLUMNS.items():
+        if fnmatchcase(column, name):
+            return text
+    raise KeyError(f"column {column}: not described in scripts/figures/source_data.py")
 
 
 def write_source_data(tables: Mapping[str, pd.DataFrame], folder: Path) -> None:
@@ -113,7 +106,7 @@ def read_source_data(folder: Path) -> dict[str, pd.DataFrame]:
     dictionary = read_table(folder / DICTIONARY, text=["categories"]).set_index("column")
     for panel, columns in dictionary.groupby("panel"):
         categories = columns["categories"].dropna().str.split(BETWEEN, regex=False)
-        (path,) = (p for p in (folder / f"{panel}.tsv", folder / f"{panel}.tsv.gz") if p.exists())
+        (path,) = folder.glob(f"{panel}.tsv*")
         table = read_table(path, text=categories.index)
         tables[panel] = table.astype({c: pd.CategoricalDtype(v) for c, v in categories.items()})
     return tables

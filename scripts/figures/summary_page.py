@@ -4,7 +4,7 @@ Embeddings by what is known of the cells, a volcano of every comparison, the str
 comparisons in one heatmap, the genes of some of them, and GSEA against VEGA where it was asked for.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from string import ascii_lowercase
@@ -26,6 +26,7 @@ from scripts.figures.layout import (
     Layout,
     Panel,
     axes,
+    axes_at,
     inches,
     note,
     shortened,
@@ -50,9 +51,11 @@ CHARACTER, ROW = 0.062, 0.13  # inches that names of small letters need, at most
 
 
 class Part(NamedTuple):
-    """A panel, its height in inches, and whether it is as wide as the page."""
+    """A panel with its table, its height in inches, and whether it is as wide as the page."""
 
-    panel: Panel
+    shows: str
+    draw: Callable[..., None]
+    content: Content
     height: float = HEIGHT
     wide: bool = False
 
@@ -60,8 +63,11 @@ class Part(NamedTuple):
 def write_summary_page(model: str, data: FigureData, folder: Path) -> None:
     """Write the summary page of a model into `folder`, see `layout.write_panels`."""
     results = data[model]
-    parts = [*_embeddings(model, results), *_comparisons(results), *_genes(results)]
-    panels = dict(zip(ascii_lowercase, (part.panel for part in parts), strict=False))
+    parts = [*_embeddings(data, model), *_comparisons(results), *_genes(results)]
+    panels = {
+        letter: Panel(part.shows, part.draw, lambda data, content=part.content: content)
+        for letter, part in zip(ascii_lowercase, parts, strict=False)
+    }
     about = results.study.title
     title = shortened(model if about == model else f"{model}: {about}", 72)
     write_panels(model, panels, layout(parts), title, data, folder)
@@ -86,23 +92,26 @@ def layout(parts: Sequence[Part]) -> Layout:
 # ---------------------------------------------------------------- embeddings
 
 
-def _embeddings(model: str, results: Results) -> list[Part]:
+def _embeddings(data: FigureData, model: str) -> list[Part]:
     """Return the cells by each column that tells some of them apart; without any, as they are."""
-    obs = results.latent.obs
-    categories = {column: obs[column].nunique() for column in COLUMNS if column in obs}
+    latent = data[model].latent
+    categories = {c: latent.obs[c].nunique() for c in COLUMNS if c in latent.obs}
     shown = [c for c, n in categories.items() if 2 <= n <= MOST_CATEGORIES]
-    crowded = [f"{n} values of {_words(c)}" for c, n in categories.items() if n > MOST_CATEGORIES]
+    crowded = [f"{n} values of {_name(c)}" for c, n in categories.items() if n > MOST_CATEGORIES]
     words = f"not shown: {', '.join(crowded)}" if crowded else ""
     if not shown:
         words = words or "these cells have neither types nor conditions that tell them apart"
     parts = []
-    for column in shown or [None]:
-        margin = _legend_width(obs[column]) if column else LEGEND
+    for column in shown or [""]:
+        table = "the model’s entry asks for no embedding"
+        if latent.obsm:
+            (basis,) = latent.obsm
+            table = cells(data, model, column, basis=basis.removeprefix("X_"))
+        margin = _legend_width(latent.obs[column]) if column else LEGEND
         draw = partial(_embedding, column=column, words=words, margin=margin)
-        table = partial(_cells, model=model, column=column)
-        shows = f"Cells by {_words(column)}." if column else "All cells."
-        parts.append(Part(Panel(shows, draw, table), wide=margin > HALF / 2))
-        words = ""
+        shows = f"Cells by {_name(column)}." if column else "All cells."
+        parts.append(Part(shows, draw, table, wide=margin > HALF / 2))
+        words = ""  # only above the first
     return parts
 
 
@@ -113,25 +122,18 @@ def _legend_width(labels: pd.Series) -> float:
     return max(LEGEND, columns * (0.3 + CHARACTER * max(map(len, names))))
 
 
-def _cells(data: FigureData, model: str, column: str | None) -> Content:
-    if not data[model].latent.obsm:
-        return "the model’s entry asks for no embedding"
-    (basis,) = data[model].latent.obsm
-    return cells(data, model, column or "", basis=basis.removeprefix("X_"))
-
-
 def _embedding(
-    figure: FigureBase, table: pd.DataFrame, column: str | None, words: str, margin: float
+    figure: FigureBase, table: pd.DataFrame, column: str, words: str, margin: float
 ) -> None:
     width, _ = inches(figure)
-    title = f"{len(table):,} cells" + (f" by {_words(column)}" if column else "")
+    title = f"{len(table):,} cells" + (f" by {_name(column)}" if column else "")
     margins = (0.3, max(margin, width - HALF + LEGEND), 0.36, 0.36)
-    draw_cells(figure, table, column, margins=margins, title=title)
+    draw_cells(figure, table, column or None, margins=margins, title=title)
     if words:
         note(figure, words)
 
 
-def _words(column: str) -> str:
+def _name(column: str) -> str:
     return column.replace("_", " ")
 
 
@@ -140,56 +142,39 @@ def _words(column: str) -> str:
 
 def _comparisons(results: Results) -> list[Part]:
     """Return volcanoes, heatmap and GSEA; a panel that says why if there is nothing to compare."""
-    table = results.differential
-    if table is None:
-        words = f"No volcano and no heatmap: {_why_not(results)}."
-        return [Part(Panel("No comparison.", _heatmap, lambda data: words), height=0.8, wide=True)]
-    pairs = list(table[["contrast", "group"]].drop_duplicates().itertuples(index=False, name=None))
+    if results.differential is None:
+        if {"cell_type", "condition"}.isdisjoint(results.latent.obs):
+            why = "the study has neither a column cell_type nor a column condition"
+        else:
+            why = "the model’s entry in config/models.yaml has neither contrasts nor one_vs_rest"
+        words = f"No volcano and no heatmap: {why}."
+        return [Part("No comparison.", _heatmap, words, height=0.8, wide=True)]
+    pairs = _pairs(results.differential)
     parts = [
-        Part(
-            Panel(
-                f"Volcano of {contrast}: {group}.",
-                draw_comparison,
-                lambda data, pair=(contrast, group): comparison(results, *pair),
-            )
-        )
-        for contrast, group in pairs[:MOST_VOLCANOES]
+        Part(f"Volcano of {': '.join(pair)}.", draw_comparison, comparison(results, *pair))
+        for pair in pairs[:MOST_VOLCANOES]
     ]
-    strongest = strongest_gmvs(table)
+    strongest = strongest_gmvs(results.differential)
     wide = _wide(strongest)
     height = 0.4 + max(1.0, ROW * len(wide)) + _below(wide)
-    draw = partial(_heatmap, n=len(pairs))
-    panel = Panel("The GMVs that differ most in all comparisons.", draw, lambda data: strongest)
-    parts.append(Part(panel, height, wide=True))
-    if results.gsea is not None:
-        asked = results.gsea[["contrast", "group"]].drop_duplicates()
-        parts += [
-            Part(
-                Panel(
-                    f"GSEA and VEGA on {contrast}: {group}.",
-                    _gsea,
-                    lambda data, pair=(contrast, group): _with_gsea(results, *pair),
-                ),
-                height=2.8,
-            )
-            for contrast, group in asked.head(MOST_GSEA).itertuples(index=False, name=None)
-        ]
+    shows = "The GMVs that differ most in all comparisons."
+    parts.append(Part(shows, partial(_heatmap, n=len(pairs)), strongest, height, wide=True))
+    for pair in [] if results.gsea is None else _pairs(results.gsea)[:MOST_GSEA]:
+        table = results.with_gsea(*pair).reset_index()
+        table = table[[*OF_COMPARISON, "n_genes", "neg_log10_fdr"]]
+        parts.append(Part(f"GSEA and VEGA on {': '.join(pair)}.", _gsea, table, height=2.8))
     return parts
 
 
-def _why_not(results: Results) -> str:
-    if {"cell_type", "condition"}.isdisjoint(results.latent.obs):
-        return "the study has neither a column cell_type nor a column condition"
-    return "the model’s entry in config/models.yaml has neither contrasts nor one_vs_rest"
+def _pairs(table: pd.DataFrame) -> list[tuple[str, str]]:
+    """Return contrast and group of each comparison, in order."""
+    return list(table[["contrast", "group"]].drop_duplicates().itertuples(index=False, name=None))
 
 
 def strongest_gmvs(table: pd.DataFrame) -> pd.DataFrame:
     """Return the log Bayes factors of the GMVs that differ most in each comparison.
 
-    Returns
-    -------
-    One row per comparison and GMV, of both only as many as a page has room for, in order:
-    `comparison`, `gmv`, `log_bf`.
+    There are as many comparisons and GMVs as a page has room for, and a row for each of both.
     """
     names = table["contrast"] + ": " + table["group"]
     names = names.where(table["contrast"] != ONE_VS_REST, table["group"])
@@ -217,10 +202,8 @@ def _heatmap(figure: FigureBase, table: pd.DataFrame, n: int) -> None:
     heatmap(shown, ax=axes(figure, left, right, _below(shown), top=0.36))
     words = "the GMVs that differ most"
     if n > MOST_VOLCANOES:
-        words += (
-            f"; of {n} comparisons {MOST_VOLCANOES} have a volcano and "
-            f"{shown.shape[1]} a column, all are in the run’s tables"
-        )
+        columns = f"{MOST_VOLCANOES} have a volcano and {shown.shape[1]} a column"
+        words += f"; of {n} comparisons {columns}, all are in the run’s tables"
     note(figure, words)
 
 
@@ -229,17 +212,10 @@ def _below(table: pd.DataFrame) -> float:
     return 0.2 + CHARACTER * min(COLUMN_NAME, max(map(len, table.columns)))
 
 
-def _with_gsea(results: Results, contrast: str, group: str) -> pd.DataFrame:
-    table = results.with_gsea(contrast, group).reset_index()
-    return table[[*OF_COMPARISON, "n_genes", "neg_log10_fdr"]]
-
-
 def _gsea(figure: FigureBase, table: pd.DataFrame) -> None:
     by_gmv = table.set_index("gmv")
-    first = {
-        *by_gmv["log_bf"].abs().nlargest(NAMED).index,
-        *by_gmv["neg_log10_fdr"].nlargest(NAMED).index,
-    }
+    ranked = by_gmv["log_bf"].abs(), by_gmv["neg_log10_fdr"]
+    first = {gmv for values in ranked for gmv in values.nlargest(NAMED).index}
     gsea_comparison(by_gmv, sorted(first), ax=axes(figure, 0.45, 1.08, top=0.75))
     note(figure, shortened(comparison_title(table.iloc[0]), 56))
 
@@ -256,13 +232,10 @@ def _genes(results: Results) -> list[Part]:
     table = pd.concat([table[table["gmv"] == gmv] for gmv in gmvs])
     table = table[["gmv", "gene", "rank", "weight", "in_set"]]
     differ = "from cell to cell" if results.differential is None else "in a comparison"
-    rows = -(-len(gmvs) // ACROSS)
-    panel = Panel(
-        f"The largest decoder weights of the GMVs that differ most {differ}.",
-        partial(_top_genes, differ=differ),
-        lambda data: table,
-    )
-    return [Part(panel, 0.3 + ROW_OF_GENES * rows, wide=True)]
+    words = f"the largest decoder weights of the GMVs that differ most {differ}"
+    height = 0.3 + ROW_OF_GENES * -(-len(gmvs) // ACROSS)
+    shows = f"T{words[1:]}."
+    return [Part(shows, partial(_top_genes, words=words), table, height, wide=True)]
 
 
 def strongest_of_sets(results: Results) -> list[str]:
@@ -275,24 +248,18 @@ def strongest_of_sets(results: Results) -> list[str]:
     return list(named.nlargest(GMVS).index)
 
 
-def _top_genes(figure: FigureBase, table: pd.DataFrame, differ: str) -> None:
+def _top_genes(figure: FigureBase, table: pd.DataFrame, words: str) -> None:
     width, height = inches(figure)
     each = width / ACROSS
+    bars = each - GENE_NAMES - 0.1, ROW_OF_GENES - AXIS - TITLE
     for number, (gmv, genes) in enumerate(table.groupby("gmv", sort=False)):
         row, column = divmod(number, ACROSS)
         bottom = height - 0.3 - ROW_OF_GENES * (row + 1) + AXIS
-        ax = figure.add_axes(
-            (
-                (column * each + GENE_NAMES) / width, bottom / height,
-                (each - GENE_NAMES - 0.1) / width, (ROW_OF_GENES - AXIS - TITLE) / height,
-            )
-        )  # fmt: skip
+        ax = axes_at(figure, column * each + GENE_NAMES, bottom, *bars)
         top_weights(genes.set_index("gene"), GENES, ax=ax)
         title = "\n".join(wrap(shortened(readable(gmv), 48), 26))
-        # As far left as the names of the genes.
-        left = (0.06 - GENE_NAMES) / (each - GENE_NAMES - 0.1)
+        left = (0.06 - GENE_NAMES) / bars[0]  # as far left as the names of the genes
         ax.set_title(title, loc="left", x=left, fontsize="small")
-    words = f"the largest decoder weights of the GMVs that differ most {differ}"
     outside = not table["in_set"].all()
     note(figure, words + ("; red: genes that are not in the set" if outside else ""))
 

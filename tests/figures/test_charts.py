@@ -3,8 +3,8 @@
 import numpy as np
 import pandas as pd
 import pytest
+from helpers.drawn import bars, middles, words
 from matplotlib.colors import to_hex
-from matplotlib.container import BarContainer
 from matplotlib.figure import Figure
 
 from scripts.figures.charts import barplot, label_groups, regression
@@ -15,14 +15,14 @@ def ax():
     return Figure(figsize=(4, 3)).subplots()
 
 
-def bars(**heights):
+def table_of(**heights):
     """A table of bars: a group per position, a colour per name."""
     wide = pd.DataFrame(heights, index=list("xyz")[: len(next(iter(heights.values())))])
     return wide.rename_axis("x").reset_index().melt("x", var_name="hue", value_name="y")
 
 
 def drawn(ax):
-    return [bar for c in ax.containers if isinstance(c, BarContainer) for bar in c]
+    return [bar for container in bars(ax) for bar in container]
 
 
 @pytest.mark.parametrize(
@@ -36,7 +36,7 @@ def drawn(ax):
     ],
 )
 def test_a_scale_of_its_own_holds_zero_and_every_bar_with_its_error_bar(ax, heights, errors):
-    table = bars(m=heights).assign(sd=errors)
+    table = table_of(m=heights).assign(sd=errors)
     barplot(table, "x", "y", "hue", sd=errors and "sd", limits=None, ax=ax)
     half = table["sd"].fillna(0) if errors else 0
     ends = np.append([table["y"] - half, table["y"] + half], 0)
@@ -53,11 +53,10 @@ def test_a_scale_of_its_own_holds_zero_and_every_bar_with_its_error_bar(ax, heig
 
 
 def test_bars_of_a_group_stand_side_by_side_and_unknown_ones_are_dashes_on_zero(ax):
-    table = bars(a=[-8.0, 40.0], b=[np.nan, 2.0], c=[np.nan, np.nan])
+    table = table_of(a=[-8.0, 40.0], b=[np.nan, 2.0], c=[np.nan, np.nan])
     colours = ["#010203", "#040506", "#070809"]
     barplot(table, "x", "y", "hue", limits=None, colors=colours, ax=ax)
-    middles = [bar.get_x() + bar.get_width() / 2 for bar in drawn(ax)]
-    assert middles == pytest.approx([-0.8 / 3, 1 - 0.8 / 3, 1])
+    assert middles(drawn(ax)) == pytest.approx([-0.8 / 3, 1 - 0.8 / 3, 1])
     assert [to_hex(bar.get_facecolor()) for bar in drawn(ax)] == [*colours[:1] * 2, colours[1]]
     dashes = [t.get_position() for t in ax.texts if t.get_text() == "–"]
     assert [x for x, _ in dashes] == pytest.approx([0, 0.8 / 3, 1 + 0.8 / 3])
@@ -65,13 +64,13 @@ def test_bars_of_a_group_stand_side_by_side_and_unknown_ones_are_dashes_on_zero(
     assert all(0 < y < 0.02 * (high - low) for _, y in dashes)
     # The legend gives a colour to what has no bar, too.
     legend = ax.legend()
-    assert [t.get_text() for t in legend.get_texts()] == ["a", "b", "c"]
+    assert words(legend.get_texts()) == ["a", "b", "c"]
     assert [to_hex(patch.get_facecolor()) for patch in legend.get_patches()] == colours
 
 
 def test_bars_of_which_none_is_known_are_dashes(ax):
-    barplot(bars(a=[np.nan] * 2, b=[np.nan] * 2), "x", "y", "hue", limits=None, ax=ax)
-    assert [t.get_text() for t in ax.texts] == ["–"] * 4
+    barplot(table_of(a=[np.nan] * 2, b=[np.nan] * 2), "x", "y", "hue", limits=None, ax=ax)
+    assert words(ax.texts) == ["–"] * 4
     assert ax.get_ylim() == (0, 1) and not drawn(ax)
 
 

@@ -6,9 +6,10 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 import pytest
-from helpers.drawn import module, panel, texts
+from helpers.drawn import contents, legend, panel, texts, words
 from helpers.drugs import HALLMARKS, planted_results
 from helpers.legible import assert_legible
+from matplotlib.collections import QuadMesh
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.quiver import Quiver
@@ -36,8 +37,21 @@ def models():
 
 def meshes(figure):
     """Heatmaps of a panel, each with its axes."""
-    found = [(ax, m) for ax in figure.axes for m in ax.collections if hasattr(m, "_coordinates")]
+    found = [(ax, m) for ax in figure.axes for m in ax.collections if isinstance(m, QuadMesh)]
     return [(ax, mesh) for ax, mesh in found if mesh.get_array().shape[:1] == (50,)]
+
+
+def strip_colours(axes):
+    """Colours of a strip, one per column of its heatmap."""
+    return axes.collections[0].get_array().reshape(-1, 3)
+
+
+def without(results, *columns):
+    """Results of a model without its comparisons, or without these GMVs."""
+    if not columns:
+        return replace(results, differential=results.differential.iloc[:0])
+    latent = results.latent
+    return replace(results, latent=latent[:, ~latent.var_names.isin(columns)])
 
 
 # ---------------------------------------------------------------- arrows
@@ -45,7 +59,7 @@ def meshes(figure):
 
 def test_arrows_go_from_the_median_before_to_the_median_after(models):
     latent = models[TRAMETINIB].latent
-    table = module("fig2").PANELS["a"].table(FigureData(models))
+    table = contents("fig2", FigureData(models))["a"]
     shifts = median_shifts(table, "Trametinib")
     assert set(shifts.index) == set(latent.obs["cell_line"])
     for line, row in shifts.iterrows():
@@ -83,7 +97,7 @@ def test_each_drug_is_orange_dmso_blue_and_every_line_has_an_arrow(models, name,
     assert len(few.XY) == 1
     np.testing.assert_allclose(few.get_facecolor()[0, :3], to_rgb("0.55"))
     assert "grey arrows, fewer than 10 cells: 1 line" in texts(figure)
-    assert [t.get_text() for t in ax.get_legend().get_texts()] == ["DMSO", drug]
+    assert legend(ax) == ["DMSO", drug]
 
 
 # ---------------------------------------------------------------- heatmaps
@@ -135,9 +149,8 @@ def small():
     rng = np.random.default_rng(1)
     values = pd.DataFrame(rng.normal(0, 3, (6, 8)), list("ABCDEF"), list("hgfedcba"))
     labels = pd.Series(["x", "y", "x", None, "y", "x", "y", "x"], index=list("abcdefgh"))
-    return values[clustered(values)], ColourStrip(
-        "kind", labels, {"x": "tan", "y": "saddlebrown", "z": "red"}
-    )
+    colours = {"x": "tan", "y": "saddlebrown", "z": "red"}
+    return values[clustered(values)], ColourStrip("kind", labels, colours)
 
 
 def test_heatmap_values_strips_and_marks_stand_in_the_order_of_the_tree(small):
@@ -157,31 +170,30 @@ def test_heatmap_values_strips_and_marks_stand_in_the_order_of_the_tree(small):
     assert [order[int(x)] for x in marks.get_xdata()] == ["a", "f"]
     kinds, tree = ax.child_axes
     colours = [{"x": to_rgb("tan"), "y": to_rgb("saddlebrown")}.get(strip.labels[c]) for c in order]
-    drawn = kinds.collections[0].get_array().reshape(-1, 3)
-    np.testing.assert_allclose(drawn, [colour or to_rgb(MISSING) for colour in colours])
+    np.testing.assert_allclose(
+        strip_colours(kinds), [colour or to_rgb(MISSING) for colour in colours]
+    )
     assert len(tree.lines) == 7
     assert tree.get_xlim() == (0, 8)
 
 
 def test_a_key_names_only_what_is_there(small):
     figure = Figure()
-    key = strip_key(figure, small[1], (0, 1))
-    assert [t.get_text() for t in key.get_texts()] == ["x", "y", "not known"]
     known = replace(small[1], labels=small[1].labels.dropna())
-    key = strip_key(figure, known, (0, 1))
-    assert [t.get_text() for t in key.get_texts()] == ["x", "y"]
+    for strip, expected in ((small[1], ["x", "y", "not known"]), (known, ["x", "y"])):
+        assert words(strip_key(figure, strip, (0, 1)).get_texts()) == expected
 
 
 def test_2c_shows_every_drug_and_line_and_the_trametinib_block(models):
     figure = panel("fig2", "c", FigureData(models))
     ((ax, mesh),) = meshes(figure)
     values = mesh.get_array().reshape(50, -1)
-    rows = [t.get_text() for t in ax.get_yticklabels()]
+    rows = words(ax.get_yticklabels())
     assert values.shape[1] == 4 * 28
     assert sorted(rows) == sorted(map(readable, HALLMARKS))
     # Each column is the one of its drug and line; the drugs' colours say which drug it is.
     strips = {s.get_yticklabels()[0].get_text(): s for s in ax.child_axes if s.get_yticklabels()}
-    colours = strips["drug"].collections[0].get_array().reshape(-1, 3)
+    colours = strip_colours(strips["drug"])
     trametinib = np.isclose(colours, to_rgb(DRUG_COLOURS["Trametinib"])).all(axis=1)
     assert trametinib.sum() == 28
     block = np.flatnonzero(trametinib)
@@ -189,30 +201,26 @@ def test_2c_shows_every_drug_and_line_and_the_trametinib_block(models):
     interferon = values[rows.index("INTERFERON ALPHA RESPONSE")]
     assert interferon[trametinib].mean() > 1 > 0 > interferon[~trametinib].mean()
     for drug, colour in DRUG_COLOURS.items():
-        result = models[DRUGS[drug]]
-        table = line_bayes_factors(result.differential)
+        table = line_bayes_factors(models[DRUGS[drug]].differential)
         here = np.isclose(colours, to_rgb(colour)).all(axis=1)
         by_name = table.set_axis([readable(g) for g in table.index]).loc[rows]
-        np.testing.assert_allclose(
-            np.sort(values[:, here].sum(axis=0)), np.sort(by_name.sum(axis=0)), rtol=1e-5
-        )
+        sums = np.sort(values[:, here].sum(axis=0))
+        np.testing.assert_allclose(sums, np.sort(by_name.sum(axis=0)), rtol=1e-5)
     assert mesh.get_clim() == (-4, 4)
     (marks,) = (line for line in ax.lines if line.get_marker() == "^")
     assert len(marks.get_xdata()) == 4 * 8
-    tissues = strips["tissue"].collections[0].get_array().reshape(-1, 3)
-    skin = tissues[[int(x) for x in marks.get_xdata()]]
+    skin = strip_colours(strips["tissue"])[[int(x) for x in marks.get_xdata()]]
     assert len(np.unique(skin, axis=0)) == 1
-    few = strips["< 10 cells"].collections[0].get_array().reshape(-1, 3)
-    assert (few == 0).all(axis=1).sum() == len(DRUGS)
+    assert (strip_colours(strips["< 10 cells"]) == 0).all(axis=1).sum() == len(DRUGS)
 
 
 def test_s6_has_a_heatmap_per_drug_with_one_order_of_the_hallmarks(models):
     figure = panel("sfig6", "d", FigureData(models))
     found = meshes(figure)
     assert [ax.get_title() for ax, _ in found] == [f"{drug}, 28 lines" for drug in DRUGS]
-    rows = [t.get_text() for t in found[0][0].get_yticklabels()]
+    rows = words(found[0][0].get_yticklabels())
     ((ax2c, _),) = meshes(panel("fig2", "c", FigureData(models)))
-    assert rows == [t.get_text() for t in ax2c.get_yticklabels()]
+    assert rows == words(ax2c.get_yticklabels())
     for (ax, mesh), model in zip(found, DRUGS.values(), strict=True):
         assert mesh.get_clim() == (-3, 3)
         table = line_bayes_factors(models[model].differential)
@@ -221,11 +229,9 @@ def test_s6_has_a_heatmap_per_drug_with_one_order_of_the_hallmarks(models):
         np.testing.assert_allclose(mesh.get_array().reshape(50, 28), table[order])
         lines = cell_lines(models[model].latent.obs).loc[order]
         for strip, column in zip(ax.child_axes[2:0:-1], ("braf", "kras"), strict=True):
-            drawn = strip.collections[0].get_array().reshape(-1, 3)
-            mutant = (lines[column] == "mutant").to_numpy()
-            assert mutant.sum() in (5, 8)
-            np.testing.assert_allclose(drawn[mutant], [to_rgb("saddlebrown")] * mutant.sum())
-            np.testing.assert_allclose(drawn[~mutant], [to_rgb("tan")] * (~mutant).sum())
+            colours = {"mutant": to_rgb("saddlebrown"), "wild type": to_rgb("tan")}
+            assert (lines[column] == "mutant").sum() in (5, 8)
+            np.testing.assert_allclose(strip_colours(strip), [colours[c] for c in lines[column]])
 
 
 # ---------------------------------------------------------------- cell lines
@@ -254,16 +260,9 @@ def test_tissue_and_mutations_of_lines():
         }
     )
     lines = cell_lines(obs)
-    assert lines["tissue"].to_dict() == {
-        "A375_SKIN": "skin",
-        "HCC1_CENTRAL_NERVOUS_SYSTEM": "central nervous system",
-        "X_SKIN": "skin",
-    }
-    assert lines["melanoma"].to_dict() == {
-        "A375_SKIN": True,
-        "HCC1_CENTRAL_NERVOUS_SYSTEM": False,
-        "X_SKIN": False,
-    }
+    assert list(lines.index) == ["A375_SKIN", "HCC1_CENTRAL_NERVOUS_SYSTEM", "X_SKIN"]
+    assert list(lines["tissue"]) == ["skin", "central nervous system", "skin"]
+    assert list(lines["melanoma"]) == [True, False, False]
     assert lines["kras"].isna().all()
     assert few_cells(obs, "X") == sorted(lines.index)
 
@@ -294,71 +293,54 @@ def test_2e_gives_each_cell_the_colour_of_its_regulons(models):
 
 
 def test_panels_say_what_is_missing(models):
-    gbm = models["gbm"]
-    without = {
-        **models,
-        "gbm": replace(gbm, latent=gbm.latent[:, gbm.latent.var_names != "OLIG2"]),
-        TRAMETINIB: replace(models[TRAMETINIB], latent=models[TRAMETINIB].latent[:, 1:]),
-    }
-    assert "no GMV\nOLIG2\nin this collection" in texts(panel("fig2", "e", FigureData(without)))
-    assert "no GMV\nG2M CHECKPOINT\nin this collection" in texts(
-        panel("fig2", "b", FigureData(without))
-    )
-    none = {
-        name: replace(models[name], differential=models[name].differential.iloc[:0])
-        for name in DRUGS.values()
-    }
+    changed = {"gbm": without(models["gbm"], "OLIG2")}
+    changed[TRAMETINIB] = without(models[TRAMETINIB], "HALLMARK_G2M_CHECKPOINT")
+    none = {name: without(models[name]) for name in DRUGS.values()}
+    no_line = "no cell line has cells with a drug and with DMSO"
+    data = FigureData(models | changed)
+    for letter, gmv in (("e", "OLIG2"), ("b", "G2M CHECKPOINT")):
+        assert f"no GMV\n{gmv}\nin this collection" in texts(panel("fig2", letter, data))
     for name, letter in (("fig2", "c"), ("sfig6", "d")):
-        said = "no cell line has cells with a drug and with DMSO"
-        assert said in texts(panel(name, letter, FigureData(none)))
+        assert no_line in texts(panel(name, letter, FigureData(none)))
 
 
 def test_a_drug_without_comparisons_leaves_the_others(models):
-    result = models[DRUGS["Navitoclax"]]
-    without = {
-        **models,
-        DRUGS["Navitoclax"]: replace(result, differential=result.differential.iloc[:0]),
-    }
-    assert len(meshes(panel("sfig6", "d", FigureData(without)))) == 3
-    ((_, mesh),) = meshes(panel("fig2", "c", FigureData(without)))
+    model = DRUGS["Navitoclax"]
+    data = FigureData({**models, model: without(models[model])})
+    assert len(meshes(panel("sfig6", "d", data))) == 3
+    ((_, mesh),) = meshes(panel("fig2", "c", data))
     assert mesh.get_array().size == 50 * 3 * 28
 
 
 # ---------------------------------------------------------------- pages
 
 
-def without_mutations(models):
-    """Results of cells whose annotation of the mutations could not be had."""
+def with_unknown_mutations(models, prefix):
+    """Results in which the mutations of lines are not known whose names have a prefix."""
     changed = {}
-    for name, results in models.items():
-        latent = results.latent.copy()
-        for gene in {"braf_mutant", "kras_mutant"}.intersection(latent.obs):
-            latent.obs[gene] = pd.Categorical([None] * latent.n_obs)
-        changed[name] = replace(results, latent=latent)
-    return changed
+    for model in DRUGS.values():
+        latent = models[model].latent.copy()
+        known = ~latent.obs["cell_line"].astype(str).str.startswith(prefix)
+        for gene in ("braf_mutant", "kras_mutant"):
+            latent.obs[gene] = latent.obs[gene].astype(object).where(known, None)
+        changed[model] = replace(models[model], latent=latent)
+    return FigureData(changed)
 
 
 def test_mutations_that_are_not_known(models, monkeypatch):
-    unknown = without_mutations(models)
-    figure = panel("fig2", "c", FigureData(unknown))
+    known, none = FigureData(models), with_unknown_mutations(models, "L")
+    figure = panel("fig2", "c", none)
     assert "BRAF mutations not known" in texts(figure)
     assert not any("▲" in text for text in texts(figure))
     assert not [line for ax in figure.axes for line in ax.lines if line.get_marker() == "^"]
-    known = texts(panel("fig2", "c", FigureData(models)))
-    assert "▲ melanoma, BRAF mutant" in known and "BRAF mutations not known" not in known
+    said = texts(panel("fig2", "c", known))
+    assert "▲ melanoma, BRAF mutant" in said and "BRAF mutations not known" not in said
 
-    figure = panel("sfig6", "d", FigureData(unknown))
-    words = texts(figure)
-    assert "not known" in words and not {"mutant", "wild type"} & set(words)
-    words = texts(panel("sfig6", "d", FigureData(models)))
-    assert "not known" not in words and {"mutant", "wild type"} <= set(words)
-    some = {name: replace(r, latent=r.latent.copy()) for name, r in models.items()}
-    for model in DRUGS.values():
-        obs = some[model].latent.obs
-        obs["braf_mutant"] = obs["braf_mutant"].astype(object)
-        obs.loc[obs["cell_line"].astype(str).str.startswith("L9_"), "braf_mutant"] = None
-    figure = panel("sfig6", "d", FigureData(some))
-    assert {"mutant", "wild type", "not known"} <= set(texts(figure))
+    keys = {"mutant", "wild type", "not known"}
+    assert keys & set(texts(panel("sfig6", "d", none))) == {"not known"}
+    assert keys & set(texts(panel("sfig6", "d", known))) == {"mutant", "wild type"}
+    figure = panel("sfig6", "d", with_unknown_mutations(models, "L9_"))
+    assert keys <= set(texts(figure))
     assert_legible(figure.figure, monkeypatch)
 
 

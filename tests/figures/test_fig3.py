@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from anndata import AnnData
 from helpers.claim_runs import change_table, claims_of, write_organoid, write_study
-from helpers.drawn import panel, texts
+from helpers.drawn import panel, texts, words
 from helpers.organoid import GMVS, TYPES, planted_organoid
 
 from scripts.common.gmvs import CELL_CYCLE, MARKER_SETS
@@ -49,12 +49,8 @@ def test_marker_sets_are_shown_on_one_scale_with_one_bar(data):
 def test_every_type_is_significant_in_its_own_marker_set_and_in_no_other(data):
     table = data["organoid"].differential.set_index(["group", "gmv"])["log_bf"]
     ax = axes_of("fig3", "e", data)
-    assert [t.get_text().replace("\n", " ").replace("- ", "-") for t in ax.get_yticklabels()] == (
-        TYPES
-    )
-    assert [t.get_text().replace("\n", " ") for t in ax.get_xticklabels()] == list(
-        MARKER_SETS.values()
-    )
+    assert [kind.replace("- ", "-") for kind in words(ax.get_yticklabels())] == TYPES
+    assert words(ax.get_xticklabels()) == list(MARKER_SETS.values())
     cells = {t.get_position(): t.get_text() for t in ax.texts}
     for row, kind in enumerate(TYPES):
         for column, gmv in enumerate(MARKER_SETS.values()):

@@ -3,11 +3,10 @@
 import numpy as np
 import pandas as pd
 import pytest
-from helpers.drawn import module, page, panel
+from helpers.drawn import bars, error_bars, legend, middles, module, page, panel, words
 from helpers.figure_runs import TYPES, out_of_sample_tables, planted
 from helpers.legible import assert_legible
 from matplotlib.colors import to_hex
-from matplotlib.container import BarContainer
 
 from scripts.analyse import out_of_sample as oos
 from scripts.figures.data import FigureData
@@ -15,12 +14,17 @@ from scripts.figures.data import FigureData
 NAMES = ["NK", "DC", "CD4-T", "B", "F-Mono", "CD14-Mono", "CD8-T"]
 
 
+@pytest.fixture
+def tables():
+    return out_of_sample_tables()
+
+
 def shown(tables):
     return FigureData(planted("fig4").models, tables)
 
 
 def ticks(axes):
-    return [t.get_text().replace("-\n", "-").replace("\n", " ") for t in axes.get_xticklabels()]
+    return [name.replace("- ", "-") for name in words(axes.get_xticklabels())]
 
 
 @pytest.mark.parametrize(
@@ -32,28 +36,23 @@ def ticks(axes):
         ("f", "r2", oos.OTHER_STUDY, [oos.STUDY_A, oos.STUDY_B, oos.BASELINE]),
     ],
 )
-def test_bars_are_means_with_their_sd_in_the_paper_s_order(letter, table, experiment, samples):
-    data = out_of_sample_tables()
-    (axes,) = panel("fig4", letter, shown(data)).axes
+def test_bars_are_means_with_their_sd_in_the_paper_s_order(
+    tables, letter, table, experiment, samples
+):
+    (axes,) = panel("fig4", letter, shown(tables)).axes
     assert ticks(axes) == NAMES and axes.get_ylim() == (0, 1)
-    found = data[f"out_of_sample_{table}"]
+    found = tables[f"out_of_sample_{table}"]
     found = found[found["experiment"] == experiment]
-    for i, sample in enumerate(samples):
+    ends = error_bars(axes)
+    for sample, container in zip(samples, bars(axes), strict=True):
         rows = found if sample is None else found[found["sample"] == sample]
-        rows = rows.set_index("cell_type").loc[TYPES]
-        bars = [c for c in axes.containers if isinstance(c, BarContainer)][i]
-        np.testing.assert_allclose([b.get_height() for b in bars], rows["mean"])
-        places = [b.get_x() + b.get_width() / 2 for b in bars]
+        mean, sd = rows.set_index("cell_type").loc[TYPES, ["mean", "sd"]].to_numpy().T
+        np.testing.assert_allclose([b.get_height() for b in container], mean)
+        places = middles(container)
         assert [round(x) for x in places] == list(range(7))
-        (segments,) = (c.get_segments() for c in axes.collections)
-        ends = {round(x[0], 6): y for x, y in (np.transpose(s) for s in segments)}
-        sd = rows["sd"].to_numpy()
-        np.testing.assert_allclose(
-            [ends[round(x, 6)] for x in places],
-            np.column_stack([rows["mean"] - sd, rows["mean"] + sd]),
-        )
-    legend = axes.get_legend()
-    assert samples == [None] or [t.get_text() for t in legend.get_texts()] == samples
+        drawn = [ends[round(x, 6)] for x in places]
+        np.testing.assert_allclose(drawn, np.column_stack([mean - sd, mean + sd]))
+    assert samples == [None] or legend(axes) == samples
 
 
 @pytest.mark.parametrize(
@@ -63,23 +62,16 @@ def test_bars_are_means_with_their_sd_in_the_paper_s_order(letter, table, experi
         ("d", oos.OTHER_STUDY, ["control, study A", "stimulated, study A", "control, study B"]),
     ],
 )
-def test_violins_are_the_samples_in_the_paper_s_order(letter, experiment, samples):
-    data = out_of_sample_tables()
-    (axes,) = panel("fig4", letter, shown(data)).axes
+def test_violins_are_the_samples_in_the_paper_s_order(tables, letter, experiment, samples):
+    (axes,) = panel("fig4", letter, shown(tables)).axes
     assert ticks(axes) == samples
-    activity = data["out_of_sample_activity"]
+    activity = tables["out_of_sample_activity"]
     groups = activity[activity["experiment"] == experiment].groupby("sample")["activity"]
-    lines = [line.get_xydata() for line in axes.lines]
-    medians = [points[0] for points in lines if len(points) == 1]
+    medians = [line.get_xydata()[0] for line in axes.lines if len(line.get_xydata()) == 1]
     np.testing.assert_allclose(medians, list(enumerate(groups.median()[samples])), rtol=1e-6)
-    quartiles = [
-        points[:, 1]
-        for line, points in zip(axes.lines, lines, strict=True)
-        if line.get_linewidth() == 3
-    ]
-    np.testing.assert_allclose(
-        quartiles, groups.quantile([0.25, 0.75]).unstack().loc[samples], rtol=1e-6
-    )
+    boxes = [line.get_ydata() for line in axes.lines if line.get_linewidth() == 3]
+    quartiles = groups.quantile([0.25, 0.75]).unstack().loc[samples]
+    np.testing.assert_allclose(boxes, quartiles, rtol=1e-6)
     for body, sample in zip(axes.collections, samples, strict=True):
         assert to_hex(body.get_facecolor()[0]) == "#d43f3a"
         assert to_hex(body.get_edgecolor()[0]) == "#000000"
@@ -88,8 +80,8 @@ def test_violins_are_the_samples_in_the_paper_s_order(letter, experiment, sample
         np.testing.assert_allclose((heights.min(), heights.max()), (values.min(), values.max()))
 
 
-def test_the_guide_is_where_random_choices_are():
-    (axes,) = panel("fig4", "b", shown(out_of_sample_tables())).axes
+def test_the_guide_is_where_random_choices_are(tables):
+    (axes,) = panel("fig4", "b", shown(tables)).axes
     (guide,) = [line for line in axes.lines if len(set(line.get_ydata())) == 1]
     assert guide.get_ydata()[0] == pytest.approx(0.07)
 
@@ -101,51 +93,45 @@ def test_the_first_seed_draws_the_figure():
         pd.testing.assert_frame_equal(found.table(shown(one)), found.table(shown(both)))
 
 
-def test_a_type_left_out_keeps_its_place_with_a_dash():
-    data = out_of_sample_tables()
+def test_a_type_left_out_keeps_its_place_with_a_dash(tables):
     for name in ("out_of_sample_overlap", "out_of_sample_r2"):
-        data[name].loc[data[name]["cell_type"] == "B", ["mean", "sd"]] = np.nan
+        tables[name].loc[tables[name]["cell_type"] == "B", ["mean", "sd"]] = np.nan
     for letter, dashes in zip("bcef", (1, 2, 1, 3), strict=True):
-        (axes,) = panel("fig4", letter, shown(data)).axes
+        (axes,) = panel("fig4", letter, shown(tables)).axes
         assert ticks(axes) == NAMES
         found = [t for t in axes.texts if t.get_text() == "–"]
         assert len(found) == dashes
         assert all(round(t.get_position()[0]) == NAMES.index("B") for t in found)
-        assert sum(len(c) for c in axes.containers if isinstance(c, BarContainer)) == 6 * dashes
+        assert sum(map(len, bars(axes))) == 6 * dashes
 
 
-def test_a_value_without_repeats_has_no_error_bar():
-    data = out_of_sample_tables()
-    r2 = data["out_of_sample_r2"]
+def test_a_value_without_repeats_has_no_error_bar(tables):
+    r2 = tables["out_of_sample_r2"]
     r2.loc[r2["sample"] == oos.BASELINE, "sd"] = np.nan
-    (axes,) = panel("fig4", "f", shown(data)).axes
+    (axes,) = panel("fig4", "f", shown(tables)).axes
     drawn = [s for lines in axes.collections for s in lines.get_segments() if len(s)]
     assert len(drawn) == 14
 
 
-def test_a_sample_without_cells_keeps_its_place():
-    data = out_of_sample_tables()
-    activity = data["out_of_sample_activity"]
-    data["out_of_sample_activity"] = activity[activity["sample"] != "control, study B"]
-    (axes,) = panel("fig4", "d", shown(data)).axes
+def test_a_sample_without_cells_keeps_its_place(tables):
+    activity = tables["out_of_sample_activity"]
+    tables["out_of_sample_activity"] = activity[activity["sample"] != "control, study B"]
+    (axes,) = panel("fig4", "d", shown(tables)).axes
     assert ticks(axes)[2] == "control, study B"
     assert [(t.get_text(), t.get_position()[0]) for t in axes.texts] == [("no cells", 2)]
 
 
-def test_panels_without_any_rows_say_so():
-    empty = {name: table.iloc[:0] for name, table in out_of_sample_tables().items()}
-    empty["out_of_sample_overlap"] = out_of_sample_tables()["out_of_sample_overlap"].assign(
-        experiment="none"
-    )
+def test_panels_without_any_rows_say_so(tables):
+    empty = {name: table.iloc[:0] for name, table in tables.items()}
+    empty["out_of_sample_overlap"] = tables["out_of_sample_overlap"].assign(experiment="none")
     for letter in "abcdef":
         part = panel("fig4", letter, shown(empty))
         assert not part.axes
-        (words,) = part.texts
-        assert words.get_text().startswith(("too few CD4-T cells", "no cell type"))
+        (said,) = words(part.texts)
+        assert said.startswith(("too few CD4-T cells", "no cell type"))
 
 
-def test_no_text_covers_another_where_types_are_left_out(monkeypatch):
-    data = out_of_sample_tables()
-    data["out_of_sample_r2"].loc[::2, ["mean", "sd"]] = np.nan
-    data["out_of_sample_overlap"].loc[::2, ["mean", "sd"]] = np.nan
-    assert_legible(page("fig4", shown(data)), monkeypatch)
+def test_no_text_covers_another_where_types_are_left_out(tables, monkeypatch):
+    for name in ("out_of_sample_r2", "out_of_sample_overlap"):
+        tables[name].loc[::2, ["mean", "sd"]] = np.nan
+    assert_legible(page("fig4", shown(tables)), monkeypatch)

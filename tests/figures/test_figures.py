@@ -8,15 +8,16 @@ import pandas as pd
 import pytest
 from anndata import AnnData
 from conftest import ROOT
-from helpers.drawn import TITLES, contents, module, page, panel, texts
+from helpers.drawn import TITLES, contents, module, page, panel, texts, words
 from helpers.figure_runs import GMVS, TYPES, kang_results, planted, with_origin
 from helpers.legible import assert_legible
 from matplotlib.colors import to_rgba
 
 from scripts.common.config.load import load as load_config
 from scripts.common.gmvs import TRYPTOPHAN
+from scripts.common.tables import write_table
 from scripts.figures import layout
-from scripts.figures.data import FigureData, in_order, load, read_figure_data
+from scripts.figures.data import FigureData, in_order, read_figure_data
 from scripts.figures.figure import write_figure
 from vega.errors import InputError
 from vega.gene_sets import readable
@@ -53,17 +54,19 @@ def test_every_panel_has_a_place_and_every_figure_a_caption():
         assert (ROOT / "report" / f"{name}.rst").exists()
 
 
-def test_every_panel_and_page_says_whether_its_cells_are_simulated():
-    for name in TITLES:
-        for origin in ("simulated", "mirror subset", "public"):
-            found, tag = module(name), with_origin(planted(name), origin).tag
-            assert tag == {"simulated": "SIMULATED DATA", "public": ""}.get(origin, tag)
-            assert tag.startswith("subset of the study: ") == (origin == "mirror subset")
-            empty = dict.fromkeys(found.PANELS, "no table")
-            figures = [layout.panel_figure(p, "", (2, 2), tag) for p in found.PANELS.values()]
-            figures.append(layout.page_figure(found.PANELS, empty, found.LAYOUT, "A title", tag))
-            assert all(tag in ["", *texts(figure)] for figure in figures)
-            assert not tag or "SIMULATED" in tag or "SIMULATED DATA" not in texts(figures[0])
+@pytest.mark.parametrize("name", TITLES)
+def test_every_panel_and_page_says_whether_its_cells_are_simulated(name):
+    found = module(name)
+    for origin in ("simulated", "mirror subset", "public"):
+        tag = with_origin(planted(name), origin).tag
+        assert tag == {"simulated": "SIMULATED DATA", "public": ""}.get(origin, tag)
+        assert tag.startswith("subset of the study: ") == (origin == "mirror subset")
+        empty = dict.fromkeys(found.PANELS, "no table")
+        figures = [layout.panel_figure(p, "", (2, 2), tag) for p in found.PANELS.values()]
+        figures.append(layout.page_figure(found.PANELS, empty, found.LAYOUT, "A title", tag))
+        for said in map(texts, figures):
+            assert tag in ["", *said]
+            assert ("SIMULATED DATA" in said) == (origin == "simulated")
 
 
 @pytest.mark.parametrize("name", TITLES)
@@ -76,12 +79,8 @@ def test_no_text_of_a_page_covers_another_or_leaves_it(name, monkeypatch):
 class Watched(dict):
     """A dictionary that knows which keys were used."""
 
-    def __init__(self, content):
-        super().__init__(content)
-        self.used = set()
-
     def __getitem__(self, key):
-        self.used.add(key)
+        self.used = {key, *getattr(self, "used", ())}
         return super().__getitem__(key)
 
 
@@ -91,19 +90,20 @@ def test_every_figure_names_the_models_and_tables_that_it_reads(name):
     entry, made = config.figures[name], planted(name)
     found = replace(made, models=Watched(made.models), tables=Watched(made.tables))
     contents(name, found)
-    assert found.models.used <= {m for model in entry.models for m in config.runs_of(model)}
-    assert found.tables.used <= set(entry.tables)
+    models = {m for model in entry.models for m in config.runs_of(model)}
+    assert set(getattr(found.models, "used", ())) <= models
+    assert set(getattr(found.tables, "used", ())) <= set(entry.tables)
 
 
 @pytest.mark.parametrize("name", ["sfig1", "sfig2", "sfig3", "sfig10", "sfig11", "sfig12"])
 def test_the_first_seed_draws_a_figure(name):
     both = planted(name)
-    assert all(t["seed"].nunique() == 2 for t in both.tables.values() if "seed" in t)
-    first = {
-        n: t[t["seed"] == t["seed"].iloc[0]] if "seed" in t else t for n, t in both.tables.items()
-    }
-    for letter, table in contents(name, replace(both, tables=first)).items():
-        pd.testing.assert_frame_equal(table, contents(name, both)[letter])
+    tables = {n: t for n, t in both.tables.items() if "seed" in t}
+    assert all(table["seed"].nunique() == 2 for table in tables.values())
+    first = {n: t[t["seed"] == t["seed"].iloc[0]] for n, t in tables.items()}
+    expected = contents(name, both)
+    for letter, table in contents(name, replace(both, tables=both.tables | first)).items():
+        pd.testing.assert_frame_equal(table, expected[letter])
 
 
 def test_a_figure_is_written_as_vectors_with_text_and_tables(results, tmp_path):
@@ -131,12 +131,12 @@ def test_the_same_results_give_the_same_bytes(tmp_path):
 
 
 def test_a_panel_file_has_the_size_it_has_on_the_page(results):
-    for letter, part in zip("abcdef", page("fig1", data(results)).subfigs[1].subfigs, strict=True):
+    parts = page("fig1", data(results)).subfigs[1].subfigs
+    for letter, part in zip("abcdef", parts, strict=True):
         alone = panel("fig1", letter, data(results))
         np.testing.assert_allclose(part.bbox.size, alone.bbox.size, atol=0.1)
-        np.testing.assert_allclose(
-            layout.inches(part), module("fig1").LAYOUT.size(letter), atol=1e-3
-        )
+        size = module("fig1").LAYOUT.size(letter)
+        np.testing.assert_allclose(layout.inches(part), size, atol=1e-3)
 
 
 # ---------------------------------------------------------------- Figures 1, S4, S5
@@ -166,7 +166,7 @@ def test_named_sets(results):
     top = table[table["group"] == "B"].sort_values("log_bf").tail(5)["gmv"]
     for name, letter, named in (("fig1", "e", GMVS[:5]), ("sfig5", "d", top)):
         (axes,) = panel(name, letter, data(results, differential=table)).axes
-        assert {t.get_text().replace("\n", " ") for t in axes.texts} == set(map(readable, named))
+        assert set(words(axes.texts)) == set(map(readable, named))
 
 
 @pytest.mark.parametrize("letter", ["a", "b"])
@@ -187,24 +187,22 @@ def test_cell_types_keep_their_colours_whatever_types_the_cells_have(results):
     legends = []
     for cells in (results.latent, latent):
         (axes,) = panel("fig1", "b", data(results, latent=cells)).axes
-        (legend,) = axes.artists
-        labels = (text.get_text() for text in legend.get_texts())
-        colours = (key.get_color() for key in legend.legend_handles)
-        legends.append(list(zip(labels, colours, strict=True)))
+        (key,) = axes.artists
+        colours = [handle.get_color() for handle in key.legend_handles]
+        legends.append(list(zip(words(key.get_texts()), colours, strict=True)))
     assert legends[0] == legends[1]
     assert [name for name, _ in legends[0]] == TYPES
 
 
 def test_panels_say_which_gmv_the_collection_lacks(results):
-    without = data(
-        results,
-        latent=results.latent[:, results.latent.var_names != TRYPTOPHAN],
-        differential=results.differential[results.differential["gmv"] != TRYPTOPHAN],
-        gsea=results.gsea[results.gsea["gmv"] != TRYPTOPHAN],
-    )
+    lacking = {
+        "latent": results.latent[:, results.latent.var_names != TRYPTOPHAN],
+        "differential": results.differential[results.differential["gmv"] != TRYPTOPHAN],
+        "gsea": results.gsea[results.gsea["gmv"] != TRYPTOPHAN],
+    }
     for letter in "cdef":
-        words = texts(panel("fig1", letter, without))
-        assert any("TRYPTOPHAN" in t and "collection" in t for t in words) == (letter != "c")
+        said = texts(panel("fig1", letter, data(results, **lacking)))
+        assert any("TRYPTOPHAN" in t and "collection" in t for t in said) == (letter != "c")
 
 
 @pytest.mark.parametrize(
@@ -245,35 +243,35 @@ def test_cells_of_a_study_are_counted_once_however_many_models_show_them(results
     assert FigureData({**shown, "other": other}).tag == "subset of the study: 280 cells"
 
 
-def test_a_figure_of_tables_alone_says_what_cells_these_are_of(tmp_path):
-    cells = AnnData(
-        np.ones((7, 2), dtype=np.float32), uns={"provenance": '{"origin": "simulated"}'}
-    )
-    path = tmp_path / "kang.h5ad"
-    cells.write_h5ad(path)
-    assert read_figure_data({}, [], [], cells=[str(path)]).tag == "SIMULATED DATA"
-    cells.uns["provenance"] = '{"origin": "public"}'
-    cells.write_h5ad(path)
-    assert read_figure_data({}, [], [], cells=[str(path)]).tag == ""
+@pytest.mark.parametrize(("origin", "tag"), [("simulated", "SIMULATED DATA"), ("public", "")])
+def test_a_figure_of_tables_alone_says_what_cells_these_are_of(origin, tag, tmp_path):
+    uns = {"provenance": json.dumps({"origin": origin})}
+    AnnData(np.ones((7, 2), dtype=np.float32), uns=uns).write_h5ad(tmp_path / "kang.h5ad")
+    assert read_figure_data({}, [], [], cells=[tmp_path / "kang.h5ad"]).tag == tag
 
 
 @pytest.fixture
 def files(results, tmp_path):
+    """Latent space of the first seed, and tables, as a run has them."""
     latent = results.latent.copy()
     latent.uns["provenance"] = json.dumps({"study": "kang", "origin": "mirror subset"})
     for column in ("cell_type", "condition"):  # as categories that are sorted by name
         latent.obs[column] = latent.obs[column].astype(str).astype("category")
-    latent.write_h5ad(tmp_path / "latent.h5ad")
-    results.differential.to_csv(tmp_path / "differential.tsv", sep="\t", index=False)
-    results.gsea.to_csv(tmp_path / "gsea.tsv", sep="\t", index=False)
-    return [tmp_path / f for f in ("latent.h5ad", "differential.tsv", "gsea.tsv")]
+    (tmp_path / "seed1").mkdir()
+    latent.write_h5ad(tmp_path / "seed1" / "latent.h5ad")
+    tables = {"kang_seed1_differential": results.differential, "kang_gsea": results.gsea}
+    for name, table in {**tables, "other": results.gsea.head(3)}.items():
+        write_table(table, tmp_path / f"{name}.tsv")
+    return [tmp_path / "seed1" / "latent.h5ad"], sorted(tmp_path.glob("*.tsv"))
 
 
-def test_load_gives_types_the_order_of_the_study(results, files):
-    loaded = load(*files, None, results.study)
-    assert list(loaded.latent.obs["cell_type"].cat.categories) == TYPES
-    assert loaded.origin == "mirror subset"
-    pd.testing.assert_frame_equal(loaded.differential, results.differential)
+def test_results_are_read_with_types_in_the_order_of_the_study(results, files):
+    read = read_figure_data({"kang": results.study}, *files)
+    assert list(read["kang"].latent.obs["cell_type"].cat.categories) == TYPES
+    assert read["kang"].origin == "mirror subset"
+    pd.testing.assert_frame_equal(read["kang"].differential, results.differential)
+    pd.testing.assert_frame_equal(read["kang"].gsea, results.gsea)
+    assert read["kang"].genes is None and list(read.tables) == ["other"]
 
 
 def test_types_that_the_study_does_not_order_come_last():
@@ -282,7 +280,7 @@ def test_types_that_the_study_does_not_order_come_last():
     assert ordered.tolist()[:3] == ["z", "B", "a"] and pd.isna(ordered[3])
 
 
-def test_load_names_what_the_cells_lack(results, files):
-    results.latent.write_h5ad(files[0])
+def test_cells_without_provenance_are_an_error(results, files):
+    results.latent.write_h5ad(files[0][0])
     with pytest.raises(InputError, match=r"latent.h5ad: uns has no provenance"):
-        load(*files, None, results.study)
+        read_figure_data({"kang": results.study}, *files)

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from helpers.drawn import panel
+from helpers.drawn import legend, panel, words
 from helpers.variants import LOSSES, planted_variants
 from matplotlib.colors import to_hex
 
@@ -25,7 +25,7 @@ def test_lines_are_means_with_their_sd_and_every_run_is_a_dot(data, letter):
     data.tables["kang_extra_nodes_sweep"] = table
     (ax,) = panel("sfig11", letter, data).axes
     table = table[table["seed"] == 1]
-    assert [t.get_text() for t in ax.get_legend().get_texts()] == list(SERIES[letter].values())
+    assert legend(ax) == list(SERIES[letter].values())
     dots, *bars = ax.collections
     values = table[list(SERIES[letter])].to_numpy()
     np.testing.assert_allclose(
@@ -49,5 +49,5 @@ def test_lines_are_means_with_their_sd_and_every_run_is_a_dot(data, letter):
 def test_the_axis_is_logarithmic_with_a_tick_for_each_number_of_nodes(data):
     (ax,) = panel("sfig11", "a", data).axes
     assert ax.get_xscale() == "log"
-    assert [t.get_text() for t in ax.get_xticklabels()] == [str(n) for n in LOSSES]
+    assert words(ax.get_xticklabels()) == [str(n) for n in LOSSES]
     assert list(ax.get_xticks()) == list(LOSSES) and not len(ax.get_xticks(minor=True))

@@ -1,14 +1,13 @@
 """Supplementary Figure 12: lines, R2 and r are those of the cells and genes."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from helpers.drawn import panel
-from helpers.variants import IN_SET, planted_variants, results
+from helpers.variants import IN_SET, planted_variants, results_of
 
 from scripts.common.gmvs import INTERFERON, INTERFERON_AB
 from scripts.figures import sfig12
+from scripts.figures.data import FigureData
 from vega.values import values_of
 
 DROPOUT = {"a": 0.0, "b": 0.5, "c": 0.0, "d": 0.5}
@@ -58,19 +57,15 @@ def test_weights_of_the_genes_of_both_sets_with_their_r(data, letter):
 
 @pytest.mark.parametrize("gmv", [INTERFERON, INTERFERON_AB])
 def test_a_missing_set_is_said(data, gmv):
-    models = {}
-    for name, result in data.models.items():
-        latent = result.latent
-        models[name] = results(latent[:, latent.var_names != gmv].copy())
-    without = replace(data, models=models)
-    for letter in "ab":
-        part = panel("sfig12", letter, without)
-        assert not part.axes and part.texts[0].get_text().startswith("no GMV")
+    latents = {name: results.latent for name, results in data.models.items()}
+    models = {n: results_of(z[:, z.var_names != gmv].copy()) for n, z in latents.items()}
     table = data.tables["kang_latent_dropout_weights"]
-    data.tables["kang_latent_dropout_weights"] = table[table["gmv"] != gmv]
-    for letter in "cd":
-        part = panel("sfig12", letter, data)
-        assert not part.axes and part.texts[0].get_text() == "no gene is in both sets"
+    tables = {"kang_latent_dropout_weights": table[table["gmv"] != gmv]}
+    said = {"ab": "no GMV", "cd": "no gene is in both sets"}
+    for letters, start in said.items():
+        for letter in letters:
+            part = panel("sfig12", letter, FigureData(models, tables))
+            assert not part.axes and part.texts[0].get_text().startswith(start)
 
 
 def test_without_a_correlation_the_title_says_so(data):

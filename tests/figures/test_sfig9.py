@@ -4,11 +4,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from helpers.drawn import page, panel
+from helpers.drawn import bars, legend, middles, page, panel, words
 from helpers.legible import assert_legible
-from helpers.variants import FLIPS, N_CELLS, N_CONTROL, planted_variants, results
+from helpers.variants import FLIPS, N_CELLS, N_CONTROL, planted_variants, results_of
 from matplotlib.colors import to_hex
-from matplotlib.container import BarContainer
 from scipy.optimize import minimize
 from sklearn.linear_model import LogisticRegression
 
@@ -31,11 +30,7 @@ def data():
 
 
 def changed(data, model, latent):
-    return replace(data, models={**data.models, model: results(latent)})
-
-
-def bars(ax):
-    return [c for c in ax.containers if isinstance(c, BarContainer)]
+    return replace(data, models={**data.models, model: results_of(latent)})
 
 
 def test_accuracy_is_that_of_the_best_penalised_logistic_curve():
@@ -61,9 +56,8 @@ def test_a_constant_activity_has_the_accuracy_of_the_larger_label():
 
 def test_bars_are_the_accuracies_of_both_methods(data):
     (ax,) = panel("sfig9", "a", data).axes
-    names = [t.get_text().replace("\n", " ") for t in ax.get_yticklabels()]
-    assert names == GROUPS and ax.yaxis_inverted()
-    assert [t.get_text() for t in ax.get_legend().get_texts()][:2] == list(sfig9.MODELS)
+    assert words(ax.get_yticklabels()) == GROUPS and ax.yaxis_inverted()
+    assert legend(ax)[:2] == list(sfig9.MODELS)
     for (method, model), drawn in zip(sfig9.MODELS.items(), bars(ax), strict=True):
         assert to_hex(drawn[0].get_facecolor()) == sfig9.PALETTE[method].lower()
         latent = data[model].latent
@@ -75,8 +69,7 @@ def test_bars_are_the_accuracies_of_both_methods(data):
         np.testing.assert_allclose(shares, 1 - np.array(FLIPS[model]) / N_CELLS)
         lengths = [bar.get_width() for bar in drawn]
         np.testing.assert_allclose(lengths, [*shares, np.mean(shares)])
-        middles = [bar.get_y() + bar.get_height() / 2 for bar in drawn]
-        assert [round(y) for y in middles] == list(range(5))
+        assert [round(bar.get_y() + bar.get_height() / 2) for bar in drawn] == list(range(5))
     (guide,) = ax.lines
     assert set(guide.get_xdata()) == {N_CONTROL / N_CELLS}
 
@@ -85,34 +78,31 @@ def test_numbers_stand_at_the_bars_and_inactive_terms_are_called_so(data):
     latent = data["kang_intercode"].latent.copy()
     latent.X[:, latent.var_names == ANTIVIRAL] = 0.3
     (ax,) = panel("sfig9", "a", changed(data, "kang_intercode", latent)).axes
-    words = [t.get_text() for t in ax.texts]
-    assert words[:5] == ["0.980", "0.960", "0.980", "0.980", "0.975"]
-    assert words[5:] == ["0.950", "0.600 inactive", "0.930", "0.905", "0.846"]
+    numbers = words(ax.texts)
+    assert numbers[:5] == ["0.980", "0.960", "0.980", "0.980", "0.975"]
+    assert numbers[5:] == ["0.950", "0.600 inactive", "0.930", "0.905", "0.846"]
 
 
 @pytest.mark.parametrize("model", FLIPS)
 def test_a_missing_set_is_said_once(data, model):
     latent = data[model].latent
-    part = panel(
-        "sfig9", "a", changed(data, model, latent[:, latent.var_names != ANTIVIRAL].copy())
-    )
+    without = latent[:, latent.var_names != ANTIVIRAL].copy()
+    part = panel("sfig9", "a", changed(data, model, without))
     assert not part.axes
-    (words,) = part.texts
-    assert "ANTIVIRAL MECHANISM" in words.get_text() and "CYTOKINE" not in words.get_text()
+    (said,) = words(part.texts)
+    assert "ANTIVIRAL MECHANISM" in said and "CYTOKINE" not in said
 
 
 def test_times_are_medians_with_every_round(data):
     (ax,) = panel("sfig9", "b", data).axes
     assert [bar.get_height() for (bar,) in bars(ax)] == [1.66, 1.69]
-    middles = [bar.get_x() + bar.get_width() / 2 for (bar,) in bars(ax)]
-    table = data.tables["time_per_epoch"]
-    for method, middle, dots in zip(("VEGA", "intercode"), middles, ax.collections, strict=True):
+    places = [middles(container)[0] for container in bars(ax)]
+    seconds = data.tables["time_per_epoch"].groupby("method")["seconds"]
+    for method, place, dots in zip(("VEGA", "intercode"), places, ax.collections, strict=True):
         x, y = dots.get_offsets().T
-        np.testing.assert_allclose(
-            sorted(y), sorted(table.loc[table["method"] == method, "seconds"])
-        )
-        assert np.abs(x - middle).max() < 0.3
-    np.testing.assert_allclose(ax.get_xticks(), middles)
+        np.testing.assert_allclose(sorted(y), sorted(seconds.get_group(method)))
+        assert np.abs(x - place).max() < 0.3
+    np.testing.assert_allclose(ax.get_xticks(), places)
     assert ax.get_title() == "VEGA takes 0.98 times as long"
     assert ax.get_ylim()[0] == 0
 

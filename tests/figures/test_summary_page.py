@@ -1,6 +1,7 @@
 """The summary page: all that can be shown of a study, and what cannot is said."""
 
 from dataclasses import replace
+from unittest import mock
 
 import numpy as np
 import pandas as pd
@@ -23,7 +24,10 @@ TREATMENT = {
     "within": {}, "column": "condition", "group": "treated", "reference": "control", "by": None,
     "gsea": True,
 }  # fmt: skip
-QUESTIONS = {"contrasts": {"treatment": TREATMENT}, "one_vs_rest": "cell_type"}
+EACH_TYPE = {"contrasts": {}, "one_vs_rest": "cell_type"}
+ANALYSES = EACH_TYPE | {"contrasts": {"treatment": TREATMENT}}
+MANY = [f"Type {i:02d} of the retina" for i in range(18)]
+LONG = ["A_TYPE_WITH_A_NAME_THAT_NEVER_ENDS_AND_HAS_NO_BLANKS_IN_IT", "B"]
 
 
 @pytest.fixture(scope="module")
@@ -34,15 +38,9 @@ def results():
     labels = pd.Series(np.resize(["control", "treated"], latent.n_obs), latent.obs_names)
     latent.obs["condition"] = in_order(labels, ["control"])
     latent.X[labels == "treated", 5] += 9
-    fdr = np.linspace(1e-5, 1, latent.n_vars)
-    gsea = pd.DataFrame(
-        {"contrast": "treatment", "group": "treated", "gmv": latent.var_names, "fdr": fdr}
-    )
-    return replace(
-        results,
-        differential=differential_tables(latent, QUESTIONS, seed=1),
-        gsea=gsea.assign(neg_log10_fdr=-np.log10(fdr)),
-    )
+    gsea = pd.DataFrame({"gmv": latent.var_names, "fdr": np.linspace(1e-5, 1, latent.n_vars)})
+    gsea = gsea.assign(contrast="treatment", group="treated", neg_log10_fdr=-np.log10(gsea["fdr"]))
+    return replace(results, differential=differential_tables(latent, ANALYSES, seed=1), gsea=gsea)
 
 
 def cells_with(results, **columns):
@@ -56,18 +54,20 @@ def cells_with(results, **columns):
     return latent
 
 
+def of_types(results, types, analyses=EACH_TYPE):
+    """The results of cells of other types."""
+    latent = cells_with(results, cell_type=types)
+    table = differential_tables(latent, analyses, seed=1)
+    return replace(results, latent=latent, differential=table, gsea=None)
+
+
 def page(results):
     """The panels of the page, as subfigures, and all that is written on it."""
-    drawn = []
-
-    def keep(model, panels, layout, title, data, folder):
-        contents = {letter: panel.table(data) for letter, panel in panels.items()}
-        drawn.append(page_figure(panels, contents, layout, title, data.tag))
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(summary_page, "write_panels", keep)
+    with mock.patch.object(summary_page, "write_panels") as write:
         summary_page.write_summary_page("toy", FigureData({"toy": results}), None)
-    (figure,) = drawn
+    _, panels, layout, title, data, _ = write.call_args.args
+    contents = {letter: panel.table(data) for letter, panel in panels.items()}
+    figure = page_figure(panels, contents, layout, title, data.tag)
     return figure, figure.subfigs[1].subfigs, texts(figure)
 
 
@@ -113,14 +113,10 @@ def test_the_heatmap_holds_the_strongest_of_each_comparison(results):
 
 def genes_of(results):
     """Five genes of each GMV, the first of the largest weight."""
-    return pd.DataFrame(
-        [
-            (gmv, f"{gmv[:6]}-{rank}", rank, 1 / rank, True)
-            for gmv in results.latent.var_names
-            for rank in range(1, 6)
-        ],
-        columns=["gmv", "gene", "rank", "weight", "in_set"],
-    )
+    table = pd.DataFrame({"gmv": np.repeat(results.latent.var_names, 5)})
+    table["rank"] = np.resize(range(1, 6), len(table))
+    table["gene"] = table["gmv"].str[:6] + "-" + table["rank"].astype(str)
+    return table.assign(weight=1 / table["rank"], in_set=True)
 
 
 def test_the_genes_of_those_that_differ_most_are_shown(results):
@@ -135,9 +131,7 @@ def test_the_genes_of_those_that_differ_most_are_shown(results):
         assert ax.get_title(loc="left").replace("\n", " ") == shortened(readable(gmv), 48)
         names = [label.get_text() for label in ax.get_yticklabels()]
         assert names == [f"{gmv[:6]}-{rank}" for rank in range(1, 6)]
-        assert [bar.get_width() for bar in ax.patches] == pytest.approx(
-            [1 / r for r in range(1, 6)]
-        )
+        np.testing.assert_allclose([b.get_width() for b in ax.patches], 1 / np.arange(1, 6))
     assert any("differ most in a comparison" in text for text in words)
     # A decoder that is not linear has none.
     assert len(page(replace(results, genes=genes_of(results).head(0)))[1]) == len(parts) - 1
@@ -179,35 +173,27 @@ def test_a_model_without_an_embedding_says_so(results):
 def test_a_type_of_few_cells_says_so_in_log_and_title(results, caplog):
     types = np.array(["A", "B"] * 150, dtype=object)
     types[:9] = "Rare"
-    latent = cells_with(results, cell_type=types)
-    analyses = {"contrasts": {}, "one_vs_rest": "cell_type"}
-    table = differential_tables(latent, analyses, seed=1)
+    _, parts, _ = page(of_types(results, types))
     assert "one_vs_rest: Rare has only 9 cells" in caplog.text
     assert "A has only" not in caplog.text
-    _, parts, _ = page(replace(results, latent=latent, differential=table, gsea=None))
     assert "Rare (only 9 cells) against all other cells" in titles(parts)
     assert "A against all other cells" in titles(parts)
 
 
-def test_one_type_has_no_rest(results):
-    latent = cells_with(results, cell_type=["T"])
-    with pytest.raises(InputError, match="one_vs_rest: all cells have the same cell_type, T;"):
-        differential_tables(latent, {"contrasts": {}, "one_vs_rest": "cell_type"}, seed=1)
-
-
-def test_a_question_on_a_column_that_is_not_there_is_one_line(results):
-    latent = cells_with(results, cell_type=None, condition=None)
-    with pytest.raises(InputError, match=r"the study has no column cell_type; it has none$"):
-        differential_tables(latent, {"contrasts": {}, "one_vs_rest": "cell_type"}, seed=1)
-
-
-MANY = [f"Type {i:02d} of the retina" for i in range(18)]
+@pytest.mark.parametrize(
+    ("columns", "error"),
+    [
+        ({"cell_type": ["T"]}, "one_vs_rest: all cells have the same cell_type, T;"),
+        ({"cell_type": None, "condition": None}, "no column cell_type; it has none$"),
+    ],
+)
+def test_a_comparison_that_cannot_be_made_is_one_line(results, columns, error):
+    with pytest.raises(InputError, match=error):
+        differential_tables(cells_with(results, **columns), EACH_TYPE, seed=1)
 
 
 def test_of_many_types_eight_have_a_volcano_and_the_page_says_so(results):
-    latent = cells_with(results, cell_type=MANY)
-    table = differential_tables(latent, {"contrasts": {}, "one_vs_rest": "cell_type"}, seed=1)
-    _, parts, words = page(replace(results, latent=latent, differential=table, gsea=None))
+    _, parts, words = page(of_types(results, MANY))
     volcanoes = [t for t in titles(parts) if "against" in t]
     assert volcanoes == [f"{kind} against all other cells" for kind in MANY[:8]]
     assert any("of 18 comparisons 8 have a volcano" in t for t in words)
@@ -220,26 +206,21 @@ def test_more_values_than_can_be_told_apart_are_not_coloured(results):
     assert "not shown: 60 values of batch" in words
 
 
-LONG = ["A_TYPE_WITH_A_NAME_THAT_NEVER_ENDS_AND_HAS_NO_BLANKS_IN_IT", "B"]
-
-
 @pytest.mark.parametrize("types", [TYPES, MANY, LONG])
 def test_no_text_covers_another_or_leaves_the_page(results, types, monkeypatch):
-    latent = cells_with(results, cell_type=types, batch=["1", "2"])
-    table = differential_tables(latent, QUESTIONS, seed=1)
     study = results.study.model_copy(update={"title": "A very long title " * 9})
-    figure, *_ = page(
-        replace(
-            results, latent=latent, differential=table, study=study, origin="simulated",
-            genes=genes_of(results),
-        )
+    found = replace(
+        of_types(results, types, ANALYSES), gsea=results.gsea, study=study, origin="simulated",
+        genes=genes_of(results),
     )  # fmt: skip
+    found.latent.obs["batch"] = pd.Categorical(np.resize(["1", "2"], found.latent.n_obs))
+    figure, *_ = page(found)
     assert_legible(figure, monkeypatch)
 
 
 def test_panels_stand_two_in_a_row_unless_they_are_wide():
-    half, wide = summary_page.Part(None), summary_page.Part(None, 2.0, wide=True)
-    low = summary_page.Part(None, 1.0)
+    half, low = (summary_page.Part("", None, "", height) for height in (2.5, 1.0))
+    wide = summary_page.Part("", None, "", 2.0, wide=True)
     assert summary_page.layout([half, half, half, wide, half, low, low]) == Layout(
         ("ab", "c.", "dd", "e.", "fg"), (3.6, 3.6), (2.5, 2.5, 2.0, 2.5, 1.0)
     )

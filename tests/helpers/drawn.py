@@ -6,6 +6,7 @@ from importlib import import_module
 import numpy as np
 import yaml
 from conftest import ROOT
+from matplotlib.container import BarContainer
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.image import imread
 from matplotlib.text import Text
@@ -42,6 +43,30 @@ def page(name: str, data: FigureData) -> Figure:
 
 def texts(figure) -> list[str]:
     return [t.get_text() for t in figure.findobj(Text) if t.get_text() and t.get_visible()]
+
+
+def words(artists) -> list[str]:
+    """Return the texts of artists, such as labels of ticks, each on one line."""
+    return [t.get_text().replace("\n", " ") for t in artists]
+
+
+def legend(ax) -> list[str]:
+    return words(ax.get_legend().get_texts())
+
+
+def bars(ax) -> list[BarContainer]:
+    return [c for c in ax.containers if isinstance(c, BarContainer)]
+
+
+def middles(container: BarContainer) -> list[float]:
+    """Return where the bars of a group are on the horizontal axis."""
+    return [bar.get_x() + bar.get_width() / 2 for bar in container]
+
+
+def error_bars(ax) -> dict[float, np.ndarray]:
+    """Return the ends of error bars by their place, which is rounded."""
+    (segments,) = (c.get_segments() for c in ax.collections)
+    return {round(x[0], 6): y for x, y in (np.transpose(s) for s in segments)}
 
 
 def pixels(figure: Figure) -> np.ndarray:

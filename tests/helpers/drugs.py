@@ -19,25 +19,23 @@ HALLMARKS = [
     "HALLMARK_EPITHELIAL_MESENCHYMAL_TRANSITION",
     *(f"HALLMARK_SET_{i}" for i in range(46)),
 ]
-EXTRA = [f"UNANNOTATED_{i + 1}" for i in range(5)]
 TISSUES = [
     "SKIN", "LUNG", "CENTRAL_NERVOUS_SYSTEM", "BREAST", "LARGE_INTESTINE", "OVARY", "PANCREAS",
     "UPPER_AERODIGESTIVE_TRACT", "ENDOMETRIUM", "HAEMATOPOIETIC_AND_LYMPHOID_TISSUE", "LIVER",
     "BONE", "SOFT_TISSUE", "STOMACH", "OESOPHAGUS", "URINARY_TRACT", "KIDNEY", "THYROID",
     "AUTONOMIC_GANGLIA", "BILIARY_TRACT",
 ]  # fmt: skip
-TYPES = [
-    "Immune cell", "Neoplastic", "OPC", "Astocyte", "Oligodendrocyte", "Vascular", "Neuron",
-]  # fmt: skip
+TYPES = ["Immune cell", "Neoplastic", "OPC", "Astocyte", "Oligodendrocyte", "Vascular", "Neuron"]
 
 
-def mixseq_latent(drug: str, n_lines: int = 28, n_cells: int = 24) -> AnnData:
+def mixseq_latent(drug: str) -> AnnData:
     """Cells of a drug and DMSO, with the published response planted.
 
     Trametinib lowers G2M, raises both interferon responses and changes sixteen more hallmarks in
     all lines; Dabrafenib changes three in the eight BRAF-mutant lines of the skin, which come
     first. The last line has too few cells of the drug.
     """
+    n_lines, n_cells = 28, 24
     rng = np.random.default_rng(list(DRUGS).index(drug))
     tissues = [*TISSUES[:1] * 8, *islice(cycle(TISSUES[1:]), n_lines - 8)]
     names = [f"L{i}_{tissue}" for i, tissue in enumerate(tissues)]
@@ -46,7 +44,7 @@ def mixseq_latent(drug: str, n_lines: int = 28, n_cells: int = 24) -> AnnData:
     treated = condition == drug
     braf = np.isin(line, names[:8])
     kras = np.isin(line, names[10:15])
-    gmvs = HALLMARKS + EXTRA
+    gmvs = [*HALLMARKS, *(f"UNANNOTATED_{i + 1}" for i in range(5))]
     centres = rng.normal(0, 1, (n_lines, len(gmvs)))
     mean = np.repeat(centres, n_cells, axis=0) + rng.normal(0, 1, (len(line), len(gmvs)))
     if drug == "Trametinib":
@@ -61,16 +59,10 @@ def mixseq_latent(drug: str, n_lines: int = 28, n_cells: int = 24) -> AnnData:
     position += rng.normal(0, 1.2, position.shape)
     shift = rng.normal(0, 6 if drug == "Trametinib" else 1, (n_lines, 2))
     position += np.repeat(shift, n_cells, axis=0) * treated[:, None]
-    obs = pd.DataFrame(
-        {
-            "cell_line": line,
-            "condition": condition,
-            "braf_mutant": np.where(braf, "mutant", "wild type"),
-            "kras_mutant": np.where(kras, "mutant", "wild type"),
-        },
-        index=[f"{drug}{i}" for i in range(len(line))],
-    )
-    obs["condition"] = in_order(obs["condition"], ["DMSO", drug])
+    obs = pd.DataFrame({"cell_line": line}, index=[f"{drug}{i}" for i in range(len(line))])
+    obs["condition"] = in_order(pd.Series(condition, obs.index), ["DMSO", drug])
+    obs["braf_mutant"] = np.where(braf, "mutant", "wild type")
+    obs["kras_mutant"] = np.where(kras, "mutant", "wild type")
     latent = AnnData(
         mean.astype("float32"),
         obs=obs,
@@ -78,7 +70,7 @@ def mixseq_latent(drug: str, n_lines: int = 28, n_cells: int = 24) -> AnnData:
         layers={"variance": np.full(mean.shape, 0.05, "float32")},
     )
     latent.obsm["X_tsne"] = position
-    few = (latent.obs["cell_line"] == names[-1]) & treated
+    few = (obs["cell_line"] == names[-1]).to_numpy() & treated
     return latent[~few | (np.cumsum(few) <= 5)].copy()
 
 
@@ -105,21 +97,21 @@ def line_table(latent: AnnData, drug: str) -> pd.DataFrame:
     posterior = Posterior(latent.X, latent.layers["variance"])
     treated = (latent.obs["condition"] == drug).to_numpy()
     tables = []
-    for line, cells in latent.obs.groupby("cell_line").indices.items():
-        here = np.isin(np.arange(latent.n_obs), cells)
+    for line in np.unique(latent.obs["cell_line"]):
+        here = (latent.obs["cell_line"] == line).to_numpy()
         pair = posterior[here & treated], posterior[here & ~treated]
         table = differential_activity(*pair, latent.var_names, method="exact").reset_index()
         tables.append(table.assign(contrast="drug", group=line, reference="DMSO"))
     return pd.concat(tables, ignore_index=True)
 
 
-def planted_results(n_lines: int = 28, origin: str = "public") -> dict[str, Results]:
+def planted_results() -> dict[str, Results]:
     """The results of all models of Figure 2 and Supplementary Figure 6."""
     models = {}
     for drug, model in DRUGS.items():
-        latent = mixseq_latent(drug, n_lines)
+        latent = mixseq_latent(drug)
         study = Study.model_construct(cell_types=[], conditions=["DMSO", drug])
-        models[model] = Results(latent, line_table(latent, drug), None, study, origin)
+        models[model] = Results(latent, line_table(latent, drug), None, study, "public")
     study = Study.model_construct(cell_types=TYPES, conditions=[])
-    models["gbm"] = Results(gbm_latent(), None, None, study, origin)
+    models["gbm"] = Results(gbm_latent(), None, None, study, "public")
     return models

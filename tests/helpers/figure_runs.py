@@ -7,12 +7,11 @@ import pandas as pd
 from anndata import AnnData
 from helpers.drugs import planted_results
 from helpers.organoid import planted_organoid
-from helpers.variants import planted_variants
+from helpers.variants import planted_variants, results_of
 
 from scripts.analyse import out_of_sample as oos
 from scripts.common.config.studies import Study
 from scripts.common.gmvs import ANTIVIRAL, INTERFERON, INTERFERON_AB, TRYPTOPHAN
-from scripts.common.mixseq import DRUGS
 from scripts.figures.data import FigureData, Results, in_order
 
 TYPES = ["NK", "Dendritic", "CD4T", "B", "FCGR3A+Mono", "CD14+Mono", "CD8T"]
@@ -48,15 +47,17 @@ def planted(name: str) -> FigureData:
         return planted_organoid()
     if name in ("fig2", "sfig6"):
         models = planted_results()
-        return FigureData({m: models[m] for m in (*DRUGS.values(), *(["gbm"] * (name == "fig2")))})
+        if name == "sfig6":
+            del models["gbm"]
+        return FigureData(models)
     if name == "fig4":
         cells = AnnData(np.zeros((140, 2), np.float32))
-        return FigureData({"kang": results_of(cells)}, out_of_sample_tables())
+        return FigureData({"kang": results_of(cells, TYPES)}, out_of_sample_tables())
     if name == "recovery":
         return FigureData({}, recovery_tables(), {}, [("simulated", 1000)])
     if name in ("sfig9", "sfig10", "sfig11", "sfig12"):
         return planted_variants()
-    models = {model: results_of(cells) for model, cells in latents().items()}
+    models = {model: results_of(cells, TYPES) for model, cells in latents().items()}
     return FigureData(models, silhouette_tables())
 
 
@@ -64,10 +65,6 @@ def with_origin(data: FigureData, origin: str) -> FigureData:
     """Return the same data with cells from elsewhere."""
     models = {name: replace(results, origin=origin) for name, results in data.models.items()}
     return replace(data, models=models, cells=[] if models else [(origin, 1000)])
-
-
-def results_of(latent: AnnData, origin: str = "public") -> Results:
-    return Results(latent, None, None, Study.model_construct(cell_types=TYPES), origin)
 
 
 def labelled(rng: np.random.Generator, n: int, **labels: list[str]) -> pd.DataFrame:
@@ -110,31 +107,30 @@ def kang_results() -> Results:
 def out_of_sample_tables(seed: int = 1) -> dict[str, pd.DataFrame]:
     """Return the tables of one seed, types in another order than that of the figure."""
     rng = np.random.default_rng(seed)
+    samples = {
+        oos.HELD_OUT: [oos.IN_SAMPLE, oos.OUT_OF_SAMPLE],
+        oos.OTHER_STUDY: [oos.BASELINE, oos.STUDY_A, oos.STUDY_B],
+    }
+    groups = {
+        oos.HELD_OUT: ["control", "stimulated, in-sample", "stimulated, out-of-sample"],
+        oos.OTHER_STUDY: ["stimulated, study A", "control, study B", "control, study A"],
+    }
     overlap = [
         (seed, experiment, t, rng.uniform(0.5, 0.8), 0.03, 0.07, 99, "")
-        for experiment in (oos.HELD_OUT, oos.OTHER_STUDY)
+        for experiment in samples
         for t in reversed(TYPES)
     ]
-    samples = [
-        (oos.HELD_OUT, oos.IN_SAMPLE),
-        (oos.HELD_OUT, oos.OUT_OF_SAMPLE),
-        (oos.OTHER_STUDY, oos.BASELINE),
-        (oos.OTHER_STUDY, oos.STUDY_A),
-        (oos.OTHER_STUDY, oos.STUDY_B),
-    ]
     r2 = [
-        (seed, *sample, t, rng.uniform(0.5, 0.9), 0.01, 99, "") for t in TYPES for sample in samples
-    ]
-    groups = [
-        (oos.HELD_OUT, "control"),
-        (oos.HELD_OUT, "stimulated, in-sample"),
-        (oos.HELD_OUT, "stimulated, out-of-sample"),
-        (oos.OTHER_STUDY, "stimulated, study A"),
-        (oos.OTHER_STUDY, "control, study B"),
-        (oos.OTHER_STUDY, "control, study A"),
+        (seed, experiment, sample, t, rng.uniform(0.5, 0.9), 0.01, 99, "")
+        for t in TYPES
+        for experiment in samples
+        for sample in samples[experiment]
     ]
     activity = [
-        (seed, *group, "CD4T", x) for i, group in enumerate(groups) for x in rng.normal(i, 1, 40)
+        (seed, experiment, group, "CD4T", x)
+        for experiment in groups
+        for i, group in enumerate(groups[experiment])
+        for x in rng.normal(i, 1, 40)
     ]
     return {
         "out_of_sample_overlap": pd.DataFrame(overlap, columns=oos.OVERLAP),

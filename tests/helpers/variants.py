@@ -1,5 +1,7 @@
 """Results of VEGA's variants as they were published, for Supplementary Figures 9 to 12."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 from anndata import AnnData
@@ -29,24 +31,24 @@ def planted_variants() -> FigureData:
 
     Tables hold a second seed, whose numbers are absurd.
     """
-    models = {**conditions_from_one_gmv(), **two_activities()}
+    latents = {**conditions_from_one_gmv(), **two_activities()}
+    seconds = [1.6, 1.66, 1.9, 1.60, 1.69, 1.7]
+    methods = ["VEGA"] * 3 + ["intercode"] * 3
     tables = {
         "kang_soft_weights": soft_weights(),
         "kang_extra_nodes_sweep": extra_nodes(),
         "kang_latent_dropout_weights": dropout_weights(),
         "time_per_epoch": pd.DataFrame(
-            {
-                "method": ["VEGA"] * 3 + ["intercode"] * 3,
-                "round": [1, 2, 3] * 2,
-                "seconds": [1.6, 1.66, 1.9, 1.60, 1.69, 1.7],
-            }
+            {"method": methods, "round": [1, 2, 3] * 2, "seconds": seconds}
         ),
     }
-    return FigureData({name: results(latent) for name, latent in models.items()}, tables)
+    return FigureData({name: results_of(latent) for name, latent in latents.items()}, tables)
 
 
-def results(latent: AnnData, origin: str = "public") -> Results:
-    return Results(latent, None, None, Study.model_construct(cell_types=[]), origin)
+def results_of(latent: AnnData, types: Sequence[str] = ()) -> Results:
+    """Return results without tables."""
+    study = Study.model_construct(cell_types=list(types))
+    return Results(latent, None, None, study, "public")
 
 
 def cells(columns: dict[str, np.ndarray]) -> AnnData:
@@ -63,11 +65,11 @@ def conditions_from_one_gmv() -> dict[str, AnnData]:
     """Each GMV is 1 in stimulated and 0 in control cells, but for the flips."""
     latents = {}
     for model, flips in FLIPS.items():
-        columns = {}
-        for gmv, n in zip(INTERFERON_RELATED, flips, strict=True):
-            z = np.repeat([0.0, 1.0], [N_CONTROL, N_STIMULATED])
-            z[:n] = 1 - z[:n]
-            columns[gmv] = z
+        z = np.repeat([0.0, 1.0], [N_CONTROL, N_STIMULATED])
+        columns = {
+            gmv: np.where(np.arange(N_CELLS) < n, 1 - z, z)
+            for gmv, n in zip(INTERFERON_RELATED, flips, strict=True)
+        }
         latents[model] = cells(columns)
     return latents
 
@@ -109,24 +111,21 @@ def soft_weights() -> pd.DataFrame:
 
 def extra_nodes() -> pd.DataFrame:
     """Five runs of each number of extra nodes, around the published means."""
-    rows = [
-        {
-            "model": f"{nodes} {run}",
-            "seed": 1,
-            "extra_nodes": nodes,
-            "run": run,
-            "epochs": 200,
-            "train_loss": LOSSES[nodes] + 12 + off / 2,
-            "validation_loss": LOSSES[nodes] + off / 4,
-            "silhouette_condition": SILHOUETTES[nodes] + off / 500,
-            "silhouette_type_control": 0.06 + off / 500,
-            "silhouette_type_stimulated": 0.03 - off / 500,
-        }
-        for nodes in LOSSES
-        for run, off in enumerate(RUNS, start=1)
-    ]
+    table = pd.DataFrame(
+        [(n, run, off) for n in LOSSES for run, off in enumerate(RUNS, start=1)],
+        columns=["extra_nodes", "run", "off"],
+    )
+    off, losses = table.pop("off"), table["extra_nodes"].map(LOSSES)
+    table = table.assign(
+        seed=1,
+        train_loss=losses + 12 + off / 2,
+        validation_loss=losses + off / 4,
+        silhouette_condition=table["extra_nodes"].map(SILHOUETTES) + off / 500,
+        silhouette_type_control=0.06 + off / 500,
+        silhouette_type_stimulated=0.03 - off / 500,
+    )
     columns = ["validation_loss", "train_loss", "silhouette_condition"]
-    return with_second_seed(pd.DataFrame(rows), *columns)
+    return with_second_seed(table, *columns)
 
 
 def dropout_weights() -> pd.DataFrame:
@@ -136,15 +135,10 @@ def dropout_weights() -> pd.DataFrame:
     parts = []
     for dropout, noise in ((0.0, 0.5), (0.5, 0.01)):
         for gmv in (INTERFERON, INTERFERON_AB):
-            of_set = np.maximum(shared + rng.normal(0, noise, len(IN_SET)), 0)
-            others = np.full(5, 9.0 if gmv == INTERFERON else 0.0)
-            table = pd.DataFrame(
-                {
-                    "gene": [*IN_SET, *OTHERS[:5]],
-                    "weight": [*of_set, *others],
-                    "in_set": [True] * len(IN_SET) + [gmv == INTERFERON] * 5,
-                }
-            )
+            both = np.maximum(shared + rng.normal(0, noise, len(IN_SET)), 0)
+            table = pd.DataFrame({"gene": [*IN_SET, *OTHERS[:5]]})
+            table["weight"] = [*both, *np.full(5, 9.0 if gmv == INTERFERON else 0.0)]
+            table["in_set"] = table["gene"].isin(IN_SET) | (gmv == INTERFERON)
             table["rank"] = table["weight"].rank(ascending=False, method="first").astype(int)
             parts.append(table.assign(model="m", seed=1, latent_dropout=dropout, gmv=gmv))
     return with_second_seed(pd.concat(parts, ignore_index=True), "weight")
