@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import platform
 import subprocess
 import sys
@@ -13,7 +14,6 @@ from typing import IO, Any
 
 import psutil
 import torch
-from joblib import cpu_count
 
 from bench.cells import SIZES, Size, simulated, write_gene_sets
 from bench.interleave import Runner, RunnerError, interleave, ratios, summary
@@ -236,7 +236,9 @@ def machine() -> dict[str, Any]:
     able = torch.cpu.get_capabilities()
     return {
         "processor": able.get("cpu_name") or platform.processor() or platform.machine(),
-        "cores": cpu_count(),
+        "cores": len(os.sched_getaffinity(0))
+        if hasattr(os, "sched_getaffinity")
+        else os.cpu_count(),
         "memory_gb": round(psutil.virtual_memory().total / 1e9),
         "avx512": bool(able.get("avx512_f")),
         "bfloat16": bool(able.get("avx512_bf16") or able.get("amx_bf16")),
