@@ -191,13 +191,13 @@ class Config(Model):
 
     def raw_source(self, group: str) -> Study:
         """Return studies that share public raw files as one: each matrix and annotation once."""
-        runs = [study for name, study in self.public.items() if self.group(name) == group]
+        members = [study for name, study in self.public.items() if self.group(name) == group]
         parts = {
             part: [entry for i, entry in enumerate(entries) if entry not in entries[:i]]
             for part in ("matrices", "annotations")
-            if (entries := [entry for study in runs for entry in getattr(study, part)])
+            if (entries := [entry for study in members for entry in getattr(study, part)])
         }
-        return runs[0].model_copy(update={**parts, "authors": None})
+        return members[0].model_copy(update={**parts, "authors": None})
 
     @property
     def summary_models(self) -> list[str]:
