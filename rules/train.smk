@@ -2,6 +2,13 @@
 # out: results/<run>/models/<model>/seed<N>/{weights.safetensors,model.json,history.tsv}, and of
 #      other methods models/<name>/seed<N>/{latent.h5ad,method.json}
 
+from scripts.train.baselines import METHODS
+
+
+def method_of(wildcards):
+    return METHODS[CONFIG.baselines[wildcards.baseline].method]
+
+
 # One rule per entry of models.yaml: the runs of a sweep, and all seeds of each, train in one
 # job, side by side. The state of each training, also of a finished one, is kept beside these files
 # until the job ends, and is no output of the rule, so that Snakemake leaves it where it is when a
@@ -49,7 +56,7 @@ rule baseline:
             f"{RUN}/models/{model}/seed{w.seed}/model.json"
             for model in filter(None, [CONFIG.baselines[w.baseline].epochs_of])
         ],
-        code=code_of("train/baseline.py"),
+        code=lambda w: code_of("train/baseline.py", method_of(w).module),
     output:
         latent=f"{RUN}/models/{{baseline}}/seed{{seed}}/latent.h5ad",
         facts=f"{RUN}/models/{{baseline}}/seed{{seed}}/method.json",
@@ -63,7 +70,7 @@ rule baseline:
         "../envs/vega.yaml"
     threads: 4
     resources:
-        gpu=lambda w: int(CONFIG.baselines[w.baseline].is_trained),
+        gpu=lambda w: int(method_of(w).is_trained),
         mem_mb=scale_with_attempt(12000),
         runtime=scale_with_attempt(240),
     params:

@@ -41,7 +41,6 @@ from scripts.common.h5ad import read_cells
 from scripts.common.obs_mask import obs_mask
 from scripts.common.run import log, run
 from scripts.common.tables import read_table, write_table
-from scripts.train.baselines import METHODS
 from vega.differential import exact_comparisons, log_bayes_factor, rank
 from vega.errors import InputError
 from vega.metrics import auc
@@ -59,7 +58,6 @@ GSEA = "GSEA"
 # With 200 sets rank as with the usual 1,000 (correlation of |NES| at least .99), and AUROC moves by
 # no more than it does with another seed (.01).
 PERMUTATIONS = 200
-SCORES = {"ULM": "ulm", "score_genes": "score_genes"}  # gene set scores, by baseline
 
 GeneSets = Mapping[str, Sequence[str]]
 Method = tuple[str, int | None]  # name and seed, None for what draws nothing
@@ -307,6 +305,8 @@ def main(snakemake):
     """Rule `simulation_benchmark`: all methods on the same cells of each study."""
     import torch  # late, as figures and claims take names from here
 
+    from scripts.train.baselines.scores import score_genes, ulm
+
     params, inputs, threads = snakemake.params, snakemake.input, snakemake.threads
     torch.set_num_threads(threads)
     first_seed, parts = params.seeds[0], []
@@ -321,8 +321,8 @@ def main(snakemake):
             for name, folder in about["models"].items()
             for seed in params.seeds
         }
-        for name, method in SCORES.items():
-            found = METHODS[method](cells, gene_sets, seed=first_seed, threads=threads)
+        for name, method in {"ULM": ulm, "score_genes": score_genes}.items():
+            found = method(cells, gene_sets, seed=first_seed, threads=threads)
             var = pd.DataFrame(index=pd.Index(found.names, name="gmv"))
             latents[name, None] = AnnData(found.activity, obs=cells.obs, var=var)
         planted = read_table(truth)

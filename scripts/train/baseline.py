@@ -1,6 +1,5 @@
 """A baseline on a study, as its entry in `config/baselines.yaml` says."""
 
-import inspect
 import json
 from pathlib import Path
 from typing import Any
@@ -11,11 +10,10 @@ from anndata import AnnData
 from scripts.common.embedding import embed
 from scripts.common.h5ad import read_cells, write_cells
 from scripts.common.run import run
-from scripts.train.baselines import METHODS
+from scripts.train.baselines import METHODS, load_method
 from scripts.train.train import choose_device
 from vega import read_gmt
 from vega.description import read_description
-from vega.errors import InputError
 from vega.files import atomic_write
 
 
@@ -36,20 +34,13 @@ def run_baseline(
     trained for as many epochs as that model. `overrides` apply to the settings that the method has.
     """
     method = METHODS[entry["method"]]
-    parameters = inspect.signature(method).parameters.values()
-    known = {p.name for p in parameters if p.kind is p.KEYWORD_ONLY} - {"seed"}
-    settings = entry["settings"] | {name: overrides[name] for name in known.intersection(overrides)}
-    if unknown := sorted(settings.keys() - known):
-        raise InputError(
-            f"config/baselines.yaml: settings: {entry['method']} has no {unknown[0]}; it has "
-            f"{', '.join(sorted(known))}"
-        )
+    settings = entry["settings"] | {n: v for n, v in overrides.items() if n in method.settings}
     if epochs_of is not None:
         settings["max_epochs"] = read_description(epochs_of)["losses"]["epochs"]
-    if "device" in known:  # the packages know no other GPU
+    if method.is_trained:  # the packages know no other GPU
         settings["device"] = "cuda" if device == "cuda" else "cpu"
     gene_sets = read_gmt(gmt, entry["data"]["min_genes"], entry["data"]["max_genes"])
-    found = method(adata, gene_sets, seed=seed, threads=threads, **settings)
+    found = load_method(entry["method"])(adata, gene_sets, seed=seed, threads=threads, **settings)
     latent = AnnData(
         found.activity,
         obs=adata.obs.copy(),

@@ -215,6 +215,8 @@ WRONG = [
      "models.yaml: kang_architectures.variants.thin.encoder: Input should be 'deep'"),
     ("baselines", "kang_intercode.epochs_of", "kong",
      "baselines.yaml: kang_intercode.epochs_of 'kong' is not among kang, "),
+    ("baselines", "kang_mask_pca.settings", {"width": 3},
+     "baselines.yaml: kang_mask_pca: Value error, mask_pca has no width; it has n_components, "),
     ("baselines", "kang",
      {"method": "pca", "data": {"study": "kang", "gene_sets": "reactomes.gmt"}},
      "baselines.yaml: kang is the name of a model too"),

@@ -33,6 +33,7 @@ EDITS = {
     "vega/all_pairs.py": ({"differential", "claims", "figure"}, {"train_kang", "embed", "gsea"}),
     "scripts/train/train.py": ({"train_kang", "embed"}, {"preprocess", "gsea"}),
     "scripts/preprocess/readers/matrices.py": ({"preprocess", "train_kang"}, {"simulate_kang"}),
+    "scripts/train/baselines/scores.py": (set(), {"baseline", "train_kang"}),
     "scripts/analyse/gsea.py": ({"gsea", "figure"}, {"train_kang", "differential", "embed"}),
     "scripts/figures/sfig4.py": ({"figure", "report_page", "ro_crate"},
                                  {"claims", "differential"}),

@@ -21,7 +21,7 @@ from sklearn.metrics import roc_auc_score
 
 from scripts.common.config.models import Baseline
 from scripts.train.baseline import run_baseline
-from scripts.train.baselines import METHODS
+from scripts.train.baselines import METHODS, load_method
 from vega.description import write_description
 
 SMALL = {  # settings with which each learns small cells in seconds
@@ -46,7 +46,7 @@ def study():
 
 def embedded(name, study, seed=1, **settings):
     adata, sets, *_ = study
-    return METHODS[name](adata, sets, seed=seed, threads=1, **SMALL[name] | settings)
+    return load_method(name)(adata, sets, seed=seed, threads=1, **SMALL[name] | settings)
 
 
 def scaled(x):
@@ -141,7 +141,9 @@ def test_intercode_is_its_package_with_the_published_settings(study, caplog):
 
     adata, sets, _ = study
     threads = torch.get_num_threads()
-    found = METHODS["intercode"](adata, sets, seed=5, threads=threads, max_epochs=2, device="cpu")
+    found = load_method("intercode")(
+        adata, sets, seed=5, threads=threads, max_epochs=2, device="cpu"
+    )
     by_hand = AnnData(adata.X.toarray(), var=adata.var)
     by_hand.varm["I"] = np.array([[g in s for s in sets.values()] for g in adata.var_names], int)
     by_hand.uns["terms"] = list(sets)
@@ -279,8 +281,3 @@ def test_a_method_is_trained_for_as_many_epochs_as_a_model(baseline, tmp_path):
     assert len(facts["losses"]["train"]) == 3
     expected = {"n_hidden": 8, "batch_size": 64, "device": "cpu"}
     assert facts["settings"].items() >= expected.items()
-
-
-def test_an_unknown_setting_is_one_line(baseline):
-    with one_line_error("settings: pca has no width; it has n_comp"):
-        baseline("pca", width=3)

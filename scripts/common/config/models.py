@@ -14,6 +14,7 @@ from pydantic import (
 )
 
 from scripts.common.config.base import Model, Name
+from scripts.train.baselines import METHODS
 from vega.settings import BOUNDS, ModelSettings, TrainSettings
 
 
@@ -214,25 +215,23 @@ def block_of(setting: str) -> str:
 class Baseline(Latent):
     """A method that VEGA is compared with: what it learns from and what is asked of it."""
 
-    method: Literal["pca", "mask_pca", "linear_scvi", "intercode", "ulm", "score_genes"] = Field(
-        description="Principal components, of the cells or of their sums over gene sets; linear "
-        "scVI; the regularised autoencoder of Rybakov et al.; univariate linear model; scanpy's "
-        "score."
-    )
+    method: Literal[*METHODS] = Field(description="A function in `scripts/train/baselines/`.")
     settings: dict[str, bool | int | float | str] = Field(
-        {}, description="Arguments of its function in `scripts/train/baselines/`."
+        {}, description="Arguments of that function."
     )
     epochs_of: Name | None = Field(
         None, description="Model that it is trained for as many epochs as."
     )
 
     @model_validator(mode="after")
+    def _known_settings(self) -> Self:
+        known = METHODS[self.method].settings
+        if unknown := sorted(self.settings.keys() - set(known)):
+            raise ValueError(f"{self.method} has no {unknown[0]}; it has {', '.join(known)}")
+        return self
+
+    @model_validator(mode="after")
     def _no_samples(self) -> Self:
         if any(silhouette.of == "sample" for silhouette in self.analyses.silhouettes.values()):
             raise ValueError("silhouettes: of: sample is for models, which have a posterior")
         return self
-
-    @property
-    def is_trained(self) -> bool:
-        """Whether it is a network, which a GPU trains faster."""
-        return self.method in ("linear_scvi", "intercode")
