@@ -157,6 +157,7 @@ def test_an_archive_of_samples_gives_a_matrix_of_each(geo, truth):
         "treatment: IFN-beta (20), none (55)",
     ):  # fmt: skip
         assert said in output
+    assert "tissue: blood (75)" not in output  # says nothing of the cells with counts
 
     study, cells = geo.adds()
     assert geo.seen == {FAMILY: 1, f"{SUPPLEMENT}/{RAW}": 1}  # files are kept
