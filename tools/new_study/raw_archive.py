@@ -23,7 +23,7 @@ def inspect_archive(path: Path, samples: pd.DataFrame, known: Collection[str]) -
     """Inspect the matrices of an archive, with the annotation of each sample; see `inspect_file`.
 
     `samples` are those of the series (see `Series`). Their accession annotates the cells as
-    `sample`, and so does each column that all of them have and that differs between them.
+    `sample`, and so does each column that all of them have.
     """
     said = samples.set_index("accession").drop(columns=[*OURS], errors="ignore")
     format, matrices = _matrices(path, said.index)
@@ -31,7 +31,7 @@ def inspect_archive(path: Path, samples: pd.DataFrame, known: Collection[str]) -
         for matrix in matrices.values():
             matrix |= orientation(RawFile(path, matrix["matrix"]), known)
     said = said.loc[list(matrices)]
-    said = said.loc[:, said.notna().all() & (said.nunique() > 1)]
+    said = said.loc[:, said.notna().all()]
     for sample, matrix in matrices.items():
         matrix["obs"] = {**said.loc[sample], "sample": sample}
     return inspect_matrices(format, [*matrices.values()], [path])
