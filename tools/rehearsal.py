@@ -16,7 +16,6 @@ from scripts.common.config.models import ModelConfig
 from scripts.common.config.plain import read_yaml
 from scripts.common.config.run import Config
 from scripts.common.tables import markdown_table, write_table
-from vega.description import read_description
 
 RUNS = ("rehearsal", "rehearsal_download", "rehearsal_authors")
 MOST_MB = 8000
@@ -57,26 +56,22 @@ def expected_epochs(model: ModelConfig) -> int:
     return min(EPOCHS, most) if model.train.patience < most else most
 
 
-def trainings(config: Config, run: Path) -> pd.DataFrame:
+def trainings(config: Config, rules: pd.DataFrame) -> pd.DataFrame:
     """Return what the trainings of the paper cost, one row per entry of `models.yaml`.
 
-    Columns are `entry`, `models`, `epochs` (of each), `seconds_per_epoch` (mean, as the rehearsal
-    trained them) and `core_hours` (of all, on one core each).
+    Columns are `entry`, `models`, `epochs` (of each), `seconds_per_epoch` and `core_hours` of all.
+    Both are CPU time of the rehearsal's jobs, start included, which depends little on what else the
+    machine does.
     """
+    seconds, trained = rules.set_index("rule")["cpu_seconds"], config.settings.training_overrides
     rows = []
     for entry in config.selected_entries:
-        model = config.models[entry]
+        model, models = config.models[entry], len(config.runs_of(entry))
         if model.simulated:
             continue
-        seconds, cores = [], []
-        for name in config.runs_of(entry):
-            known = read_description(run / "models" / name / "seed1" / "model.json")
-            seconds.append(known["training"]["seconds"] / known["losses"]["epochs"])
-            cores.append(known["training"]["threads"])
+        per_epoch = seconds[f"train_{entry}"] / models / trained["max_epochs"]
         epochs = expected_epochs(model)
-        per_epoch = sum(seconds) / len(seconds)
-        hours = sum(s * c for s, c in zip(seconds, cores, strict=True)) * epochs / 3600
-        rows.append((entry, len(seconds), epochs, per_epoch, hours))
+        rows.append((entry, models, epochs, per_epoch, models * epochs * per_epoch / 3600))
     columns = ["entry", "models", "epochs", "seconds_per_epoch", "core_hours"]
     return pd.DataFrame(rows, columns=columns)
 
@@ -104,7 +99,7 @@ def cost(jobs: pd.DataFrame) -> str:
         )
         for row in jobs.itertuples()
     )  # fmt: skip
-    head = ("entry", "models", "epochs", "seconds per epoch", "core hours")
+    head = ("entry", "models", "epochs", "CPU seconds per epoch", "core hours")
     total = ", ".join(f"{hours(jobs, n):.1f} hours on {n} cores" for n in CORES)
     return f"{markdown_table(head, rows)}\n\nAll trainings: {total}."
 
@@ -115,7 +110,7 @@ def main() -> None:
     write_table(rules, TABLE)
     print(markdown(rules))
     settings = read_yaml(Path("config/config.yaml")) | read_yaml(Path("config/rehearsal.yaml"))
-    print(f"\n{cost(trainings(load(settings), TABLE.parent))}")
+    print(f"\n{cost(trainings(load(settings), rules))}")
     if large := too_large(rules):
         sys.exit(f"error: {TABLE}: expected at most {MOST_MB:,} MB a rule, found {large}")
 

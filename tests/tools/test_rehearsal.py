@@ -9,7 +9,6 @@ from scripts.common import resources
 from scripts.common.config.load import load
 from scripts.simulate.genes import measured_symbols
 from tools import rehearsal
-from vega.description import write_description
 
 LINES = {
     "rehearsal": ["train\tkang\t8\t5.5\t9\t900\t7000000", "embed\tkang\t2\t2\t2\t7999\t1000000"],
@@ -83,19 +82,15 @@ def test_hours_of_trainings_side_by_side():
     assert [rehearsal.hours(jobs, n) for n in (1, 2, 8, 32)] == [42, 22, 7, 5]
 
 
-def test_the_cost_of_a_run_is_that_of_its_epochs(config, tmp_path):
-    for entry in config.selected_entries:
-        for name in config.runs_of(entry):
-            folder = tmp_path / "models" / name / "seed1"
-            folder.mkdir(parents=True)
-            training = {"seconds": 12.0, "threads": 2}
-            known = {"training": training, "losses": {"epochs": 2}}
-            write_description(folder / "model.json", known)
-    jobs = rehearsal.trainings(config, tmp_path).set_index("entry")
+def test_the_cost_of_a_run_is_that_of_its_epochs(config):
+    """Each job of a training took 24 s of CPU time, for two epochs of each model."""
+    rules = [f"train_{entry}" for entry in config.selected_entries]
+    jobs = rehearsal.trainings(config, pd.DataFrame({"rule": rules, "cpu_seconds": 24.0}))
+    jobs = jobs.set_index("entry")
     assert "kang_variants" not in jobs.index  # of simulated cells only
     assert jobs.loc["kang_holdout", "models"] == 7
-    assert (jobs["seconds_per_epoch"] == 6).all()
-    assert jobs.loc["kang_holdout", "core_hours"] == pytest.approx(7 * 203 * 6 * 2 / 3600)
+    assert jobs.loc["kang_holdout", "seconds_per_epoch"] == pytest.approx(24 / 7 / 2)
+    assert jobs.loc["kang_holdout", "core_hours"] == pytest.approx(24 / 2 * 203 / 3600)
     assert rehearsal.cost(jobs.reset_index()).count("\n") == len(jobs) + 3
 
 
