@@ -14,6 +14,7 @@ from snakemake_interface_executor_plugins.settings import ExecMode
 from scripts.common.code_dependencies import code_of
 from scripts.common.config.load import load
 from scripts.common.log_errors import log_errors
+from scripts.train.baselines import METHODS
 from vega.errors import InputError
 
 try:
@@ -94,6 +95,16 @@ def results_of(runs):
         ],
         "gsea": [f"{RUN}/tables/{m}_gsea.tsv" for m in runs if CONFIG.asks_gsea(m)],
     }
+
+
+def method_of(wildcards):
+    return METHODS[CONFIG.baselines[wildcards.baseline].method]
+
+
+def pages(names):
+    return expand(
+        f"{RUN}/figures/{{name}}.{{suffix}}", name=names, suffix=["png", "pdf"]
+    )
 
 
 def shown_models(wildcards):

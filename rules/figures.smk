@@ -6,13 +6,6 @@
 #      figures/summary/ for every model that no figure names, and by name for any other;
 #      figures/qc/<study>.{png,pdf}
 
-
-def pages(names):
-    return expand(
-        f"{RUN}/figures/{{name}}.{{suffix}}", name=names, suffix=["png", "pdf"]
-    )
-
-
 FIGURES = pages(CONFIG.selected_figures)
 SUMMARY_PAGES = pages(f"summary/{model}" for model in CONFIG.summary_models)
 QC_FIGURES = pages(f"qc/{study}" for study in CONFIG.needed_studies)

@@ -2,13 +2,6 @@
 # out: results/<run>/models/<model>/seed<N>/{weights.safetensors,model.json,history.tsv}, and of
 #      other methods models/<name>/seed<N>/{latent.h5ad,method.json}
 
-from scripts.train.baselines import METHODS
-
-
-def method_of(wildcards):
-    return METHODS[CONFIG.baselines[wildcards.baseline].method]
-
-
 # One rule per entry of models.yaml: the runs of a sweep, and all seeds of each, train in one
 # job, side by side. The state of each training, also of a finished one, is kept beside these files
 # until the job ends, and is no output of the rule, so that Snakemake leaves it where it is when a
