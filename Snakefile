@@ -55,8 +55,8 @@ onstart:
             "error: profiles/slurm: there is no sbatch on this machine; run this on a login node of "
             "your cluster, or without the profile to compute here"
         )
-    # With its limit of 100 jobs per second, Snakemake 9 looks for jobs to start each second, and once
-    # more each second for each job that has ended: after 80 jobs that takes a fifth of a core.
+    # With a limit of jobs per second, each finished job makes Snakemake 9 look for new jobs one time
+    # more per second: after 80 jobs that takes a fifth of a core.
     workflow.scheduler.job_rate_limiter = None
 
 

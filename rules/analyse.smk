@@ -99,7 +99,7 @@ rule silhouettes:
         "../scripts/analyse/silhouettes.py"
 
 
-# What the models of a sweep come to beside each other. All of them in one job.
+# Epochs, losses and silhouettes of all models of a sweep, in one job.
 rule sweep:
     input:
         data=lambda w: f"{RUN}/data/{CONFIG.models[w.sweep].study}.h5ad",
@@ -151,7 +151,7 @@ SILHOUETTES = [
     for name in (*CONFIG.selected_entries, *CONFIG.selected_baselines)
     if not CONFIG.is_sweep(name) and CONFIG.latent(name).analyses.silhouettes
 ]
-FAMILIES = [
+SWEEPS = [
     f"{RUN}/tables/{name}_sweep.tsv"
     for name in CONFIG.entries_asking("silhouettes")
     if CONFIG.is_sweep(name)

@@ -47,7 +47,7 @@ rule claims:
             model=filter(CONFIG.asks_gsea, CONFIG.selected_models),
         ),
         out_of_sample=OUT_OF_SAMPLE,
-        tables=[*SILHOUETTES, *FAMILIES, *WEIGHTS, *TIMES],
+        tables=[*SILHOUETTES, *SWEEPS, *WEIGHTS, *TIMES],
         code=code_of("claims/claims.py"),
     output:
         table=f"{RUN}/claims.tsv",

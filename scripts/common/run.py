@@ -19,7 +19,7 @@ log = logging.getLogger("workflow")
 
 
 def run(main: Callable[[Any], None], snakemake: Any) -> None:
-    """Call `main(snakemake)`, log to the terminal and the rule's log file, and record what it took.
+    """Call `main(snakemake)`, log to the terminal and the log file, and record its resources.
 
     An `InputError` and a disk that cannot be written are the user's to correct: they end the job
     with one line. Any other error keeps its traceback.
