@@ -5,15 +5,16 @@ files are: their columns, words and numbers, and what is odd about them. Who rea
 therefore finds the cells that the public ones give.
 """
 
-from collections.abc import Mapping
-from functools import cache
+from collections.abc import Callable, Iterator, Mapping
+from graphlib import TopologicalSorter
+from itertools import groupby
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import anndata as ad
 import pandas as pd
 
-from scripts.common.config.simulations import Simulations
+from scripts.common.config.simulations import Simulation, Simulations
 from scripts.common.config.studies import Annotation, Matrix, Study
 from scripts.common.run import run
 from scripts.preprocess.preprocess import read_and_preprocess
@@ -32,49 +33,68 @@ REPEATED = {"retina_pp_hg.h5ad": 5}
 def authors_files(
     studies: Mapping[str, Study],
     sources: Mapping[str, Study],
-    drawn: Mapping[str, Simulated],
+    draw: Callable[[str], Simulated],
     simulations: Simulations,
-) -> dict[str, bytes]:
-    """Return the content of the authors' files by name, archives packed but not compressed.
+) -> Iterator[tuple[str, bytes]]:
+    """Yield name and content of each of the authors' files, archives packed but not compressed.
 
     `studies` have public sources and include those whose genes others take. `sources` are their
-    public sources by group (`Config.raw_source`), `drawn` what was simulated for each.
+    public sources by group (`Config.raw_source`), and `draw` simulates the study of a group. One
+    study is in memory at a time: all of them, of the real sizes, need more than 8 GB.
     """
-    contents: dict[tuple[str | None, str], bytes] = {}  # by archive and name
-    archives: dict[str, None] = {}
-    with TemporaryDirectory() as folder:
-        for group, source in sources.items():
-            files = raw_files(source, drawn[group], simulations.studies[group])
-            write(files, Path(folder, group), "simulated")
+    others = {name: {study.reindexed_to} - {None} for name, study in studies.items()}
+    order = TopologicalSorter(others).static_order()
+    genes: dict[str, pd.DataFrame] = {}  # of each study so far
+    with TemporaryDirectory() as temporary:
+        made = Path(temporary)  # archives are folders here
+        for group, names in groupby(order, lambda name: studies[name].raw or name):
+            with TemporaryDirectory() as folder:
+                raw = Path(folder)
+                table = _write_raw(raw, sources[group], draw(group), simulations.studies[group])
+                for name in names:
+                    other = studies[name].reindexed_to
+                    taken = genes[other] if other else None
+                    genes[name] = _write_published(made, studies[name], raw, taken, table)
+        for path in sorted(made.iterdir()):
+            yield path.name, _packed(path) if path.is_dir() else path.read_bytes()
 
-        def counts(name: str) -> ad.AnnData:
-            return read(studies[name], Path(folder, studies[name].raw or name))
 
-        @cache
-        def cells(name: str) -> ad.AnnData:
-            study = studies[name]
-            genes = cells(study.reindexed_to).var if study.reindexed_to else None
-            return read_and_preprocess(study, Path(folder, study.raw or name), genes)[0]
+def _write_raw(
+    folder: Path, source: Study, simulated: Simulated, simulation: Simulation
+) -> pd.DataFrame:
+    """Write the public files of a simulated study, and return its cells without the counts."""
+    write(raw_files(source, simulated, simulation), folder, "simulated")
+    return simulated.cells
 
-        for name, study in studies.items():
-            if study.authors is None:
-                continue
-            for matrix in study.authors.matrices:
-                ready = matrix.layer or study.authors.processed
-                published = _published((cells if ready else counts)(name), matrix)
-                # Of several archives only the last has it, so that the others are passed over.
-                archive = matrix.archives[-1] if matrix.archives else None
-                contents[archive, matrix.matrix] = h5(published)
-                archives |= dict.fromkeys(matrix.archives)
-            for annotation in study.authors.annotations:
-                table = _table(annotation, drawn[study.raw or name].cells)
-                contents[annotation.archive, annotation.file] = table
-    files = {name: content for (archive, name), content in contents.items() if archive is None}
-    for archive in archives:
-        top = archive.partition(".")[0]
-        members = {f"{top}/{name}": c for (a, name), c in contents.items() if a == archive}
-        files[archive] = tar(members)
-    return files
+
+def _write_published(
+    folder: Path, study: Study, raw: Path, genes: pd.DataFrame | None, table: pd.DataFrame
+) -> pd.DataFrame:
+    """Write what the authors published of a study, and return its genes after preprocessing.
+
+    `raw` has its public files, `table` its cells before preprocessing; `genes` are those it takes.
+    """
+    cells, _ = read_and_preprocess(study, raw, genes)
+    theirs = study.authors
+    for matrix in theirs.matrices if theirs else ():
+        # Of several archives only the last has it, so that the others are passed over.
+        for archive in matrix.archives:
+            (folder / archive).mkdir(exist_ok=True)
+        published = cells if matrix.layer or theirs.processed else read(study, raw)
+        path = folder.joinpath(*matrix.archives[-1:], matrix.matrix)
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(h5(_published(published, matrix)))
+    for annotation in theirs.annotations if theirs else ():
+        path = folder / (annotation.archive or "") / annotation.file
+        path.write_bytes(_table(annotation, table))
+    return cells.var
+
+
+def _packed(folder: Path) -> bytes:
+    """Return the archive of a folder named like it, with its files in a folder of its own."""
+    top = folder.name.partition(".")[0]
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return tar((f"{top}/{path.relative_to(folder)}", path.read_bytes()) for path in files)
 
 
 def _published(cells: ad.AnnData, matrix: Matrix) -> ad.AnnData:
@@ -128,15 +148,19 @@ def main(snakemake):
         for of in (params.studies, params.sources)
     )
     simulations = Simulations(**params.simulations)
-    drawn = {name: simulate_study(name, source, simulations) for name, source in sources.items()}
+    truth = dict(zip(sources, snakemake.output.truth, strict=True))
+
+    def draw(group: str) -> Simulated:
+        simulated = simulate_study(group, sources[group], simulations)
+        with atomic_write(truth[group]) as path:
+            simulated.truth.to_csv(path, sep="\t", index=False)
+        return simulated
+
     write(
-        authors_files(studies, sources, drawn, simulations).items(),
+        authors_files(studies, sources, draw, simulations),
         Path(snakemake.output.raw[0]).parent,
         f"config/simulations.yaml: studies {', '.join(sources)}, preprocessed",
     )
-    for simulated, output in zip(drawn.values(), snakemake.output.truth, strict=True):
-        with atomic_write(output) as path:
-            simulated.truth.to_csv(path, sep="\t", index=False)
 
 
 if __name__ == "__main__":

@@ -75,7 +75,7 @@ def raw_files(
 def _archive(name: str, parts: Iterable[Callable[[], dict[str, bytes]]]) -> bytes:
     """Return the archive of what the functions make."""
     members = {file: content for part in parts for file, content in part().items()}
-    return _zip(members, Path(name).stem) if name.endswith(".zip") else tar(members)
+    return _zip(members, Path(name).stem) if name.endswith(".zip") else tar(members.items())
 
 
 def write(files: Iterable[tuple[str, bytes]], folder: Path | str, source: str) -> None:
@@ -309,11 +309,11 @@ def _soft(study: Study, samples: Mapping[str, Mapping[str, str]]) -> bytes:
     return lines(text)
 
 
-def tar(members: Mapping[str, bytes]) -> bytes:
+def tar(members: Iterable[tuple[str, bytes]]) -> bytes:
     """Return an archive of the files, dated 1970 and without an owner."""
     content = BytesIO()
     with tarfile.open(fileobj=content, mode="w", format=tarfile.USTAR_FORMAT) as archive:
-        for name, data in members.items():
+        for name, data in members:
             entry = tarfile.TarInfo(name)
             entry.size = len(data)
             archive.addfile(entry, BytesIO(data))

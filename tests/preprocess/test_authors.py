@@ -182,8 +182,8 @@ def test_simulated_archives_give_the_cells_of_simulated_public_files(tmp_path, c
     sources, drawn = ({g: f(g) for g in groups} for f in (config.raw_source, partial(draw, config)))
     for group in groups:
         write(written(config, group, drawn[group]).items(), tmp_path / group, "test")
-    files = authors_files(config.public, sources, drawn, config.simulations)
-    write(files.items(), tmp_path / "authors", "test")
+    files = authors_files(config.public, sources, drawn.get, config.simulations)
+    write(files, tmp_path / "authors", "test")
     with tarfile.open(tmp_path / "authors" / NEWER) as newer:
         names = newer.getnames()
     assert "vega-data-rev1/mixseq/BRD3379_DMSO_24hr_expt3.h5ad" in names
