@@ -66,10 +66,10 @@ def preprocess(
     given = given or {}
     qc: list[dict[str, Any]] = []
     if "annotated" in adata.obs:
-        known = adata[adata.obs["annotated"].to_numpy()].copy()
-        del known.obs["annotated"]
-        qc.append(_qc_row("annotated", "cells in the annotation", adata.shape, known.shape))
-        adata = known
+        before = adata.shape
+        adata = adata[adata.obs["annotated"].to_numpy()].copy()
+        del adata.obs["annotated"]
+        qc.append(_qc_row("annotated", "cells in the annotation", before, adata.shape))
     for number, step in enumerate(study.steps, start=1):
         try:
             if step.each:
@@ -110,7 +110,9 @@ def _each(
         parts = _apply(parts, step, f"{describe(step)}, by {asked.column}", given, qc)
     genes = [gene for gene in adata.var_names if all(gene in part.var_names for part in parts)]
     joined = ad.concat([part[:, genes] for part in parts], merge="same", uns_merge="same")
-    return joined[adata.obs_names[adata.obs_names.isin(joined.obs_names)]].copy()
+    del parts  # as large as the whole
+    order = adata.obs_names[adata.obs_names.isin(joined.obs_names)]
+    return joined if order.equals(joined.obs_names) else joined[order].copy()
 
 
 def _size(parts: list[ad.AnnData]) -> Size:

@@ -4,6 +4,7 @@ import csv
 import io
 import logging
 import re
+import shutil
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -277,14 +278,18 @@ def _matrix_market(file: RawFile) -> sp.coo_matrix:
                 f" found {' '.join(banner)!r:.60}; if the source has no other file, {RETRY}"
             )
         # The parser cuts fractions off where the banner says integer: as real they are seen.
-        head = b"%%MatrixMarket matrix coordinate real general\n"
-        text = b"".join([head, stream.read(), b"\n"])
+        text = io.BytesIO()
+        text.write(b"%%MatrixMarket matrix coordinate real general\n")
+        shutil.copyfileobj(stream, text, 2**20)
+        text.write(b"\n")
+        text.seek(0)
     try:
         # The parser looks for the end of a line beyond a null byte or the end of the text.
-        if b"\0" in text:
+        if b"\0" in text.getvalue():
             raise ValueError("a null byte")
-        counts = scipy.io.mmread(io.BytesIO(text), spmatrix=True)
+        counts = scipy.io.mmread(text, spmatrix=True)
     except (ValueError, OverflowError, MemoryError) as error:
         reason = str(error).rstrip(".")
         raise InputError(f"{file}: damaged Matrix Market file ({reason}); {RETRY}") from None
+    del text  # as large as the matrix
     return counts.astype(np.float32)
