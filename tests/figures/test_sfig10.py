@@ -100,10 +100,10 @@ def test_long_names_are_cut(data):
     assert names[0] == "XXbac-BPG299…"
 
 
-@pytest.mark.parametrize("fault", ["long names", "no model"])
-def test_no_text_of_the_page_covers_another_or_leaves_it(data, fault, monkeypatch):
+@pytest.mark.parametrize("oddity", ["long names", "no model"])
+def test_no_text_of_the_page_covers_another_or_leaves_it(data, oddity, monkeypatch):
     table = data.tables["kang_soft_weights"]
-    if fault == "long names":
+    if oddity == "long names":
         table["gene"] = table["gene"].replace(OTHERS[3], "RP11-1094M14.11")
     else:
         data.tables["kang_soft_weights"] = table[table["l1_lambda"] != 1]

@@ -241,15 +241,15 @@ def test_s8_shows_conditions_and_interferon_signaling(data):
 # ---------------------------------------------------------------- what is missing
 
 
-@pytest.mark.parametrize("fault", ["NaN", "no column"])
-def test_an_unknown_silhouette_is_a_dash_in_its_place(data, fault):
+@pytest.mark.parametrize("oddity", ["NaN", "no column"])
+def test_an_unknown_silhouette_is_a_dash_in_its_place(data, oddity):
     lost = {
         "kang_architectures_sweep": "silhouette_type_control",
         "retina_linear_scvi_silhouettes": "silhouette_cell_type",
         "kang_binary_silhouettes": "silhouette_condition",
     }
     for name, column in lost.items():
-        if fault == "NaN":
+        if oddity == "NaN":
             data.tables[name][column] = np.nan
         else:
             data.tables[name] = data.tables[name].drop(columns=column)
@@ -318,14 +318,14 @@ def test_panels_without_anything_to_show_say_so(data):
 
 
 @pytest.mark.parametrize("name", FIGURES)
-@pytest.mark.parametrize("fault", ["unknown silhouettes", "negative and large", "empty"])
-def test_no_text_of_the_page_covers_another_or_leaves_it(name, fault, data, monkeypatch):
+@pytest.mark.parametrize("oddity", ["unknown silhouettes", "negative and large", "empty"])
+def test_no_text_of_the_page_covers_another_or_leaves_it(name, oddity, data, monkeypatch):
     for table in data.tables.values():
         columns = table.columns[table.columns.str.startswith("silhouette")]
-        if fault == "unknown silhouettes":
+        if oddity == "unknown silhouettes":
             table.loc[::2, columns] = np.nan
-        if fault == "negative and large":
+        if oddity == "negative and large":
             table[columns] = table[columns] * 8 - 0.3
-    if fault == "negative and large":
+    if oddity == "negative and large":
         data.tables["kang_architectures_sweep"]["validation_loss"] *= 31
-    assert_legible(page(name, emptied(data) if fault == "empty" else data), monkeypatch)
+    assert_legible(page(name, emptied(data) if oddity == "empty" else data), monkeypatch)
