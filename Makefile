@@ -29,8 +29,8 @@ SNAKEMAKE = $(BIN)/snakemake --cores $(CORES) $(if $(PROFILE),--profile $(PROFIL
 PAPER = $(SNAKEMAKE) $(ARGS) $(if $(strip $(CONFIG)),--config $(CONFIG))
 DEMO = $(BIN)/snakemake --cores $(CORES) --profile profiles/demo $(ARGS) $(if $(strip $(CONFIG)),--config $(CONFIG))
 REHEARSAL = $(BIN)/snakemake --cores $(CORES) --configfile config/rehearsal.yaml $(ARGS)
-# Files of tests side by side, each on one core.
-PYTEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile
+# Files of tests side by side, each on one core, in the order of tests/conftest.py.
+PYTEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 COMPILE = uv pip compile --quiet --upgrade --universal --python-version 3.11 --no-annotate --no-header --no-emit-index-url
 # A run that is only planned has nothing to report.
 DRY := $(filter -n --dry-run,$(ARGS))

@@ -68,10 +68,12 @@ def fault():
 
 @pytest.hookimpl(tryfirst=True)  # before those that -m does not want are sorted out
 def pytest_collection_modifyitems(items):
-    """Mark the tests that inject faults."""
+    """Mark the tests that inject faults; files with slow tests first, for no core to idle last."""
     for item in items:
         if "fault" in item.fixturenames:
             item.add_marker("fault")
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
 
 
 def pytest_terminal_summary(terminalreporter):
