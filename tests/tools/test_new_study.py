@@ -271,6 +271,12 @@ def test_a_mistake_ends_in_one_line_and_adds_nothing(repository, own, command, w
     assert table.read_bytes() == before
 
 
+def test_gene_sets_named_like_known_ones_are_refused(repository, own, command):
+    mine = (own / "own.gmt").rename(own / "reactomes.gmt")
+    code, _, error = command(own / "mine.h5ad", "--gene-sets", mine, "--yes")
+    assert code == 1 and "there is a reactomes.gmt already" in error and "\n" not in error
+
+
 @pytest.mark.slow
 def test_from_a_plain_table_to_its_page(repository, own):
     files = [own / "down.csv", "--annotation", own / "cells.csv", "--gene-sets", own / "own.gmt"]

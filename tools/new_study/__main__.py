@@ -68,6 +68,11 @@ def run(options: argparse.Namespace) -> None:
     is_own = str(gmt) not in collections
     if is_own and not gmt.is_file():
         raise InputError(f"{gmt}: no such file, and not one of {', '.join(collections)}")
+    if is_own and gmt.name in collections:
+        raise InputError(
+            f"{gmt}: there is a {gmt.name} already, which --gene-sets {gmt.name} takes; if yours "
+            "is another, rename it"
+        )
     known = {gene for genes in read_gmt(gmt).values() for gene in genes} if is_own else set()
     name = options.name or re.sub(r"[^A-Za-z0-9_]+", "_", options.file.name.split(".")[0])
     check_name(name)
