@@ -271,10 +271,17 @@ def test_a_mistake_ends_in_one_line_and_adds_nothing(repository, own, command, w
     assert table.read_bytes() == before
 
 
-def test_gene_sets_named_like_known_ones_are_refused(repository, own, command):
-    mine = (own / "own.gmt").rename(own / "reactomes.gmt")
-    code, _, error = command(own / "mine.h5ad", "--gene-sets", mine, "--yes")
-    assert code == 1 and "there is a reactomes.gmt already" in error and "\n" not in error
+def test_gene_sets_of_a_known_name_are_taken_if_they_are_the_same(repository, own, command):
+    table = repository / "config" / "files.tsv"
+    options = ("--gene-sets", own / "own.gmt", "--yes")
+    assert command(own / "mine.h5ad", *options)[0] == 0
+    rows = table.read_text().splitlines()
+    assert command(own / "mine.h5ad", "--name", "second", *options)[0] == 0
+    assert len(table.read_text().splitlines()) == len(rows) + 1
+    with (own / "own.gmt").open("a") as file:
+        file.write("SET\tx\tG1\n")
+    code, _, error = command(own / "mine.h5ad", "--name", "third", *options)
+    assert code == 1 and "own.gmt: there are other gene sets of this name in config" in error
 
 
 @pytest.mark.slow

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from scripts.common.config.load import load
+from scripts.common.provenance import measure
 from tools.new_study import geo
 from tools.new_study.inputs import check_name, of_file, own
 from tools.new_study.inspect import Inspection
@@ -64,16 +65,17 @@ def run(options: argparse.Namespace) -> None:
     """Inspect, suggest, show, ask, add."""
     config = load({}, CONFIG)
     gmt = Path(options.gene_sets)
-    collections = [file.file for file in config.files if file.study == "gene_sets"]
-    is_own = str(gmt) not in collections
-    if is_own and not gmt.is_file():
+    collections = {file.file: file for file in config.files if file.study == "gene_sets"}
+    is_path = str(gmt) not in collections
+    if is_path and not gmt.is_file():
         raise InputError(f"{gmt}: no such file, and not one of {', '.join(collections)}")
-    if is_own and gmt.name in collections:
+    known = {gene for genes in read_gmt(gmt).values() for gene in genes} if is_path else set()
+    namesake = collections.get(gmt.name)
+    if is_path and namesake and namesake.sha256 != measure(gmt)["sha256"]:
         raise InputError(
-            f"{gmt}: there is a {gmt.name} already, which --gene-sets {gmt.name} takes; if yours "
-            "is another, rename it"
+            f"{gmt}: there are other gene sets of this name in config/files.tsv; rename the file, "
+            f"or take those by --gene-sets {gmt.name}"
         )
-    known = {gene for genes in read_gmt(gmt).values() for gene in genes} if is_own else set()
     name = options.name or re.sub(r"[^A-Za-z0-9_]+", "_", options.file.name.split(".")[0])
     check_name(name)
     if geo.ACCESSION.fullmatch(str(options.file)) and not options.file.exists():
@@ -91,7 +93,7 @@ def run(options: argparse.Namespace) -> None:
         name, inputs, title=options.title or title, gene_sets=gmt.name, columns=columns,
         contrast=_pair(options.contrast), batch=options.batch not in (None, "-"),
     )  # fmt: skip
-    if is_own:
+    if namesake is None:
         suggestion.files.append(own("gene_sets", gmt))
     print(_summary(inputs.inspection, inputs.columns))
     added = additions(suggestion)
