@@ -4,7 +4,7 @@ import subprocess
 
 import pytest
 import slurm
-from conftest import command, environment, keep_a_few_models, snakemake
+from conftest import command, edit, environment, keep_a_few_models, snakemake
 
 TRAINING = ("rule_train_", "rule_time_per_epoch")
 # Snakemake looks seldom at the jobs of a cluster, which is right for hours and not for seconds.
@@ -85,6 +85,9 @@ def test_a_job_that_ran_out_of_memory_gets_more(repository, on_slurm, fault):
 
 
 def test_a_training_whose_job_was_ended_goes_on_from_its_checkpoint(repository, on_slurm, fault):
+    # Long enough that it has not ended before it is cancelled.
+    longer = {"max_epochs": 500, "patience": 500}
+    edit(repository / "config" / "demo.yaml", lambda c: c["training_overrides"].update(longer))
     log = repository / "logs" / "demo" / "train" / "kang.log"
     with (
         fault("job ended by the cluster"),
