@@ -68,7 +68,10 @@ def fault():
 
 @pytest.hookimpl(tryfirst=True)  # before those that -m does not want are sorted out
 def pytest_collection_modifyitems(items):
-    """Mark the tests that inject faults; files with slow tests first, for no core to idle last."""
+    """Mark the tests that inject faults; put files with slow tests first.
+
+    A slow file that starts last keeps one core busy while the others wait.
+    """
     for item in items:
         if "fault" in item.fixturenames:
             item.add_marker("fault")

@@ -76,7 +76,9 @@ def _write_published(
     """
     cells, _ = read_and_preprocess(study, raw, genes)
     theirs = study.authors
-    for matrix in theirs.matrices if theirs else ():
+    if theirs is None:
+        return cells.var
+    for matrix in theirs.matrices:
         # Of several archives only the last has it, so that the others are passed over.
         for archive in matrix.archives:
             (folder / archive).mkdir(exist_ok=True)
@@ -84,7 +86,7 @@ def _write_published(
         path = folder.joinpath(*matrix.archives[-1:], matrix.matrix)
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(h5(_published(published, matrix)))
-    for annotation in theirs.annotations if theirs else ():
+    for annotation in theirs.annotations:
         path = folder / (annotation.archive or "") / annotation.file
         path.write_bytes(_table(annotation, table))
     return cells.var
