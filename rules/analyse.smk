@@ -63,6 +63,7 @@ rule gsea:
         code=code_of("analyse/gsea.py"),
     output:
         table=f"{RUN}/tables/{{model}}_gsea.tsv",
+        control=f"{RUN}/tables/{{model}}_gsea_control.tsv.gz",
     log:
         f"{LOGS}/gsea/{{model}}.log",
     conda:
@@ -72,6 +73,7 @@ rule gsea:
         mem_mb=scale_with_attempt(8000),
     params:
         analyses=lambda wildcards: CONFIG.model(wildcards.model).comparisons(),
+        shuffles=lambda w: CONFIG.model(w.model).analyses.shuffles,
     script:
         "../scripts/analyse/gsea.py"
 
@@ -85,6 +87,7 @@ rule silhouettes:
         code=code_of("analyse/silhouettes.py"),
     output:
         table=f"{RUN}/tables/{{name}}_silhouettes.tsv",
+        control=f"{RUN}/tables/{{name}}_silhouettes_control.tsv",
     log:
         f"{LOGS}/silhouettes/{{name}}.log",
     conda:
@@ -95,6 +98,7 @@ rule silhouettes:
     params:
         seeds=SETTINGS.seeds,
         silhouettes=lambda w: CONFIG.latent(w.name).analyses.model_dump()["silhouettes"],
+        shuffles=lambda w: CONFIG.latent(w.name).analyses.shuffles,
     script:
         "../scripts/analyse/silhouettes.py"
 
@@ -107,6 +111,7 @@ rule sweep:
         code=code_of("analyse/sweep.py"),
     output:
         table=f"{RUN}/tables/{{sweep}}_sweep.tsv",
+        control=f"{RUN}/tables/{{sweep}}_sweep_control.tsv",
     log:
         f"{LOGS}/sweeps/{{sweep}}.log",
     conda:
@@ -121,6 +126,7 @@ rule sweep:
         silhouettes=lambda w: CONFIG.models[w.sweep].analyses.model_dump()[
             "silhouettes"
         ],
+        shuffles=lambda w: CONFIG.models[w.sweep].analyses.shuffles,
     script:
         "../scripts/analyse/sweep.py"
 
@@ -293,6 +299,9 @@ if OUT_OF_SAMPLE:
             overlap=f"{RUN}/tables/out_of_sample_overlap.tsv",
             r2=f"{RUN}/tables/out_of_sample_r2.tsv",
             activity=f"{RUN}/tables/out_of_sample_activity.tsv",
+            overlap_control=f"{RUN}/tables/out_of_sample_overlap_control.tsv",
+            r2_control=f"{RUN}/tables/out_of_sample_r2_control.tsv",
+            activity_control=f"{RUN}/tables/out_of_sample_activity_control.tsv.gz",
         log:
             f"{LOGS}/out_of_sample.log",
         conda:

@@ -8,7 +8,8 @@ Figure 4:
   CD4 T cells, stimulated ones under it (out of sample) and under the full model (in sample).
 - b, overlap: the cells of one type, stimulated against control; the full model against the one
   that has not seen stimulated cells of this type.
-- c, R2: the stimulated cells of one type, the same draws under the same two models.
+- c, R2: the stimulated cells of one type, the same draws under the same two models. As a baseline
+  the means of its real control cells: what is predicted if nothing is learnt of the response.
 - d, activity: CD4 T cells under the full model: control and stimulated of study A, and study B.
 - e, overlap: one type against all others under the model of control cells; control cells of study A
   against study B.
@@ -16,22 +17,27 @@ Figure 4:
   two studies' real cells, all of them: no model, no repeats (erratum 8).
 
 Means and standard deviations are over 100 repeats; the latter divides by 100, as published.
+
+The negative control repeats all this with shuffled labels: the condition within each cell type for
+a to d, the cell types within each study for e, the studies within each cell type for f.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from anndata import AnnData
+from anndata import AnnData, concat
 
 import vega
 from scripts.common.gmvs import INTERFERON_AB
 from scripts.common.h5ad import read_cells
 from scripts.common.progress import log_progress
 from scripts.common.run import log, run
+from scripts.common.shuffles import SHUFFLES, shuffle_labels
 from scripts.common.tables import write_table
 from vega.differential import log_bayes_factor
 from vega.errors import InputError
@@ -42,6 +48,7 @@ HELD_OUT, OTHER_STUDY = "held-out type", "other study"  # panels a to c, and d t
 CONTROL, STIMULATED = "control", "stimulated"
 IN_SAMPLE, OUT_OF_SAMPLE = "in-sample", "out-of-sample"
 STUDY_A, STUDY_B, BASELINE = "study A", "study B", "study A vs study B"
+CONTROL_MEAN = "control mean"
 
 CELL_TYPE = "CD4T"  # whose activity is shown
 GMV = INTERFERON_AB
@@ -90,6 +97,10 @@ class Encoded:
         chosen = (self.cells.obs[column] == value).to_numpy() != others
         return Encoded(self.model, self.cells[chosen], self.posterior[chosen])
 
+    def shuffled(self, column: str, number: int) -> "Encoded":
+        """Return the same cells with shuffled labels."""
+        return Encoded(self.model, shuffled_cells(self.cells, column, number), self.posterior)
+
 
 def encode(model: "vega.VEGA", cells: AnnData) -> Encoded:
     """Encode cells, which need types and all genes of the model."""
@@ -107,6 +118,11 @@ def encode(model: "vega.VEGA", cells: AnnData) -> Encoded:
     if not cells.var_names.equals(pd.Index(model.genes)):
         cells = cells[:, model.genes]
     return Encoded(model, cells, model.posterior(cells))
+
+
+def shuffled_cells(cells: AnnData, column: str, number: int) -> AnnData:
+    """Return the same cells with shuffled labels."""
+    return AnnData(cells.X, obs=shuffle_labels(cells.obs, column, number), var=cells.var)
 
 
 # ---------------------------------------------------------------- measures, one value per repeat
@@ -152,18 +168,21 @@ def repeated_log_bayes_factors(
 
 
 def overlaps(
-    one: tuple[Encoded, Encoded], other: tuple[Encoded, Encoded], seed: Seed
+    one: tuple[Encoded, Encoded],
+    other: tuple[Encoded, Encoded],
+    seed: Seed,
+    repeats: int | None = None,
 ) -> np.ndarray:
     """Return the share of their top GMVs that two comparisons (group, reference) have in common."""
     rng = np.random.default_rng(seed)
     log_bf = [
-        repeated_log_bayes_factors(group.posterior, reference.posterior, rng, REPEATS)
+        repeated_log_bayes_factors(group.posterior, reference.posterior, rng, repeats or REPEATS)
         for group, reference in (one, other)
     ]
     return np.array([top_overlap(*pair, TOP) for pair in zip(*log_bf, strict=True)])
 
 
-def r2(encoded: Encoded, seed: Seed) -> np.ndarray:
+def r2(encoded: Encoded, seed: Seed, repeats: int | None = None) -> np.ndarray:
     """Return R2 of the genes' means over 2,000 drawn cells, real against decoded.
 
     Cells are decoded from their posterior mean. Only how often each cell is drawn bears on a mean;
@@ -171,7 +190,9 @@ def r2(encoded: Encoded, seed: Seed) -> np.ndarray:
     activity. The same seed draws the same cells.
     """
     n = len(encoded)
-    times = np.random.default_rng(seed).multinomial(R2_CELLS, np.full(n, 1 / n), size=REPEATS)
+    times = np.random.default_rng(seed).multinomial(
+        R2_CELLS, np.full(n, 1 / n), size=repeats or REPEATS
+    )
     shares = times / R2_CELLS  # repeats x cells
     real = (encoded.cells.X.T @ shares.T).T
     decoded = encoded.model.decode(shares @ encoded.posterior.mean)
@@ -197,7 +218,9 @@ def drawn_activity(encoded: Encoded, size: int, seed: Seed) -> np.ndarray:
 # ---------------------------------------------------------------- the two experiments
 
 
-def held_out(full: Encoded, models: Mapping[str, "vega.VEGA"], seed: int) -> Iterator[Row]:
+def held_out(
+    full: Encoded, models: Mapping[str, "vega.VEGA"], seed: int, repeats: int | None = None
+) -> Iterator[Row]:
     """Yield the rows of panels a to c: stimulated cells of a type that a model has not seen.
 
     `full` are all cells of study A in the model that has seen them all, `models` has by cell type
@@ -219,10 +242,14 @@ def held_out(full: Encoded, models: Mapping[str, "vega.VEGA"], seed: int) -> Ite
             for side in (inside, outside)
         ]
         groups = {STIMULATED: seen, CONTROL: control}
-        yield "overlap", _row(names, groups, overlaps, *pairs, (seed, i, 0)) | _chance(model)
+        yield (
+            "overlap",
+            _row(names, groups, overlaps, *pairs, (seed, i, 0), repeats) | _chance(model),
+        )
         for sample, cells in ((IN_SAMPLE, seen), (OUT_OF_SAMPLE, unseen)):
             of_sample = names | {"sample": sample}
-            yield "r2", _row(of_sample, {STIMULATED: cells}, r2, cells, (seed, i, 1))
+            yield "r2", _row(of_sample, {STIMULATED: cells}, r2, cells, (seed, i, 1), repeats)
+        yield "r2", _row(names | {"sample": CONTROL_MEAN}, groups, baseline, seen, control)
         if cell_type == CELL_TYPE:
             for sample, cells, stream in (
                 (CONTROL, unseen_control, 2),
@@ -234,7 +261,12 @@ def held_out(full: Encoded, models: Mapping[str, "vega.VEGA"], seed: int) -> Ite
 
 
 def other_study(
-    full: Encoded, control_model: "vega.VEGA", other: AnnData, cell_types: Sequence[str], seed: int
+    full: Encoded,
+    control_model: "vega.VEGA",
+    other: AnnData,
+    cell_types: Sequence[str],
+    seed: int,
+    repeats: int | None = None,
 ) -> Iterator[Row]:
     """Yield the rows of panels d to f: cells of another study, which may lack some types.
 
@@ -256,13 +288,14 @@ def other_study(
             for study, pair in zip((STUDY_A, STUDY_B), pairs, strict=True)
             for side, cells in zip(("cells", "other cells"), pair, strict=True)
         }
-        row = _row(names, groups, overlaps, *pairs, (seed, i, 4))
+        row = _row(names, groups, overlaps, *pairs, (seed, i, 4), repeats)
         yield "overlap", row | _chance(control_model)
         of_type = {s: x.where("cell_type", cell_type) for s, x in ((STUDY_A, a), (STUDY_B, b))}
         groups = {f"cells of {study}": cells for study, cells in of_type.items()}
         for stream, (study, cells) in enumerate(of_type.items(), start=5):
             group = {f"cells of {study}": cells}
-            yield "r2", _row(names | {"sample": study}, group, r2, cells, (seed, i, stream))
+            of_study = names | {"sample": study}
+            yield "r2", _row(of_study, group, r2, cells, (seed, i, stream), repeats)
         yield "r2", _row(names | {"sample": BASELINE}, groups, baseline, *of_type.values())
         if cell_type == CELL_TYPE:
             stimulated = full.where("condition", STIMULATED).where("cell_type", cell_type)
@@ -273,6 +306,50 @@ def other_study(
             ):
                 values = drawn_activity(cells, OTHER_STUDY_DRAWS, (seed, i, stream))
                 yield "activity", {**names, "sample": sample, "activity": values}
+
+
+def shuffled(
+    full: Encoded,
+    models: Mapping[str, "vega.VEGA"],
+    control_model: "vega.VEGA",
+    other: AnnData | None,
+    seed: int,
+    number: int,
+) -> Iterator[Row]:
+    """Yield the rows of both experiments with shuffled labels, of one repeat each.
+
+    Arguments are those of `held_out` and `other_study`. Of the drawn activities the median alone.
+    """
+    conditions = full.shuffled("condition", number)
+    parts = [held_out(conditions, models, seed, 1)]
+    if other is not None:
+        types, study_b = (
+            full.shuffled("cell_type", number),
+            shuffled_cells(other, "cell_type", number),
+        )
+        mixed_a, mixed_b = shuffled_studies(full, other, number)
+        for table, a, b in (
+            ("activity", conditions, other),
+            ("overlap", types, study_b),
+            ("r2", mixed_a, mixed_b),
+        ):
+            rows = other_study(a, control_model, b, list(models), seed, 1)
+            parts.append([row for row in rows if row[0] == table])
+    for name, row in chain.from_iterable(parts):
+        if name == "activity":
+            drawn = row["activity"]
+            row["activity"] = np.median(drawn, keepdims=True) if len(drawn) else drawn
+        yield name, row | {"shuffle": number}
+
+
+def shuffled_studies(full: Encoded, other: AnnData, number: int) -> tuple[Encoded, AnnData]:
+    """Return the control cells of study A and those of B, which study shuffled within each type."""
+    a, genes = full.where("condition", CONTROL).cells, full.model.genes
+    both = [AnnData(x[:, genes].X, obs=x.obs[["cell_type"]]) for x in (a, other)]
+    cells = concat(both, keys=["a", "b"], label="study", index_unique="-")
+    cells.obs["condition"], cells.var_names = CONTROL, genes
+    of_a = (shuffle_labels(cells.obs, "study", number)["study"] == "a").to_numpy()
+    return encode(full.model, cells[of_a]), cells[~of_a]
 
 
 def _row(
@@ -291,16 +368,17 @@ def _chance(model: "vega.VEGA") -> dict[str, float]:
     return {"chance": min(1.0, TOP / len(model.gmvs))}
 
 
-def tables(rows: Iterable[Row]) -> Tables:
-    """Return the rows of all experiments and seeds as tables."""
+def tables(rows: Iterable[Row], by: Sequence[str] = ()) -> Tables:
+    """Return the rows of all experiments and seeds as tables, with further columns first."""
     found = {name: [] for name in Tables._fields}
     for name, row in rows:
         found[name].append(row)
+    columns = [*by, *ACTIVITY]
     drawn = [pd.DataFrame(row) for row in found["activity"] if len(row["activity"])]
     return Tables(
-        pd.DataFrame(found["overlap"], columns=OVERLAP),
-        pd.DataFrame(found["r2"], columns=R2),
-        pd.concat(drawn, ignore_index=True) if drawn else pd.DataFrame(columns=ACTIVITY),
+        pd.DataFrame(found["overlap"], columns=[*by, *OVERLAP]),
+        pd.DataFrame(found["r2"], columns=[*by, *R2]),
+        pd.concat(drawn, ignore_index=True)[columns] if drawn else pd.DataFrame(columns=columns),
     )
 
 
@@ -309,22 +387,26 @@ def main(snakemake):
     import torch  # late, as figures and claims take names from here
 
     torch.set_num_threads(snakemake.threads)
-    params, inputs = snakemake.params, snakemake.input
-    cells, rows = read_cells(inputs.cells), []
+    params, inputs, output = snakemake.params, snakemake.input, snakemake.output
+    cells, rows, controls = read_cells(inputs.cells), [], []
+    other = read_cells(inputs.other[0]) if inputs.other else None
     for seed in params.seeds:
         log.info("seed %d", seed)
         models = {
             model: vega.load(Path(params.folder, model, f"seed{seed}"))
             for model in (params.full, params.control, *params.held_out.values())
         }
-        full = encode(models[params.full], cells)
+        full, control = encode(models[params.full], cells), models[params.control]
         unseen = {cell_type: models[model] for cell_type, model in params.held_out.items()}
         rows += held_out(full, unseen, seed)
-        for study in inputs.other:
-            control = models[params.control]
-            rows += other_study(full, control, read_cells(study), list(unseen), seed)
+        if other is not None:
+            rows += other_study(full, control, other, list(unseen), seed)
+        for number in log_progress(range(1, SHUFFLES + 1), "shuffles", SHUFFLES):
+            controls += shuffled(full, unseen, control, other, seed, number)
     for name, table in tables(rows)._asdict().items():
-        write_table(table, getattr(snakemake.output, name))
+        write_table(table, getattr(output, name))
+    for name, table in tables(controls, ["shuffle"])._asdict().items():
+        write_table(table, getattr(output, f"{name}_control"))
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """Silhouettes of labels in a latent space, for all seeds."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,9 @@ from anndata import AnnData
 from scripts.common.h5ad import read_latent
 from scripts.common.obs_mask import obs_mask
 from scripts.common.run import run
+from scripts.common.shuffles import shuffle_labels
 from scripts.common.tables import write_table
+from vega import metrics
 from vega.errors import InputError
 from vega.gene_sets import EXTRA_NODE
 from vega.metrics import silhouette
@@ -24,11 +27,37 @@ def silhouettes(latent: AnnData, asked: Asked, seed: int) -> dict[str, float]:
     `layers["variance"]` is only needed where a posterior sample is asked for, drawn with `seed`.
     NaN where the cells have fewer than two labels. A missing column is an error.
     """
+    return {
+        name: silhouette(space, labels[0]) if len(labels) else np.nan
+        for name, space, labels in _spaces(latent, asked, seed)
+    }
+
+
+def shuffled_silhouettes(
+    latent: AnnData, asked: Asked, seed: int, shuffles: int
+) -> Iterator[dict[str, float]]:
+    """Yield the same silhouettes for each shuffle of the labels: the negative control."""
+    if not shuffles:
+        return
+    found = {
+        name: metrics.silhouettes(space, labels[1:]) if len(labels) else [np.nan] * shuffles
+        for name, space, labels in _spaces(latent, asked, seed, shuffles)
+    }
+    for number in range(shuffles):
+        yield {"shuffle": number + 1} | {name: values[number] for name, values in found.items()}
+
+
+def _spaces(
+    latent: AnnData, asked: Asked, seed: int, shuffles: int = 0
+) -> Iterator[tuple[str, np.ndarray, list[np.ndarray]]]:
+    """Yield name, cells x K and labels of each silhouette: the true ones, then each shuffle's.
+
+    Without labels where there are fewer than two, or one for each cell.
+    """
     spaces = {"mean": np.asarray(latent.X)}
     if any(how["of"] == "sample" for how in asked.values()):
         posterior = Posterior(spaces["mean"], np.asarray(latent.layers["variance"]))
         spaces["sample"] = posterior.sample(np.random.default_rng(seed))
-    found = {}
     for name, how in asked.items():
         for column in (how["column"], *how["within"]):
             if column not in latent.obs:
@@ -36,24 +65,29 @@ def silhouettes(latent: AnnData, asked: Asked, seed: int) -> dict[str, float]:
                     f"config: silhouettes.{name}: the study has no column {column}; "
                     f"it has {', '.join(latent.obs)}"
                 )
-        chosen = latent.obs[how["column"]].notna().to_numpy() & obs_mask(latent.obs, how["within"])
+        column = how["column"]
+        chosen = latent.obs[column].notna().to_numpy() & obs_mask(latent.obs, how["within"])
         space = spaces[how["of"]]
         if not how["extra_nodes"]:
             space = space[:, ~latent.var_names.str.startswith(EXTRA_NODE)]
-        labels = latent.obs.loc[chosen, how["column"]].astype(str)
-        several = 1 < labels.nunique() < len(labels)
-        found[f"silhouette_{name}"] = silhouette(space[chosen], labels) if several else np.nan
-    return found
+        obs = latent.obs[chosen]
+        several = 1 < obs[column].nunique() < len(obs)
+        tables = [obs, *(shuffle_labels(obs, column, n + 1) for n in range(shuffles))]
+        labels = [table[column].astype(str).to_numpy() for table in tables] if several else []
+        yield f"silhouette_{name}", space[chosen], labels
 
 
 def main(snakemake):
     """Rule `silhouettes`."""
     params, name = snakemake.params, snakemake.wildcards.name
-    rows = [
-        {"model": name, "seed": seed} | silhouettes(read_latent(latent), params.silhouettes, seed)
-        for seed, latent in zip(params.seeds, snakemake.input.latents, strict=True)
-    ]
+    rows, controls = [], []
+    for seed, path in zip(params.seeds, snakemake.input.latents, strict=True):
+        latent, about = read_latent(path), {"model": name, "seed": seed}
+        rows.append(about | silhouettes(latent, params.silhouettes, seed))
+        shuffled = shuffled_silhouettes(latent, params.silhouettes, seed, params.shuffles)
+        controls += [about | values for values in shuffled]
     write_table(pd.DataFrame(rows), snakemake.output.table)
+    write_table(pd.DataFrame(controls, columns=["shuffle", *rows[0]]), snakemake.output.control)
 
 
 if __name__ == "__main__":

@@ -2,9 +2,13 @@
 
 `measure` reads values from the results of a run, `judge` compares values with the table and with
 the criterion of the claim. Neither depends on the other: any values can be judged.
+
+A claim about labels is also measured on shuffled labels, its negative control. `direction only`
+needs an effect beyond all of the shuffles, and a criterion that holds in more than one of them says
+nothing: it is marked as uninformative.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -14,23 +18,31 @@ import numpy as np
 import pandas as pd
 
 from scripts.claims.run_results import NotAvailable, RunResults
+from scripts.claims.shuffled_results import ShuffledResults
+from scripts.common.shuffles import SHUFFLES
 from vega.errors import InputError
 from vega.files import read_errors
 
 Values = dict[str, float]
+BySeed = Mapping[int | None, Values]  # None where the values depend on no seed
 Function = Callable[[RunResults, int], Values]
 Condition = Callable[[Values], bool]
 
 COLUMNS = [
     "id", "panel", "study", "statement", "published", "source", "criterion",
-    "values", "within", "share",
+    "values", "within", "share", "also",
 ]  # fmt: skip
-EXPECTED = "expected `name=number; name=number`"  # in the last three columns
+EXPECTED = "expected `name=number; name=number`"  # in `values`, `within` and `share`
 CITED = ["id", "panel", "statement", "published", "criterion"]  # copied to the table of a run
-TABLE = [*CITED[:-1], "reproduced", "spread", "criterion", "verdict", "note"]
+TABLE = [
+    *CITED[:-1], "reproduced", "spread", "criterion", "verdict", "control", "control_holds",
+    "caution", "note",
+]  # fmt: skip
+UNINFORMATIVE = "uninformative criterion"
+MOST_BY_CHANCE = 1  # of the shuffles in which a criterion may hold
 VALUES = {
-    "claim": str, "value": str, "seed": "Int64",
-    "published": float, "reproduced": float, "deviation": float,
+    "claim": str, "value": str, "seed": "Int64", "published": float, "reproduced": float,
+    "deviation": float, "control": float, "control_sd": float,
 }  # fmt: skip
 
 
@@ -126,7 +138,13 @@ class Measure:
 
     function: Function  # returns named values from the results of a run and a seed
     holds: Condition | None = None  # whether the (mean) values meet the criterion
-    direction: Condition | None = None  # whether they at least have the published direction
+    # The strength of the effect in the published direction; 0 is none. It gives `direction only` if
+    # it is above 0 and above those of all shuffles.
+    effect: Callable[[Values], float] | None = None
+    # What the negative control shuffles, see `scripts.claims.shuffled_results`; None for claims
+    # that are about no labels.
+    shuffle: str | None = None
+    beyond: bool = False  # whether the criterion needs an effect beyond the control too
     # Whether only the whole public data can reproduce the numbers. On a subset only the direction
     # is judged, on simulated data nothing.
     exact: bool = False
@@ -140,55 +158,66 @@ MEASURES: dict[str, Measure] = {}
 
 
 def claim(
-    id: str, holds: Condition | None = None, direction: Condition | None = None, **options: Any
+    id: str,
+    holds: Condition | None = None,
+    effect: Callable[[Values], float] | None = None,
+    **options: Any,
 ) -> Callable[[Function], Function]:
     """Register a function as the measure of a claim of `config/claims.tsv` (see `Measure`)."""
 
     def register(function: Function) -> Function:
         if id in MEASURES:
             raise KeyError(f"duplicate function of claim {id}: {function.__name__}")
-        MEASURES[id] = Measure(function, holds, direction, **options)
+        MEASURES[id] = Measure(function, holds, effect, **options)
         return function
 
     return register
 
 
-def exact_claim(id: str) -> Callable[[Function], Function]:
+def exact_claim(id: str, **options: Any) -> Callable[[Function], Function]:
     """Register a claim about numbers of the data, judged by the tolerances of the table alone."""
-    return claim(id, exact=True, seeded=False)
+    return claim(id, exact=True, seeded=False, **options)
 
 
 def evaluate(
-    claims: pd.DataFrame, results: RunResults, seeds: Sequence[int]
+    claims: pd.DataFrame, results: RunResults, seeds: Sequence[int], shuffles: int = SHUFFLES
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Measure and judge every claim: return the tables of claims and of their values.
 
     Claims that depend on the seed are judged by the mean over seeds; `spread` is the standard
-    deviation. The second table has each value by seed, if it depends on that, with the published
-    number, if the paper has it as one, and the deviation from it (see `Published`).
+    deviation. `control` has mean and standard deviation under shuffling, `control_holds` in how
+    many shuffles the criterion holds. The second table has each value by seed, if it depends on
+    that, with the published number, if the paper has it as one, and the deviation from it (see
+    `Published`).
     """
     rows, values = [], []
     for row in claims.itertuples():
         studies = [] if row.study == "-" else row.study.split("+")
-        outcome = {"reproduced": "", "spread": "", "verdict": Verdict.NOT_RUN.value}
+        cited = {column: getattr(row, column) for column in CITED}
+        cited["criterion"] = "; ".join(filter(None, [row.criterion, row.also]))
         try:
             by_seed = measure(row.id, studies, results, seeds)
-            outcome = _outcome(row, by_seed, results, results.partial(studies))
+            notes = [*dict.fromkeys(results.notes)]
         except NotAvailable as reason:
-            by_seed, outcome["note"] = {}, str(reason)
-        rows.append({column: getattr(row, column) for column in CITED} | outcome)
-        for seed, measured in by_seed.items():
-            for name, value in measured.items():
-                number = row.numbers.values.get(name)
-                deviation = row.numbers.deviation(name, value, MEASURES[row.id].near_zero)
-                values.append((row.id, name, seed, number, value, deviation))
-    return pd.DataFrame(rows)[TABLE], pd.DataFrame(values, columns=[*VALUES]).astype(VALUES)
+            rows.append(cited | {"verdict": Verdict.NOT_RUN.value, "note": str(reason)})
+            continue
+        try:
+            controls = control(row.id, studies, results, seeds, shuffles)
+        except NotAvailable as reason:
+            controls = []
+            notes.append(f"no negative control: {reason}")
+        partial, simulated = results.partial(studies), results.config.settings.simulated
+        if MEASURES[row.id].exact and partial:
+            notes.insert(0, f"{partial}: exact numbers are shown but not judged")
+        outcome = _outcome(row.id, row.numbers, by_seed, controls, (partial, simulated))
+        rows.append(cited | outcome | {"note": "; ".join(notes)})
+        values += _rows(row.id, row.numbers, by_seed, controls)
+    table = pd.DataFrame(rows, columns=TABLE).fillna("")
+    return table, pd.DataFrame(values, columns=[*VALUES]).astype(VALUES)
 
 
-def measure(
-    id: str, studies: list[str], results: RunResults, seeds: Sequence[int]
-) -> dict[int | None, Values]:
-    """Return the values of a claim by seed, or those of None if they depend on no seed."""
+def measure(id: str, studies: list[str], results: RunResults, seeds: Sequence[int]) -> BySeed:
+    """Return the values of a claim by seed."""
     if id not in MEASURES:
         raise NotAvailable("not yet computed by this version of the workflow")
     absent = [s for s in studies if not results.studies_of(s)]
@@ -201,43 +230,113 @@ def measure(
     return {seed: method.function(results, seed) for seed in seeds}
 
 
+def control(
+    id: str, studies: list[str], results: RunResults, seeds: Sequence[int], shuffles: int
+) -> list[Values]:
+    """Return the values of a claim in each shuffle, as `judge` takes them: means over seeds."""
+    what = MEASURES[id].shuffle
+    if what is None:
+        return []
+    shuffled = (ShuffledResults(results, what, number + 1) for number in range(shuffles))
+    return [mean_values(measure(id, studies, each, seeds)) for each in shuffled]
+
+
 def judge(
-    id: str, numbers: Published, values: Values, partial: str = "", simulated: bool = False
+    id: str,
+    numbers: Published,
+    values: Values,
+    partial: str = "",
+    simulated: bool = False,
+    controls: Sequence[Values] = (),
 ) -> Verdict:
     """Return the verdict on the values of a claim.
 
     `partial` is the reason why the data are not the whole public ones; empty if they are.
+    `controls` are the values in each shuffle of the negative control.
     """
     method = MEASURES[id]
+    has_effect = method.effect is not None and method.effect(values) > max(
+        [0.0, *map(method.effect, controls)]
+    )
     if method.exact and partial:
         # Fewer real cells give other numbers, but in the same direction.
-        if simulated or method.direction is None:
+        if simulated or method.effect is None:
             return Verdict.NOT_RUN
-    elif numbers.within_tolerance(values) and (method.holds is None or method.holds(values)):
+    elif (
+        numbers.within_tolerance(values)
+        and (method.holds is None or method.holds(values))
+        and (has_effect or not method.beyond)
+    ):
         return Verdict.REPRODUCED
-    has_direction = method.direction is not None and method.direction(values)
-    return Verdict.DIRECTION if has_direction else Verdict.DIFFERS
+    return Verdict.DIRECTION if has_effect else Verdict.DIFFERS
+
+
+def holds_by_chance(
+    id: str, numbers: Published, controls: Sequence[Values], partial: str, simulated: bool
+) -> int | None:
+    """Return in how many shuffles a claim would come back; None if it is not judged at all.
+
+    Each shuffle is judged as the run is, against the others. Where only the direction can be
+    judged, that counts.
+    """
+    only_direction = bool(MEASURES[id].exact and partial)
+    wanted = Verdict.DIRECTION if only_direction else Verdict.REPRODUCED
+    verdicts = [
+        judge(id, numbers, values, partial, simulated, [*controls[:i], *controls[i + 1 :]])
+        for i, values in enumerate(controls)
+    ]
+    return None if Verdict.NOT_RUN in verdicts or not verdicts else verdicts.count(wanted)
 
 
 def _outcome(
-    row: Any, by_seed: dict[int | None, Values], results: RunResults, partial: str
+    id: str,
+    numbers: Published,
+    by_seed: BySeed,
+    controls: Sequence[Values],
+    judged_as: tuple[str, bool],
 ) -> dict[str, str]:
     """Return the columns of the table that follow from the values."""
-    simulated = results.config.settings.simulated
-    measured = list(by_seed.values())
-    values = {key: float(np.mean([m[key] for m in measured])) for key in measured[0]}
-    spread = {}
-    if len(measured) > 1:
-        spread = {key: float(np.std([m[key] for m in measured], ddof=1)) for key in values}
-    notes = list(dict.fromkeys(results.notes))
-    if MEASURES[row.id].exact and partial:
-        notes.insert(0, f"{partial}: exact numbers are shown but not judged")
+    values, measured = mean_values(by_seed), list(by_seed.values())
+    spread = sd_values(measured) if len(measured) > 1 else {}
+    of_control = zip(
+        mean_values(dict(enumerate(controls))).items(), sd_values(controls).values(), strict=True
+    )
+    by_chance = holds_by_chance(id, numbers, controls, *judged_as)
     return {
         "reproduced": "; ".join(f"{k} {shown(v)}" for k, v in values.items()),
         "spread": "; ".join(f"{k} ±{shown(v)}" for k, v in spread.items()),
-        "verdict": judge(row.id, row.numbers, values, partial, simulated).value,
-        "note": "; ".join(notes),
+        "verdict": judge(id, numbers, values, *judged_as, controls).value,
+        "control": "; ".join(f"{k} {shown(v)} ±{shown(sd)}" for (k, v), sd in of_control),
+        "control_holds": "" if by_chance is None else f"{by_chance} of {len(controls)}",
+        "caution": UNINFORMATIVE if (by_chance or 0) > MOST_BY_CHANCE else "",
     }
+
+
+def _rows(
+    id: str, numbers: Published, by_seed: BySeed, controls: Sequence[Values]
+) -> Iterator[tuple]:
+    """Yield the rows of the table of values, in the order of `VALUES`."""
+    means, sds = mean_values(dict(enumerate(controls))), sd_values(controls)
+    for seed, measured in by_seed.items():
+        for name, value in measured.items():
+            deviation = numbers.deviation(name, value, MEASURES[id].near_zero)
+            published = numbers.values.get(name)
+            yield id, name, seed, published, value, deviation, means.get(name), sds.get(name)
+
+
+def mean_values(by_seed: BySeed) -> Values:
+    """Return the mean of each value over the seeds."""
+    return {name: float(mean) for name, mean in pd.DataFrame(list(by_seed.values())).mean().items()}
+
+
+def sd_values(measured: Sequence[Values]) -> Values:
+    """Return the standard deviation of each value."""
+    return {name: float(sd) for name, sd in pd.DataFrame(list(measured)).std().items()}
+
+
+def lead(values: Values, name: str) -> float:
+    """Return by how much the value of a name exceeds the highest of the others."""
+    return values[name] - max(value for other, value in values.items() if other != name)
 
 
 def shown(value: float) -> str:

@@ -3,7 +3,7 @@
 import numpy as np
 
 from scripts.analyse.contrasts import FEW_CELLS
-from scripts.claims.judging import claim, exact_claim
+from scripts.claims.judging import claim, exact_claim, lead
 from scripts.claims.run_results import NotAvailable, RunResults, get_gmv
 from scripts.common import mixseq
 from scripts.common.clustering import clustered
@@ -49,7 +49,13 @@ def lines_and_drugs(results: RunResults, seed: int):
     return {"cell lines": len(lines), "drugs": len(drugs - {REFERENCE})}
 
 
-@claim("M01", lambda v: v["difference"] < 0)
+@claim(
+    "M01",
+    lambda v: v["difference"] < 0,
+    lambda v: -v["difference"],
+    shuffle="condition",
+    beyond=True,
+)
 def g2m_under_trametinib(results: RunResults, seed: int):
     """Median activity of the G2M checkpoint with Trametinib and with DMSO."""
     latent = results.latent(DRUGS["Trametinib"], seed)
@@ -58,7 +64,13 @@ def g2m_under_trametinib(results: RunResults, seed: int):
     return {"difference": treated - control, "Trametinib": treated, REFERENCE: control}
 
 
-@claim("M02", lambda v: max(v, key=v.__getitem__) == "Trametinib")
+@claim(
+    "M02",
+    lambda v: lead(v, "Trametinib") > 0,
+    lambda v: lead(v, "Trametinib"),
+    shuffle="condition",
+    beyond=True,
+)
 def strongest_drug(results: RunResults, seed: int):
     """Mean |log Bayes factor| of each drug, over hallmarks and cell lines."""
     tables = {drug: log_bayes_factors(results, seed, drug).to_numpy() for drug in DRUGS}
@@ -87,7 +99,9 @@ def responses(values: dict[str, float], trametinib: bool) -> list[float]:
 @claim(
     "M03",
     lambda v: min(responses(v, True)) > 0 >= max(responses(v, False)),
-    lambda v: min(responses(v, True)) > max(0, *responses(v, False)),
+    lambda v: min(responses(v, True)) - max(0, *responses(v, False)),
+    shuffle="condition",
+    beyond=True,
 )
 def interferon_response(results: RunResults, seed: int):
     """Mean log Bayes factor of both interferon responses over cell lines, by drug."""
@@ -99,10 +113,18 @@ def interferon_response(results: RunResults, seed: int):
     }
 
 
+def stronger_in_melanoma(values: dict[str, float]) -> float:
+    """Return by how much melanoma lines respond more strongly than the others."""
+    melanoma, others = (values[f"mean of absolute values: {n}"] for n in ("melanoma", "others"))
+    return melanoma - others
+
+
 @claim(
     "M04",
-    lambda v: v["mean of absolute values: melanoma"] > v["mean of absolute values: others"],
-    lambda v: v["mean: melanoma"] > v["mean: others"],
+    lambda v: stronger_in_melanoma(v) > 0,
+    stronger_in_melanoma,
+    shuffle="lines",
+    beyond=True,
 )
 def dabrafenib_in_melanoma(results: RunResults, seed: int):
     """Mean and mean absolute log Bayes factor of Dabrafenib, in two groups of cell lines.
@@ -123,7 +145,7 @@ def dabrafenib_in_melanoma(results: RunResults, seed: int):
     }
 
 
-@claim("M05", lambda v: v["adjacent"] >= 5 / 8 * v["BRAF-mutant lines"])
+@claim("M05", lambda v: v["adjacent"] >= 5 / 8 * v["BRAF-mutant lines"], shuffle="lines")
 def adjacent_mutants(results: RunResults, seed: int):
     """Most BRAF-mutant lines without another between them in the Dabrafenib heatmap."""
     table = log_bayes_factors(results, seed, "Dabrafenib")

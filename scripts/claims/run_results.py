@@ -28,6 +28,7 @@ class RunResults:
         self.config = config
         self.notes: list[str] = []  # what the function of a claim adds to the note of its row
         self._files: dict[Path, Any] = {}
+        self._ranks: dict[tuple, Any] = {}  # of `ShuffledResults`, which share both
 
     def _read(self, read: Callable[..., Any], *parts: str, **options: Any) -> Any:
         path = self.folder.joinpath(*parts)
@@ -53,9 +54,9 @@ class RunResults:
         """Return a gene set collection of the run."""
         return self._read(read_gmt, "raw", "gene_sets", file)
 
-    def table(self, name: str) -> pd.DataFrame:
+    def table(self, name: str, ending: str = "tsv") -> pd.DataFrame:
         """Return a table of the run by name."""
-        return self._read(read_table, "tables", f"{name}.tsv")
+        return self._read(read_table, "tables", f"{name}.{ending}")
 
     def differential(self, model: str, seed: int) -> pd.DataFrame:
         """Return the differential activities of a model in all its comparisons."""
@@ -100,3 +101,19 @@ def get_gmv(table: pd.DataFrame | AnnData, gmv: str):
     if gmv not in names:
         raise NotAvailable(f"the gene sets have no {gmv}")
     return values_of(table, gmv) if isinstance(table, AnnData) else table.loc[gmv]
+
+
+def rows_of(results: RunResults, table: str, seed: int) -> pd.DataFrame:
+    """Return the rows of a seed in a table of the run."""
+    found = results.table(table)
+    found = found[found["seed"] == seed]
+    if found.empty:
+        raise NotAvailable(f"tables/{table}.tsv has nothing of seed {seed}")
+    return found
+
+
+def known(values: pd.Series, name: str) -> pd.Series:
+    """Return the values that are known, at least one."""
+    if values.isna().all():
+        raise NotAvailable(f"{name} is not known: no such model, or too few cells or labels")
+    return values.dropna()

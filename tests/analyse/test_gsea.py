@@ -7,7 +7,14 @@ from anndata import AnnData
 from helpers.latent import ANALYSES, latent_cells
 from scipy.stats import ranksums
 
-from scripts.analyse.gsea import gsea_tables, prerank, wilcoxon_scores
+from scripts.analyse.gsea import (
+    gsea_tables,
+    prerank,
+    shuffled_gsea,
+    shuffled_scores,
+    wilcoxon_scores,
+)
+from scripts.common.shuffles import shuffle_labels
 
 GENES = [f"g{i}" for i in range(100)]
 SETS = {"SIX": GENES[:6], "FLAT": GENES[40:60], "SMALL": GENES[:2]}
@@ -60,3 +67,15 @@ def test_gsea_ranks_all_filtered_genes_and_the_models_own(data, scores, monkeypa
     assert np.isnan(table.loc["SIX", "fdr_variable"])  # fewer than 5 genes
     assert table.loc["SIX", "neg_log10_fdr_variable"] == 0
     assert gsea_tables(data, GENES, SETS, {**ANALYSES, "contrasts": {}}).empty
+
+
+def test_the_control_of_gsea_is_that_of_shuffled_labels(data):
+    table = shuffled_gsea(data, SETS, ANALYSES, shuffles=2)
+    innate = data[data.obs["cell_type"] != "T"]
+    shuffled = shuffle_labels(innate.obs, "condition", 2)["condition"]
+    scores = wilcoxon_scores(innate, (shuffled == "stim").to_numpy())
+    found = shuffled_scores(innate, (shuffled == "stim").to_numpy()[None])[1]
+    np.testing.assert_allclose(found[scores.index], scores, rtol=1e-4, atol=1e-5)
+    rows = table[table["shuffle"] == 2].set_index("gmv")
+    np.testing.assert_allclose(rows["es"], prerank(scores, SETS)["es"], rtol=1e-4)
+    assert shuffled_gsea(data, SETS, ANALYSES, shuffles=0).empty

@@ -207,3 +207,22 @@ def test_cells_that_do_not_fit_are_named(full, study_b):
         oos.encode(model(), AnnData(study_b.X, var=study_b.var))
     with one_line_error("the model without NK has other gene sets"):
         list(oos.held_out(full, {"NK": model(sets={"A": GENES})}, 1))
+
+
+def test_shuffled_labels_destroy_what_each_panel_shows(study_a, study_b):
+    """Models without training: what is left under shuffling is that of any two groups."""
+    full, models, other = oos.encode(model(), study_a), dict.fromkeys(TYPES, model(2)), study_b
+    numbers = range(1, 5)
+    rows = [r for n in numbers for r in oos.shuffled(full, models, model(3), other, 1, n)]
+    found = oos.tables(rows, ["shuffle"])
+    held_out = found.r2[found.r2["experiment"] == oos.HELD_OUT]
+    true = oos.tables(oos.held_out(full, models, 1)).r2
+    of_control, of_shuffled = (
+        t[t["sample"] == oos.CONTROL_MEAN]["mean"].mean() for t in (true, held_out)
+    )
+    assert of_shuffled > 0.8 > 0.5 > of_control  # two halves of the same cells are alike
+    studies = found.r2[found.r2["sample"] == oos.BASELINE]["mean"]
+    assert studies.mean() > 0.6
+    assert set(found.overlap["experiment"]) == {oos.HELD_OUT, oos.OTHER_STUDY}
+    assert found.activity.groupby(["shuffle", "experiment", "sample"]).size().eq(1).all()
+    assert list(found.r2.columns) == ["shuffle", *oos.R2]

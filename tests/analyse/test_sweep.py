@@ -10,6 +10,7 @@ from scripts.analyse import weights as weights_script
 from scripts.analyse.sweep import summary
 from scripts.analyse.trained_models import trained
 from scripts.analyse.weights import weights
+from scripts.common.shuffles import shuffle_labels
 from vega.metrics import silhouette
 
 ADATA = toy_cells()
@@ -32,7 +33,7 @@ def sweep(tmp_path_factory):
 
 def test_the_summary_of_a_sweep_is_that_of_its_models(sweep):
     asked = {"column": "condition", "within": {}, "of": "mean", "extra_nodes": True}
-    table = summary(sweep, ADATA, {"condition": asked})
+    table, control = summary(sweep, ADATA, {"condition": asked}, shuffles=2)
     assert list(table.columns) == [
         "model", "seed", "extra_nodes", "n_cells", "epochs", "train_loss", "validation_loss",
         "silhouette_condition",
@@ -41,8 +42,15 @@ def test_the_summary_of_a_sweep_is_that_of_its_models(sweep):
         model = vega.load(run.folder)
         assert row[1:6] == (f"m{number}", 1, number, 150, 2)
         assert row[6:8] == tuple(model.history.min())
-        expected = silhouette(model.embed(ADATA), ADATA.obs["condition"])
+        activities = model.embed(ADATA)
+        expected = silhouette(activities, ADATA.obs["condition"])
         assert row.silhouette_condition == pytest.approx(expected, abs=1e-6)
+        rows = control[control["model"] == f"m{number}"].set_index("shuffle")
+        for shuffle in (1, 2):
+            labels = shuffle_labels(ADATA.obs, "condition", shuffle)["condition"]
+            expected = silhouette(activities, labels)
+            found = rows.loc[shuffle, "silhouette_condition"]
+            assert found == pytest.approx(expected, abs=1e-5)
 
 
 def test_weights_are_ranked_among_all_genes_and_say_which_were_removed(sweep, monkeypatch):

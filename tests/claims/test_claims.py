@@ -30,6 +30,7 @@ from scripts.claims.run_results import NotAvailable
 from scripts.common.code_dependencies import code_of
 from scripts.common.gmvs import INTERFERON_AB, TRYPTOPHAN
 from scripts.report.forest import estimates
+from vega.description import write_description
 from vega.errors import InputError
 
 DIFFERENTIAL, GSEA = "kang_seed1_differential", "kang_gsea"
@@ -165,14 +166,15 @@ def test_every_row_has_a_verdict_and_every_not_run_a_reason(run):
 
 def test_values_are_compared_with_the_published_ones_by_seed(run):
     table, values = evaluated(run, seeds=(1, 2))
-    assert values.select_dtypes(float).columns.tolist() == ["published", "reproduced", "deviation"]
+    numbers = ["published", "reproduced", "deviation", "control", "control_sd"]
+    assert values.select_dtypes(float).columns.tolist() == numbers
     assert set(values["claim"]) == set(table.loc[table["reproduced"] != "", "id"])
     k04 = values[(values["claim"] == "K04") & (values["value"] == "IFN")].set_index("seed")
     assert k04["published"].tolist() == [8.51, 8.51]
     assert k04["reproduced"].tolist() == pytest.approx([8.5, 8.6])
     assert k04["deviation"].tolist() == pytest.approx([-0.01 / 8.51, 0.09 / 8.51])
-    (k08,) = values[values["claim"] == "K08"].itertuples()  # GSEA has no seeds
-    assert pd.isna(k08.seed)
+    k07 = values[values["claim"] == "K07"]  # GSEA has no seeds
+    assert k07["seed"].isna().all()
     k02 = values[values["claim"] == "K02"]  # published as a picture
     assert k02["published"].isna().all()
     assert k02["deviation"].isna().all()
@@ -180,7 +182,7 @@ def test_values_are_compared_with_the_published_ones_by_seed(run):
     assert (estimate.published, estimate.here) == ("8.51", "8.55 ± 0.0707")
     assert estimate.deviation == pytest.approx(0.04 / 8.51)
     assert estimate.spread == pytest.approx(np.sqrt(0.005) / 8.51)
-    assert {e.spread for e in estimates(values)["K08"]} == {None}
+    assert {e.spread for e in estimates(values)["K07"]} == {None}
     assert "K02" not in estimates(values)
 
 
@@ -236,7 +238,7 @@ def test_the_direction_of_an_exact_claim_is_judged_on_a_subset(monkeypatch, poin
         kinds = {}, {"partial": "subset"}, {"partial": "simulated data", "simulated": True}
         return [judge("T01", numbers(""), {"x": 1}, **kind) for kind in kinds]
 
-    assert verdicts(direction=lambda v: points) == ["reproduced", verdict, "not run"]
+    assert verdicts(effect=lambda v: float(points)) == ["reproduced", verdict, "not run"]
     assert verdicts() == ["reproduced", "not run", "not run"]
 
 
@@ -251,21 +253,29 @@ def test_what_is_not_available_is_not_run_and_breaks_nothing(run):
     assert not issubclass(NotAvailable, InputError)  # which would end the rule
 
 
-def test_a_set_that_gsea_does_not_test_is_in_the_note(run):
+def test_a_set_that_gsea_does_not_test_is_not_missed_by_it(run):
     change_table(run, GSEA, put(["fdr", "neg_log10_fdr"], [np.nan, 0.0], gmv=TRYPTOPHAN))
     row = claims_of(run, "K08").loc["K08"]
-    assert row["verdict"] == "reproduced"
-    assert "too few genes in the data for GSEA" in row["note"]
+    assert row["verdict"] == "not run"
+    assert "has fewer than 5 genes in the data" in row["note"]
 
 
 def test_gene_set_claims_on_the_real_files(tmp_path, mirror):
     (tmp_path / "raw").mkdir()
     (tmp_path / "raw" / "gene_sets").symlink_to(mirror / "gene_sets")
-    table = claims_of(tmp_path, "D1[234]")
-    assert list(table["verdict"]) == ["reproduced"] * 3
-    assert table.loc["D14", "reproduced"] == (
-        "Kang 675; MIX-seq 55; GBM 6061; organoid 682; retina 677"
-    )
+    assert list(claims_of(tmp_path, "D1[23]")["verdict"]) == ["reproduced"] * 2
+
+
+@pytest.mark.parametrize(("extra", "verdict"), [(3, "reproduced"), (1, "differs")])
+def test_latent_variables_are_those_of_the_trained_models(tmp_path, extra, verdict):
+    sizes = {"kang": 675, "mixseq_trametinib": 55, "gbm": 6061, "organoid": 682, "retina": 674}
+    for model, size in sizes.items():
+        gmvs = [str(i) for i in range(size + extra * (model == "retina"))]
+        path = tmp_path / "models" / model / "seed1" / "model.json"
+        write_description(path, {"gmvs": gmvs})
+    assert claims_of(tmp_path, "D14").loc["D14", "verdict"] == verdict
+    path.unlink()
+    assert claims_of(tmp_path, "D14").loc["D14", "verdict"] == "not run"
 
 
 def test_numbers_as_shown():

@@ -21,6 +21,7 @@ from scripts.common import gmvs
 from scripts.common.config.load import load
 from scripts.common.tables import read_table, write_table
 from vega.description import write_description
+from vega.metrics import silhouette
 
 CLAIMS = read_claims(ROOT / "config" / "claims.tsv").set_index("id", drop=False)
 GMVS = [
@@ -39,15 +40,15 @@ def config(**settings):
     return load({"run": "t"} | settings, ROOT / "config")
 
 
-def evaluated(run, pattern=".", seeds=(1,), **settings):
+def evaluated(run, pattern=".", seeds=(1,), shuffles=0, **settings):
     """Return table and values of the claims of a run whose ids match a pattern."""
     chosen = CLAIMS[CLAIMS["id"].str.match(pattern)]
-    return evaluate(chosen, RunResults(run, config(**settings)), seeds)
+    return evaluate(chosen, RunResults(run, config(**settings)), seeds, shuffles)
 
 
-def claims_of(run, pattern=".", seeds=(1,), **settings):
+def claims_of(run, pattern=".", seeds=(1,), shuffles=0, **settings):
     """Return the table of the claims of a run whose ids match a pattern, by id."""
-    return evaluated(run, pattern, seeds, **settings)[0].set_index("id")
+    return evaluated(run, pattern, seeds, shuffles, **settings)[0].set_index("id")
 
 
 def write_study(run, study, data, origin="public", **provenance):
@@ -60,6 +61,8 @@ def write_study(run, study, data, origin="public", **provenance):
 
 def write_latent(run, model, latent, seed=1):
     latent.uns["provenance"] = json.dumps({"origin": "public"})
+    if "variance" not in latent.layers:
+        latent.layers["variance"] = np.full(latent.shape, 0.01, np.float32)
     _write(latent, run / "models" / model / f"seed{seed}" / "latent.h5ad")
 
 
@@ -117,6 +120,7 @@ def write_kang(run):
         index=[f"c{i}" for i in range(280)],
     )
     treated = (obs["condition"] == "stimulated").to_numpy()
+    silhouettes = []
     innate = obs["cell_type"].isin(["CD14+Mono", "FCGR3A+Mono", "Dendritic"]).to_numpy()
     z = rng.normal(size=(280, len(GMVS))).astype(np.float32)
     z[:, 0] += np.where(treated, 6, -6)
@@ -125,11 +129,13 @@ def write_kang(run):
     for seed in (1, 2):
         latent = AnnData(z + seed / 10, obs=obs, var=pd.DataFrame(index=GMVS))
         write_latent(run, "kang", latent, seed)
+        silhouettes.append({"seed": seed, "silhouette_condition": silhouette(z, treated)})
         losses = {"train_loss": 180.0, "validation_loss": 167.0, "epochs": 271}
         path = run / "models" / "kang" / f"seed{seed}" / "model.json"
-        write_description(path, {"losses": losses})
+        write_description(path, {"losses": losses, "gmvs": GMVS})
         write_table(kang_differential(seed), run / "tables" / f"kang_seed{seed}_differential.tsv")
-    gsea = pd.DataFrame({"contrast": "innate", "gmv": GMVS, "fdr": 0.9})
+    write_table(pd.DataFrame(silhouettes), run / "tables" / "kang_silhouettes.tsv")
+    gsea = pd.DataFrame({"contrast": "innate", "gmv": GMVS, "fdr": 0.9, "nes": 1.5})
     gsea.loc[:14, "fdr"] = 0.01
     gsea.loc[3, "fdr"] = 0.56
     gsea["neg_log10_fdr"] = -np.log10(gsea["fdr"])
@@ -204,6 +210,7 @@ def write_out_of_sample(run):
         )
         for t in TYPES
     ]
+    r2 += [(1, oos.HELD_OUT, oos.CONTROL_MEAN, t, 0.8, np.nan, 99, "") for t in TYPES]
     unseen, other = published("I01"), published("I06")
     medians = {
         (oos.HELD_OUT, "control"): unseen["control"],

@@ -78,14 +78,14 @@ def gbm_latent(n: int = 600) -> AnnData:
     """Cells of glioblastoma: OLIG2 is high in OPC, STAT3 and OLIG2 take turns in tumour cells."""
     rng = np.random.default_rng(9)
     cell_type = rng.choice(TYPES, n, p=[0.4, 0.3, 0.12, 0.06, 0.05, 0.04, 0.03])
-    mean = rng.normal(-1, 0.6, (n, 8))
+    mean = rng.normal(-1, 0.6, (n, 40))
     neoplastic = cell_type == "Neoplastic"
     state = rng.uniform(0, 4, neoplastic.sum())
     mean[neoplastic, 0], mean[neoplastic, 1] = 4 - state, state
     mean[cell_type == "OPC", 1] += 6
     obs = pd.DataFrame({"cell_type": cell_type}, index=[f"g{i}" for i in range(n)])
     obs["cell_type"] = in_order(obs["cell_type"], TYPES)
-    gmvs = ["STAT3", "OLIG2", *(f"TF{i}" for i in range(6))]
+    gmvs = ["STAT3", "OLIG2", *(f"TF{i}" for i in range(38))]
     latent = AnnData(mean.astype("float32"), obs=obs, var=pd.DataFrame(index=gmvs))
     centre = rng.uniform(-30, 30, (len(TYPES), 2))[obs["cell_type"].cat.codes]
     latent.obsm["X_tsne"] = centre + rng.normal(0, 4, (n, 2)) + mean[:, :2]

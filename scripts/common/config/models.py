@@ -113,6 +113,10 @@ class LatentAnalyses(Model):
         None, description="Learning rate of t-SNE, if not scikit-learn's."
     )
     silhouettes: dict[Name, Silhouette] = Field({}, description="Silhouettes to compute, by name.")
+    shuffles: NonNegativeInt = Field(
+        0, description="Shuffles of the labels for which silhouettes and GSEA are repeated: the "
+        "negative control of claims."
+    )  # fmt: skip
 
 
 class Analyses(LatentAnalyses):
