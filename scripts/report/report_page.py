@@ -12,6 +12,7 @@ from markupsafe import Markup, escape
 
 from scripts.claims.judging import Verdict
 from scripts.common.run import run
+from scripts.common.shuffles import SHUFFLES
 from scripts.common.tables import read_table
 from scripts.report.facts import duration, run_facts, steps_of, trainings
 from scripts.report.forest import Estimate, estimates
@@ -126,6 +127,7 @@ def report_page(
         figures=figures,
         estimates=estimates if of_paper else {},
         of_paper=of_paper,
+        shuffles=SHUFFLES,
         left_out={label(name): left_out[name] for name in sorted(left_out, key=place) if of_paper},
         **parts,
     )

@@ -5,7 +5,7 @@ import pandas as pd
 from conftest import ROOT
 from PIL import Image
 
-from scripts.claims.judging import VALUES, read_claims
+from scripts.claims.judging import UNINFORMATIVE, VALUES, read_claims
 from scripts.common.config.load import load
 from scripts.report import report_page as page
 from scripts.report.facts import Step, Training
@@ -20,17 +20,23 @@ def claims_in_turn(**fields):
     """All published claims, their verdicts in turn; other fields as given."""
     claims = read_claims(ROOT / "config" / "claims.tsv")
     verdicts = [VERDICTS[i % 4] for i in range(len(claims))]
-    values = {"reproduced": "AUC 0.99", "spread": "AUC ±0.01", "note": "", **fields}
+    cautions = ["" if i % 8 else UNINFORMATIVE for i in range(len(claims))]
+    control = {"control": "AUC 0.5 ±0.02", "control_holds": "0 of 20", "caution": cautions}
+    values = {"reproduced": "AUC 0.99", "spread": "AUC ±0.01", "note": "", **control, **fields}
     return claims.assign(verdict=verdicts, **values)
 
 
 def values_around_the_published(seeds):
-    """Values of all claims: of the first seed as published, then once and twice more."""
+    """Values of all claims: of the first seed as published, then once and twice more.
+
+    Under shuffling they are 0 with a standard deviation of a tenth of the published number.
+    """
     return pd.DataFrame(
         [
-            (row.id, name, seed, number, number + deviation * abs(number), deviation)
+            (row.id, name, seed, number, number + deviation * size, deviation, 0.0, size / 10)
             for row in read_claims(ROOT / "config" / "claims.tsv").itertuples()
             for name, number in row.numbers.values.items()
+            for size in [abs(number)]
             for deviation, seed in enumerate(seeds)
         ],
         columns=[*VALUES],

@@ -65,6 +65,9 @@ def test_every_claim_stands_on_the_page_with_its_verdict(page):
         sign = dict(zip(VERDICTS, "✓↗✗–", strict=True))[verdict]
         assert f"<b>{count}</b><span" in page
         assert f"{sign} {verdict}</span>" in page
+    cautions = re.findall(r"✓ reproduced</span> <span class=.caution.>⚠ uninformative", page)
+    assert len(cautions) > (claims["caution"] != "").sum()  # in two tables, or three
+    assert page.count("criterion holds in 0 of 20") == len(claims)
 
 
 def test_each_figure_stands_before_its_own_claims(page):
@@ -99,6 +102,8 @@ def test_published_numbers_and_ours_stand_in_one_plot(tmp_path, page):
     for _, _, drawn, published, here in rows:  # one seed, and just as published
         assert float(here) == pytest.approx(float(published), rel=0.005)
         assert 'class="dot" cx="0.0"' in drawn
+        band = "M80.0 2H100.0v" if published.startswith("-") else "M-100.0 2H-80.0v"
+        assert f'class="control" d="{band}' in drawn
         assert "whisker" not in drawn
     # Three seeds: as published, once more and twice more of it, so that the mean is at its edge.
     for _, _, drawn, published, here in forest(report(tmp_path, seeds=[1, 2, 3])):
