@@ -47,6 +47,15 @@ def test_planted_activity_comes_back(claims, id):
     assert claims.loc[id, "verdict"] == "reproduced", claims.loc[id].to_dict()
 
 
+def test_hardly_a_criterion_holds_on_shuffled_labels(claims):
+    controlled = claims["control_holds"].dropna()
+    assert len(controlled) > 30
+    holds = controlled.str.removesuffix(" of 20").astype(int)
+    cautious = claims["caution"].notna()
+    assert list(claims.index[cautious]) == list(holds.index[holds > 1])
+    assert cautious.sum() <= 2
+
+
 def test_interferon_responses_rise_under_trametinib_only(claims):
     """Under the other drugs they are planted to fall slightly, which may pass unseen."""
     found = re.findall(r"(\w+) IFN (\w+) (-?[\d.]+)", claims.loc["M03", "reproduced"])

@@ -60,6 +60,7 @@ published numbers.
 - `within`: largest difference from the published number: `0.1` for all of them, or by name,
   `training=9`. Empty if the criterion is no tolerance.
 - `share`: the same as a share of the published number; `within` and `share` add up.
+- `also`: what this project asks beyond `criterion`, so that the claim can fail.
 """
 ENVIRONMENT = """# Written by `make config` from requirements.lock, which `make lock` resolves.
 channels:

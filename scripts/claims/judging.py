@@ -101,6 +101,11 @@ def read_claims(path: Path | str) -> pd.DataFrame:
     return claims.assign(numbers=numbers)
 
 
+def criterion(row: Any) -> str:
+    """Return the criterion of a claim: that of its row, and what we ask beyond it."""
+    return "; ".join(filter(None, [row.criterion, row.also]))
+
+
 def published(values: str, within: str = "", share: str = "") -> Published:
     """Return the numbers of a claim from three entries of its row; ValueError if one is invalid.
 
@@ -193,8 +198,7 @@ def evaluate(
     rows, values = [], []
     for row in claims.itertuples():
         studies = [] if row.study == "-" else row.study.split("+")
-        cited = {column: getattr(row, column) for column in CITED}
-        cited["criterion"] = "; ".join(filter(None, [row.criterion, row.also]))
+        cited = {column: getattr(row, column) for column in CITED} | {"criterion": criterion(row)}
         try:
             by_seed = measure(row.id, studies, results, seeds)
             notes = [*dict.fromkeys(results.notes)]

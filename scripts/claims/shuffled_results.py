@@ -144,6 +144,18 @@ def shuffle_weights(table: pd.DataFrame, number: int) -> pd.DataFrame:
     return table.assign(weight=weight, rank=rank)
 
 
+# What the negative control of a claim shuffles, in words.
+SHUFFLED = {
+    None: "",
+    "condition": "conditions within cell types or lines",
+    "cell_type": "cell types within conditions",
+    "batch": "batches within cell types",
+    "study": "studies within cell types",
+    "activities": "each GMV over the cells",
+    "names": "names of the GMVs",
+    "weights": "weights over the genes",
+    "lines": "cell lines",
+}
 WEIGHTS_OF = ("seed", "l1_update", "l1_lambda", "latent_dropout", "gmv")  # one GMV of a model
 WEIGHTS, LINES = "weights", "lines"
 OF_ACTIVITIES: dict[str, Callable[..., AnnData]] = {"activities": _activities, "names": _names}

@@ -16,9 +16,17 @@ from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
 from scripts.claims.claims import load_measures
-from scripts.claims.judging import Measure, read_claims
+from scripts.claims.judging import (
+    MOST_BY_CHANCE,
+    UNINFORMATIVE,
+    Measure,
+    criterion,
+    read_claims,
+)
+from scripts.claims.shuffled_results import SHUFFLED
 from scripts.common.config.load import load
 from scripts.common.config.run import Config
+from scripts.common.shuffles import SHUFFLES
 from scripts.report.report_page import figure_of, label, place
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -97,13 +105,22 @@ def claims_page(claims: Any, measures: dict[str, Measure]) -> str:
         "judged, and what is measured. `results/<run>/claims.tsv` has the verdicts of a run:\n\n"
         "| verdict | means |\n|---|---|\n"
         "| reproduced | the criterion is met |\n"
-        "| direction only | it is missed, but ours points the published way |\n"
+        "| direction only | it is missed, but ours points the published way, further than in any "
+        "shuffle |\n"
         "| differs | neither |\n"
         "| not run | what it needs is not part of the run, or only the whole public data could "
         "give the number; the table says which |\n\n"
         "`config/claims.tsv` has the published numbers and tolerances "
         "([its columns](../config/README.md#claimstsv)), and `tables/claim_values.tsv` of a run "
-        "compares each number, by seed, with the published one.\n"
+        "compares each number, by seed, with the published one.\n\n"
+        f"**Negative control.** A claim about labels is also measured on {SHUFFLES} shuffles. They "
+        "destroy what the claim is about and leave everything else: a label among cells that are "
+        "alike otherwise, such as the condition within each cell type; for pairs of GMVs the names "
+        "of the GMVs or the order of the cells; for weights the genes. No model is trained again. "
+        "`control` is the mean and standard deviation over the shuffles and `control_holds` the "
+        "number of shuffles in which the criterion holds. A claim whose criterion holds in more "
+        f"than {MOST_BY_CHANCE} of them has the caution `{UNINFORMATIVE}`: its verdict says "
+        "little. *Beyond the control* means larger than in every shuffle.\n"
     ]
     by_figure = claims["panel"].map(figure_of)
     for name in sorted(filter(None, by_figure.unique()), key=place):
@@ -113,12 +130,13 @@ def claims_page(claims: Any, measures: dict[str, Measure]) -> str:
 
 
 def _claims(title: str, claims: Any, measures: dict[str, Measure]) -> Iterator[str]:
-    yield f"\n## {title}\n\n| claim | published | criterion | measured |\n|---|---|---|---|\n"
+    yield f"\n## {title}\n\n| claim | published | criterion | measured | control shuffles |\n"
+    yield "|---|---|---|---|---|\n"
     for row in claims.itertuples():
-        doc = inspect.getdoc(measures[row.id].function) if row.id in measures else "not yet"
-        measured = " ".join(doc.split())
+        measured = " ".join(inspect.getdoc(measures[row.id].function).split())
         about = f"({row.panel}) {row.statement}"
-        cells = map(_cell, (about, row.published, row.criterion, measured))
+        shuffled = SHUFFLED[measures[row.id].shuffle]
+        cells = map(_cell, (about, row.published, criterion(row), measured, shuffled))
         yield f"| **{row.id}** {' | '.join(cells)} |\n"
 
 
