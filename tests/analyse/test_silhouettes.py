@@ -6,7 +6,9 @@ from helpers.checks import one_line_error
 from helpers.latent import latent_cells
 from sklearn.metrics import silhouette_score
 
-from scripts.analyse.silhouettes import silhouettes
+from scripts.analyse.silhouettes import shuffled_silhouettes, silhouettes
+from scripts.common.shuffles import shuffle_labels
+from vega import metrics
 
 
 @pytest.fixture
@@ -54,3 +56,24 @@ def test_a_sample_of_the_posterior_is_more_scattered_than_its_mean(latent):
 def test_a_missing_column_is_one_line(latent):
     with one_line_error(r"silhouettes.x: the study has no column batch; it has"):
         silhouettes(latent, {"x": asked("batch")}, seed=1)
+
+
+def test_silhouettes_of_many_labelings_are_those_of_each():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(120, 5)).astype(np.float32)
+    x[:60] += 2
+    alone = np.repeat([0, 1], [119, 1])  # a cell alone counts as 0
+    labelings = [np.repeat(["a", "b"], 60), rng.integers(0, 4, 120), alone]
+    found = metrics.silhouettes(x, labelings)
+    expected = [silhouette_score(x, labels) for labels in labelings]
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+def test_shuffled_silhouettes_are_those_of_the_shuffled_labels(latent):
+    wanted = {"type": asked("cell_type", {"condition": ["ctrl"]})}
+    second = list(shuffled_silhouettes(latent, wanted, 1, 2))[1]
+    control = latent[(latent.obs["condition"] == "ctrl").to_numpy()]
+    labels = shuffle_labels(control.obs, "cell_type", 2)["cell_type"]
+    assert second["shuffle"] == 2
+    expected = silhouette_score(control.X, labels)
+    assert second["silhouette_type"] == pytest.approx(expected, abs=1e-5)
