@@ -148,7 +148,6 @@ def gsea_significance(results: RunResults, gmv: str) -> dict[str, float]:
     lambda v: v["-log10 FDR"] >= THRESHOLD and v["NES"] > 0,
     lambda v: v["NES"],
     shuffle="condition",
-    beyond=True,
     seeded=False,
 )
 def gsea_finds_interferon(results: RunResults, seed: int):
