@@ -15,21 +15,23 @@ from scripts.common.tables import markdown_table, read_table
 
 
 def side_by_side(claims: dict[str, pd.DataFrame], figures: Container[str] | None = None) -> str:
-    """Return a table in Markdown: what was published, and what each run gives.
+    """Return a table in Markdown: what was published, and what each run gives, shuffled too.
 
     `claims` has the content of `claims.tsv` by the name of the run. Only claims of `figures`, such
     as `1` and `S4`, are shown, or all; claims that no run has measured are left out.
     """
     runs = {name: table.fillna("").set_index("id") for name, table in claims.items()}
-    head = ["claim", "what", "published", *(part for name in runs for part in (name, "verdict"))]
+    of_run = ("control", "control_holds", "verdict")
+    titles = (part for name in runs for part in (name, "control", "holds in", "verdict"))
+    head = ["claim", "what", "published", *titles]
     rows = []
     for claim, about in next(iter(runs.values())).iterrows():
         if figures and about["panel"].rstrip(ascii_lowercase) not in figures:
             continue
-        found = [table.loc[claim, ["reproduced", "verdict"]] for table in runs.values()]
-        if all(verdict == "not run" for _, verdict in found):
+        found = [table.loc[claim, ["reproduced", *of_run]] for table in runs.values()]
+        if all(measured["verdict"] == "not run" for measured in found):
             continue
-        texts = [str(text) for pair in found for text in pair]
+        texts = [str(text) for measured in found for text in measured]
         rows.append([claim, about["statement"], about["published"], *texts])
     return markdown_table(head, rows)
 

@@ -5,20 +5,23 @@ import pandas as pd
 from tools.claims_of_runs import side_by_side
 
 COLUMNS = ["id", "panel", "statement", "published", "reproduced", "verdict"]
+CONTROL = {"control": ["0 ±1", None, None], "control_holds": ["0 of 20", None, None]}
 SMALL = pd.DataFrame(
     [["K05", "1e", "|log BF|", "3.55", "5.6", "reproduced"],
      ["S04", "S2", "batches", ".1", None, "not run"],
      ["S10", "S11", "losses", "161", None, "not run"]], columns=COLUMNS,
-)  # fmt: skip
+).assign(**CONTROL)  # fmt: skip
 LARGE = SMALL.assign(reproduced=["3.77", None, "158"], verdict=["reproduced", "not run", "differs"])
 
 
 def test_runs_are_side_by_side_and_what_none_has_measured_is_left_out():
     assert side_by_side({"small": SMALL, "large": LARGE}).splitlines() == [
-        "| claim | what | published | small | verdict | large | verdict |",
-        "| --- | --- | --- | --- | --- | --- | --- |",
-        "| K05 | \\|log BF\\| | 3.55 | 5.6 | reproduced | 3.77 | reproduced |",
-        "| S10 | losses | 161 |  | not run | 158 | differs |",
+        "| claim | what | published | small | control | holds in | verdict "
+        "| large | control | holds in | verdict |",
+        "|" + " --- |" * 11,
+        "| K05 | \\|log BF\\| | 3.55 | 5.6 | 0 ±1 | 0 of 20 | reproduced "
+        "| 3.77 | 0 ±1 | 0 of 20 | reproduced |",
+        "| S10 | losses | 161 |  |  |  | not run | 158 |  |  | differs |",
     ]
 
 
