@@ -349,6 +349,8 @@ def shown(value: float) -> str:
     >>> shown(18868.0), shown(0.20526), shown(8.517), shown(166.94), shown(1234.5)
     ('18868', '0.205', '8.52', '167', '1234')
     """
+    if abs(value) < 1e-12:  # what rounding leaves of none
+        return "0"
     if float(value).is_integer() or abs(value) >= 1000:
         return f"{value:.0f}"
     return f"{value:#.3g}".rstrip(".")
