@@ -30,7 +30,12 @@ rule embed:
     resources:
         mem_mb=scale_with_attempt(8000),
     params:
-        embedding=lambda w: CONFIG.model(w.model).analyses.embedding,
+        # No figure draws the cells of an extra seed.
+        embedding=lambda w: (
+            CONFIG.model(w.model).analyses.embedding
+            if int(w.seed) in SETTINGS.seeds
+            else "none"
+        ),
         tsne_learning_rate=lambda w: CONFIG.model(w.model).analyses.tsne_learning_rate,
     script:
         "../scripts/analyse/embed.py"

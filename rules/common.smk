@@ -75,12 +75,20 @@ def preprocessing_inputs(wildcards):
 
 
 def model_files(models, files=MODEL_FILES):
-    """Files of models, of all seeds."""
+    """Files of models, of all their seeds."""
+    return [
+        f"{RUN}/models/{model}/seed{seed}/{file}"
+        for model in models
+        for seed in CONFIG.seeds_of(model)
+        for file in files
+    ]
+
+
+def differential_tables(model):
+    """The comparisons of a model, one table for each of its seeds."""
     return expand(
-        f"{RUN}/models/{{model}}/seed{{seed}}/{{file}}",
-        model=models,
-        seed=SETTINGS.seeds,
-        file=files,
+        f"{RUN}/tables/{model}_seed{{seed}}_differential.tsv",
+        seed=CONFIG.seeds_of(model),
     )
 
 

@@ -26,12 +26,12 @@ for name, entry in CONFIG.models.items():
         threads: 8
         resources:
             gpu=1,
-            mem_mb=scale_with_attempt(6000 + 2000 * len(SETTINGS.seeds)),
-            runtime=scale_with_attempt(240 * len(SETTINGS.seeds)),
+            mem_mb=scale_with_attempt(6000 + 2000 * len(CONFIG.seeds_of(name))),
+            runtime=scale_with_attempt(240 * len(CONFIG.seeds_of(name))),
         params:
             models=lambda w, output: str(Path(output[0]).parents[2]),
             configs=CONFIG.training_settings(name),
-            seeds=SETTINGS.seeds,
+            seeds=CONFIG.seeds_of(name),
             device=SETTINGS.device,
             precision=SETTINGS.precision,
             models_per_gpu=SETTINGS.models_per_gpu,

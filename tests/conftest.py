@@ -198,6 +198,8 @@ def repository(tmp_path):
     edit(config / "simulations.yaml", lambda c: c["studies"]["kang"].update(cells=800))
     edit(config / "demo.yaml", lambda c: c.update(studies="kang"))
     edit(config / "demo.yaml", lambda c: c["training_overrides"].update(max_epochs=60))
+    for file in ("config.yaml", "demo.yaml"):  # Snakemake merges both
+        edit(config / file, lambda c: c.update(extra_seeds={}))
     edit(config / "models.yaml", lambda c: (c.pop("kang_holdout"), c.pop("kang_control")))
     return tmp_path
 

@@ -66,7 +66,8 @@ def trainings(config: Config, rules: pd.DataFrame) -> pd.DataFrame:
     seconds, trained = rules.set_index("rule")["cpu_seconds"], config.settings.training_overrides
     rows = []
     for entry in config.selected_entries:
-        model, models = config.models[entry], len(config.runs_of(entry))
+        model = config.models[entry]
+        models = len(config.runs_of(entry)) * len(config.seeds_of(entry))
         if model.simulated:
             continue
         per_epoch = seconds[f"train_{entry}"] / models / trained["max_epochs"]

@@ -162,6 +162,19 @@ def test_a_run_may_take_other_settings_for_all_models_or_for_single_entries():
         load({"model_overrides": {"kang": {"epochs": 3}}}, ROOT / "config")
 
 
+def test_an_entry_may_have_more_seeds_than_the_run():
+    extra = {"kang": [3, 1, 2], "kang_extra_nodes": [4], "retina": [5]}
+    config = load({"seeds": [7, 2], "extra_seeds": extra, "studies": "kang"}, ROOT / "config")
+    assert config.seeds_of("kang") == [7, 2, 1, 3]
+    assert config.seeds_of("kang_extra_nodes_extra-nodes-8_run-2") == [7, 2, 4]
+    assert config.seeds_of("kang_holdout") == config.seeds_of("kang_mask_pca") == [7, 2]
+    assert [config.other_seed("kang", seed) for seed in (7, 2)] == [2, 7]
+    alone = load({"extra_seeds": {"kang": []}}, ROOT / "config")
+    assert alone.other_seed("kang", 1) is None
+    default = load({}, ROOT / "config")
+    assert [e for e in default.models if default.other_seed(e, 1)] == ["kang", "kang_control"]
+
+
 def test_models_for_simulated_cells_are_in_no_other_run():
     public, simulated = (load(s, ROOT / "config") for s in ({}, {"data": "simulated"}))
     assert set(simulated.selected_entries) - set(public.selected_entries) == {"kang_variants"}
@@ -190,6 +203,14 @@ def test_fidelity_chooses_between_code_and_text():
         ({"device": "gpu"}, "config.yaml: device: Input should be 'auto'"),
         ({"seeds": []}, "config.yaml: seeds: List should have at least 1 item"),
         ({"seeds": [0]}, "config.yaml: seeds.0: Input should be greater than 0"),
+        (
+            {"extra_seeds": {"kang": [0]}},
+            "config.yaml: extra_seeds.kang.0: Input should be greater",
+        ),
+        (
+            {"extra_seeds": {"kong": [2]}},
+            "config.yaml: extra_seeds: entry 'kong' is not among kang",
+        ),
         ({"run": "../x"}, "config.yaml: run: String should match"),
         ({"mirrow": "x"}, "config.yaml: mirrow: Extra inputs are not permitted"),
         ({"studies": "kong"}, "kong is not in config/studies.yaml; choose from kang, kang_counts"),

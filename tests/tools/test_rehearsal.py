@@ -89,6 +89,7 @@ def test_the_cost_of_a_run_is_that_of_its_epochs(config):
     jobs = jobs.set_index("entry")
     assert "kang_variants" not in jobs.index  # of simulated cells only
     assert jobs.loc["kang_holdout", "models"] == 7
+    assert jobs.loc["kang", "models"] == 2  # with an extra seed
     assert jobs.loc["kang_holdout", "seconds_per_epoch"] == pytest.approx(24 / 7 / 2)
     assert jobs.loc["kang_holdout", "core_hours"] == pytest.approx(24 / 2 * 203 / 3600)
     assert rehearsal.cost(jobs.reset_index()).count("\n") == len(jobs) + 3

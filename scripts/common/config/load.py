@@ -93,8 +93,9 @@ def _cross_check(config: Config, folder: Path) -> None:
         if baseline.epochs_of:
             _known(baseline.epochs_of, config.models, f"{baselines}: {name}.epochs_of")
     overrides = config.settings.model_overrides
-    for name in overrides:
-        _known(name, config.models, f"{run}: model_overrides: entry")
+    for setting in ("model_overrides", "extra_seeds"):
+        for name in getattr(config.settings, setting):
+            _known(name, config.models, f"{run}: {setting}: entry")
     for name, model in config.models.items():
         _check_settings(model.corrected, models, f"{name}.corrected")
         for variant, settings in model.variants.items():

@@ -136,6 +136,19 @@ class Config(Model):
                 return sweep[name].config
         raise InputError(f"config/models.yaml: there is no model {name}")
 
+    def seeds_of(self, name: str) -> list[int]:
+        """Return the seeds of an entry or of one of its models: those of the run, then extra ones.
+
+        Of other methods they are those of the run.
+        """
+        entry = next((e for e, sweep in self.sweeps.items() if name in sweep), name)
+        extra, seeds = self.settings.extra_seeds.get(entry, []), self.settings.seeds
+        return [*seeds, *sorted({*extra} - {*seeds})]
+
+    def other_seed(self, name: str, seed: int) -> int | None:
+        """Return another seed of a model, whose results differ by the seed alone, if it has one."""
+        return next((other for other in self.seeds_of(name) if other != seed), None)
+
     def is_sweep(self, name: str) -> bool:
         """Return whether an entry stands for several models."""
         return self.runs_of(name) != [name]

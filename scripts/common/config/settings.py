@@ -29,6 +29,11 @@ class Settings(Model):
         [1], min_length=1, description="One model is trained per seed, all of an entry side by "
         "side; the first draws the figures, all give claims a spread. Other seeds train new models."
     )  # fmt: skip
+    extra_seeds: dict[Name, list[Seed]] = Field(
+        {"kang": [2], "kang_control": [2]}, description="Further seeds of single entries of "
+        "`models.yaml`. No figure or claim counts them as seeds of the run: they give the noise "
+        "floor of Figure 4 and the tables `<model>_consensus.tsv`."
+    )  # fmt: skip
     fidelity: Literal["published", "corrected"] = Field(
         "published", description="Which procedure where the paper's text and code disagree."
     )
