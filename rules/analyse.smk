@@ -321,5 +321,12 @@ if OUT_OF_SAMPLE:
             control="kang_control",
             held_out=HELD_OUT,
             seeds=SETTINGS.seeds,
+            # For the noise floor: by model, another seed of each seed.
+            other_seeds={
+                model: {
+                    seed: CONFIG.other_seed(model, seed) for seed in SETTINGS.seeds
+                }
+                for model in ("kang", "kang_control")
+            },
         script:
             "../scripts/analyse/out_of_sample.py"

@@ -37,11 +37,11 @@ rule claims:
             ),
             seed=SETTINGS.seeds,
         ),
-        differential=expand(
-            rules.differential.output.table,
-            model=filter(CONFIG.asks_contrasts, CONFIG.selected_models),
-            seed=SETTINGS.seeds,
-        ),
+        differential=[
+            table
+            for model in filter(CONFIG.asks_contrasts, CONFIG.selected_models)
+            for table in differential_tables(model)
+        ],
         gsea=expand(
             rules.gsea.output.table,
             model=filter(CONFIG.asks_gsea, CONFIG.selected_models),

@@ -18,6 +18,9 @@ Figure 4:
 
 Means and standard deviations are over 100 repeats; the latter divides by 100, as published.
 
+The noise floor of an overlap is that of two models which differ by the seed alone: of b, the full
+model and another one; of e, study A under the model of control cells and another one.
+
 The negative control repeats all this with shuffled labels: the condition within each cell type for
 a to d, the cell types within each study for e, the studies within each cell type for f.
 """
@@ -61,13 +64,16 @@ GMVS_AT_ONCE = 8
 
 Seed = tuple[int, ...]
 Row = tuple[str, dict[str, Any]]  # with the name of its table
+Comparison = tuple["Encoded", "Encoded"]  # a group and its reference
 
 
 # Columns of the tables. `mean` and `sd` are over repeats, `chance` is the share of the top GMVs
-# that two random choices have in common, `cells` the size of the smallest group, and `note` says
-# why a type is left out. A sample with too few cells, or whose model lacks the GMV, has no
-# activities.
-OVERLAP = ["seed", "experiment", "cell_type", "mean", "sd", "chance", "cells", "note"]
+# that two random choices have in common, `noise_floor` that of two models which differ by the seed
+# alone (empty without a second seed), `cells` the size of the smallest group, and `note` says why a
+# type is left out. A sample with too few cells, or whose model lacks the GMV, has no activities.
+OVERLAP = [
+    "seed", "experiment", "cell_type", "mean", "sd", "chance", "noise_floor", "cells", "note",
+]  # fmt: skip
 R2 = ["seed", "experiment", "sample", "cell_type", "mean", "sd", "cells", "note"]
 ACTIVITY = ["seed", "experiment", "sample", "cell_type", "activity"]
 
@@ -168,18 +174,20 @@ def repeated_log_bayes_factors(
 
 
 def overlaps(
-    one: tuple[Encoded, Encoded],
-    other: tuple[Encoded, Encoded],
-    seed: Seed,
-    repeats: int | None = None,
+    comparisons: Sequence[Comparison], seed: Seed, repeats: int | None = None
 ) -> np.ndarray:
-    """Return the share of their top GMVs that two comparisons (group, reference) have in common."""
+    """Return the share of its top GMVs that the first comparison has in common with each other.
+
+    One row per other comparison, one column per repeat.
+    """
     rng = np.random.default_rng(seed)
-    log_bf = [
+    first, *others = (
         repeated_log_bayes_factors(group.posterior, reference.posterior, rng, repeats or REPEATS)
-        for group, reference in (one, other)
-    ]
-    return np.array([top_overlap(*pair, TOP) for pair in zip(*log_bf, strict=True)])
+        for group, reference in comparisons
+    )
+    return np.array(
+        [[top_overlap(*pair, TOP) for pair in zip(first, log_bf, strict=True)] for log_bf in others]
+    )
 
 
 def r2(encoded: Encoded, seed: Seed, repeats: int | None = None) -> np.ndarray:
@@ -219,12 +227,17 @@ def drawn_activity(encoded: Encoded, size: int, seed: Seed) -> np.ndarray:
 
 
 def held_out(
-    full: Encoded, models: Mapping[str, "vega.VEGA"], seed: int, repeats: int | None = None
+    full: Encoded,
+    models: Mapping[str, "vega.VEGA"],
+    seed: int,
+    again: "vega.VEGA | None" = None,
+    repeats: int | None = None,
 ) -> Iterator[Row]:
     """Yield the rows of panels a to c: stimulated cells of a type that a model has not seen.
 
-    `full` are all cells of study A in the model that has seen them all, `models` has by cell type
-    the model that has not seen its stimulated cells. The draws of a type depend on no other type.
+    `full` are all cells of study A in the model that has seen them all, `again` is this model of
+    another seed, `models` has by cell type the model that has not seen its stimulated cells. The
+    draws of a type depend on no other type.
     """
     for i, (cell_type, model) in log_progress(
         enumerate(models.items()), "held out types", len(models)
@@ -236,16 +249,15 @@ def held_out(
             )
         names = {"seed": seed, "experiment": HELD_OUT, "cell_type": cell_type}
         inside = full.where("cell_type", cell_type)
-        outside = encode(model, inside.cells)
-        (seen, control), (unseen, unseen_control) = pairs = [
+        others = (encode(m, inside.cells) for m in (model, again) if m is not None)
+        pairs = [
             tuple(side.where("condition", c) for c in (STIMULATED, CONTROL))
-            for side in (inside, outside)
+            for side in (inside, *others)
         ]
+        (seen, control), (unseen, unseen_control) = pairs[:2]
         groups = {STIMULATED: seen, CONTROL: control}
-        yield (
-            "overlap",
-            _row(names, groups, overlaps, *pairs, (seed, i, 0), repeats) | _chance(model),
-        )
+        row = _row(names, groups, overlaps, pairs, (seed, i, 0), repeats)
+        yield "overlap", row | _chance(model)
         for sample, cells in ((IN_SAMPLE, seen), (OUT_OF_SAMPLE, unseen)):
             of_sample = names | {"sample": sample}
             yield "r2", _row(of_sample, {STIMULATED: cells}, r2, cells, (seed, i, 1), repeats)
@@ -266,15 +278,18 @@ def other_study(
     other: AnnData,
     cell_types: Sequence[str],
     seed: int,
+    again: "vega.VEGA | None" = None,
     repeats: int | None = None,
 ) -> Iterator[Row]:
     """Yield the rows of panels d to f: cells of another study, which may lack some types.
 
     `full` are all cells of study A in the model that has seen them all; `control_model` has seen
-    its control cells only. No cell of study B is stimulated.
+    its control cells only, `again` is this model of another seed. No cell of study B is stimulated.
     """
     a, b = full.where("condition", CONTROL), encode(full.model, other)
     under_control = [encode(control_model, side.cells) for side in (a, b)]
+    if again is not None:
+        under_control.append(encode(again, a.cells))
     for i, cell_type in log_progress(
         enumerate(cell_types), "types of the other study", len(cell_types)
     ):
@@ -285,10 +300,10 @@ def other_study(
         ]
         groups = {
             f"{side} of {study}": cells
-            for study, pair in zip((STUDY_A, STUDY_B), pairs, strict=True)
+            for study, pair in zip((STUDY_A, STUDY_B), pairs[:2], strict=True)
             for side, cells in zip(("cells", "other cells"), pair, strict=True)
         }
-        row = _row(names, groups, overlaps, *pairs, (seed, i, 4), repeats)
+        row = _row(names, groups, overlaps, pairs, (seed, i, 4), repeats)
         yield "overlap", row | _chance(control_model)
         of_type = {s: x.where("cell_type", cell_type) for s, x in ((STUDY_A, a), (STUDY_B, b))}
         groups = {f"cells of {study}": cells for study, cells in of_type.items()}
@@ -321,7 +336,7 @@ def shuffled(
     Arguments are those of `held_out` and `other_study`. Of the drawn activities the median alone.
     """
     conditions = full.shuffled("condition", number)
-    parts = [held_out(conditions, models, seed, 1)]
+    parts = [held_out(conditions, models, seed, repeats=1)]
     if other is not None:
         types, study_b = (
             full.shuffled("cell_type", number),
@@ -333,7 +348,7 @@ def shuffled(
             ("overlap", types, study_b),
             ("r2", mixed_a, mixed_b),
         ):
-            rows = other_study(a, control_model, b, list(models), seed, 1)
+            rows = other_study(a, control_model, b, list(models), seed, repeats=1)
             parts.append([row for row in rows if row[0] == table])
     for name, row in chain.from_iterable(parts):
         if name == "activity":
@@ -355,13 +370,17 @@ def shuffled_studies(full: Encoded, other: AnnData, number: int) -> tuple[Encode
 def _row(
     names: dict, groups: dict[str, Encoded], measure: Callable[..., np.ndarray], *args
 ) -> dict:
-    """Return mean and sd of `measure(*args)`, or a note which groups have too few cells for it."""
+    """Return mean and sd of `measure(*args)`, or a note which groups have too few cells for it.
+
+    The mean of further rows of a measure is the noise floor.
+    """
     sizes = {group: len(cells) for group, cells in groups.items()}
     few = [f"{n} {group}" for group, n in sizes.items() if n < MIN_CELLS]
-    values = np.array([np.nan]) if few else measure(*args)
+    values, *again = np.full((1, 1), np.nan) if few else np.atleast_2d(measure(*args))
     note = f"left out, fewer than {MIN_CELLS} cells: {', '.join(few)}" if few else ""
     sd = values.std() if len(values) > 1 else np.nan  # none of a single value
-    return {**names, "mean": values.mean(), "sd": sd, "cells": min(sizes.values()), "note": note}
+    row = {"mean": values.mean(), "sd": sd, "cells": min(sizes.values()), "note": note}
+    return names | row | ({"noise_floor": again[0].mean()} if again else {})
 
 
 def _chance(model: "vega.VEGA") -> dict[str, float]:
@@ -390,17 +409,21 @@ def main(snakemake):
     params, inputs, output = snakemake.params, snakemake.input, snakemake.output
     cells, rows, controls = read_cells(inputs.cells), [], []
     other = read_cells(inputs.other[0]) if inputs.other else None
+
+    def load(model: str, seed: int | None) -> vega.VEGA | None:
+        return None if seed is None else vega.load(Path(params.folder, model, f"seed{seed}"))
+
     for seed in params.seeds:
         log.info("seed %d", seed)
-        models = {
-            model: vega.load(Path(params.folder, model, f"seed{seed}"))
-            for model in (params.full, params.control, *params.held_out.values())
-        }
-        full, control = encode(models[params.full], cells), models[params.control]
-        unseen = {cell_type: models[model] for cell_type, model in params.held_out.items()}
-        rows += held_out(full, unseen, seed)
+        full, control = (load(model, seed) for model in (params.full, params.control))
+        full_again, control_again = (
+            load(model, params.other_seeds[model][seed]) for model in (params.full, params.control)
+        )
+        unseen = {cell_type: load(model, seed) for cell_type, model in params.held_out.items()}
+        full = encode(full, cells)
+        rows += held_out(full, unseen, seed, full_again)
         if other is not None:
-            rows += other_study(full, control, other, list(unseen), seed)
+            rows += other_study(full, control, other, list(unseen), seed, control_again)
         for number in log_progress(range(1, SHUFFLES + 1), "shuffles", SHUFFLES):
             controls += shuffled(full, unseen, control, other, seed, number)
     for name, table in tables(rows)._asdict().items():

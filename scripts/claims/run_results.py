@@ -23,6 +23,8 @@ class NotAvailable(Exception):
 class RunResults:
     """Read access to `results/<run>/`; each file is read once."""
 
+    is_shuffled = False  # a negative control needs no notes
+
     def __init__(self, folder: Path | str, config: Config):
         self.folder = Path(folder)
         self.config = config

@@ -30,6 +30,8 @@ class ShuffledResults(RunResults):
     genes, or `lines`, the cell lines' Bayes factors. The number of the shuffle starts at 1.
     """
 
+    is_shuffled = True
+
     def __init__(self, results: RunResults, what: str, number: int):
         self.folder, self.config, self.notes = results.folder, results.config, []
         self._files, self._ranks = results._files, results._ranks

@@ -4,19 +4,24 @@ from functools import partial
 
 import pandas as pd
 import seaborn as sns
+from matplotlib.axes import Axes
 from matplotlib.figure import FigureBase
 
 from scripts.analyse import out_of_sample as oos
-from scripts.figures.charts import barplot, first_seed, label_groups, legend_above
+from scripts.figures.charts import KEY, barplot, first_seed, label_groups, legend_above
 from scripts.figures.data import FigureData, in_order
 from scripts.figures.layout import Content, Layout, Panel, axes
 from vega.gene_sets import readable
 from vega.plot import wrapped
-from vega.plot.colours import GUIDE
+from vega.plot.colours import COLOURS, GUIDE
 
 LAYOUT = Layout(("abc", "def"), widths=(2.3, 2.2, 2.7), heights=(2.45, 2.45))
 MARGINS = {"bottom": 0.62, "top": 0.3}  # room for the names of cell types, and for a legend
 VIOLIN = "#D43F3A"
+TWO_SEEDS = {
+    "marker": "_", "markersize": 13, "markeredgewidth": 1.6, "color": COLOURS[1], "linestyle": "",
+    "zorder": 1.5,
+}  # fmt: skip
 EMPTY = {"ha": "center", "va": "bottom", "fontsize": "small", "style": "italic", "color": "0.3"}
 
 # As the paper calls them, in its order; types of other studies keep their names.
@@ -92,24 +97,36 @@ def r2(data: FigureData, experiment: str) -> Content:
     return table.sort_values("sample", key=lambda c: c.map(samples.index), kind="stable")
 
 
-def draw_bars(figure: FigureBase, table: pd.DataFrame) -> None:
-    """Draw R2, one colour per sample, or overlaps, with a guide where random choices would be."""
+def draw_r2(figure: FigureBase, table: pd.DataFrame) -> None:
+    """Draw R2, one colour per sample."""
+    ax = _bars(figure, table)
+    ax.set_ylabel("$R^2$ of mean expression")
+    legend_above(ax, 3, left=-0.04, bottom=1)
+
+
+def draw_overlaps(figure: FigureBase, table: pd.DataFrame) -> None:
+    """Draw overlaps, those of two seeds on them, and a guide where random choices would be."""
+    ax = _bars(figure, table.assign(sample="overlap"))
+    ax.axhline(table["chance"].mean(), **GUIDE | {"zorder": 2})
+    ax.set_ylabel(f"Share of top {oos.TOP} GMVs\nin common")
+    if table["noise_floor"].notna().any():
+        marks = ax.plot(range(len(table)), table["noise_floor"], label="two seeds", **TWO_SEEDS)
+        key = KEY | {"handlelength": 1.8, "handletextpad": 0.6}
+        ax.legend(handles=marks, loc="lower left", bbox_to_anchor=(0, 1), **key)
+
+
+def _bars(figure: FigureBase, table: pd.DataFrame) -> Axes:
+    """Draw a group of bars per cell type, one for each `sample`."""
     ax = axes(figure, 0.52, 0.06, **MARGINS)
     shown = table.assign(cell_type=table["cell_type"].replace(SHORT))
-    overlap = "chance" in table
-    if overlap:
-        shown["sample"] = "overlap"
     barplot(shown, "cell_type", "mean", "sample", sd="sd", ax=ax)
     label_groups(ax, shown["cell_type"], rotation=90)
-    if overlap:
-        ax.axhline(table["chance"].mean(), **GUIDE | {"zorder": 2})
-        ax.set_ylabel(f"Share of top {oos.TOP} GMVs\nin common")
-    else:
-        ax.set_ylabel("$R^2$ of mean expression")
-        legend_above(ax, 3, left=-0.04, bottom=1)
+    return ax
 
 
-overlap = partial(per_type, table="overlap", columns=["cell_type", "mean", "sd", "chance"])
+overlap = partial(
+    per_type, table="overlap", columns=["cell_type", "mean", "sd", "chance", "noise_floor"]
+)
 PANELS = {
     "a": Panel(
         "Activity in unseen stimulated cells, between control and seen stimulated ones.",
@@ -117,10 +134,10 @@ PANELS = {
     ),
     "b": Panel(
         "Overlap of the top GMVs in and out of sample, per type.",
-        draw_bars, partial(overlap, experiment=oos.HELD_OUT),
+        draw_overlaps, partial(overlap, experiment=oos.HELD_OUT),
     ),
     "c": Panel(
-        "R2 in and out of sample, per type.", draw_bars, partial(r2, experiment=oos.HELD_OUT),
+        "R2 in and out of sample, per type.", draw_r2, partial(r2, experiment=oos.HELD_OUT),
     ),
     "d": Panel(
         "Activity in both conditions of study A, and in study B.",
@@ -128,10 +145,10 @@ PANELS = {
     ),
     "e": Panel(
         "Overlap of the top GMVs of two studies, per type.",
-        draw_bars, partial(overlap, experiment=oos.OTHER_STUDY),
+        draw_overlaps, partial(overlap, experiment=oos.OTHER_STUDY),
     ),
     "f": Panel(
         "R2 of two studies, and of one against the other.",
-        draw_bars, partial(r2, experiment=oos.OTHER_STUDY),
+        draw_r2, partial(r2, experiment=oos.OTHER_STUDY),
     ),
 }  # fmt: skip

@@ -59,6 +59,7 @@ COLUMNS = {
     "n_group": "cells in the group",
     "neg_log10_fdr": "-log10 of the false discovery rate of GSEA",
     "l1_lambda": "lambda, the penalty on weights of genes outside the set",
+    "noise_floor": "mean of two models that differ by the seed alone; empty without a second seed",
     "rank": "rank of the weight among all genes, 1 is the largest",
     "reference": "cells that the group is compared with",
     "removed": "whether the gene was removed from the set before training",

@@ -11,7 +11,7 @@ from scripts.analyse import out_of_sample as oos
 from scripts.claims.out_of_sample import TYPES
 from vega import VEGA
 from vega.differential import exact, monte_carlo
-from vega.metrics import r2_of_means
+from vega.metrics import r2_of_means, top_overlap
 from vega.posterior import Posterior
 
 GENES = [f"G{i}" for i in range(80)]
@@ -113,7 +113,47 @@ def test_the_overlap_is_the_share_of_gmvs_that_differ_in_both():
         return tuple(oos.Encoded(None, None, side) for side in sides)
 
     one, other = planted(range(50), 1), planted([*range(35, 50), *range(60, 95)], 3)
-    assert (oos.overlaps(one, other, (1,)) == 15 / 50).all()
+    found = oos.overlaps([one, other, one], (1,))
+    assert found.shape == (2, 4)
+    assert (found == [[15 / 50], [1]]).all()
+
+
+def test_the_noise_floor_is_the_overlap_of_two_models_that_differ_by_the_seed(full, study_b):
+    """By hand, from the same draws."""
+    unseen, again, control, control_again = map(model, (2, 3, 4, 6))
+    rows = [
+        *oos.held_out(full, {"NK": unseen}, 1, again),
+        *oos.other_study(full, control, study_b, ["NK"], 1, control_again),
+    ]
+    table = oos.tables(rows).overlap.set_index("experiment")
+    a, b = full.cells, study_b[:, GENES]
+    is_nk, is_control = (a.obs["cell_type"] == "NK"), (a.obs["condition"] == "control")
+    stimulated = a[is_nk & ~is_control], a[is_nk & is_control]
+    of_a = a[is_nk & is_control], a[~is_nk & is_control]
+    of_b = b[b.obs["cell_type"] == "NK"], b[b.obs["cell_type"] != "NK"]
+    for experiment, stream, models, cells in (
+        (oos.HELD_OUT, 0, (full.model, unseen, again), (stimulated,) * 3),
+        (oos.OTHER_STUDY, 4, (control, control, control_again), (of_a, of_b, of_a)),
+    ):
+        rng = np.random.default_rng((1, 0, stream))
+        first, *others = (
+            oos.repeated_log_bayes_factors(*map(m.posterior, sides), rng, 4)
+            for m, sides in zip(models, cells, strict=True)
+        )
+        by_hand = [
+            np.mean([top_overlap(*pair, 50) for pair in zip(first, other, strict=True)])
+            for other in others
+        ]
+        assert list(table.loc[experiment, ["mean", "noise_floor"]]) == pytest.approx(by_hand)
+
+
+def test_without_a_second_seed_there_is_no_noise_floor_and_the_overlap_is_the_same(full):
+    alone = held_out(full, model(2)).overlap
+    again = oos.tables(oos.held_out(full, dict.fromkeys(TYPES, model(2)), 1, full.model)).overlap
+    assert alone["noise_floor"].isna().all()
+    pd.testing.assert_frame_equal(
+        alone.drop(columns="noise_floor"), again.drop(columns="noise_floor")
+    )
 
 
 def test_r2_is_that_of_decoding_every_drawn_cell(study_a):

@@ -216,6 +216,16 @@ def test_seeds_give_mean_and_spread(run):
     assert table.loc["K07", "spread"] == ""  # GSEA has no seeds
 
 
+def test_ranks_are_noted_with_another_seed_if_there_is_one(run):
+    other = "kang_seed2_differential"
+    change_table(run, other, put("log_bf", 9.0, gmv=[INTERFERON_AB, TRYPTOPHAN], group="B"))
+    table = claims_of(run, "K1[12]")
+    assert list(table["note"]) == ["rank with seed 2: 3", "rank with seed 2: 1"]
+    (run / "tables" / f"{other}.tsv").unlink()
+    table = claims_of(run, "K1[12]")
+    assert list(table["note"]) == ["", ""] and set(table["verdict"]) == {"reproduced"}
+
+
 def test_exact_numbers_are_not_judged_on_less_than_the_public_data(run):
     table = claims_of(run, "D0[12]")  # of cells made by hand
     assert list(table["verdict"]) == ["differs"] * 2

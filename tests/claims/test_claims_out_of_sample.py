@@ -29,7 +29,11 @@ def test_the_published_numbers_are_reproduced(run):
     assert table.loc["I01", "reproduced"] == "control -3.36; out 4.35; in 2.79"
     assert table.loc["I05", "reproduced"].endswith("mean drop 0.0227")
     assert table.loc["I12", "reproduced"].startswith("types 4;")
-    assert table.loc["I03", "note"] == "lowest: CD4T"
+    assert (
+        table.loc["I02", "reproduced"] == "mean overlap 0.714; by chance 0.0741; seed alone 0.664"
+    )
+    assert table.loc["I03", "note"].endswith("CD14+Mono 0.764, CD8T 0.658; lowest: CD4T")
+    assert table.loc["I08", "note"].startswith("seed alone: NK 0.654, Dendritic 0.595,")
 
 
 def by(amount):
@@ -65,6 +69,17 @@ OF_HELD_OUT, OF_OTHER_STUDY = {"experiment": oos.HELD_OUT}, {"experiment": oos.O
 def test_a_claim_that_does_not_hold_is_not_reproduced(run, claim, table, where, value, verdict):
     change(run, table, "activity" if table == "activity" else "mean", value, **where)
     assert verdicts(run).loc[claim, "verdict"] == verdict
+
+
+@pytest.mark.parametrize("floor", [0, 1, np.nan])
+def test_the_noise_floor_is_not_judged(run, floor):
+    change(run, "overlap", "noise_floor", floor, experiment=[oos.HELD_OUT, oos.OTHER_STUDY])
+    table = verdicts(run)
+    assert set(table["verdict"]) == {"reproduced"}
+    assert ("seed alone" in table.loc["I02", "reproduced"]) == (not np.isnan(floor))
+    assert ("seed alone" in table.loc["I08", "note"]) == (not np.isnan(floor))
+    change(run, "overlap", "mean", 0.3, experiment=oos.HELD_OUT)
+    assert (verdicts(run).loc[["I02", "I03"], "verdict"] == "direction only").all()
 
 
 def test_subsets_are_judged_by_direction_and_simulated_numbers_are_not_judged(run):

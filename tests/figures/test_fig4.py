@@ -86,6 +86,19 @@ def test_the_guide_is_where_random_choices_are(tables):
     assert guide.get_ydata()[0] == pytest.approx(0.07)
 
 
+@pytest.mark.parametrize(("letter", "experiment"), [("b", oos.HELD_OUT), ("e", oos.OTHER_STUDY)])
+def test_marks_on_the_bars_are_the_noise_floor_if_there_is_one(tables, letter, experiment):
+    overlap = tables["out_of_sample_overlap"]
+    (axes,) = panel("fig4", letter, shown(tables)).axes
+    assert legend(axes) == ["two seeds"]
+    (marks,) = [line for line in axes.lines if line.get_label() == "two seeds"]
+    floor = overlap[overlap["experiment"] == experiment].set_index("cell_type")["noise_floor"]
+    np.testing.assert_allclose(marks.get_xydata(), [*enumerate(floor[TYPES])])
+    overlap["noise_floor"] = np.nan
+    (axes,) = panel("fig4", letter, shown(tables)).axes
+    assert axes.get_legend() is None
+
+
 def test_the_first_seed_draws_the_figure():
     one, two = out_of_sample_tables(1), out_of_sample_tables(2)
     both = {name: pd.concat([table, two[name]]) for name, table in one.items()}

@@ -195,7 +195,7 @@ def write_out_of_sample(run):
     for study in ("kang", "zheng"):
         write_study(run, study, (9, 2))
     overlaps = [
-        (1, experiment, t, published(id)[t], 0.03, 50 / 675, 99, "")
+        (1, experiment, t, published(id)[t], 0.03, 50 / 675, published(id)[t] - 0.05, 99, "")
         for experiment, id in ((oos.HELD_OUT, "I03"), (oos.OTHER_STUDY, "I08"))
         for t in TYPES
     ]

@@ -116,7 +116,7 @@ def out_of_sample_tables(seed: int = 1) -> dict[str, pd.DataFrame]:
         oos.OTHER_STUDY: ["stimulated, study A", "control, study B", "control, study A"],
     }
     overlap = [
-        (seed, experiment, t, rng.uniform(0.5, 0.8), 0.03, 0.07, 99, "")
+        (seed, experiment, t, rng.uniform(0.5, 0.8), 0.03, 0.07, rng.uniform(0.5, 0.8), 99, "")
         for experiment in samples
         for t in reversed(TYPES)
     ]
