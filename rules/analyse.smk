@@ -60,6 +60,21 @@ rule differential:
         "../scripts/analyse/differential.py"
 
 
+# What the models of all seeds of an entry agree on.
+rule consensus:
+    input:
+        tables=lambda w: differential_tables(w.model),
+        code=code_of("analyse/consensus.py"),
+    output:
+        table=f"{RUN}/tables/{{model}}_consensus.tsv",
+    log:
+        f"{LOGS}/consensus/{{model}}.log",
+    conda:
+        "../envs/vega.yaml"
+    script:
+        "../scripts/analyse/consensus.py"
+
+
 rule gsea:
     input:
         data=study_data,
@@ -169,6 +184,11 @@ SWEEPS = [
 ]
 WEIGHTS = [
     f"{RUN}/tables/{name}_weights.tsv" for name in CONFIG.entries_asking("weights_of")
+]
+CONSENSUS = [
+    f"{RUN}/tables/{model}_consensus.tsv"
+    for model in filter(CONFIG.asks_contrasts, CONFIG.selected_models)
+    if len(CONFIG.seeds_of(model)) > 1
 ]
 # The regularised autoencoder, and the model beside which it is trained (Fig. S9).
 AUTOENCODERS = [

@@ -133,6 +133,7 @@ rule ro_crate:
             *SUMMARY_PAGES,
             *QC_FIGURES,
             *SUPPLEMENTARY_DATA,
+            *CONSENSUS,
         ],
         workflow=WORKFLOW_FILES,
         code=code_of("report/ro_crate.py"),

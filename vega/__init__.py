@@ -34,7 +34,7 @@ _PUBLIC = {
     "load": "vega.model",
     "read_gmt": "vega.gene_sets",
     "gene_mask": "vega.gene_sets",
-    "differential_activity": "vega.differential",
+    "differential_activity": "vega.consensus",
 }
 _MODULES = [module.name for module in pkgutil.iter_modules(__path__)]
 __all__ = ["__version__", *_PUBLIC, *_MODULES]

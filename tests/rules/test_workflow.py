@@ -6,6 +6,7 @@ Each test works in a copy of the repository with a simulated study small enough 
 import fcntl
 import json
 import os
+import re
 import signal
 import subprocess
 
@@ -19,6 +20,7 @@ from rocrate.rocrate import ROCrate
 
 import vega
 from scripts.common.config.load import load
+from scripts.common.gmvs import INTERFERON_AB
 from scripts.common.tables import read_table
 from scripts.report.upstream_jobs import files_below
 from scripts.simulate.genes import gmt, simulate_gene_sets
@@ -46,6 +48,7 @@ MODEL = "results/demo/models/kang/seed1/model.json"
 
 def test_the_whole_demo_brings_its_planted_truth_back_and_reruns_only_what_changed(repository):
     keep_a_few_models(repository)
+    edit(repository / "config" / "demo.yaml", lambda c: c.update(extra_seeds={"kang": [2]}))
     snakemake(repository)
     run = repository / "results" / "demo"
     figures = yaml.safe_load((repository / "config" / "figures.yaml").read_text())
@@ -56,6 +59,8 @@ def test_the_whole_demo_brings_its_planted_truth_back_and_reruns_only_what_chang
     assert claims.loc[["K02", "K05"], "verdict"].eq("reproduced").all(), claims
     assert claims.loc["K11", "reproduced"].startswith("rank 1;"), claims.loc["K11"]
     assert "simulated data" in claims.loc["D01", "note"]
+    consensus = read_table(run / "tables" / "kang_consensus.tsv").set_index(["contrast", "gmv"])
+    assert (consensus.loc[("innate", INTERFERON_AB), "share_significant"] == 1).all()
     effective = yaml.safe_load((run / "config.yaml").read_text())
     assert effective["settings"]["data"] == "simulated"
 
@@ -104,6 +109,21 @@ def described_and_verified(repository, run):
     assert "files differ or are missing: tables/kang_gsea.tsv" in said
     table.write_bytes(whole)
     snakemake(repository, "verify")
+
+
+def test_extra_seeds_are_of_their_entries_alone(tmp_path):
+    copy_parts(tmp_path)
+    said = snakemake(tmp_path, "--dry-run", "--config", "studies=kang zheng", "seeds=[7]")
+
+    def models(pattern):
+        return set(re.findall(pattern, said))
+
+    of_seed = {n: models(rf"models/(\w+)/seed{n}/weights.safetensors") for n in (7, 2, 3)}
+    assert of_seed[7] > {"kang", "kang_control", "kang_holdout_NK", "kang_binary"}
+    assert of_seed[2] == {"kang", "kang_control"} and of_seed[3] == {"kang"}
+    assert models(r"tables/(\w+_seed[23])_differential.tsv") == {"kang_seed2", "kang_seed3"}
+    assert models(r"tables/(\w+)_consensus.tsv") == {"kang"}
+    assert models(r"models/(\w+)/seed2/latent.h5ad") == {"kang"}
 
 
 def test_a_killed_training_resumes_and_ends_where_an_unbroken_one_does(repository):

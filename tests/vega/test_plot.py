@@ -178,6 +178,20 @@ def test_volcano_guides_are_the_thresholds_and_small_values_are_not_marked(ax, t
     assert [line.get_ydata()[0] for line in guides if line.get_xdata()[0] == 0] == [4]
 
 
+def test_volcano_of_several_models_shows_their_mean_and_its_sd(ax, table):
+    consensus = table.rename(columns={"log_bf": "log_bf_mean"})
+    consensus["log_bf_sd"] = np.linspace(0.1, 3, len(table))
+    plot.volcano(consensus, ax=ax)
+    bars, *_ = ax.collections
+    inside = consensus[consensus["log_bf_mean"].abs() <= 10]
+    mean, sd, md = inside[["log_bf_mean", "log_bf_sd", "md"]].to_numpy().T
+    expected = np.stack([np.stack([mean - sd, md], 1), np.stack([mean + sd, md], 1)], 1)
+    np.testing.assert_allclose(bars.get_segments(), expected)
+    bars.remove()
+    one, other = dots(ax), dots(plot.volcano(table, ax=Figure(figsize=(5, 4)).subplots()))
+    pd.testing.assert_frame_equal(one, other)
+
+
 def test_volcano_of_nothing_significant_still_shows_the_thresholds(ax, table):
     plot.volcano(table.assign(log_bf=0.0, md=0.0), ["NO_SUCH_SET"], ax=ax)
     assert ax.get_xlim()[1] > 3 and ax.get_ylim()[1] > 5 and not ax.texts

@@ -11,6 +11,8 @@ from vega.plot.clip import clipped_markers, mark_clip
 from vega.plot.colours import GREY, GUIDE, RED
 from vega.plot.labels import label_points
 
+ERROR = {"fmt": "none", "ecolor": GREY, "elinewidth": 0.5, "alpha": 0.5, "zorder": 0.8}
+
 
 def volcano(
     table: pd.DataFrame,
@@ -27,7 +29,8 @@ def volcano(
     ----------
     table
         One row per GMV, its name the index, with `log_bf` and `md`, as
-        `vega.differential_activity` gives it.
+        `VEGA.differential_activity` gives it; or of several models, as
+        `vega.differential_activity` does: `log_bf_mean`, with `log_bf_sd` as error bars, and `md`.
     names
         GMVs to name, in a column right of the axes; those not in the table are left out.
     bayes_factor, mean_difference
@@ -38,9 +41,13 @@ def volcano(
         Where to draw; the current axes by default.
     """
     ax = ax or plt.gca()
-    x, y = table["log_bf"].clip(-clip, clip), table["md"]
-    red = (table["log_bf"].abs() > bayes_factor) & (y > mean_difference)
-    for marker, shown in clipped_markers(table["log_bf"], clip, ">", "<"):
+    log_bf = table["log_bf_mean" if "log_bf_mean" in table else "log_bf"]
+    x, y = log_bf.clip(-clip, clip), table["md"]
+    if "log_bf_sd" in table:
+        bars = log_bf.abs() <= clip
+        ax.errorbar(x[bars], y[bars], xerr=table.loc[bars, "log_bf_sd"], **ERROR)
+    red = (log_bf.abs() > bayes_factor) & (y > mean_difference)
+    for marker, shown in clipped_markers(log_bf, clip, ">", "<"):
         for colour, rows in ((GREY, shown & ~red), (RED, shown & red)):
             ax.scatter(x[rows], y[rows], c=colour, marker=marker, s=9, alpha=0.8, linewidths=0)
     for threshold in (-bayes_factor, bayes_factor):
@@ -51,7 +58,7 @@ def volcano(
     height = 1.08 * max(y.max(), 1.2 * mean_difference)
     ax.set(xlim=(-width, width), ylim=(-0.03 * height, height))
     ax.xaxis.set_major_locator(MaxNLocator(8, integer=True))
-    mark_clip(ax.xaxis, table["log_bf"], clip)
+    mark_clip(ax.xaxis, log_bf, clip)
     named = table.index.isin(names)
     label_points(ax, x[named], y[named], table.index[named])
     return ax
