@@ -33,12 +33,14 @@ ARCHITECTURES = {
 def seconds_per_epoch(adata: AnnData, gmt: Path, settings: dict, jobs: list[int]) -> float:
     """Train the models of each job side by side, one job after the other; return wall time."""
     entry = ModelConfig(data={"study": "any", "gene_sets": gmt.name})
-    config = {**entry.training_settings(overrides={**SETTINGS, **settings}), "seed": 1}
+    blocks = entry.training_settings(overrides={**SETTINGS, **settings})
+    config = {**blocks, "seed": 1, "precision": "auto"}
     start = time.perf_counter()
     for n_models in jobs:
         with TemporaryDirectory() as place:
             train_models(
-                adata, gmt, {Path(place, f"model{i}", "seed1"): config for i in range(n_models)},
+                {"any": adata}, gmt.parent,
+                {Path(place, f"model{i}", "seed1"): config for i in range(n_models)},
                 threads=THREADS, device="cpu", models_per_gpu=1, given_gpu=False,
                 require_gpu=False,
             )  # fmt: skip

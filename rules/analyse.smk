@@ -1,4 +1,4 @@
-# in:  results/<run>/models/<model>/seed<N>/, results/<run>/data/<study>.h5ad, gene sets
+# in:  results/<run>/models/, results/<run>/data/<study>.h5ad, gene sets
 # out: results/<run>/models/<model>/seed<N>/latent.h5ad, results/<run>/tables/
 
 # The paper's Supplementary Data: number and model.
@@ -350,3 +350,56 @@ if OUT_OF_SAMPLE:
             },
         script:
             "../scripts/analyse/out_of_sample.py"
+
+
+if CONFIG.choices:
+    # Studies whose cells, beyond the genes of models, or whose labels differ: GSEA runs again.
+    GSEA_AGAIN = [
+        CONFIG.filtered_genes(CONFIG.study_of_choice(name, CONFIG.model("kang").study))
+        for name, choice in CONFIG.choices.items()
+        if choice.changes_cells or choice.shuffled
+    ]
+
+    # Claims on Kang under each choice of the run, beside those of the run itself.
+    rule robustness:
+        input:
+            **results_of(["kang"]),
+            claims="config/claims.tsv",
+            others=[
+                f"{RUN}/models/{m}/seed{SEED}/latent.h5ad"
+                for m in ["kang_counts", *CONFIG.runs_of("kang_latent_dropout")]
+            ],
+            out_of_sample=OUT_OF_SAMPLE,
+            silhouettes=f"{RUN}/tables/kang_silhouettes.tsv",
+            models=model_files(sorted(COMPARED), ["weights.safetensors", "model.json"]),
+            own=rules.train_robustness.output if CHOICES else [],
+            cells=[
+                f"{RUN}/data/{file}"
+                for file in dict.fromkeys(
+                    [
+                        "kang.h5ad",
+                        "kang_counts.h5ad",
+                        *(f"{study}.h5ad" for study in CONFIG.derived_studies),
+                        *GSEA_AGAIN,
+                    ]
+                )
+            ],
+            gene_sets=f"{RUN}/raw/gene_sets/{CONFIG.model('kang').gene_sets}",
+            code=code_of("analyse/robustness.py"),
+        output:
+            table=f"{RUN}/tables/robustness.tsv",
+        log:
+            f"{LOGS}/robustness.log",
+        conda:
+            "../envs/vega.yaml"
+        threads: 2
+        resources:
+            mem_mb=scale_with_attempt(12000),
+            runtime=scale_with_attempt(240),
+        params:
+            settings=config,
+            # What it depends on beyond its inputs, so that a changed entry runs again.
+            choices={n: c.model_dump() for n, c in CONFIG.choices.items()},
+            analyses=CONFIG.model("kang").comparisons(),
+        script:
+            "../scripts/analyse/robustness.py"

@@ -13,6 +13,7 @@ from snakemake_interface_executor_plugins.settings import ExecMode
 
 from scripts.common.code_dependencies import code_of
 from scripts.common.config.load import load
+from scripts.common.config.robustness import COMPARED
 from scripts.common.log_errors import log_errors
 from scripts.train.baselines import METHODS
 from vega.errors import InputError
@@ -31,7 +32,7 @@ MODEL_FILES = ["weights.safetensors", "model.json", "history.tsv"]
 
 
 wildcard_constraints:
-    study="|".join(CONFIG.studies),
+    study="|".join([*CONFIG.studies, *CONFIG.derived_studies]),
     figure="|".join(CONFIG.figures),
     model="[^/]+",
 
@@ -48,8 +49,7 @@ def study_data(wildcards):
 def filtered_genes(wildcards):
     """Cells with all filtered genes: a file apart where a study selects variable genes."""
     study = CONFIG.model(wildcards.model).study
-    suffix = "_all_genes" if CONFIG.studies[study].selects_genes else ""
-    return f"{RUN}/data/{study}{suffix}.h5ad"
+    return f"{RUN}/data/{CONFIG.filtered_genes(study)}"
 
 
 def gene_set_file(wildcards):
@@ -66,7 +66,7 @@ def raw_with_provenance(folder, files):
 
 def preprocessing_inputs(wildcards):
     """Raw files of a study with their records, and the study whose genes it takes."""
-    study = CONFIG.studies[wildcards.study]
+    study = CONFIG.study(wildcards.study)
     others = filter(None, [study.reindexed_to])
     return {
         **raw_with_provenance(CONFIG.raw_folder(wildcards.study), study.files),

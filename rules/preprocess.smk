@@ -27,7 +27,7 @@ rule preprocess:
         mem_mb=scale_with_attempt(10000),
     params:
         # What the entry says, so that a changed entry runs again.
-        study=lambda w: CONFIG.studies[w.study].model_dump(exclude_unset=True),
+        study=lambda w: CONFIG.study(w.study).model_dump(exclude_unset=True),
     script:
         "../scripts/preprocess/preprocess.py"
 
@@ -47,6 +47,6 @@ rule all_genes:
     resources:
         mem_mb=scale_with_attempt(8000),
     params:
-        study=lambda w: CONFIG.studies[w.study].model_dump(exclude_unset=True),
+        study=lambda w: CONFIG.study(w.study).model_dump(exclude_unset=True),
     script:
         "../scripts/preprocess/all_genes.py"

@@ -1,6 +1,7 @@
 # in:  results/<run>/data/<study>.h5ad, results/<run>/raw/gene_sets/<collection>.gmt
-# out: results/<run>/models/<model>/seed<N>/{weights.safetensors,model.json,history.tsv}, and of
-#      other methods models/<name>/seed<N>/{latent.h5ad,method.json}
+# out: results/<run>/models/<model>/seed<N>/{weights.safetensors,model.json,history.tsv}, the same in
+#      models/robustness/<choice>/<model>/, and of other methods
+#      models/<name>/seed<N>/{latent.h5ad,method.json}
 
 # One rule per entry of models.yaml: the runs of a sweep, and all seeds of each, train in one
 # job, side by side. The state of each training, also of a finished one, is kept beside these files
@@ -12,8 +13,8 @@ for name, entry in CONFIG.models.items():
         name:
             f"train_{name}"
         input:
-            data=f"{RUN}/data/{entry.study}.h5ad",
-            gene_sets=f"{RUN}/raw/gene_sets/{entry.gene_sets}",
+            data=[f"{RUN}/data/{entry.study}.h5ad"],
+            gene_sets=[f"{RUN}/raw/gene_sets/{entry.gene_sets}"],
             code=code_of("train/train.py"),
         output:
             model_files(CONFIG.runs_of(name)),
@@ -29,11 +30,56 @@ for name, entry in CONFIG.models.items():
             mem_mb=scale_with_attempt(6000 + 2000 * len(CONFIG.seeds_of(name))),
             runtime=scale_with_attempt(240 * len(CONFIG.seeds_of(name))),
         params:
-            models=lambda w, output: str(Path(output[0]).parents[2]),
-            configs=CONFIG.training_settings(name),
-            seeds=CONFIG.seeds_of(name),
+            models=f"{RUN}/models",
+            configs=CONFIG.trainings(name),
             device=SETTINGS.device,
-            precision=SETTINGS.precision,
+            models_per_gpu=SETTINGS.models_per_gpu,
+            require_gpu=SETTINGS.require_gpu,
+        script:
+            "../scripts/train/train.py"
+
+
+CHOICES = CONFIG.choice_trainings
+
+if CHOICES:
+
+    # The models of all choices of the robustness page, as those of an entry.
+    rule train_robustness:
+        input:
+            data=[
+                f"{RUN}/data/{study}.h5ad"
+                for study in dict.fromkeys(
+                    c["data"]["study"] for c in CHOICES.values()
+                )
+            ],
+            gene_sets=[
+                f"{RUN}/raw/gene_sets/{file}"
+                for file in dict.fromkeys(
+                    c["data"]["gene_sets"] for c in CHOICES.values()
+                )
+            ],
+            code=code_of("train/train.py"),
+        output:
+            expand(
+                f"{RUN}/models/robustness/{{model}}/{{file}}",
+                model=CHOICES,
+                file=MODEL_FILES,
+            ),
+        log:
+            f"{LOGS}/train/robustness.log",
+        benchmark:
+            f"{LOGS}/train/robustness.benchmark.tsv"
+        conda:
+            "../envs/vega.yaml"
+        threads: 8
+        resources:
+            gpu=1,
+            mem_mb=scale_with_attempt(16000),
+            runtime=scale_with_attempt(240 + 20 * len(CHOICES)),
+        params:
+            models=f"{RUN}/models/robustness",
+            configs=CHOICES,
+            device=SETTINGS.device,
             models_per_gpu=SETTINGS.models_per_gpu,
             require_gpu=SETTINGS.require_gpu,
         script:

@@ -99,10 +99,17 @@ def test_what_separates_conditions_is_recovered():
     assert (found["spearman"] > 0.3).all()
 
 
+def test_interferon_survives_other_choices_and_not_shuffled_labels():
+    table = read_table(DEMO / "tables" / "robustness.tsv").set_index(["choice", "claim"])
+    assert set(table.index.levels[0]) == {"this_run", "seed_2", "beta_1", "negative_control"}
+    assert (table.loc[[("this_run", "K02"), ("seed_2", "K02")], "value"] > 0.95).all()
+    assert abs(table.loc[("negative_control", "K02"), "value"] - 0.5) < 0.1
+
+
 def test_every_panel_of_every_figure_is_there():
     figures = yaml.safe_load((ROOT / "config" / "figures.yaml").read_text())
     paper = {*(f"fig{n}" for n in range(1, 5)), *(f"sfig{n}" for n in range(1, 13))}
-    assert set(figures) == paper | {"recovery"}
+    assert set(figures) == paper | {"recovery", "robustness"}
     every_panel_is_there(DEMO, figures)
 
 

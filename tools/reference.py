@@ -17,6 +17,7 @@ from pydantic_core import PydanticUndefined
 
 from scripts.common.config.figures import FigureConfig, File
 from scripts.common.config.models import Baseline, ModelConfig
+from scripts.common.config.robustness import Choice
 from scripts.common.config.settings import Settings
 from scripts.common.config.simulations import Simulations
 from scripts.common.config.studies import Study
@@ -31,6 +32,7 @@ TABLES: dict[str, tuple[type[BaseModel], str]] = {
     "models.yaml": (ModelConfig, "One entry per model, by name."),
     "baselines.yaml": (Baseline, "One entry per other method beside VEGA, by name."),
     "figures.yaml": (FigureConfig, "One entry per figure, by name."),
+    "robustness.yaml": (Choice, "One entry per choice of the robustness page, by name."),
     "files.tsv": (File, "One row per raw file."),
     "simulations.yaml": (Simulations, "What simulated studies are made of."),
 }

@@ -232,16 +232,17 @@ def held_out(
     seed: int,
     again: "vega.VEGA | None" = None,
     repeats: int | None = None,
+    cell_types: Sequence[str] | None = None,
 ) -> Iterator[Row]:
     """Yield the rows of panels a to c: stimulated cells of a type that a model has not seen.
 
     `full` are all cells of study A in the model that has seen them all, `again` is this model of
     another seed, `models` has by cell type the model that has not seen its stimulated cells. The
-    draws of a type depend on no other type.
+    draws of a type depend on its place in `cell_types`, by default all of `models`.
     """
-    for i, (cell_type, model) in log_progress(
-        enumerate(models.items()), "held out types", len(models)
-    ):
+    order = list(cell_types or models)
+    for cell_type, model in log_progress(models.items(), "held out types", len(models)):
+        i = order.index(cell_type)
         if model.gmvs != full.model.gmvs:
             raise InputError(
                 f"config/models.yaml: the model without {cell_type} has other gene sets than the "

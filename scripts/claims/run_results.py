@@ -40,6 +40,10 @@ class RunResults:
             self._files[path] = read(path, **options)
         return self._files[path]
 
+    def put(self, value: Any, *parts: str) -> None:
+        """Take a value in place of a file of the run."""
+        self._files[self.folder.joinpath(*parts)] = value
+
     def data(self, study: str) -> AnnData:
         """Return the cells of a study; their expression stays in the file."""
         return self._read(read_cells, "data", f"{study}.h5ad", backed=True)

@@ -76,6 +76,13 @@ def labelled(adata: ad.AnnData, column: str) -> ad.AnnData:
     return adata[column_of(adata, column).notna().to_numpy()].copy()
 
 
+@_step(lambda share: f"{share:.0%} of the cells, at random")
+def cell_share(adata: ad.AnnData, share: float) -> ad.AnnData:
+    """Keep so many of the cells, in their order; the same ones each time."""
+    chosen = np.random.default_rng(0).permutation(adata.n_obs)[: round(share * adata.n_obs)]
+    return adata[np.sort(chosen)].copy()
+
+
 @_step(lambda value: f"relabel {value.column} by {value.n_genes} markers per cluster")
 def relabel(adata: ad.AnnData, value: Relabel) -> ad.AnnData:
     """Label every cell like the cluster whose average it correlates with best.

@@ -1,4 +1,4 @@
-"""Training the models of an entry of `config/models.yaml` on a preprocessed study."""
+"""Training models on preprocessed studies, several in one job."""
 
 import logging
 import shutil
@@ -30,8 +30,8 @@ RUNS = 1000  # seeds from one run of a model to the next
 
 
 def train_models(
-    adata: AnnData,
-    gmt: Path,
+    studies: Mapping[str, AnnData],
+    gene_sets: Path,
     configs: Mapping[Path, dict[str, Any]],
     *,
     models_per_gpu: int,
@@ -39,18 +39,18 @@ def train_models(
     given_gpu: bool,
     require_gpu: bool,
     threads: int,
-    **options: Any,
 ) -> None:
     """Train the model of each folder of `configs`, several in parallel; see `train_model`.
 
-    The checkpoint of each model is kept in its folder until all models are finished. After an
-    interruption, the same call loads the finished models from their checkpoints and resumes the
+    `studies` has the cells of each study that `configs` name, the folder `gene_sets` their GMT
+    files. The checkpoint of each model is kept in its folder until all models are finished. After
+    an interruption, the same call loads the finished models from their checkpoints and resumes the
     others, even if Snakemake has removed their files.
     """
     target = choose_device(device, given_gpu, require_gpu)
     # On a CPU, one thread per model takes less time than all threads for one model after the other.
     at_once = min(len(configs), threads if target == "cpu" else models_per_gpu)
-    options |= {"device": target, "threads": max(1, threads // at_once)}
+    options = {"device": target, "threads": max(1, threads // at_once)}
     failed, throttle = Event(), Throttle()
 
     def say(name: str, line: str) -> None:
@@ -61,7 +61,9 @@ def train_models(
         if failed.is_set():
             return
         try:
-            train_model(adata, gmt, folder, config, say=say, **options)
+            data = config["data"]
+            gmt = gene_sets / data["gene_sets"]
+            train_model(studies[data["study"]], gmt, folder, config, say=say, **options)
         except BaseException:
             failed.set()
             raise
@@ -87,14 +89,13 @@ def train_model(
     config: dict[str, Any],
     *,
     device: str = "cpu",
-    precision: str = "auto",
     threads: int = 1,
     say: Callable[[str, str], None],
 ) -> VEGA:
     """Train a model as its entry of the configuration says, and save it to `folder`.
 
-    `config` has the blocks `data`, `model` and `train` of `config.ModelConfig`, and the `seed` of
-    the first run. `say` is called with the name of the model and its progress.
+    `config` has the blocks `data`, `model` and `train` of `config.ModelConfig`, the `precision` and
+    the `seed` of the first run. `say` is called with the name of the model and its progress.
     """
     torch.set_num_threads(threads)
     _remove_partial_files(folder)
@@ -116,7 +117,7 @@ def train_model(
         batch_key=data["batch_key"],
         validation=fold_of(adata.obs, data["folds"], data["fold"]),
         device=device,
-        precision=precision,
+        precision=config["precision"],
         checkpoint=folder / CHECKPOINT,
         progress=False,
         log=partial(say, name),
@@ -235,18 +236,13 @@ def _batches(adata: AnnData, batch_key: str | None) -> list[str]:
 
 
 def main(snakemake):
-    """Rule `train_<entry>`."""
-    params = snakemake.params
+    """Rules `train_<entry>` and `train_robustness`."""
+    inputs, params = snakemake.input, snakemake.params
     train_models(
-        read_cells(snakemake.input.data),
-        Path(snakemake.input.gene_sets),
-        {
-            Path(params.models, name, f"seed{seed}"): {**config, "seed": seed}
-            for seed in params.seeds
-            for name, config in params.configs.items()
-        },
+        {Path(file).stem: read_cells(file) for file in inputs.data},
+        Path(inputs.gene_sets[0]).parent,
+        {Path(params.models, name): config for name, config in params.configs.items()},
         device=params.device,
-        precision=params.precision,
         models_per_gpu=params.models_per_gpu,
         given_gpu=snakemake.resources.get("gpu", 0) > 0,
         require_gpu=params.require_gpu,

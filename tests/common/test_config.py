@@ -10,6 +10,7 @@ from helpers.checks import one_line_error
 
 from scripts.common.config.load import load
 from scripts.common.config.models import ModelConfig
+from scripts.common.config.studies import Relabel
 from tools.reference import derived_files
 from vega.errors import InputError
 
@@ -24,8 +25,9 @@ def test_the_shipped_configuration_is_valid_and_complete():
     config = load(yaml.safe_load((ROOT / "config" / "config.yaml").read_text()), ROOT / "config")
     assert config.selected_studies == list(config.studies)
     assert next(iter(config.studies)) == "kang" and "mixseq_brd3379" in config.studies
-    # Only simulated cells have a truth to be held against.
-    assert [f for f in config.figures if f not in config.selected_figures] == ["recovery"]
+    # Only simulated cells have a truth to be held against, and no choice is asked for.
+    left_out = [f for f in config.figures if f not in config.selected_figures]
+    assert left_out == ["robustness", "recovery"] and not config.choices
     assert len(config.selected_figures) == 4 + 12
     assert ("kang", "GSM2560249_2.2.mtx.gz") in config.raw_files
     assert {f for s, f in config.raw_files if s == "gene_sets"} == {
@@ -71,6 +73,89 @@ def test_the_kang_model_is_the_published_one():
     assert (train.learning_rate, train.weight_decay, train.batch_size) == (1e-4, 5e-4, 128)
     assert (train.max_epochs, train.patience, train.train_fraction) == (500, 10, 0.8)
     assert (data.min_genes, data.max_genes) == (0, 5000)
+
+
+# Choices of the robustness page, and what sets their models apart from those of the run.
+CHANGED = {
+    "seed_2": {"seed": 2},
+    "seed_5": {"seed": 5},
+    "learning_rate": {"learning_rate": 5e-4},
+    "beta_5e-5": {"beta": 5e-5},
+    "beta_1e-3": {"beta": 1e-3},
+    "beta_1e-2": {"beta": 1e-2},
+    "beta_1": {"beta": 1.0},
+    "no_latent_dropout": {"latent_dropout": 0.0},
+    "extra_nodes": {"extra_nodes": 8},
+    "float32": {"precision": "float32"},
+    "half_of_cells": {"study": "kang-half_of_cells"},
+    "doublets": {"study": "kang-doublets"},
+    "labels": {"study": "kang-labels"},
+    "hvg_3000": {"study": "kang-hvg_3000"},
+    "all_genes": {"study": "kang-all_genes"},
+    "exact": None,  # no models of their own
+    "negative_control": None,
+}
+STEPS = {
+    "half_of_cells": {"cell_share": 0.5},
+    "doublets": {"keep": None},
+    "labels": {"relabel": Relabel()},
+    "hvg_3000": {"highly_variable": 3000},
+    "all_genes": {"highly_variable": None},
+}
+
+
+def flat(training):
+    """Return the settings of all blocks by name."""
+    blocks = ("data", "model", "train")
+    rest = {name: value for name, value in training.items() if name not in blocks}
+    return {**rest, **{k: v for block in blocks for k, v in training[block].items()}}
+
+
+@pytest.mark.parametrize("name", CHANGED)
+def test_models_of_a_choice_differ_in_what_it_says_and_in_nothing_else(name):
+    config = load({"robustness": [name], "training_overrides": {"beta": 7.0}}, ROOT / "config")
+    runs = {"kang": "kang", "kang_holdout": "kang_holdout_CD4T"}
+    expected = {f"{name}/{run}": entry for entry, run in runs.items() if CHANGED[name]}
+    trainings = config.choice_trainings
+    also = {at for at in trainings if at.split("/")[1].startswith(("kang_latent", "kang_counts"))}
+    assert set(trainings) - also == set(expected)
+    for at, entry in expected.items():
+        run = flat(config.trainings(entry)[f"{at.split('/')[1]}/seed1"])
+        found = flat(trainings[at])
+        assert {k: v for k, v in found.items() if v != run[k]} == CHANGED[name]
+
+
+@pytest.mark.parametrize("name", STEPS)
+def test_cells_of_a_choice_differ_in_its_steps_and_in_nothing_else(name):
+    config = load({"robustness": "all"}, ROOT / "config")
+    kang, other = config.studies["kang"], config.study(f"kang-{name}")
+    assert config.raw_folder(f"kang-{name}") == "kang"
+    rest = {"steps": True, "raw": True}
+    assert other.model_dump(exclude=rest) == kang.model_dump(exclude=rest)
+    before, after = ({s.name: s.value for s in study.steps} for study in (kang, other))
+    assert {k: after.get(k) for k in before | after if before.get(k) != after.get(k)} == STEPS[name]
+    kept = [step for step in after if step in before]
+    assert kept == [step for step in before if step in after]  # in the same order
+    assert list(after)[: len(after) - len(kept)] == [s for s in after if s not in before]
+
+
+def test_choices_are_left_out_with_the_models_that_they_are_compared_with(folder):
+    everything = {"robustness": "all"}
+    assert load({**everything, "studies": "zheng"}, folder).choices == {}
+    authors = load({**everything, "data": "authors"}, folder).choices
+    assert set(CHANGED) - set(authors) == set(STEPS)  # those cells come preprocessed
+    edit(folder / "models.yaml", lambda models: models.pop("kang_holdout"))
+    config = load(everything, folder)
+    assert config.choices == {} and "robustness" not in config.selected_figures
+
+
+def test_a_study_may_not_have_the_name_of_the_cells_of_a_choice(folder):
+    def add(studies):
+        studies["kang-labels"] = {**studies["kang"], "raw": "kang"}
+
+    edit(folder / "studies.yaml", add)
+    with one_line_error("robustness.yaml: kang-labels stands twice; rename or remove one"):
+        load({"robustness": ["labels"]}, folder)
 
 
 S1 = {
@@ -213,6 +298,7 @@ def test_fidelity_chooses_between_code_and_text():
         ),
         ({"run": "../x"}, "config.yaml: run: String should match"),
         ({"mirrow": "x"}, "config.yaml: mirrow: Extra inputs are not permitted"),
+        ({"robustness": ["kong"]}, "config.yaml: robustness 'kong' is not among seed_2, seed_3, "),
         ({"studies": "kong"}, "kong is not in config/studies.yaml; choose from kang, kang_counts"),
     ],
 )
@@ -248,6 +334,20 @@ WRONG = [
     ("studies", "kang.authors", {"format": "mtx"},
      "studies.yaml: kang.authors.matrices: Field required (and 1 more)"),
     ("studies", "kang.steps", [{"orthologs": "other.tsv"}], "files.tsv: no row for kang/other.tsv"),
+    ("robustness", "beta_1.settings", {"bata": 1},
+     "robustness.yaml: beta_1.settings: unknown setting bata; known: study,"),
+    ("robustness", "beta_1.settings", {"study": "zheng"},
+     "robustness.yaml: beta_1.settings: study is of block 'data' is not among model, train"),
+    ("robustness", "beta_1", {"label": "b", "heading": "h"},
+     "robustness.yaml: beta_1: Value error, expected one of seed, precision, settings, steps"),
+    ("robustness", "labels.steps", {"relable": {}},
+     "robustness.yaml: labels.steps: Value error, relable is not among keep, drop"),
+    ("robustness", "labels.steps", {"cell_share": 2},
+     "robustness.yaml: labels.steps.cell_share: Input should be less than 1, got 2"),
+    ("robustness", "labels.also", ["kang_soft"],
+     "robustness.yaml: labels.also.0: Input should be 'kang_latent_dropout' or 'kang_counts'"),
+    ("robustness", "half_of_cells.steps", {"keep": None},
+     "robustness.yaml: half_of_cells.steps: kang_counts has no step to leave out: 'keep'"),
     ("figures", "fig1.studies", ["kong"],
      "figures.yaml: fig1.studies: kong is not in studies.yaml"),
 ]  # fmt: skip
@@ -263,10 +363,10 @@ def test_a_wrong_entry_is_one_line_naming_file_and_entry(folder, file, place, va
 
     edit(folder / f"{file}.yaml", change)
     with one_line_error(re.escape(message)):
-        load({}, folder)
+        load({"robustness": "all"}, folder)
 
 
-@pytest.mark.parametrize("table", ["studies", "models", "baselines", "figures"])
+@pytest.mark.parametrize("table", ["studies", "models", "baselines", "figures", "robustness"])
 @pytest.mark.parametrize("name", ["../../escaped", "a\nb"])
 def test_an_entry_may_not_be_named_like_a_path(folder, table, name):
     edit(folder / f"{table}.yaml", lambda entries: entries.update({name: {}}))

@@ -5,11 +5,15 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 from anndata import AnnData
+from conftest import ROOT
 from helpers.drugs import planted_results
 from helpers.organoid import planted_organoid
 from helpers.variants import planted_variants, results_of
 
 from scripts.analyse import out_of_sample as oos
+from scripts.analyse.robustness import DEPENDS, MAIN, Changed
+from scripts.claims.judging import Verdict, read_claims
+from scripts.common.config.load import load
 from scripts.common.config.studies import Study
 from scripts.common.gmvs import ANTIVIRAL, INTERFERON, INTERFERON_AB, TRYPTOPHAN
 from scripts.figures.data import FigureData, Results, in_order
@@ -55,6 +59,8 @@ def planted(name: str) -> FigureData:
         return FigureData({"kang": results_of(cells, TYPES)}, out_of_sample_tables())
     if name == "recovery":
         return FigureData({}, recovery_tables(), {}, [("simulated", 1000)])
+    if name == "robustness":
+        return FigureData({}, {"robustness": robustness_table()}, {}, [("public", 1000)])
     if name in ("sfig9", "sfig10", "sfig11", "sfig12"):
         return planted_variants()
     models = {model: results_of(cells, TYPES) for model, cells in latents().items()}
@@ -202,3 +208,26 @@ def recovery_tables(variants: list[str] = VEGA_VARIANTS) -> dict[str, pd.DataFra
             activity, columns=["study", "method", "gene_set", "spearman", "in_order"]
         ),
     }
+
+
+# ---------------------------------------------------------------- robustness
+
+
+def robustness_table() -> pd.DataFrame:
+    """Return claims under all choices of the shipped configuration, with verdicts in turn."""
+    config = load({"robustness": "all"}, ROOT / "config")
+    claims = read_claims(ROOT / "config" / "claims.tsv").set_index("id")
+    choices = [("this run", "published settings, seed 1", {*DEPENDS})]
+    for name, choice in config.choices.items():
+        parts = Changed(name, choice, ROOT, config).parts
+        choices.append((choice.heading, choice.label, {c for c in DEPENDS if DEPENDS[c] & parts}))
+    rows = [
+        (claim, claims.loc[claim, "statement"], heading, label, MAIN.get(claim, ("first",))[0],
+         [0.05, -12.34, 271, 5123.4][i % 4], list(Verdict)[(i + j) % 4].value)
+        for j, (heading, label, asked) in enumerate(choices)
+        for i, claim in enumerate(claims.index[claims.index.isin(asked)])
+    ]  # fmt: skip
+    columns = ["claim", "statement", "heading", "label", "measure", "value", "verdict"]
+    table = pd.DataFrame(rows, columns=columns)
+    table.loc[table["verdict"] == Verdict.NOT_RUN, ["measure", "value"]] = None, np.nan
+    return table

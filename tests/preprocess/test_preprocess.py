@@ -84,6 +84,15 @@ def test_filters_agree_with_dense_counting(raw):
         np.testing.assert_array_equal(got.layers["counts"].toarray(), x[kept])
 
 
+def test_a_share_of_the_cells_is_the_same_each_time_and_in_their_order(raw):
+    half = apply(raw, cell_share=0.5)
+    assert half.n_obs == 30 and len(set(half.obs_names)) == 30
+    assert list(half.obs_names) == [name for name in raw.obs_names if name in half.obs_names]
+    assert half.obs_names.equals(apply(raw, cell_share=0.5).obs_names)
+    assert not half.obs_names.equals(raw.obs_names[:30])
+    np.testing.assert_array_equal(half.X.toarray(), raw[half.obs_names].X.toarray())
+
+
 def test_keep_and_drop_are_complements(raw):
     wanted = {"cell_type": ["B", "NK"], "condition": ["stim"]}
     kept, dropped = apply(raw, keep=wanted), apply(raw, drop=wanted)

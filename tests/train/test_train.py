@@ -32,12 +32,12 @@ def gmt(tmp_path):
 
 def settings(seed=1, **changed):
     entry = ModelConfig(data={"study": "s", "gene_sets": "sets.gmt"}).with_settings(SMALL)
-    return {**entry.training_settings(overrides=changed), "seed": seed}
+    return {**entry.training_settings(overrides=changed), "seed": seed, "precision": "float32"}
 
 
-def train(gmt, configs, threads=1):
+def train(gmt, configs, threads=1, **studies):
     train_models(
-        toy_cells(), gmt, configs, device="cpu", precision="float32", models_per_gpu=1,
+        {"s": toy_cells(), **studies}, gmt.parent, configs, device="cpu", models_per_gpu=1,
         given_gpu=False, require_gpu=False, threads=threads,
     )  # fmt: skip
 
@@ -58,6 +58,19 @@ def test_each_model_trained_side_by_side_is_what_it_is_alone(gmt, tmp_path):
     assert together == alone
     assert {path.name for path in alone} == {"weights.safetensors", "history.tsv"}
     assert len(set(alone.values())) == len(alone) == 8
+
+
+def test_models_of_several_studies_and_precisions_train_in_one_job(gmt, tmp_path):
+    half = toy_cells()[::2].copy()
+    configs = {
+        tmp_path / "whole": settings(),
+        tmp_path / "half": settings(study="half"),
+        tmp_path / "bfloat16": settings() | {"precision": "bfloat16"},
+    }
+    train(gmt, configs, threads=3, half=half)
+    about = [vega.load(folder).training for folder in configs]
+    assert [model["n_cells"] for model in about] == [150, 75, 150]
+    assert [model["precision"] for model in about] == ["float32", "float32", "bfloat16"]
 
 
 def test_a_killed_sweep_resumes_model_by_model(gmt, tmp_path, monkeypatch, caplog):
@@ -158,7 +171,7 @@ def test_a_model_is_trained_as_its_entry_says(gmt, tmp_path):
         data={"study": "x", "gene_sets": "sets.gmt", "max_genes": 4, "batch_key": "run"},
         model={"extra_nodes": 2, "n_hidden": 8, "n_layers": 1, "nonnegative": False},
         train={"max_epochs": 3, "batch_size": 20},
-    ).training_settings() | {"seed": 4}
+    ).training_settings() | {"seed": 4, "precision": "float32"}
     folder = tmp_path / "m"
     (folder / "checkpoint").mkdir(parents=True)
     for stale in (".part-x-weights.safetensors", "checkpoint/.tmp1", CHECKPOINT):

@@ -84,14 +84,15 @@ def test_nothing_waits_for_the_gpu_within_an_epoch(cells_with_programmes):
 @needs_gpu
 def test_models_side_by_side_on_a_gpu_are_those_that_train_alone(cells_with_programmes, tmp_path):
     cells, gene_sets = cells_with_programmes(700, 200, 20, 0.05)
-    gmt = write_gmt(tmp_path / "sets.gmt", gene_sets)
-    entry = ModelConfig(data={"study": "x", "gene_sets": "x"})
-    config = entry.training_settings(overrides={"n_hidden": 32, "max_epochs": 8}) | {"seed": 2}
+    write_gmt(tmp_path / "sets.gmt", gene_sets)
+    entry = ModelConfig(data={"study": "x", "gene_sets": "sets.gmt"})
+    blocks = entry.training_settings(overrides={"n_hidden": 32, "max_epochs": 8})
+    config = {**blocks, "seed": 2, "precision": "auto"}
     weights = {}
     for at_once in (1, 3):
         folders = {tmp_path / str(at_once) / name: config for name in "abc"}
         train_models(
-            cells, gmt, folders, models_per_gpu=at_once, device="cuda", given_gpu=True,
+            {"x": cells}, tmp_path, folders, models_per_gpu=at_once, device="cuda", given_gpu=True,
             require_gpu=True, threads=1,
         )  # fmt: skip
         weights[at_once] = [vega.load(f).weights() for f in folders]

@@ -22,6 +22,10 @@ class FigureConfig(Model):
     simulated: bool = Field(
         False, description="Whether it needs cells whose truth is known, and is else left out."
     )
+    choices: bool = Field(
+        False, description="Whether it needs choices (`robustness` in `config.yaml`), and is else "
+        "left out."
+    )  # fmt: skip
 
 
 OWN = "file:"  # begins the URL of a file of one's own

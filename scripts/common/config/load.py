@@ -17,6 +17,7 @@ from scripts.common.config.base import NAME, NO_NAME, Model
 from scripts.common.config.figures import FigureConfig, File
 from scripts.common.config.models import BLOCKS, Baseline, ModelConfig, block_of
 from scripts.common.config.plain import RESTORE, read_yaml
+from scripts.common.config.robustness import Choice
 from scripts.common.config.run import Config
 from scripts.common.config.settings import Settings
 from scripts.common.config.simulations import (
@@ -32,6 +33,7 @@ from vega.files import read_errors
 MOST_MODELS = 10**4  # of one entry
 TABLES = {
     "studies": Study, "models": ModelConfig, "baselines": Baseline, "figures": FigureConfig,
+    "robustness": Choice,
 }  # fmt: skip
 
 
@@ -111,11 +113,31 @@ def _cross_check(config: Config, folder: Path) -> None:
     scored = list(filter(None, dict.fromkeys(r.config.analyses.recovery for r in sweep_runs)))
     for name in config.settings.recovery_models:
         _known(name, scored, f"{run}: recovery_models")
+    _check_choices(config, run, folder / "robustness.yaml")
     for name, figure in config.figures.items():
         for study in figure.studies:
             _study_exists(config, study, f"{figures}: {name}.studies")
         for model in figure.models:
             _known(model, (*config.sweeps, *config.baselines), f"{figures}: {name}.models")
+
+
+def _check_choices(config: Config, run: Path, path: Path) -> None:
+    """Check the choices of the robustness page, those that the run does not ask for too."""
+    asked = config.settings.robustness
+    for name in asked if isinstance(asked, list) else []:
+        _known(name, config.robustness, f"{run}: robustness")
+    for name, choice in config.robustness.items():
+        _check_settings(choice.settings, path, f"{name}.settings")
+        for setting in choice.settings:
+            where = f"{path}: {name}.settings: {setting} is of block"
+            _known(block_of(setting), ("model", "train"), where)
+    for name, choice in config.choices.items():
+        for study in dict.fromkeys(config.models[entry].study for entry in choice.entries):
+            if (derived := config.study_of_choice(name, study)) != study:
+                _once([*config.studies, derived], path)
+            steps = [step.name for step in config.studies[study].steps]
+            for step in (step for step, value in choice.steps.items() if value is None):
+                _known(step, steps, f"{path}: {name}.steps: {study} has no step to leave out:")
 
 
 def _study_exists(config: Config, study: str, where: str) -> None:

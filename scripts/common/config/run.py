@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from itertools import product
 from typing import Any, NamedTuple, Self
@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, Self
 from scripts.common.config.base import Model, Name
 from scripts.common.config.figures import FigureConfig, File
 from scripts.common.config.models import Baseline, ModelConfig
+from scripts.common.config.robustness import COMPARED, HELD_OUT, KANG, Choice
 from scripts.common.config.settings import Settings
 from scripts.common.config.simulations import Simulations
 from scripts.common.config.studies import Study
@@ -37,6 +38,7 @@ class Config(Model):
     models: dict[Name, ModelConfig]
     baselines: dict[Name, Baseline]
     figures: dict[Name, FigureConfig]
+    robustness: dict[Name, Choice]
     simulations: Simulations
     files: list[File]
 
@@ -116,14 +118,84 @@ class Config(Model):
                 continue  # it reads counts, and there are none
             yield "_".join(words), SweepRun(config, {**by, **swept})
 
-    def training_settings(self, name: str) -> dict[str, dict[str, Any]]:
-        """Return what the models of an entry depend on in this run, by name."""
+    def training_settings(
+        self, name: str, changes: Mapping[str, Any] | None = None
+    ) -> dict[str, dict[str, Any]]:
+        """Return what the models of an entry depend on in this run, by name.
+
+        `changes` are settings that have precedence.
+        """
         settings = self.settings
         overrides = settings.training_overrides | settings.model_overrides.get(name, {})
         return {
-            run: entry.config.training_settings(settings.fidelity, overrides)
+            run: entry.config.training_settings(settings.fidelity, {**overrides, **(changes or {})})
             for run, entry in self.sweeps[name].items()
         }
+
+    def trainings(self, name: str) -> dict[str, dict[str, Any]]:
+        """Return what the models of an entry and all seeds depend on, by folder below `models/`."""
+        return {
+            f"{run}/seed{seed}": {**blocks, "seed": seed, "precision": self.settings.precision}
+            for seed in self.seeds_of(name)
+            for run, blocks in self.training_settings(name).items()
+        }
+
+    @property
+    def choices(self) -> dict[str, Choice]:
+        """Choices of the robustness page of this run.
+
+        None if the run lacks a model that they are compared with, and none that change steps where
+        the cells come processed.
+        """
+        if not set(self.selected_models) >= COMPARED:
+            return {}
+        asked, processed = self.settings.robustness, self.studies[self.models[KANG].study].processed
+        return {
+            name: choice
+            for name, choice in self.robustness.items()
+            if (asked == "all" or name in asked) and not (choice.steps and processed)
+        }
+
+    @property
+    def choice_trainings(self) -> dict[str, dict[str, Any]]:
+        """What the models of all choices depend on, by folder below `models/robustness/`."""
+        found = {}
+        for name, choice in self.choices.items():
+            own = {
+                "seed": choice.seed or self.settings.seeds[0],
+                "precision": choice.precision or self.settings.precision,
+            }
+            for entry in choice.entries:
+                for run, blocks in self.training_settings(entry, choice.settings).items():
+                    if entry != "kang_holdout" or run == HELD_OUT:
+                        study = self.study_of_choice(name, blocks["data"]["study"])
+                        data = {**blocks["data"], "study": study}
+                        found[f"{name}/{run}"] = {**blocks, "data": data, **own}
+        return found
+
+    def study_of_choice(self, choice: str, study: str) -> str:
+        """Return the name of a study as a choice preprocesses it."""
+        return f"{study}-{choice}" if self.robustness[choice].steps else study
+
+    @property
+    def derived_studies(self) -> dict[str, Study]:
+        """Studies that choices of this run preprocess with other steps, by name."""
+        return {
+            self.study_of_choice(name, study): self.studies[study]
+            .with_steps(choice.steps)
+            .model_copy(update={"raw": self.raw_folder(study)})
+            for name, choice in self.choices.items()
+            if choice.steps
+            for study in dict.fromkeys(self.models[entry].study for entry in choice.entries)
+        }
+
+    def study(self, name: str) -> Study:
+        """Return a study, or one that a choice derives from it."""
+        return self.studies[name] if name in self.studies else self.derived_studies[name]
+
+    def filtered_genes(self, study: str) -> str:
+        """Return the file of a study's cells with all filtered genes, below `data/`."""
+        return f"{study}{'_all_genes' if self.study(study).selects_genes else ''}.h5ad"
 
     def runs_of(self, name: str) -> list[str]:
         """Return the names of the models of an entry of `models.yaml` or `baselines.yaml`."""
@@ -196,7 +268,7 @@ class Config(Model):
 
     def raw_folder(self, study: str) -> str:
         """Return the folder of a study's raw files, below `raw/`."""
-        return self.studies[study].raw or study
+        return self.study(study).raw or study
 
     def group(self, study: str) -> str:
         """Return the common name of studies that share public raw files: their folder."""
@@ -225,7 +297,9 @@ class Config(Model):
         return [
             name
             for name, figure in self.figures.items()
-            if chosen.issuperset(figure.studies) and (simulated or not figure.simulated)
+            if chosen.issuperset(figure.studies)
+            and (simulated or not figure.simulated)
+            and (self.choices or not figure.choices)
         ]
 
     @property
@@ -235,7 +309,7 @@ class Config(Model):
         lacking = {
             name: [study for study in figure.studies if study not in chosen]
             for name, figure in self.figures.items()
-            if not figure.simulated
+            if not figure.simulated and not figure.choices
         }
         return {name: studies for name, studies in lacking.items() if studies}
 

@@ -58,6 +58,10 @@ class Settings(Model):
         [], description="Models that are scored against the truth of simulated studies, by their "
         "`recovery`; all of them by default."
     )  # fmt: skip
+    robustness: Literal["all"] | list[Name] = Field(
+        [], description="Choices of `robustness.yaml` under which Kang's claims are judged again, "
+        "or `all` of them. Each trains models of its own."
+    )  # fmt: skip
     training_overrides: dict[str, bool | int | float | str] = Field(
         {}, description="Settings that all models take in place of their own, for trials."
     )

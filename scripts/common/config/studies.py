@@ -1,6 +1,7 @@
 """Studies: where their cells come from, and how they are preprocessed (`studies.yaml`)."""
 
 import re
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -132,6 +133,9 @@ class Step(Model):
     keep: dict[str, list[str]] | None = Field(None, description="Keep cells with these values.")
     drop: dict[str, list[str]] | None = Field(None, description="Drop cells with these values.")
     labelled: str | None = Field(None, description="Keep cells that have a value in this column.")
+    cell_share: Annotated[float, Field(gt=0, lt=1)] | None = Field(
+        None, description="Keep this share of the cells, drawn at random."
+    )
     relabel: Relabel | None = Field(None, description="Label by correlation with cluster averages.")
     gene_min_cells: PositiveInt | None = Field(None, description="Genes seen in so many cells.")
     gene_min_counts: PositiveInt | None = Field(None, description="Genes with so many counts.")
@@ -286,6 +290,20 @@ class Study(Source):
     def without_gene_selection(self) -> "Study":
         """Return the study without the steps that keep the most variable genes only."""
         return self.model_copy(update={"steps": _without_gene_selection(self.steps)})
+
+    def with_steps(self, changes: Mapping[str, Any]) -> "Study":
+        """Return the study with other steps, given by name.
+
+        None leaves a step out; steps that it does not have come first.
+        """
+        own = {step.name for step in self.steps}
+        first = [Step.model_validate({n: v}) for n, v in changes.items() if n not in own]
+        others = [
+            Step.model_validate({step.name: changes[step.name]}) if step.name in changes else step
+            for step in self.steps
+            if changes.get(step.name, step) is not None
+        ]
+        return self.model_copy(update={"steps": first + others})
 
     @property
     def family_file(self) -> str | None:
