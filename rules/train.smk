@@ -30,7 +30,7 @@ for name, entry in CONFIG.models.items():
             mem_mb=scale_with_attempt(6000 + 2000 * len(CONFIG.seeds_of(name))),
             runtime=scale_with_attempt(240 * len(CONFIG.seeds_of(name))),
         params:
-            models=f"{RUN}/models",
+            models=lambda w, output: str(Path(output[0]).parents[2]),
             configs=CONFIG.trainings(name),
             device=SETTINGS.device,
             models_per_gpu=SETTINGS.models_per_gpu,
@@ -77,7 +77,7 @@ if CHOICES:
             mem_mb=scale_with_attempt(16000),
             runtime=scale_with_attempt(240 + 20 * len(CHOICES)),
         params:
-            models=f"{RUN}/models/robustness",
+            models=lambda w, output: str(Path(output[0]).parents[2]),
             configs=CHOICES,
             device=SETTINGS.device,
             models_per_gpu=SETTINGS.models_per_gpu,
