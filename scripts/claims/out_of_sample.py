@@ -128,7 +128,13 @@ def above_other_cells(results: RunResults, seed: int, r2: pd.Series, experiment:
     return {**r2, f"above {others}": (r2 - of_others).mean()}
 
 
-@claim("I04", effect=lambda v: v[f"above {oos.CONTROL_MEAN}"], shuffle="condition", exact=True)
+@claim(
+    "I04",
+    effect=lambda v: v[f"above {oos.CONTROL_MEAN}"],
+    shuffle="condition",
+    beyond=True,
+    exact=True,
+)
 def r2_in_sample(results: RunResults, seed: int):
     """R2 of stimulated cells under the model that has seen them."""
     seen = rows(results, "r2", seed, oos.HELD_OUT, oos.IN_SAMPLE)["mean"]
@@ -188,14 +194,20 @@ def below_study_a(results: RunResults, seed: int, sample: str) -> Values:
     return {**values, "below study A": (a - values).mean()}
 
 
-@claim("I09", effect=lambda v: v[f"above {oos.BASELINE}"], shuffle="study", exact=True)
+@claim(
+    "I09",
+    effect=lambda v: v[f"above {oos.BASELINE}"],
+    shuffle="study",
+    beyond=True,
+    exact=True,
+)
 def r2_study_a(results: RunResults, seed: int):
     """R2 of the control cells of study A."""
     a = rows(results, "r2", seed, oos.OTHER_STUDY, oos.STUDY_A)["mean"]
     return above_other_cells(results, seed, a, oos.OTHER_STUDY)
 
 
-@claim("I10", effect=lambda v: v["below study A"], shuffle="study", exact=True)
+@claim("I10", effect=lambda v: v["below study A"], shuffle="study", beyond=True, exact=True)
 def r2_study_b(results: RunResults, seed: int):
     """R2 of the cells of study B."""
     return below_study_a(results, seed, oos.STUDY_B)

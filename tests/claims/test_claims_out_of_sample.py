@@ -1,10 +1,13 @@
 """Claims I01 to I12, on cells that a model has not learnt from (Figure 4)."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from helpers.claim_runs import change_study, change_table, claims_of, put, write_out_of_sample
 
 from scripts.analyse import out_of_sample as oos
+from scripts.common.shuffles import SHUFFLES
+from scripts.common.tables import read_table, write_table
 
 
 @pytest.fixture
@@ -121,3 +124,38 @@ def test_claims_on_activities_that_are_not_there_say_why(run):
     table = verdicts(run)
     assert table.loc["I01", "verdict"] == table.loc["I06", "verdict"] == "not run"
     assert "too few cells, or no such gene set" in table.loc["I06", "note"]
+
+
+def write_controls(run):
+    """Write what shuffled labels give: groups that are alike, and overlaps near chance."""
+    rng, tables = np.random.default_rng(0), {}
+    for name, column in (("overlap", "mean"), ("r2", "mean"), ("activity", "activity")):
+        table = read_table(run / "tables" / f"out_of_sample_{name}.tsv")
+        if name == "activity":
+            table = table.groupby(["seed", "experiment", "sample", "cell_type"], as_index=False)
+            table = table["activity"].median().assign(activity=0.0)
+        else:
+            table[column] = 0.1 if name == "overlap" else 0.9
+        others = [oos.CONTROL_MEAN, oos.BASELINE]  # real means of two halves of the same cells
+        alike = table["sample"].isin(others) if name == "r2" else False
+        tables[name] = pd.concat(
+            table.assign(
+                shuffle=number,
+                **{column: table[column] + 0.08 * alike + rng.normal(0, 0.01, len(table))},
+            )
+            for number in range(1, 21)
+        )
+    for name, table in tables.items():
+        ending = ".tsv.gz" if name == "activity" else ".tsv"
+        write_table(table, run / "tables" / f"out_of_sample_{name}_control{ending}")
+
+
+def test_no_claim_holds_on_shuffled_labels(run):
+    write_controls(run)
+    table = claims_of(run, "I", studies="kang zheng", shuffles=SHUFFLES)
+    assert set(table["verdict"]) == {"reproduced"}
+    assert set(table["control_holds"]) == {"0 of 20"}
+    change_study(run, "kang", origin="mirror subset")
+    part = claims_of(run, "I", studies="kang zheng", shuffles=SHUFFLES)
+    assert set(part["verdict"]) == {"reproduced", "direction only"}
+    assert set(part["control_holds"]) <= {"0 of 20", "1 of 20"}
