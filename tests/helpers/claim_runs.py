@@ -114,7 +114,7 @@ def write_kang(run):
     rng = np.random.default_rng(0)
     obs = pd.DataFrame(
         {
-            "cell_type": np.tile(TYPES, 40),
+            "cell_type": np.tile([*TYPES, "CD4T", "CD4T", "CD4T"], 28),
             "condition": np.repeat(["control", "stimulated"], 140),
         },
         index=[f"c{i}" for i in range(280)],
