@@ -369,8 +369,7 @@ if CONFIG.choices:
                 f"{RUN}/models/{m}/seed{SEED}/latent.h5ad"
                 for m in ["kang_counts", *CONFIG.runs_of("kang_latent_dropout")]
             ],
-            out_of_sample=OUT_OF_SAMPLE,
-            silhouettes=f"{RUN}/tables/kang_silhouettes.tsv",
+            tables=[f"{RUN}/tables/kang_silhouettes.tsv", *OUT_OF_SAMPLE],
             models=model_files(sorted(COMPARED), ["weights.safetensors", "model.json"]),
             own=rules.train_robustness.output if CHOICES else [],
             cells=[

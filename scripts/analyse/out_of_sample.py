@@ -228,21 +228,22 @@ def drawn_activity(encoded: Encoded, size: int, seed: Seed) -> np.ndarray:
 
 def held_out(
     full: Encoded,
-    models: Mapping[str, "vega.VEGA"],
+    models: Mapping[str, "vega.VEGA | None"],
     seed: int,
     again: "vega.VEGA | None" = None,
     repeats: int | None = None,
-    cell_types: Sequence[str] | None = None,
 ) -> Iterator[Row]:
     """Yield the rows of panels a to c: stimulated cells of a type that a model has not seen.
 
     `full` are all cells of study A in the model that has seen them all, `again` is this model of
-    another seed, `models` has by cell type the model that has not seen its stimulated cells. The
-    draws of a type depend on its place in `cell_types`, by default all of `models`.
+    another seed, `models` has by cell type the model that has not seen its stimulated cells; types
+    without one are left out. The draws of a type depend on its place alone.
     """
-    order = list(cell_types or models)
-    for cell_type, model in log_progress(models.items(), "held out types", len(models)):
-        i = order.index(cell_type)
+    for i, (cell_type, model) in log_progress(
+        enumerate(models.items()), "held out types", len(models)
+    ):
+        if model is None:
+            continue
         if model.gmvs != full.model.gmvs:
             raise InputError(
                 f"config/models.yaml: the model without {cell_type} has other gene sets than the "
@@ -326,8 +327,8 @@ def other_study(
 
 def shuffled(
     full: Encoded,
-    models: Mapping[str, "vega.VEGA"],
-    control_model: "vega.VEGA",
+    models: Mapping[str, "vega.VEGA | None"],
+    control_model: "vega.VEGA | None",
     other: AnnData | None,
     seed: int,
     number: int,

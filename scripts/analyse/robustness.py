@@ -17,17 +17,20 @@ import vega
 from scripts.analyse import out_of_sample as oos
 from scripts.analyse.differential import differential_tables
 from scripts.analyse.embed import latent_space
-from scripts.analyse.gsea import gsea_tables
-from scripts.analyse.silhouettes import silhouettes
-from scripts.claims import kang, out_of_sample, supplement  # noqa: F401  (each registers claims)
+from scripts.analyse.gsea import gsea_tables, shuffled_gsea
+from scripts.analyse.silhouettes import shuffled_silhouettes, silhouettes
+from scripts.claims import supplement  # noqa: F401  (it registers claims)
 from scripts.claims.judging import Values, evaluate, read_claims
+from scripts.claims.kang import stronger_in_gsea
+from scripts.claims.out_of_sample import above_control
 from scripts.claims.run_results import RunResults
 from scripts.common.config.load import load
 from scripts.common.config.robustness import HELD_OUT, KANG, Choice
 from scripts.common.config.run import Config
 from scripts.common.h5ad import read_cells
 from scripts.common.run import log, run
-from scripts.common.tables import write_table
+from scripts.common.shuffles import SHUFFLES, shuffle_labels
+from scripts.common.tables import read_table, write_table
 from scripts.common.variants import DROPOUT_MODELS
 from vega.description import read_description
 from vega.posterior import Posterior
@@ -35,10 +38,7 @@ from vega.posterior import Posterior
 COUNTS, LATENT_DROPOUT = "kang_counts", "kang_latent_dropout"  # entries of models.yaml
 CELLS, LABELS, BAYES_FACTORS = "cells", "labels", "Bayes factors"
 
-OUT_OF_SAMPLE_CONTROLS = (
-    "out_of_sample_overlap_control.tsv", "out_of_sample_r2_control.tsv",
-    "out_of_sample_activity_control.tsv.gz",
-)  # fmt: skip
+OTHER_SHUFFLE = 0  # those of the controls of claims start at 1
 
 # What a claim depends on: models, the cells (beyond which genes a model has), their labels, how
 # Bayes factors are computed.
@@ -58,14 +58,14 @@ DEPENDS = {
 # The number that stands for a claim, where it is not the first of its values.
 MAIN: dict[str, tuple[str, Callable[[Values], float]]] = {
     "K04": ("lowest log BF", lambda v: min(v.values())),
-    "K10": ("|rho|: GSEA − VEGA", lambda v: abs(v["rho GSEA"]) - abs(v["rho VEGA"])),
+    "K10": ("|rho|: GSEA − VEGA", stronger_in_gsea),
     "T01": ("validation loss", lambda v: v["validation"]),
-    "I01": ("stimulated − control", lambda v: min(v["in"], v["out"]) - v["control"]),
+    "I01": ("stimulated − control", above_control),
     "I05": ("drop of R²", lambda v: v["mean drop"]),
 }
 COLUMNS = [
     "claim", "statement", "choice", "heading", "label", "measure", "value", "verdict", "reproduced",
-    "note",
+    "control_holds", "caution", "note",
 ]  # fmt: skip
 
 
@@ -97,7 +97,9 @@ class Changed:
             study = self.config.study_of_choice(self.name, study)
         file = self.config.filtered_genes(study) if all_genes else f"{study}.h5ad"
         cells = read_cells(self.folder / "data" / file)
-        return with_shuffled_labels(cells) if self.choice.shuffled else cells
+        for column in ("condition", "cell_type") if self.choice.shuffled else ():
+            cells.obs = shuffle_labels(cells.obs, column, OTHER_SHUFFLE)
+        return cells
 
     def model(self, name: str) -> Path:
         """Return the folder of a model: its own, or that of the run."""
@@ -108,7 +110,10 @@ class Changed:
 
     def results(self, threads: int = 1) -> RunResults:
         """Return what claims read: in memory what differs, all else from the files of the run."""
-        found, parts, seed = RunResults(self.folder, self.config), self.parts, f"seed{self.seed}"
+        only = {"seeds": [self.seed], "extra_seeds": {}}  # no note about other models
+        settings = self.config.settings.model_copy(update=only)
+        found = RunResults(self.folder, self.config.model_copy(update={"settings": settings}))
+        parts, seed = self.parts, f"seed{self.seed}"
         if parts & {KANG, LABELS}:
             self._put_kang(found, threads)
         if self.choice.exact:
@@ -127,39 +132,46 @@ class Changed:
 
     def _put_kang(self, found: RunResults, threads: int) -> None:
         """Put what claims read of Kang's model, and of that without stimulated CD4 T cells."""
-        entry, seed, settings = self.config.models[KANG], f"seed{self.seed}", self.config.settings
+        entry, seed, settings = self.config.models[KANG], self.seed, self.config.settings
         gmt, asked = self.folder / "raw" / "gene_sets" / entry.gene_sets, entry.comparisons()
         cells, folder = self.cells(KANG), self.model(KANG)
         model = vega.load(folder)
         latent = latent_space(model, cells, vega.read_gmt(gmt), "none")
         found.put(cells, "data", f"{entry.study}.h5ad")
-        found.put(latent, "models", KANG, seed, "latent.h5ad")
-        found.put(read_description(folder / "model.json"), "models", KANG, seed, "model.json")
+        found.put(latent, "models", KANG, f"seed{seed}", "latent.h5ad")
+        description = read_description(folder / "model.json")
+        found.put(description, "models", KANG, f"seed{seed}", "model.json")
+        table = differential_tables(latent, asked, seed, settings.fidelity)
+        found.put(table, "tables", f"{KANG}_seed{seed}_differential.tsv")
+        asked_silhouettes = entry.analyses.model_dump()["silhouettes"]
+        table = pd.DataFrame([silhouettes(latent, asked_silhouettes, seed)])
+        found.put(table.assign(seed=seed), "tables", f"{KANG}_silhouettes.tsv")
+        table = pd.DataFrame(shuffled_silhouettes(latent, asked_silhouettes, seed, SHUFFLES))
+        found.put(table.assign(seed=seed), "tables", f"{KANG}_silhouettes_control.tsv")
         full = oos.Encoded(model, cells, Posterior(latent.X, latent.layers["variance"]))
-        unseen = {oos.CELL_TYPE: vega.load(self.model(HELD_OUT))}
-        cell_types = self.config.studies[entry.study].cell_types
-        tables = oos.tables(oos.held_out(full, unseen, self.seed, cell_types=cell_types))._asdict()
-        tables = {f"out_of_sample_{name}": table for name, table in tables.items()}
-        tables[f"{KANG}_{seed}_differential"] = differential_tables(
-            latent, asked, self.seed, settings.fidelity
+        unseen = dict.fromkeys(self.config.studies[entry.study].cell_types)
+        unseen[oos.CELL_TYPE] = vega.load(self.model(HELD_OUT))
+        put_held_out(found, oos.tables(oos.held_out(full, unseen, seed)))
+        shuffled = (
+            row
+            for number in range(1, SHUFFLES + 1)
+            for row in oos.shuffled(full, unseen, None, None, seed, number)
         )
+        put_held_out(found, oos.tables(shuffled, ["shuffle"]), "_control")
         if self.parts & {CELLS, LABELS}:
             sets = vega.read_gmt(gmt, asked["min_genes"], asked["max_genes"])
             ranked = self.cells(KANG, all_genes=True)
-            tables[f"{KANG}_gsea"] = gsea_tables(ranked, model.genes, sets, asked, threads)
-        measured = silhouettes(latent, entry.analyses.model_dump()["silhouettes"], self.seed)
-        tables[f"{KANG}_silhouettes"] = pd.DataFrame([{"seed": self.seed, **measured}])
-        for name, table in tables.items():
-            found.put(table, "tables", f"{name}.tsv")
-        put_controls(found, self.seed)
+            table = gsea_tables(ranked, model.genes, sets, asked, threads)
+            found.put(table, "tables", f"{KANG}_gsea.tsv")
+            table = shuffled_gsea(ranked, sets, asked, SHUFFLES, threads)
+            found.put(table, "tables", f"{KANG}_gsea_control.tsv.gz")
 
 
-def with_shuffled_labels(cells: AnnData) -> AnnData:
-    """Return cells with the labels of other cells, all labels of a cell together; seeded."""
-    order = np.random.default_rng(0).permutation(cells.n_obs)
-    other = cells.copy()
-    other.obs = cells.obs.iloc[order].set_axis(cells.obs_names)
-    return other
+def put_held_out(found: RunResults, tables: oos.Tables, suffix: str = "") -> None:
+    """Put the tables of held-out cells, or with a suffix those of their control."""
+    for name, table in tables._asdict().items():
+        ending = "tsv.gz" if suffix and name == "activity" else "tsv"
+        found.put(table, "tables", f"out_of_sample_{name}{suffix}.{ending}")
 
 
 def exact(table: pd.DataFrame) -> pd.DataFrame:
@@ -168,24 +180,12 @@ def exact(table: pd.DataFrame) -> pd.DataFrame:
     return table.assign(log_bf=log_bf, md=table["md_exact"], significant=log_bf.abs() > 3)
 
 
-def put_controls(found: RunResults, seed: int) -> None:
-    """Put the negative controls that a run has as tables: those of the run, of CD4T alone."""
-    for name in (f"{KANG}_silhouettes_control.tsv", *OUT_OF_SAMPLE_CONTROLS):
-        stem, _, ending = name.partition(".")
-        table = found.table(stem, ending).assign(seed=seed)
-        if name in OUT_OF_SAMPLE_CONTROLS:
-            table = table[table["cell_type"] == oos.CELL_TYPE]
-        found.put(table, "tables", name)
-
-
 def results_of_run(folder: Path, config: Config) -> RunResults:
     """Return the results of the run itself, of held-out types CD4T alone."""
     found = RunResults(folder, config)
-    for name in oos.Tables._fields:
-        table = found.table(f"out_of_sample_{name}")
-        chosen = table[table["cell_type"] == oos.CELL_TYPE]
-        found.put(chosen, "tables", f"out_of_sample_{name}.tsv")
-    put_controls(found, config.settings.seeds[0])
+    for path in (folder / "tables").glob("out_of_sample_*"):
+        table = read_table(path)
+        found.put(table[table["cell_type"] == oos.CELL_TYPE], "tables", path.name)
     return found
 
 

@@ -34,11 +34,16 @@ class RunResults:
 
     def _read(self, read: Callable[..., Any], *parts: str, **options: Any) -> Any:
         path = self.folder.joinpath(*parts)
+        if not self.has(*parts):
+            raise NotAvailable(f"{'/'.join(parts)} is not part of this run")
         if path not in self._files:
-            if not path.exists():
-                raise NotAvailable(f"{'/'.join(parts)} is not part of this run")
             self._files[path] = read(path, **options)
         return self._files[path]
+
+    def has(self, *parts: str) -> bool:
+        """Return whether there is a file."""
+        path = self.folder.joinpath(*parts)
+        return path in self._files or path.exists()
 
     def put(self, value: Any, *parts: str) -> None:
         """Take a value in place of a file of the run."""

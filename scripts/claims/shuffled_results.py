@@ -50,7 +50,7 @@ class ShuffledResults(RunResults):
         if self._what == WEIGHTS:
             return shuffle_weights(super().table(name), self._number)
         for ending in ("tsv", "tsv.gz"):
-            if (self.folder / "tables" / f"{name}_control.{ending}").exists():
+            if self.has("tables", f"{name}_control.{ending}"):
                 table = super().table(f"{name}_control", ending)
                 return table[table["shuffle"] == self._number]
         raise NotAvailable(f"tables/{name}_control.tsv is not part of this run")

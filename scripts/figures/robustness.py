@@ -24,12 +24,13 @@ VERDICTS = {
     "differs": ("✗", "#a3195b"),
     "not run": ("–", "#555b63"),
 }
-ELSEWHERE = "empty: the claim is not asked of this choice"
+CAUTION = "⚠"
+OTHERS = f"{CAUTION} uninformative criterion        empty: the claim is not asked of this choice"
 
 
 def verdicts(data: FigureData) -> pd.DataFrame:
     """Return verdict and number of each claim under each choice that it depends on."""
-    columns = ["claim", "statement", "heading", "choice", "measure", "value", "verdict"]
+    columns = ["claim", "statement", "heading", "choice", "measure", "value", "verdict", "caution"]
     table = data.tables["robustness"]
     return table.assign(choice=table["label"])[columns]
 
@@ -52,6 +53,7 @@ def draw(figure: FigureBase, table: pd.DataFrame) -> None:
     for each in table.itertuples():
         x, y = columns.index(each.choice), rows.index(each.claim)
         sign, colour = VERDICTS[each.verdict]
+        sign += "" if pd.isna(each.caution) else f" {CAUTION}"
         box = {"facecolor": colour, "edgecolor": "white", "linewidth": 1.5, "alpha": 0.15}
         ax.add_patch(Rectangle((x, y), 1, 1, **box))
         number = "" if pd.isna(each.value) else shown(each.value).replace("-", "−")
@@ -77,7 +79,7 @@ def draw(figure: FigureBase, table: pd.DataFrame) -> None:
     for verdict, (sign, colour) in VERDICTS.items():
         write(figure, left, height - 0.22, f"{sign} {verdict}", color=colour, size=6.5)
         left += 1.1
-    write(figure, left, height - 0.22, ELSEWHERE, color="0.35", size=6.5)
+    write(figure, left, height - 0.22, OTHERS, color="0.35", size=6.5)
 
 
 PANELS = {

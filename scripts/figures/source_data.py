@@ -27,6 +27,7 @@ COLUMNS = {
     "batch": "batch of the cell",
     "block": "studies that the methods are compared on",
     "braf": "whether BRAF is mutant in the cell line; empty if not known",
+    "caution": "whether the criterion holds in more than one shuffle of the labels too",
     "cell": "name of the cell in the preprocessed study",
     "cell_line": "cell line",
     "cell_type": "annotated cell type; empty if not known",

@@ -17,7 +17,7 @@ from scripts.analyse import out_of_sample as oos
 from scripts.analyse.differential import differential_tables
 from scripts.analyse.embed import latent_space
 from scripts.analyse.gsea import gsea_tables, shuffled_gsea
-from scripts.analyse.robustness import DEPENDS, Changed, robustness, with_shuffled_labels
+from scripts.analyse.robustness import DEPENDS, Changed, robustness
 from scripts.analyse.silhouettes import shuffled_silhouettes, silhouettes
 from scripts.claims.judging import Verdict, evaluate, read_claims, shown
 from scripts.claims.out_of_sample import TYPES
@@ -26,7 +26,6 @@ from scripts.common import gmvs
 from scripts.common.config.load import load
 from scripts.common.config.robustness import COMPARED, HELD_OUT, Choice
 from scripts.common.h5ad import read_cells, read_latent, write_cells
-from scripts.common.shuffles import SHUFFLES
 from scripts.common.tables import read_table, write_table
 from scripts.figures.robustness import VERDICTS
 from scripts.train.train import train_models
@@ -72,7 +71,9 @@ def few_repeats():
 
 @pytest.fixture(scope="module")
 def config():
-    settings = {"studies": "kang", "robustness": "all", "training_overrides": SMALL}
+    settings = {
+        "studies": "kang", "robustness": "all", "training_overrides": SMALL, "extra_seeds": {},
+    }  # fmt: skip
     about = {"label": "a choice", "heading": "of all"}
     choices = {name: Choice(**about, **choice) for name, choice in CHOICES.items()}
     return load(settings, ROOT / "config").model_copy(update={"robustness": choices})
@@ -113,24 +114,24 @@ def run(config, tmp_path_factory):
         write_cells(latent, run / "models" / name / "seed1" / "latent.h5ad")
     asked = config.model("kang").comparisons()
     latent = read_latent(run / "models" / "kang" / "seed1" / "latent.h5ad")
-    unseen = dict.fromkeys(TYPES, models[HELD_OUT])
-    full = oos.encode(models["kang"], kang)
-    rows = oos.held_out(full, unseen, 1)
-    tables = {f"out_of_sample_{n}": t for n, t in oos.tables(rows)._asdict().items()}
-    shuffles = range(1, SHUFFLES + 1)
-    rows = [row for n in shuffles for row in oos.shuffled(full, unseen, None, None, 1, n)]
-    for name, control in oos.tables(rows, ["shuffle"])._asdict().items():
-        ending = ".tsv.gz" if name == "activity" else ".tsv"
-        write_table(control, run / "tables" / f"out_of_sample_{name}_control{ending}")
-    wanted = config.models["kang"].analyses.model_dump()["silhouettes"]
-    tables["kang_silhouettes"] = pd.DataFrame([{"seed": 1, **silhouettes(latent, wanted, 1)}])
-    controls = shuffled_silhouettes(latent, wanted, 1, SHUFFLES)
-    tables["kang_silhouettes_control"] = pd.DataFrame(controls).assign(seed=1)
-    tables["kang_seed1_differential"] = differential_tables(latent, asked, 1)
+    how = config.model("kang").analyses.model_dump()["silhouettes"]
+    full, unseen = oos.encode(models["kang"], kang), dict.fromkeys(TYPES, models[HELD_OUT])
+    control = [row for n in range(1, 21) for row in oos.shuffled(full, unseen, None, None, 1, n)]
     ranked = read_cells(run / "data" / "kang_all_genes.h5ad")
-    tables["kang_gsea"] = gsea_tables(ranked, kang.var_names, sets, asked)
-    control = shuffled_gsea(ranked, sets, asked, SHUFFLES)
-    write_table(control, run / "tables" / "kang_gsea_control.tsv.gz")
+    tables = {
+        "kang_seed1_differential": differential_tables(latent, asked, 1),
+        "kang_gsea": gsea_tables(ranked, kang.var_names, sets, asked),
+        "kang_gsea_control": shuffled_gsea(ranked, sets, asked, 20),
+        "kang_silhouettes": pd.DataFrame([silhouettes(latent, how, 1)]).assign(seed=1),
+        "kang_silhouettes_control": pd.DataFrame(shuffled_silhouettes(latent, how, 1, 20)).assign(
+            seed=1
+        ),
+    }
+    for suffix, found in (
+        ("", oos.tables(oos.held_out(full, unseen, 1))),
+        ("_control", oos.tables(control, ["shuffle"])),
+    ):
+        tables |= {f"out_of_sample_{n}{suffix}": t for n, t in found._asdict().items()}
     for name, table in tables.items():
         write_table(table, run / "tables" / f"{name}.tsv")
     return run
@@ -147,12 +148,12 @@ def test_an_unchanged_choice_gives_what_the_run_itself_gives(table, run, config)
     assert set(published.index) == set(same.index) == set(DEPENDS)
     assert published["value"].notna().all(), published["note"]
     np.testing.assert_allclose(same["value"], published["value"], rtol=1e-6)
-    columns = ["measure", "verdict", "reproduced", "statement"]
+    columns = ["measure", "verdict", "reproduced", "statement", "control_holds", "caution", "note"]
     pd.testing.assert_frame_equal(same[columns], published[columns])
     # The run's own claims, where they are not means over held-out types.
     own = evaluate(KANG_CLAIMS, RunResults(run, config), [1])[0].set_index("id")
     whole = published.index.drop(["I02", "I05"])
-    for column in ("verdict", "reproduced"):
+    for column in ("verdict", "reproduced", "control_holds"):
         pd.testing.assert_series_equal(
             published.loc[whole, column], own.loc[whole, column], check_names=False
         )
@@ -185,19 +186,26 @@ def test_exact_bayes_factors_take_the_place_of_drawn_ones(table, run):
     assert exact.loc["K06", "value"] == expected
 
 
-def test_shuffled_labels_are_those_of_other_cells(table, run):
-    kang, other = cells(), with_shuffled_labels(cells())
-    assert (other.X != kang.X).nnz == 0 and other.obs_names.equals(kang.obs_names)
+def test_shuffled_labels_are_those_of_other_cells(table, run, config):
+    kang, other = (
+        cells(),
+        Changed("shuffled", config.robustness["shuffled"], run, config).cells("kang"),
+    )
+    assert (other.X != kang[:, :120].X).nnz == 0 and other.obs_names.equals(kang.obs_names)
     pairs = [made.obs.value_counts().sort_index() for made in (kang, other)]
     pd.testing.assert_series_equal(*pairs)
-    assert (other.obs["condition"] != kang.obs["condition"]).mean() > 0.3
+    for column in ("condition", "cell_type"):
+        assert (other.obs[column] != kang.obs[column]).mean() > 0.3
     shuffled = table.loc["shuffled"]
     assert set(shuffled.index) == set(DEPENDS) - {"S12", "T01"}
     latent = read_latent(run / "models" / "kang" / "seed1" / "latent.h5ad")
-    treated = other.obs["condition"] == "stimulated"
-    expected = auc(latent[:, gmvs.INTERFERON_AB].X.ravel(), treated.to_numpy())
+    treated = (other.obs["condition"] == "stimulated").to_numpy()
+    expected = auc(latent[:, gmvs.INTERFERON_AB].X.ravel(), treated)
     assert shuffled.loc["K02", "value"] == pytest.approx(expected)
     assert abs(shuffled.loc["K02", "value"] - 0.5) < 0.2 < table.loc[("this_run", "K02"), "value"]
+    assert set(shuffled.loc[["K01", "K02", "K03", "K04", "K05", "I01", "S06"], "verdict"]) == {
+        "differs"
+    }
 
 
 # ---------------------------------------------------------------- the choices that are shipped
@@ -239,7 +247,7 @@ def test_the_figure_has_a_cell_for_each_verdict_and_no_other():
         sign, colour = VERDICTS[row.verdict]
         assert drawn[x, y].get_facecolor()[:3] == to_rgb(colour)
         middles = {(round(a - x, 3), words) for (a, b), words in written if y < b < y + 1}
-        assert (0.5, sign) in middles
+        assert (0.5, sign + " ⚠" * (row.caution is not None)) in middles
         if not np.isnan(row.value):
             assert (0.5, shown(row.value).replace("-", "−")) in middles
     said = texts(panel("robustness", "a", data))

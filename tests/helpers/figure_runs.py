@@ -12,7 +12,7 @@ from helpers.variants import planted_variants, results_of
 
 from scripts.analyse import out_of_sample as oos
 from scripts.analyse.robustness import DEPENDS, MAIN, Changed
-from scripts.claims.judging import Verdict, read_claims
+from scripts.claims.judging import UNINFORMATIVE, Verdict, read_claims
 from scripts.common.config.load import load
 from scripts.common.config.studies import Study
 from scripts.common.gmvs import ANTIVIRAL, INTERFERON, INTERFERON_AB, TRYPTOPHAN
@@ -230,4 +230,5 @@ def robustness_table() -> pd.DataFrame:
     columns = ["claim", "statement", "heading", "label", "measure", "value", "verdict"]
     table = pd.DataFrame(rows, columns=columns)
     table.loc[table["verdict"] == Verdict.NOT_RUN, ["measure", "value"]] = None, np.nan
+    table["caution"] = np.where(table.index % 7 == 0, UNINFORMATIVE, None)
     return table

@@ -153,6 +153,20 @@ def test_a_killed_training_resumes_and_ends_where_an_unbroken_one_does(repositor
     assert left == {"weights.safetensors", "model.json", "history.tsv"}
 
 
+def test_a_choice_of_steps_has_cells_models_and_gsea_of_its_own(tmp_path):
+    copy_parts(tmp_path)
+    edit(tmp_path / "config" / "demo.yaml", lambda c: c.update(robustness=["half_of_cells"]))
+    jobs = snakemake(tmp_path, "--dry-run", "--", "results/demo/figures/robustness.pdf")
+    for study in ("kang-half_of_cells", "kang_counts-half_of_cells"):
+        assert f"output: results/demo/data/{study}.h5ad," in jobs
+    assert "output: results/demo/data/kang-half_of_cells_all_genes.h5ad" in jobs
+    own = "results/demo/models/robustness/half_of_cells"
+    assert {f"{own}/kang/model.json", f"{own}/kang_counts/model.json"} <= set(
+        re.split(r"[\s,]+", jobs)
+    )
+    assert "output: results/demo/tables/robustness.tsv" in jobs
+
+
 def test_a_run_beside_a_living_one_is_refused(repository):
     locks = repository / ".snakemake" / "locks"
     locks.mkdir(parents=True)
