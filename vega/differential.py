@@ -142,24 +142,58 @@ def differential_activity(
 
     Returns
     -------
-    One row per GMV, most significant first: `p` (that `a` is more active), `log_bf`, `md` (mean
-    difference) and `significant`.
+    One row per GMV, most significant first: `p` (that `a` is more active), `log_bf`, `md` (the size
+    of the mean difference), `difference` (of the means, signed) and `significant`.
 
     Raises
     ------
     ValueError
         If a group is empty, the method unknown, or a posterior not finite.
     """
+    both = Posterior(*(np.concatenate(parts) for parts in zip(a, b, strict=True)))
+    first = np.arange(len(both.mean)) < len(a.mean)
+    (table,) = compare(both, [(first, ~first)], gmvs, method, seed, bayes_factor)
+    return table
+
+
+def compare(
+    posterior: Posterior,
+    comparisons: Sequence[tuple[np.ndarray, np.ndarray]],
+    gmvs: Sequence[str],
+    method: str = "exact",
+    seed: int | None = None,
+    bayes_factor: float = 3.0,
+) -> list[pd.DataFrame]:
+    """Return one table per comparison, as by `differential_activity`.
+
+    A comparison says which cells of `posterior` are in its two groups: boolean, one value per cell.
+    Each comparison draws from a generator of its own, with the same seed.
+    """
     if method not in METHODS:
         raise InputError(f"method {method!r} is not one of {', '.join(METHODS)}")
-    if not len(a.mean) or not len(b.mean):
+    if not all(side.any() for sides in comparisons for side in sides):
         raise InputError("both groups need cells, got none in one of them")
-    for group in (a, b):
-        _check(group)
-    p, difference = METHODS[method](a, b, np.random.default_rng(seed))
-    log_bf = log_bayes_factor(p)
-    table = pd.DataFrame(
-        {"p": p, "log_bf": log_bf, "md": difference, "significant": np.abs(log_bf) > bayes_factor},
-        index=pd.Index(gmvs, name="gmv"),
-    )
-    return table.sort_values("log_bf", key=np.abs, ascending=False, kind="stable")
+    _check(posterior)
+    if method == "exact":
+        found = list(zip(*exact_comparisons(posterior, comparisons), strict=True))
+    else:
+        of_pair = METHODS[method]
+        found = [
+            of_pair(posterior[a], posterior[b], np.random.default_rng(seed)) for a, b in comparisons
+        ]
+    tables = []
+    for (a, b), (p, md) in zip(comparisons, found, strict=True):
+        log_bf = log_bayes_factor(p)
+        means = (posterior.mean[side].mean(axis=0, dtype=float) for side in (a, b))
+        table = pd.DataFrame(
+            {
+                "p": p,
+                "log_bf": log_bf,
+                "md": md,
+                "difference": np.subtract(*means),
+                "significant": np.abs(log_bf) > bayes_factor,
+            },
+            index=pd.Index(gmvs, name="gmv"),
+        )
+        tables.append(table.sort_values("log_bf", key=np.abs, ascending=False, kind="stable"))
+    return tables

@@ -8,12 +8,7 @@ from scripts.analyse.contrasts import FEW_CELLS, Analyses, groups
 from scripts.common.h5ad import read_latent
 from scripts.common.run import log, run
 from scripts.common.tables import write_table
-from vega.differential import (
-    differential_activity,
-    exact_comparisons,
-    log_bayes_factor,
-    mean_absolute_difference,
-)
+from vega.differential import compare, mean_absolute_difference
 from vega.errors import InputError
 from vega.posterior import Posterior
 
@@ -31,23 +26,22 @@ def differential_tables(
     """
     posterior = Posterior(np.asarray(latent.X), np.asarray(latent.layers["variance"]))
     gmvs = latent.var_names
-    comparisons = list(groups(latent.obs, analyses))
-    if not comparisons:
+    asked = list(groups(latent.obs, analyses))
+    if not asked:
         raise InputError("config/models.yaml: a model needs contrasts or one_vs_rest")
-    sides = [(side == 1, side == -1) for *_, side in comparisons]
-    exact = zip(*exact_comparisons(posterior, sides), strict=True)
+    sides = [(side == 1, side == -1) for *_, side in asked]
+    published = compare(posterior, sides, gmvs, method="monte_carlo", seed=seed)
+    exact = compare(posterior, sides, gmvs, method="exact")
     tables = {}
-    for (contrast, group, reference, side), (p, md) in zip(comparisons, exact, strict=True):
-        pair = posterior[side == 1], posterior[side == -1]
-        table = differential_activity(*pair, gmvs, method="monte_carlo", seed=seed)
-        text = mean_absolute_difference(*pair, np.random.default_rng(seed))
-        table["md_text"] = pd.Series(text, index=gmvs)
+    for number, (contrast, group, reference, _) in enumerate(asked):
+        a, b = sides[number]
+        table = published[number][["p", "log_bf", "md", "significant"]]
+        text = mean_absolute_difference(posterior[a], posterior[b], np.random.default_rng(seed))
+        table = table.assign(md_text=pd.Series(text, index=gmvs))
         if fidelity == "corrected":
             table["md"] = table["md_text"]
-        table["log_bf_exact"] = pd.Series(log_bayes_factor(p), index=gmvs)
-        table["md_exact"] = pd.Series(md, index=gmvs)
-        table = table.join(latent.var)
-        table["n_group"], table["n_reference"] = (len(cells.mean) for cells in pair)
+        table = table.join(exact[number][["log_bf", "md"]].add_suffix("_exact")).join(latent.var)
+        table["n_group"], table["n_reference"] = int(a.sum()), int(b.sum())
         if table["n_group"].iloc[0] < FEW_CELLS:
             log.warning("%s: %s has only %d cells", contrast, group, table["n_group"].iloc[0])
         tables[contrast, group, reference] = table

@@ -59,9 +59,9 @@ def test_labels_may_be_numbers_and_missing(kind, dtype):
 
 def test_contrasts_that_cannot_be_made_are_named(latent):
     obs = latent.obs
-    with one_line_error("innate: the study has no column condition; it has cell_type"):
+    with one_line_error("innate: obs has no column condition; it has cell_type"):
         list(groups(obs.drop(columns="condition"), ANALYSES))
-    with one_line_error("contrast innate: no cell is stim"):
+    with one_line_error("models.yaml: innate: no cell has condition stim; there are ctrl"):
         list(groups(obs[obs["condition"] == "ctrl"], ANALYSES))
     with one_line_error("needs contrasts or one_vs_rest"):
         differential_tables(latent, {"contrasts": {}, "one_vs_rest": None}, 1)

@@ -130,7 +130,7 @@ def test_a_new_study_gets_its_summary_page_from_rows_in_tables(repository, mirro
     page = "results/new/figures/summary/tiny.png"
     output = snakemake(repository, *settings, "--", page, check=False)
     (line,) = (line for line in output.splitlines() if line.startswith("error: "))
-    assert "config/models.yaml: one_vs_rest: the study has no column tissue; it has" in line
+    assert "config/models.yaml: one_vs_rest: obs has no column tissue; it has" in line
     assert "Traceback" not in output
 
 
