@@ -3,10 +3,10 @@
 Seninge, Anastopoulos, Ding and Stuart, Nature Communications 12, 5684 (2021).
 
 >>> import vega
->>> gene_sets = vega.read_gmt("reactomes.gmt")                  # doctest: +SKIP
->>> model = vega.VEGA(adata.var_names, gene_sets)               # doctest: +SKIP
->>> model.fit(adata)                                            # doctest: +SKIP
->>> adata.obsm["X_vega"] = model.embed(adata)                   # doctest: +SKIP
+>>> adata = vega.examples.log_normalised(vega.examples.counts())
+>>> model = vega.VEGA(adata.var_names, vega.examples.GENE_SETS, n_hidden=16)
+>>> history = model.fit(adata, max_epochs=2, progress=False)
+>>> adata.obsm["X_vega"] = model.embed(adata)
 """
 
 import os

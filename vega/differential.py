@@ -123,6 +123,8 @@ def differential_activity(
     method: str = "monte_carlo",
     seed: int | None = None,
     bayes_factor: float = 3.0,
+    fdr: float | None = None,
+    min_difference: float = 0.0,
 ) -> pd.DataFrame:
     """Compare the GMV activities of two groups of cells.
 
@@ -138,21 +140,44 @@ def differential_activity(
     seed
         Of the draws; None varies from call to call, as published.
     bayes_factor
-        |log Bayes factor| above which a GMV counts as significant.
+        Log Bayes factor of an effect in either direction above which it is significant.
+    fdr
+        Significant are the GMVs whose expected false discovery rate is at most this, in place of
+        the Bayes factor. Both rest on the same probability: a log Bayes factor of 3 is 0.953.
+    min_difference
+        A smaller difference of two cells is no effect.
 
     Returns
     -------
-    One row per GMV, most significant first: `p` (that `a` is more active), `log_bf`, `md` (the size
-    of the mean difference), `difference` (of the means, signed) and `significant`.
+    One row per GMV, largest |log Bayes factor| first:
+
+    - `p`: probability that a cell of `a` is more active than one of `b`
+    - `log_bf`: ln p - ln(1 - p)
+    - `md`: size of the mean difference, by the method
+    - `difference`: mean activity of `a` minus that of `b`
+    - `probability`: of a difference of more than `min_difference`, in the likelier direction
+    - `fdr`: mean of 1 - `probability` over this GMV and all with at least its `probability`, as in
+      scvi-tools
+    - `significant`
 
     Raises
     ------
     ValueError
         If a group is empty, the method unknown, or a posterior not finite.
+
+    Examples
+    --------
+    >>> import vega
+    >>> model, adata = vega.examples.trained_model()
+    >>> cells, on = model.posterior(adata), adata.obs["condition"] == "stimulated"
+    >>> table = vega.differential_activity(cells[on], cells[~on], model.gmvs, method="exact")
+    >>> table.index[0]
+    'Interferon'
     """
     both = Posterior(*(np.concatenate(parts) for parts in zip(a, b, strict=True)))
     first = np.arange(len(both.mean)) < len(a.mean)
-    (table,) = compare(both, [(first, ~first)], gmvs, method, seed, bayes_factor)
+    thresholds = {"bayes_factor": bayes_factor, "fdr": fdr, "min_difference": min_difference}
+    (table,) = compare(both, [(first, ~first)], gmvs, method, seed, **thresholds)
     return table
 
 
@@ -163,6 +188,8 @@ def compare(
     method: str = "exact",
     seed: int | None = None,
     bayes_factor: float = 3.0,
+    fdr: float | None = None,
+    min_difference: float = 0.0,
 ) -> list[pd.DataFrame]:
     """Return one table per comparison, as by `differential_activity`.
 
@@ -184,6 +211,12 @@ def compare(
     tables = []
     for (a, b), (p, md) in zip(comparisons, found, strict=True):
         log_bf = log_bayes_factor(p)
+        if min_difference:
+            probability = _probability(posterior[a], posterior[b], method, seed, min_difference)
+            strength = log_bayes_factor(probability)
+        else:
+            probability, strength = np.maximum(p, 1 - p), np.abs(log_bf)
+        rate = expected_fdr(probability)
         means = (posterior.mean[side].mean(axis=0, dtype=float) for side in (a, b))
         table = pd.DataFrame(
             {
@@ -191,9 +224,29 @@ def compare(
                 "log_bf": log_bf,
                 "md": md,
                 "difference": np.subtract(*means),
-                "significant": np.abs(log_bf) > bayes_factor,
+                "probability": probability,
+                "fdr": rate,
+                "significant": strength > bayes_factor if fdr is None else rate <= fdr,
             },
             index=pd.Index(gmvs, name="gmv"),
         )
         tables.append(table.sort_values("log_bf", key=np.abs, ascending=False, kind="stable"))
     return tables
+
+
+def _probability(
+    a: Posterior, b: Posterior, method: str, seed: int | None, least: float
+) -> np.ndarray:
+    """Return the larger of P(z_a - z_b > least) and P(z_b - z_a > least) of each GMV."""
+    above, below = (
+        METHODS[method](Posterior(a.mean + shift, a.variance), b, np.random.default_rng(seed))[0]
+        for shift in (-least, least)
+    )
+    return np.maximum(above, 1 - below)
+
+
+def expected_fdr(probability: np.ndarray) -> np.ndarray:
+    """Return the expected share of false ones among all with at least the probability of each."""
+    ordered = np.sort(probability)[::-1]
+    share = np.cumsum(1 - ordered) / np.arange(1, len(ordered) + 1)
+    return share[np.searchsorted(-ordered, -probability, side="right") - 1]

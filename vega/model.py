@@ -27,7 +27,6 @@ from vega.train import train
 from vega.trainer import as_input, resolve_precision
 from vega.values import layers_of
 
-NAMED = 10  # values of a column that an error names at most
 _GLOBAL_GENERATOR = threading.Lock()  # torch draws initial weights from one that threads share
 
 
@@ -287,37 +286,107 @@ class VEGA:
     def differential_activity(
         self,
         adata: AnnData,
-        column: str,
-        group: str | float,
-        reference: str | float | None = None,
+        groupby: str,
+        groups: Any = "all",
+        reference: Any = "rest",
         *,
-        method: str = "monte_carlo",
+        within: Mapping[str, Any] | None = None,
+        by: str | None = None,
+        method: str = "exact",
         seed: int | None = None,
+        bayes_factor: float = 3.0,
+        fdr: float | None = None,
+        min_difference: float = 0.0,
     ) -> pd.DataFrame:
-        """Compare `group` with `reference` of an `obs` column, or with all other cells.
+        """Compare the GMV activities of groups of cells.
 
-        A value of the column may also be given as text. Cells without a value are on no side.
+        Parameters
+        ----------
+        adata
+            Cells, as `embed` takes them.
+        groupby
+            Column of `obs` whose values are the groups. Cells without a value are in none.
+        groups
+            A value, several, or `"all"` values but the reference. Numbers may be given as text.
+        reference
+            The value to compare each group with; `"rest"` or None is all other cells.
+        within
+            Only cells with these values: a value or several, by column of `obs`.
+        by
+            Column of `obs` for whose values each comparison is made apart.
+        method
+            `exact` (all pairs of cells and their whole posterior), `monte_carlo` (random pairs, as
+            published) or `rank` (all pairs of one sample per cell).
+        seed
+            Of what is drawn; by default that of the model.
+        bayes_factor, fdr, min_difference
+            What counts as significant, see `differential.differential_activity`.
 
-        See `differential.differential_activity` for the methods and the columns of the result.
+        Returns
+        -------
+        One row per comparison and GMV, those of a comparison by |log Bayes factor|: `comparison`
+        (its name), `group`, `reference`, with `by` its value, `gmv`, the numbers of cells `n_group`
+        and `n_reference`, and the columns of `differential.differential_activity`.
+
+        Raises
+        ------
+        ValueError
+            If a column is missing, or a group or its reference has no cell.
+
+        Examples
+        --------
+        >>> import vega
+        >>> model, adata = vega.examples.trained_model()
+        >>> table = model.differential_activity(adata, "cell_type")
+        >>> highest = table.loc[table.groupby("group")["difference"].idxmax()]
+        >>> dict(zip(highest["group"], highest["gmv"]))
+        {'B': 'B cells', 'T': 'T cells'}
+        >>> table = model.differential_activity(
+        ...     adata, "condition", "stimulated", "control", by="cell_type", fdr=0.05
+        ... )
+        >>> table.groupby("by")["gmv"].first().to_dict()
+        {'B': 'Interferon', 'T': 'Interferon'}
         """
-        from vega.differential import differential_activity
+        from vega.comparisons import REST, comparisons, labels_of
+        from vega.differential import compare
 
-        if column not in adata.obs:
-            raise InputError(
-                f"obs has no column {column!r}; it has {', '.join(map(str, adata.obs.columns))}"
-            )
-        labels = adata.obs[column].convert_dtypes()  # integers stay such beside missing values
-        chosen = _cells_of(labels, group)
-        if reference is None:
-            others = labels.notna().to_numpy() & ~chosen
-            if not others.any():
-                raise InputError(f"all cells have {column} {group}; there is no other to compare")
-        else:
-            others = _cells_of(labels, reference)
-        posterior = self.posterior(adata)
-        return differential_activity(
-            posterior[chosen], posterior[others], self.gmvs, method=method, seed=seed
+        if reference == REST:
+            if REST in labels_of(adata.obs, groupby).cat.categories:
+                raise InputError(
+                    f"{groupby} has a value {REST!r}, which also means all other cells; give "
+                    "reference=None for these, or rename the value"
+                )
+            reference = None
+        several = isinstance(groups, list | tuple | set | np.ndarray | pd.Index)
+        chosen = None if isinstance(groups, str) and groups == "all" else groups
+        chosen = chosen if several or chosen is None else [groups]
+        asked = list(comparisons(adata.obs, groupby, chosen, reference, within, by))
+        if not asked:
+            raise InputError(f"no value of {by} has cells of a group and of its reference")
+        tables = compare(
+            self.posterior(adata),
+            [(each.side == 1, each.side == -1) for each in asked],
+            self.gmvs,
+            method,
+            self.seed if seed is None else seed,
+            bayes_factor=bayes_factor,
+            fdr=fdr,
+            min_difference=min_difference,
         )
+        rows = []
+        for each, table in zip(asked, tables, strict=True):
+            name = f"{each.group} vs {each.reference}"
+            about = {"comparison": name, "group": each.group, "reference": each.reference}
+            if each.part is not None:
+                about = {**about, "comparison": f"{each.part}: {name}", "by": each.part}
+            n = {
+                f"n_{k}": int((each.side == s).sum()) for k, s in (("group", 1), ("reference", -1))
+            }
+            frame = table.reset_index()
+            for column, value in reversed({**about, "gmv": frame.pop("gmv"), **n}.items()):
+                frame.insert(0, column, value)
+            rows.append(frame)
+        return pd.concat(rows, ignore_index=True)
 
     def save(self, folder: Path | str) -> None:
         """Write the model to a folder; `vega.load` reads it back.
@@ -396,19 +465,6 @@ def load(folder: Path | str) -> VEGA:
         model.module.load_state_dict(tensors)
     model.history = history
     return model
-
-
-def _cells_of(labels: pd.Series, value: str | float) -> np.ndarray:
-    """Return which cells have a value, or else one that is written like it."""
-    for equal in (labels == value, labels.astype(str) == str(value)):
-        cells = equal.fillna(False).to_numpy(dtype=bool) & labels.notna().to_numpy()
-        if cells.any():
-            return cells
-    there = sorted(map(str, labels.dropna().unique()))
-    more = f" and {len(there) - NAMED} more" if len(there) > NAMED else ""
-    raise InputError(
-        f"no cell has {labels.name} {value}; there are {', '.join(there[:NAMED]) or 'none'}{more}"
-    )
 
 
 def extra_node_names(n: int) -> list[str]:

@@ -12,6 +12,7 @@ from vega.differential import (
     Posterior,
     differential_activity,
     exact,
+    expected_fdr,
     log_bayes_factor,
     mean_absolute_difference,
     monte_carlo,
@@ -118,3 +119,35 @@ def test_metrics_are_those_of_their_definitions():
     assert r2_of_means(real, decoded) == pytest.approx(r**2)
 
     assert top_overlap([9, -8, 1, 0], [-5, 0, 4, 1], n=2) == 0.5
+
+
+def test_the_expected_false_discovery_rate_is_the_mean_over_what_is_called():
+    probability = np.random.default_rng(0).choice([0.5, 0.9, 0.99, 0.999, 1], 30)
+    expected = [np.mean(1 - probability[probability >= each]) for each in probability]
+    np.testing.assert_allclose(expected_fdr(probability), expected)
+
+
+def test_a_least_difference_is_that_of_pairs_of_cells(pair):
+    a, b = pair
+    table = differential_activity(a, b, GMVS, method="exact", min_difference=1.5).loc[GMVS]
+    sd = np.sqrt(a.variance[:, None] + b.variance)
+    difference = a.mean[:, None] - b.mean
+    above, below = (norm.cdf((sign * difference - 1.5) / sd).mean((0, 1)) for sign in (1, -1))
+    np.testing.assert_allclose(table["probability"], np.maximum(above, below), atol=1e-5)
+    np.testing.assert_allclose(table["difference"], difference.mean((0, 1)), rtol=1e-6)
+    odds = table["probability"] / (1 - table["probability"])
+    for strict in (0, 1, 2):
+        called = differential_activity(
+            a, b, GMVS, method="exact", min_difference=1.5, bayes_factor=strict
+        ).loc[GMVS, "significant"]
+        assert called.equals(np.log(odds) > strict)
+    drawn = differential_activity(a, b, GMVS, seed=2, min_difference=1.5).loc[GMVS]
+    np.testing.assert_allclose(drawn["probability"], table["probability"], atol=0.03)
+
+
+def test_a_false_discovery_rate_takes_the_place_of_the_bayes_factor(pair):
+    for fdr in (0.01, 0.1, 0.3):
+        table = differential_activity(*pair, GMVS, method="exact", fdr=fdr)
+        assert table["significant"].equals(table["fdr"] <= fdr)
+        called = table[table["significant"]]
+        assert called.empty or (1 - called["probability"]).mean() <= fdr

@@ -143,7 +143,9 @@ def test_groups_may_be_numbers_booleans_and_categories(adata, values, sides, gro
     found = model.differential_activity(adata, "kind", *sides, method="exact")
     cells = model.posterior(adata)
     expected = differential_activity(cells[group], cells[reference], model.gmvs, method="exact")
-    pd.testing.assert_frame_equal(found, expected)
+    pd.testing.assert_frame_equal(found.set_index("gmv")[expected.columns], expected)
+    numbers = (found["n_group"].unique(), found["n_reference"].unique())
+    assert numbers == (group.sum(), reference.sum())
 
 
 @pytest.mark.parametrize(
@@ -151,13 +153,39 @@ def test_groups_may_be_numbers_booleans_and_categories(adata, values, sides, gro
     [
         (np.arange(150) % 13 + 10, (9,), "no cell has kind 9; there are 10, .*, 19 and 3 more$"),
         (["b", None, "a"] * 50, ("a", np.nan), "no cell has kind nan; there are a, b$"),
-        (["b", None] * 75, ("b",), "all cells have kind b; there is no other"),
+        (["b", None] * 75, ("b",), "all cells have the same kind, b; there is no rest"),
+        (["b", "rest"] * 75, ("b",), "kind has a value 'rest', .* give reference=None"),
+        (["b", "a", "c"] * 50, (["a", "b"], "b"), "kind b is a group and the reference"),
     ],
 )
 def test_an_unknown_group_is_named_with_those_there_are(adata, values, sides, message):
     adata.obs["kind"] = pd.Series(values, index=adata.obs_names)
     with one_line_error(message):
         toy_model().differential_activity(adata, "kind", *sides)
+
+
+def test_all_groups_are_compared_in_one_table(adata):
+    """Within cells and part by part; each comparison is that of its two groups."""
+    model = toy_model()
+    adata.obs["kind"] = np.resize(["a", "b", "c"], 150)
+    cells = model.posterior(adata)
+    table = model.differential_activity(
+        adata, "kind", reference="c", within={"condition": "on"}, by="batch", method="monte_carlo"
+    )
+    assert list(table["comparison"].unique()) == [
+        f"{batch}: {kind} vs c" for kind in "ab" for batch in "xy"
+    ]
+    for (part, kind), rows in table.groupby(["by", "group"]):
+        here = (adata.obs["condition"] == "on") & (adata.obs["batch"] == part)
+        a, b = (cells[(here & (adata.obs["kind"] == side)).to_numpy()] for side in (kind, "c"))
+        expected = differential_activity(a, b, model.gmvs, seed=model.seed)
+        found = rows.set_index("gmv")
+        pd.testing.assert_frame_equal(found[expected.columns], expected)
+        assert set(found["n_group"]) == {len(a.mean)} and set(found["n_reference"]) == {len(b.mean)}
+    rest = model.differential_activity(adata, "kind")
+    assert list(rest["comparison"].unique()) == ["a vs rest", "b vs rest", "c vs rest"]
+    with one_line_error("no value of batch has cells of a group and of its reference"):
+        model.differential_activity(adata, "batch", "x", "y", by="batch")
 
 
 @pytest.mark.parametrize(
@@ -214,7 +242,7 @@ def test_what_does_not_fit_the_model_is_refused(adata):
         toy_model(decoder="deep").weights()
     with one_line_error("2 of the model's 40 genes are not in the data, such as G38"):
         model.embed(adata[:, :38].copy())
-    with one_line_error("no column 'treatment'; it has condition, batch"):
+    with one_line_error("no column treatment; it has condition, batch"):
         model.differential_activity(adata, "treatment", "on")
     adata.X.data[3] = np.nan
     with one_line_error("not finite; log-normalise"):

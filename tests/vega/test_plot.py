@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from anndata import AnnData, concat
+from helpers.checks import one_line_error
 from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 from matplotlib.markers import MarkerStyle
@@ -168,6 +169,14 @@ def test_volcano_marks_what_it_clips(ax, table):
     for label, x in ticks.items():
         if label[0] not in "<>":
             assert float(label.replace("−", "-")) == x
+
+
+def test_volcano_takes_the_rows_of_one_comparison(ax, table):
+    rows = table.reset_index(names="gmv").assign(comparison="a vs rest")
+    named = plot.volcano(rows[rows["md"] > 1], rows["gmv"][:2], ax=ax).texts
+    assert len(named) == (rows["md"][:2] > 1).sum()
+    with one_line_error("has several rows; take those of one comparison"):
+        plot.volcano(pd.concat([rows, rows]), ax=ax)
 
 
 def test_volcano_guides_are_the_thresholds_and_small_values_are_not_marked(ax, table):

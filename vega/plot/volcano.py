@@ -7,6 +7,7 @@ from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
+from vega.errors import InputError
 from vega.plot.clip import clipped_markers, mark_clip
 from vega.plot.colours import GREY, GUIDE, RED
 from vega.plot.labels import label_points
@@ -28,9 +29,9 @@ def volcano(
     Parameters
     ----------
     table
-        One row per GMV, its name the index, with `log_bf` and `md`, as
-        `VEGA.differential_activity` gives it; or of several models, as
-        `vega.differential_activity` does: `log_bf_mean`, with `log_bf_sd` as error bars, and `md`.
+        One row per GMV of one comparison, as `VEGA.differential_activity` gives it (`log_bf`, `md`),
+        or `vega.differential_activity` of several models: `log_bf_mean`, with `log_bf_sd` as error
+        bars, and `md`. The name of the GMV is in a column `gmv` or in the index.
     names
         GMVs to name, in a column right of the axes; those not in the table are left out.
     bayes_factor, mean_difference
@@ -39,7 +40,21 @@ def volcano(
         Log Bayes factors beyond it are drawn there, as arrow heads.
     ax
         Where to draw; the current axes by default.
+
+    Examples
+    --------
+    >>> import vega
+    >>> model, adata = vega.examples.trained_model()
+    >>> table = model.differential_activity(adata, "condition", "stimulated", "control")
+    >>> ax = vega.plot.volcano(table, ["Interferon"])
     """
+    if "gmv" in table:
+        table = table.set_index("gmv")
+    if not table.index.is_unique:
+        raise InputError(
+            f"volcano: {table.index[table.index.duplicated()][0]} has several rows; take those of "
+            "one comparison, table[table['comparison'] == ...]"
+        )
     ax = ax or plt.gca()
     log_bf = table["log_bf_mean" if "log_bf_mean" in table else "log_bf"]
     x, y = log_bf.clip(-clip, clip), table["md"]
