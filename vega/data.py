@@ -9,6 +9,7 @@ import scipy.sparse as sp
 from numpy.random import Generator
 
 from vega.errors import InputError
+from vega.scale import log_normalise
 
 CHUNK = 64  # neighbouring cells of a file that are shuffled as one
 WINDOW = 8192  # cells of a file in memory at a time: 30 MB, and as much for the next window
@@ -25,8 +26,20 @@ def as_csr(x) -> sp.csr_matrix:
     return x
 
 
+def take_genes(x: sp.csr_matrix, genes: np.ndarray | None) -> sp.csr_matrix:
+    """Return the columns `genes` of `x`, in that order; -1 gives zeros, None all columns."""
+    if genes is None:
+        return x
+    # One more column, without values, is the one that -1 takes.
+    wider = sp.csr_matrix((x.data, x.indices, x.indptr), (x.shape[0], x.shape[1] + 1))
+    return wider[:, genes]
+
+
 class InMemoryData:
-    """Cells as a sparse matrix (cells x genes), each with an integer batch label."""
+    """Cells as a sparse matrix (cells x genes), each with its covariates.
+
+    These are an integer batch label, or a row of numbers.
+    """
 
     def __init__(self, x: sp.csr_matrix, batch: np.ndarray):
         self.x = as_csr(x)
@@ -59,11 +72,20 @@ class BackedData:
     random order and mixed with the others of their window; the next window is read meanwhile.
 
     `stored` gives a matrix (cells x genes) for a slice of rows, such as the `X` of an AnnData
-    opened with `backed="r"`. `genes` are the columns to take, in order; None takes all.
+    opened with `backed="r"`. `genes` are the columns to take, see `take_genes`. With `target_sum`
+    what is stored are counts, which are log-normalised when they are read.
     """
 
-    def __init__(self, stored, genes: np.ndarray | None, batch: np.ndarray, path: Path):
+    def __init__(
+        self,
+        stored,
+        genes: np.ndarray | None,
+        batch: np.ndarray,
+        path: Path,
+        target_sum: float | None = None,
+    ):
         self.stored = stored
+        self.target_sum = target_sum
         self.genes = genes
         self.batch = batch
         self.path = path
@@ -109,7 +131,8 @@ class BackedData:
             for part in np.split(ascending, limits)
         ]
         x = sp.vstack(parts, format="csr")[np.argsort(order)]
-        return x if self.genes is None else x[:, self.genes]
+        x = x if self.target_sum is None else log_normalise(x, self.target_sum)
+        return take_genes(x, self.genes)
 
 
 Data = InMemoryData | BackedData

@@ -5,12 +5,14 @@ log Bayes factor is ln p - ln(1 - p) (paper, Methods). Three estimates of p are 
 the posterior means and variances of both groups, cells x GMVs.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from scipy.stats import rankdata
 
+from vega.comparisons import REST, comparisons, labels_of
 from vega.errors import InputError
 from vega.posterior import Posterior
 
@@ -183,7 +185,7 @@ def differential_activity(
 
 def compare(
     posterior: Posterior,
-    comparisons: Sequence[tuple[np.ndarray, np.ndarray]],
+    sides: Sequence[tuple[np.ndarray, np.ndarray]],
     gmvs: Sequence[str],
     method: str = "exact",
     seed: int | None = None,
@@ -193,23 +195,21 @@ def compare(
 ) -> list[pd.DataFrame]:
     """Return one table per comparison, as by `differential_activity`.
 
-    A comparison says which cells of `posterior` are in its two groups: boolean, one value per cell.
-    Each comparison draws from a generator of its own, with the same seed.
+    `sides` say which cells of `posterior` are in the two groups of each: boolean, one value per
+    cell. Each comparison draws from a generator of its own, with the same seed.
     """
     if method not in METHODS:
         raise InputError(f"method {method!r} is not one of {', '.join(METHODS)}")
-    if not all(side.any() for sides in comparisons for side in sides):
+    if not all(side.any() for pair in sides for side in pair):
         raise InputError("both groups need cells, got none in one of them")
     _check(posterior)
     if method == "exact":
-        found = list(zip(*exact_comparisons(posterior, comparisons), strict=True))
+        found = list(zip(*exact_comparisons(posterior, sides), strict=True))
     else:
         of_pair = METHODS[method]
-        found = [
-            of_pair(posterior[a], posterior[b], np.random.default_rng(seed)) for a, b in comparisons
-        ]
+        found = [of_pair(posterior[a], posterior[b], np.random.default_rng(seed)) for a, b in sides]
     tables = []
-    for (a, b), (p, md) in zip(comparisons, found, strict=True):
+    for (a, b), (p, md) in zip(sides, found, strict=True):
         log_bf = log_bayes_factor(p)
         if min_difference:
             probability = _probability(posterior[a], posterior[b], method, seed, min_difference)
@@ -232,6 +232,49 @@ def compare(
         )
         tables.append(table.sort_values("log_bf", key=np.abs, ascending=False, kind="stable"))
     return tables
+
+
+def compare_groups(
+    posterior: Posterior,
+    obs: pd.DataFrame,
+    gmvs: Sequence[str],
+    groupby: str,
+    groups: Any = "all",
+    reference: Any = REST,
+    *,
+    within: Mapping[str, Any] | None = None,
+    by: str | None = None,
+    **options: Any,
+) -> pd.DataFrame:
+    """Return one table of the comparisons of groups of cells, see `VEGA.differential_activity`.
+
+    `options` are those of `compare`.
+    """
+    if reference == REST:
+        if REST in labels_of(obs, groupby).cat.categories:
+            raise InputError(
+                f"{groupby} has a value {REST!r}, which also means all other cells; give "
+                "reference=None for these, or rename the value"
+            )
+        reference = None
+    if isinstance(groups, str) and groups == "all":
+        groups = None
+    elif not isinstance(groups, list | tuple | set | np.ndarray | pd.Index):
+        groups = [groups]
+    asked = list(comparisons(obs, groupby, groups, reference, within, by))
+    if not asked:
+        raise InputError(f"no value of {by} has cells of a group and of its reference")
+    sides = [(each.side == 1, each.side == -1) for each in asked]
+    tables = compare(posterior, sides, gmvs, **options)
+    rows = []
+    for each, (a, b), table in zip(asked, sides, tables, strict=True):
+        name = f"{each.group} vs {each.reference}"
+        about = {"comparison": name, "group": each.group, "reference": each.reference}
+        if each.part is not None:
+            about |= {"comparison": f"{each.part}: {name}", "by": each.part}
+        about |= {"gmv": table.index, "n_group": int(a.sum()), "n_reference": int(b.sum())}
+        rows.append(pd.DataFrame(about).join(table, on="gmv"))
+    return pd.concat(rows, ignore_index=True)
 
 
 def _probability(

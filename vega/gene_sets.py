@@ -37,6 +37,15 @@ def read_gmt(
     ------
     ValueError
         If it cannot be read, a line is not a gene set, or a name stands twice: with file and line.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile, vega
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     file = pathlib.Path(folder, "sets.gmt")
+    ...     _ = file.write_text("B cells\\tmarkers\\tCD79A\\tMS4A1\\n")
+    ...     vega.read_gmt(file)
+    {'B cells': ['CD79A', 'MS4A1']}
     """
     gene_sets: dict[str, list[str]] = {}
     with read_errors(path, "a GMT file", "take it from its source again"):
@@ -79,6 +88,13 @@ def gene_mask(gene_sets: Mapping[str, Sequence[str]], genes: Iterable[str]) -> n
     ------
     ValueError
         If a gene is named twice, or no gene is in any set.
+
+    Examples
+    --------
+    >>> import vega
+    >>> vega.gene_mask({"A": ["g1", "g9"], "B": ["g2", "g3"]}, ["g1", "g2", "g3"])
+    array([[ True, False, False],
+           [False,  True,  True]])
     """
     index = pd.Index(genes)
     if not index.is_unique:
@@ -90,13 +106,81 @@ def gene_mask(gene_sets: Mapping[str, Sequence[str]], genes: Iterable[str]) -> n
     columns = index.get_indexer(list(chain.from_iterable(gene_sets.values())))
     known = columns >= 0
     if not known.any():
+        hint = naming_hint(gene_sets, index)
         raise InputError(
             f"none of the {len(index)} genes (such as {', '.join(map(str, index[:3]))}) is in any "
-            "gene set; gene names and gene sets must use the same names"
+            f"gene set; {hint or 'gene names and gene sets must use the same names'}"
         )
     mask = np.zeros((len(gene_sets), len(index)), dtype=bool)
     mask[rows[known], columns[known]] = True
     return mask
+
+
+def coverage(gene_sets: Mapping[str, Sequence[str]], genes: Iterable[str]) -> pd.DataFrame:
+    """Return how many genes of each set are in the data.
+
+    Parameters
+    ----------
+    gene_sets
+        Genes by set name.
+    genes
+        Names of the genes of the data, each once.
+
+    Returns
+    -------
+    One row per set: its number of genes `n_genes`, of those in the data `n_genes_in_data`, and
+    their `share`.
+
+    Raises
+    ------
+    ValueError
+        If no gene is in any set; names that differ by upper and lower case alone are told.
+
+    Examples
+    --------
+    >>> import vega
+    >>> vega.coverage(vega.examples.GENE_SETS, vega.examples.counts().var_names)
+                n_genes  n_genes_in_data  share
+    gmv
+    Interferon        6                6    1.0
+    B cells           5                5    1.0
+    T cells           5                5    1.0
+    Eye               2                0    0.0
+    """
+    table = pd.DataFrame(
+        {
+            "n_genes": [len(set(members)) for members in gene_sets.values()],
+            "n_genes_in_data": gene_mask(gene_sets, genes).sum(axis=1),
+        },
+        index=pd.Index(gene_sets, name="gmv"),
+    )
+    return table.assign(share=table["n_genes_in_data"] / table["n_genes"].clip(lower=1))
+
+
+def naming_hint(gene_sets: Mapping[str, Sequence[str]], genes: Iterable[str]) -> str:
+    """Return what to do about gene names of another species or kind; nothing if they fit.
+
+    >>> from vega.gene_sets import naming_hint
+    >>> naming_hint({"B cells": ["CD79A", "CD79B"]}, ["Cd79a", "Cd79b"])
+    'of 2 genes in the sets 0 are in the data, but 2 are if upper and lower case are ...'
+    """
+    genes = list(map(str, genes))
+    members = set(chain.from_iterable(gene_sets.values()))
+    as_they_are = len(members.intersection(genes))
+    by_letters = len({m.upper() for m in members}.intersection(g.upper() for g in genes))
+    found = f"of {len(members):,} genes in the sets {as_they_are:,} are in the data"
+    if by_letters > 2 * as_they_are:
+        return (
+            f"{found}, but {by_letters:,} are if upper and lower case are the same, as between "
+            "symbols of mouse and human; take sets of the species, or orthologs (roughly: "
+            "adata.var_names = adata.var_names.str.upper())"
+        )
+    if not as_they_are and genes[0].startswith("ENS"):
+        return (
+            f"{found}, whose names are Ensembl ids; set adata.var_names to symbols, such as "
+            "adata.var['feature_name'] or adata.var['gene_symbols']"
+        )
+    return ""
 
 
 def readable(name: str) -> str:

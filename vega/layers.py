@@ -93,6 +93,16 @@ class MaskedWeights(nn.Module):
         return self.weight.new_zeros(self.shape).index_put((self.outputs, self.inputs), self.weight)
 
 
+def shift_of(weight: Tensor, covariates: Tensor) -> Tensor:
+    """Return the outputs of covariates (cells x outputs); `weight` is outputs x covariates.
+
+    Covariates are an integer label per cell, or cells x covariates.
+    """
+    if covariates.dim() == 1:
+        return weight[:, covariates].T
+    return (covariates @ weight.T).float()
+
+
 class Hidden(nn.Module):
     """Hidden layers: `n_layers` times linear, batch norm, ReLU, dropout (paper, Methods).
 
@@ -108,10 +118,18 @@ class Hidden(nn.Module):
             self.linears.append(nn.Linear(width, width))
         self.norms = nn.ModuleList(batch_norm(width, settings) for _ in self.linears)
 
-    def forward(self, x: Expression, generator: Generator | None = None) -> Tensor:
-        """Return cells x `n_hidden`, of `x` (cells x inputs of the first layer)."""
+    def forward(
+        self, x: Expression, generator: Generator | None = None, shift: Tensor | None = None
+    ) -> Tensor:
+        """Return cells x `n_hidden`, of `x` (cells x inputs of the first layer).
+
+        `shift` is added to what the first linear part gives.
+        """
         for linear, norm in zip(self.linears, self.norms, strict=True):
-            x = norm(linear(x)).relu()
+            x = linear(x)
+            if shift is not None:
+                x, shift = x + shift, None
+            x = norm(x).relu()
             if self.training:
                 x = dropout(x, self.dropout, generator)
         return x

@@ -7,7 +7,11 @@ from numpy.typing import ArrayLike
 
 
 def silhouette(latent: np.ndarray, labels: ArrayLike) -> float:
-    """Return the mean silhouette of the labels in latent space (cells x K), from -1 to 1."""
+    """Return the mean silhouette of the labels in latent space (cells x K), from -1 to 1.
+
+    >>> round(silhouette(np.array([[0.0], [0.1], [1.0], [1.1]]), ["a", "a", "b", "b"]), 2)
+    0.9
+    """
     from sklearn.metrics import silhouette_score
 
     return float(silhouette_score(latent, np.asarray(labels)))
@@ -44,7 +48,11 @@ def silhouettes(latent: np.ndarray, labelings: Sequence[ArrayLike]) -> list[floa
 
 
 def auc(activity: ArrayLike, positive: ArrayLike) -> float:
-    """Return the chance that a cell of `positive` has a higher activity than another cell."""
+    """Return the chance that a cell of `positive` has a higher activity than another cell.
+
+    >>> auc([1, 2, 3, 4], [False, True, False, True])
+    0.75
+    """
     from sklearn.metrics import roc_auc_score
 
     return float(roc_auc_score(np.asarray(positive), np.asarray(activity)))
@@ -55,6 +63,9 @@ def accuracy(activity: ArrayLike, labels: ArrayLike) -> float:
 
     In sample, with scikit-learn's defaults and random state 42 (paper, Fig. S9). If all activities
     are equal, this is the share of the most frequent label.
+
+    >>> accuracy([0, 1, 8, 9], ["off", "off", "on", "on"])
+    1.0
     """
     from sklearn.linear_model import LogisticRegression
 
@@ -66,12 +77,19 @@ def r2_of_means(real: ArrayLike, decoded: ArrayLike) -> float:
     """Return the squared correlation of the means of genes (paper, Fig. 4c and f).
 
     Both are cells x genes; the number of cells may differ.
+
+    >>> round(r2_of_means([[1, 2, 3], [1, 2, 5]], [[2, 4, 8]]), 2)
+    1.0
     """
     means = (np.asarray(real).mean(axis=0), np.asarray(decoded).mean(axis=0))
     return float(np.corrcoef(*map(np.ravel, means))[0, 1] ** 2)
 
 
 def top_overlap(a: ArrayLike, b: ArrayLike, n: int = 50) -> float:
-    """Return the share of the `n` largest |values| of `a` that `b` shares (paper, Fig. 4b)."""
+    """Return the share of the `n` largest |values| of `a` that `b` shares (paper, Fig. 4b).
+
+    >>> top_overlap([9, -8, 1, 0], [-5, 0, 4, 1], n=2)
+    0.5
+    """
     top = [set(np.argsort(-np.abs(np.asarray(values)), kind="stable")[:n]) for values in (a, b)]
     return len(top[0] & top[1]) / n

@@ -7,6 +7,8 @@ genes: which genes are in the set of which variable. `generator` draws dropout a
 torch's global one.
 """
 
+from typing import Self
+
 import numpy as np
 import torch
 from torch import Generator, Tensor, nn
@@ -18,6 +20,7 @@ from vega.layers import (
     MaskedWeights,
     batch_norm,
     dropout,
+    shift_of,
     start_nonnegative,
     uniform,
 )
@@ -26,39 +29,67 @@ from vega.sparse import Expression, SparseMatrix, squared_error
 
 
 class VEGAModule(nn.Module):
-    """A variational autoencoder; with several batches, the decoder is given the batch."""
+    """A variational autoencoder; the decoder is given the covariates of a cell, if there are any.
 
-    def __init__(self, annotation: np.ndarray, settings: ModelSettings, n_batches: int = 1):
+    These are an integer label for each cell, of its batch, or cells x covariates.
+    """
+
+    def __init__(self, annotation: np.ndarray, settings: ModelSettings, n_covariates: int = 0):
         super().__init__()
+        if settings.encode_covariates and not (n_covariates and settings.encoder == "deep"):
+            raise InputError(
+                "encode_covariates needs a deep encoder, and covariates or at least two batches"
+            )
         if settings.encoder == "deep":
-            self.encoder = DeepEncoder(annotation, settings)
+            self.encoder = DeepEncoder(annotation, settings, n_covariates)
         else:
             self.encoder = MaskedEncoder(annotation, settings)
         match settings.decoder:
             case "soft":
-                self.decoder = SoftDecoder(annotation, settings, n_batches)
+                self.decoder = SoftDecoder(annotation, settings, n_covariates)
             case "deep":
-                if n_batches > 1:
-                    raise InputError("a deep decoder has no batch nodes; leave out the batches")
+                if n_covariates:
+                    raise InputError(
+                        "a deep decoder has no batch nodes; leave out the batches and covariates"
+                    )
                 self.decoder = DeepDecoder(annotation, settings)
             case _:
-                self.decoder = MaskedDecoder(annotation, settings, n_batches)
+                self.decoder = MaskedDecoder(annotation, settings, n_covariates)
         gaussian = settings.likelihood == "gaussian"
         self.likelihood = Gaussian() if gaussian else NegativeBinomial(annotation.shape[1])
         self.beta = settings.beta
         # A tensor, so that a step recorded on a GPU reads its current value.
         self.register_buffer("kl_weight", torch.tensor(float(self.beta)), persistent=False)
+        # Set by `freeze`; of most models nothing is frozen.
+        self.kept = nn.ModuleList()
+        self.corrected_from: int | None = None
 
     def anneal(self, epoch: int, n_epochs: int) -> None:
         """Set the weight of the KL divergence, which rises from 0 to `beta` in `n_epochs`."""
         share = min(1.0, epoch / n_epochs) if n_epochs else 1.0
         self.kl_weight.fill_(share * self.beta)
 
+    def encode(
+        self, x: Expression, batch: Tensor | None = None, generator: Generator | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Return mean and log variance of the posterior, each cells x latent variables.
+
+        Of cells of a new batch, the encoder sees the expression without what the decoder adds to it
+        for that batch.
+        """
+        x = self.likelihood.transform(x)
+        if self.corrected_from is None:
+            return self.encoder(x, generator, batch)
+        added = self.decoder.batch_weight[:, self.corrected_from :]
+        shift = -(self.encoder.hidden.linears[0].weight.T @ added).float()
+        known = shift.new_zeros(len(shift), self.corrected_from)
+        return self.encoder(x, generator, batch, shift_of(torch.cat([known, shift], 1), batch))
+
     def forward(
         self, x: Expression, batch: Tensor | None = None, generator: Generator | None = None
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Return decoded values (cells x genes), mean and log variance of a posterior sample."""
-        mean, log_variance = self.encoder(self.likelihood.transform(x), generator)
+        mean, log_variance = self.encode(x, batch, generator)
         noise = torch.randn(mean.shape, device=mean.device, generator=generator)
         z = mean + torch.exp(log_variance / 2) * noise
         return self.decoder(z, batch, generator), mean, log_variance
@@ -79,21 +110,92 @@ class VEGAModule(nn.Module):
         """Apply the constraints on the weights; called after each update."""
         self.encoder.project()
         self.decoder.project(learning_rate)
+        for part in self.kept:
+            part.restore(self.get_parameter(part.name))
+
+    def train(self, mode: bool = True) -> Self:
+        """Set the mode; hidden layers that are frozen are as in evaluation in both."""
+        super().train(mode)
+        if len(self.kept):
+            self.encoder.hidden.eval()
+        return self
+
+    def freeze(self, n_latent: int, n_covariates: int, corrected_from: int | None) -> None:
+        """Train from now on only what the first latent variables and covariates do not use.
+
+        The encoder sees expression without the effects of the covariates from `corrected_from` on;
+        None is none of them.
+        """
+        self.corrected_from = corrected_from
+        for name, parameter in self.named_parameters():
+            known = self.known(name, n_latent, n_covariates)
+            if known.all():
+                parameter.requires_grad_(False)
+            else:
+                self.kept.append(Kept(name, parameter, known))
+
+    def known(self, name: str, n_latent: int, n_covariates: int) -> Tensor:
+        """Return which entries of a parameter the first latent variables and covariates use."""
+        weight = self.get_parameter(name)
+        known = torch.ones_like(weight, dtype=torch.bool)
+        if name.startswith("encoder.heads."):
+            n = len(weight) // 2
+            known[torch.arange(len(weight)) % n >= n_latent] = False
+        elif name == "decoder.batch_weight":
+            known[:, n_covariates:] = False
+        elif name == "decoder.weights.weight":
+            known = self.decoder.weights.inputs < n_latent
+        elif name == "decoder.weights":
+            known[:, n_latent:] = False
+        return known
+
+
+class Kept(nn.Module):
+    """Entries of a parameter that no update changes.
+
+    Without a gradient they would still change by weight decay and the momentum of Adam.
+    """
+
+    def __init__(self, name: str, weight: Tensor, where: Tensor):
+        super().__init__()
+        self.name = name
+        self.register_buffer("where", where, persistent=False)
+        self.register_buffer("values", weight.detach().clone(), persistent=False)
+
+    @torch.no_grad()
+    def restore(self, weight: Tensor) -> None:
+        """Set the entries to what they were."""
+        weight.copy_(torch.where(self.where, self.values, weight))
 
 
 class DeepEncoder(nn.Module):
     """Hidden layers, then a linear head each for mean and log variance: VEGA (paper, Methods)."""
 
-    def __init__(self, annotation: np.ndarray, settings: ModelSettings):
+    def __init__(self, annotation: np.ndarray, settings: ModelSettings, n_covariates: int = 0):
         super().__init__()
         n_latent, n_genes = annotation.shape
         self.latent_dropout = settings.latent_dropout
         self.hidden = Hidden(GeneLinear(n_genes, settings.n_hidden), settings)
         self.heads = nn.Linear(settings.n_hidden, 2 * n_latent)  # of means, then of log variances
+        self.covariate_weight = None
+        if settings.encode_covariates:
+            self.covariate_weight = uniform(n_genes, settings.n_hidden, n_covariates)
 
-    def forward(self, x: Expression, generator: Generator | None = None) -> tuple[Tensor, Tensor]:
-        """Return mean and log variance, each cells x latent variables, of `x` (cells x genes)."""
-        latent = self.heads(self.hidden(x, generator)).float()
+    def forward(
+        self,
+        x: Expression,
+        generator: Generator | None = None,
+        batch: Tensor | None = None,
+        shift: Tensor | None = None,
+    ) -> tuple[Tensor, Tensor]:
+        """Return mean and log variance, each cells x latent variables, of `x` (cells x genes).
+
+        `shift` is added to the outputs of the first linear part.
+        """
+        if self.covariate_weight is not None:
+            of_covariates = shift_of(self.covariate_weight, batch)
+            shift = of_covariates if shift is None else shift + of_covariates
+        latent = self.heads(self.hidden(x, generator, shift)).float()
         if self.training:
             latent = dropout(latent, self.latent_dropout, generator)
         return latent.chunk(2, dim=1)
@@ -121,8 +223,10 @@ class MaskedEncoder(nn.Module):
         if not rectified:
             start_nonnegative(self.weights.weight, settings.nonnegative_start)
 
-    def forward(self, x: Expression, generator: Generator | None = None) -> tuple[Tensor, Tensor]:
-        """See `DeepEncoder.forward`."""
+    def forward(
+        self, x: Expression, generator: Generator | None = None, batch: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """See `DeepEncoder.forward`; the batch is not used."""
         dense = x.by_column().to_dense().T if isinstance(x, SparseMatrix) else x
         latent = self.weights(dense, self.bias)
         if self.norm is not None:
@@ -139,23 +243,21 @@ class MaskedEncoder(nn.Module):
 
 
 class LinearDecoder(nn.Module):
-    """Weights (genes x latent variables), a bias, and dense weights for several batches.
+    """Weights (genes x latent variables), a bias, and dense weights of covariates.
 
     With `nonnegative` the weights are kept >= 0, so that a higher activity always means more
-    expression; the bias and the batch weights are free.
+    expression; the bias and the weights of covariates are free.
     """
 
     def __init__(
-        self, weights: nn.Parameter | MaskedWeights, settings: ModelSettings, n_batches: int
+        self, weights: nn.Parameter | MaskedWeights, settings: ModelSettings, n_covariates: int
     ):
         super().__init__()
         n_genes, n_latent = weights.shape
         self.weights = weights
         self.nonnegative = settings.nonnegative
-        self.n_batches = n_batches
         self.bias = uniform(n_latent, n_genes) if settings.bias else None
-        if n_batches > 1:
-            self.batch_weight = uniform(n_latent, n_genes, n_batches)
+        self.batch_weight = uniform(n_latent, n_genes, n_covariates) if n_covariates else None
         if self.nonnegative:
             values = weights.weight if isinstance(weights, MaskedWeights) else weights
             start_nonnegative(values, settings.nonnegative_start)
@@ -163,10 +265,10 @@ class LinearDecoder(nn.Module):
     def forward(
         self, z: Tensor, batch: Tensor | None = None, generator: Generator | None = None
     ) -> Tensor:
-        """Return cells x genes, of `z` (cells x latent variables) and integer batch labels."""
+        """Return cells x genes, of `z` (cells x latent variables) and the covariates."""
         expression = self.product(z)
-        if self.n_batches > 1:
-            expression = expression + self.batch_weight[:, batch].T
+        if self.batch_weight is not None:
+            expression = expression + shift_of(self.batch_weight, batch)
         return expression
 
 
@@ -176,8 +278,8 @@ class MaskedDecoder(LinearDecoder):
     The weights of a `binary` decoder are 1 and, like its bias, not learnt (Fig. S3).
     """
 
-    def __init__(self, annotation: np.ndarray, settings: ModelSettings, n_batches: int = 1):
-        super().__init__(MaskedWeights(annotation.T), settings, n_batches)
+    def __init__(self, annotation: np.ndarray, settings: ModelSettings, n_covariates: int = 0):
+        super().__init__(MaskedWeights(annotation.T), settings, n_covariates)
         if settings.decoder == "binary":
             nn.init.ones_(self.weights.weight)
             self.requires_grad_(False)
@@ -200,8 +302,8 @@ class MaskedDecoder(LinearDecoder):
 class SoftDecoder(LinearDecoder):
     """Every latent variable may reach every gene, with an L1 penalty outside its set (Fig. S10)."""
 
-    def __init__(self, annotation: np.ndarray, settings: ModelSettings, n_batches: int = 1):
-        super().__init__(uniform(len(annotation), *annotation.T.shape), settings, n_batches)
+    def __init__(self, annotation: np.ndarray, settings: ModelSettings, n_covariates: int = 0):
+        super().__init__(uniform(len(annotation), *annotation.T.shape), settings, n_covariates)
         self.register_buffer("outside", torch.from_numpy(~annotation.T), persistent=False)
         self.l1_lambda, self.l1_update = settings.l1_lambda, settings.l1_update
 
@@ -260,6 +362,10 @@ class Gaussian(nn.Module):
         """Return the squared error, summed over cells and genes; `decoded` is overwritten."""
         return squared_error(decoded, x)
 
+    def loss_of_cells(self, decoded: Tensor, x: Tensor) -> Tensor:
+        """Return the squared error of each cell, of `x` dense."""
+        return (decoded - x).square().sum(dim=1)
+
     def mean(self, decoded: Tensor, library: float) -> Tensor:
         """Return the expected expression, cells x genes."""
         return decoded
@@ -303,6 +409,13 @@ class NegativeBinomial(nn.Module):
             - torch.lgamma(counts + 1)
         ).sum()
         return -(everywhere + counted)
+
+    def loss_of_cells(self, decoded: Tensor, x: Tensor) -> Tensor:
+        """Return the negative log likelihood of each cell, of `x` dense."""
+        log_mean = decoded.log_softmax(dim=1) + x.sum(dim=1, keepdim=True).log()
+        theta = self.log_dispersion.exp()
+        logits = log_mean - self.log_dispersion
+        return -torch.distributions.NegativeBinomial(theta, logits=logits).log_prob(x).sum(dim=1)
 
     def mean(self, decoded: Tensor, library: float) -> Tensor:
         """Return the expected counts of cells with `library` counts in all, cells x genes."""

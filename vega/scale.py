@@ -5,7 +5,6 @@ import scipy.sparse as sp
 
 from vega.errors import InputError
 
-SAMPLE = 512  # cells that are looked at
 WHOLE = 1e-3  # distance from a whole number up to which a value is a count
 LARGEST_LOG = 25.0  # log1p of no count is larger
 SAME_TOTAL = 1e-3  # relative difference up to which totals of cells count as one
@@ -62,16 +61,7 @@ def log_normalise(x: sp.csr_matrix, target_sum: float) -> sp.csr_matrix:
     x = sp.csr_matrix(x, dtype=np.float32)
     totals = np.asarray(x.sum(axis=1, dtype=float)).ravel()
     factors = np.divide(target_sum, totals, out=np.zeros_like(totals), where=totals > 0)
-    return _scaled(x, factors.repeat(np.diff(x.indptr)))
-
-
-def rescale(x: sp.csr_matrix, factor: float) -> sp.csr_matrix:
-    """Return log1p of expression that is `factor` times as large, of log1p values."""
-    return _scaled(x.expm1(), factor)
-
-
-def _scaled(x: sp.csr_matrix, factors: np.ndarray | float) -> sp.csr_matrix:
-    values = np.log1p(x.data * factors).astype(np.float32)
+    values = np.log1p(x.data * factors.repeat(np.diff(x.indptr))).astype(np.float32)
     return sp.csr_matrix((values, x.indices, x.indptr), x.shape)
 
 
@@ -90,4 +80,5 @@ def common_total(x: sp.csr_matrix) -> float | None:
     if len(found) < FEWEST_CELLS:
         return None
     total = float(np.median(found))
-    return total if np.abs(found / total - 1).max() <= SAME_TOTAL else None
+    same = np.abs(found / total - 1).max() <= SAME_TOTAL
+    return float(f"{total:.6g}") if same else None  # without the rounding errors of the sum

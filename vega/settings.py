@@ -30,7 +30,12 @@ def hyperparameter(default: Any, description: str, **about: Any) -> Any:
 
 @dataclass(frozen=True)
 class ModelSettings:
-    """What a model is made of; the defaults are those of the published Kang model."""
+    """What a model is made of; the defaults are those of the published Kang model.
+
+    >>> import vega
+    >>> vega.ModelSettings(n_hidden=64).extra_nodes
+    1
+    """
 
     encoder: Literal["deep", "masked", "masked_linear"] = hyperparameter(
         "deep", "`masked`: each GMV sees the genes of its set only, through one layer with ReLU; "
@@ -45,6 +50,12 @@ class ModelSettings:
     )
     layer: str | None = hyperparameter(None, "Layer with the expression, if it is not `X`.")
     extra_nodes: int = hyperparameter(1, "Fully connected extra latent variables.", ge=0)
+    min_genes_in_data: int = hyperparameter(
+        0, "Sets with fewer of their genes in the data have no GMV; the paper keeps all.", ge=0
+    )
+    encode_covariates: bool = hyperparameter(
+        False, "Whether the encoder, too, is given batches and covariates."
+    )
     n_hidden: int = hyperparameter(800, "Width of the hidden layers.", gt=0)
     n_layers: int = hyperparameter(2, "Number of hidden layers.", gt=0)
     dropout: float = hyperparameter(0.5, "Dropout of the hidden layers.", ge=0, lt=1)
@@ -73,7 +84,12 @@ class ModelSettings:
 
 @dataclass(frozen=True)
 class TrainSettings:
-    """How a model is trained; the defaults are those of the published Kang model."""
+    """How a model is trained; the defaults are those of the published Kang model.
+
+    >>> import vega
+    >>> vega.TrainSettings(patience=20).learning_rate
+    0.0001
+    """
 
     learning_rate: float = hyperparameter(1e-4, "Learning rate of Adam.", gt=0)
     weight_decay: float = hyperparameter(5e-4, "Weight decay of Adam, coupled.", ge=0)

@@ -130,7 +130,7 @@ def train_model(
         *(model.training[key] for key in ("seconds", "device", "precision")),
         " / ".join(f"{loss:.2f}" for loss in history.iloc[-1].dropna()),
     )
-    model.save(folder)
+    model.save(folder, overwrite=True)
     return model
 
 

@@ -33,7 +33,9 @@ def save(folder, seed, fatal):
 
         Path.replace = mortal
         try:
-            vega.VEGA(["a", "b", "c"], {"s": ["a", "b"], "t": ["b", "c"]}, seed=seed).save(folder)
+            vega.VEGA(["a", "b", "c"], {"s": ["a", "b"], "t": ["b", "c"]}, seed=seed).save(
+                folder, overwrite=True
+            )
         finally:  # whatever happens, there are not two of the tests from here on
             os._exit(len(done) != 3)
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])

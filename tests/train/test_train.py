@@ -81,11 +81,11 @@ def test_a_killed_sweep_resumes_model_by_model(gmt, tmp_path, monkeypatch, caplo
     configs = {killed / at: config for at, config in configs.items()}
     saves, save = [], vega.VEGA.save
 
-    def killed_at_the_third(model, folder):
+    def killed_at_the_third(model, folder, **options):
         saves.append(folder)
         if len(saves) == 3:
             raise KeyboardInterrupt
-        save(model, folder)
+        save(model, folder, **options)
 
     monkeypatch.setattr(vega.VEGA, "save", killed_at_the_third)
     with pytest.raises(KeyboardInterrupt):

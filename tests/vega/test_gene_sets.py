@@ -1,9 +1,12 @@
 """GMT files and masks."""
 
+import warnings
+
 import numpy as np
 import pytest
 from helpers.checks import one_line_error
 
+import vega
 from vega.gene_sets import gene_mask, read_gmt, readable
 
 
@@ -79,3 +82,34 @@ def test_the_real_collections_are_those_of_the_paper(mirror):
     genes = sorted({gene for members in aracne.values() for gene in members})[:7000]
     mask, known = gene_mask(aracne, genes), set(genes)
     assert mask.sum(axis=1).tolist() == [len(known & set(m)) for m in aracne.values()]
+
+
+HUMAN = {"A": ["CD79A", "CD79B", "MS4A1", "MYC"], "B": ["CD3D", "CD3E", "ACTB"]}
+
+
+@pytest.mark.parametrize(
+    ("genes", "message"),
+    [
+        (
+            ["Cd79a", "Ms4a1", "Cd3d"],
+            "of 7 genes in the sets 0 are .*, but 3 are if upper",
+        ),
+        (
+            ["ENSG00000105369", "ENSG00000007312"],
+            "are Ensembl ids; set adata.var_names",
+        ),
+        (["X", "Y"], "must use the same names"),
+    ],
+)
+def test_gene_names_of_another_kind_get_a_remedy(genes, message):
+    with one_line_error(message):
+        gene_mask(HUMAN, genes)
+
+
+def test_a_model_of_mostly_mouse_symbols_is_told():
+    mouse = ["Cd79a", "Cd79b", "Ms4a1", "Cd3d", "Cd3e", "MYC"]
+    with pytest.warns(UserWarning, match="sets 1 are in the data, but 6 are if upper and lower"):
+        vega.VEGA(mouse, HUMAN, n_hidden=4)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        vega.VEGA([name.upper() for name in mouse], HUMAN, n_hidden=4)

@@ -8,12 +8,16 @@ from dataclasses import asdict
 import numpy as np
 import pandas as pd
 import pytest
+import torch
+from anndata import read_h5ad
 from helpers.cells import ANNOTATION, KINDS, fit, toy_cells, toy_model, toy_sets
 from helpers.checks import one_line_error
 
 import vega
+from vega.data import as_csr
 from vega.differential import differential_activity
 from vega.settings import TrainSettings
+from vega.sparse import SparseMatrix
 
 ONE = np.arange(150) == 3
 NUMBER, MISSING = np.repeat([0, 1, 10], 50), np.arange(150) < 20
@@ -95,6 +99,67 @@ def test_the_total_of_normalisation_is_kept(adata, tmp_path):
     fit(model, adata[:100])
     model.save(tmp_path)
     assert vega.load(tmp_path).target_sum == 1234.5
+
+
+def test_results_are_kept_under_keys(adata, tmp_path):
+    """Of genes in another order, some of which the model does not have; they survive an h5ad."""
+    model = toy_model()
+    cells = adata[:, ::-1].copy()
+    model.annotate(cells)
+    assert np.array_equal(cells.obsm["X_vega"], model.embed(cells))
+    weights = pd.DataFrame(cells.varm["vega_weights"], cells.var_names, model.gmvs)
+    assert weights.loc[model.genes].equals(model.weights())
+    small = vega.VEGA(adata.var_names[:30], toy_sets(), n_hidden=16)
+    small.annotate(cells, key="small")
+    cells.write_h5ad(tmp_path / "cells.h5ad")
+    read = read_h5ad(tmp_path / "cells.h5ad")
+    assert not read.varm["small_weights"][:10].any() and read.varm["small_weights"][10:].any()
+    assert list(read.uns["small"]["gmvs"]) == small.gmvs
+    assert read.uns["vega"]["coverage"] == 1 and read.obsm["X_small"].shape == (150, 6)
+
+
+@pytest.mark.parametrize("kind", ["masked", "counts", "batches"])
+def test_losses_of_cells_are_the_loss_at_the_mean_of_their_posterior(adata, kind, monkeypatch):
+    model = toy_model(**{**KINDS[kind], "beta": 0.5})
+    fit(model, adata)
+    losses = model.cell_losses(adata)
+    noise = torch.zeros
+    monkeypatch.setattr(torch, "randn", lambda *size, **_: noise(*size))  # no posterior sample
+    x = as_csr(adata.layers["counts"] if kind == "counts" else adata.X)
+    labels = (adata.obs["batch"] == "y").to_numpy(dtype=int)
+    for cell in (0, 77, 149):
+        part = SparseMatrix.from_scipy(x[cell]), torch.from_numpy(labels[[cell]])
+        assert losses["loss"].iloc[cell] == pytest.approx(model.module.loss(*part).item(), rel=1e-4)
+    total = losses["reconstruction"] + 0.5 * losses["kl"]
+    np.testing.assert_allclose(losses["loss"], total, rtol=1e-6)
+
+
+def test_a_model_tells_its_state_and_is_not_overwritten_by_mistake(adata, tmp_path):
+    model = toy_model(batches=["x", "y"])
+    sizes = "VEGA: 6 GMVs (1 unannotated), 40 genes, 2 batches; "
+    assert repr(model) == f"{sizes}not trained, on cpu"
+    fit(model, adata)
+    assert repr(model.to_device("cpu")) == f"{sizes}2 epochs on 150 cells, on cpu"
+    model.save(tmp_path)
+    with one_line_error("there is a model already; give overwrite=True"):
+        toy_model(seed=2).save(tmp_path)
+    assert vega.load(tmp_path).weights().equals(model.weights())
+    other = toy_model(seed=2)
+    other.save(tmp_path, overwrite=True)
+    assert vega.load(tmp_path).weights().equals(other.weights())
+
+
+def test_sets_with_few_genes_in_the_data_have_no_gmv():
+    table = vega.coverage(toy_sets(), [f"G{i}" for i in range(40)])
+    assert np.array_equal(table["n_genes_in_data"], ANNOTATION[:5].sum(axis=1))
+    assert table["share"].iloc[:4].eq(1).all() and table["share"].isna().sum() == 0
+    least = int(table["n_genes_in_data"].max())
+    kept = toy_model(min_genes_in_data=least)
+    expected = table.index[table["n_genes_in_data"] == least]
+    assert kept.gmvs == [*expected, "UNANNOTATED_1"]
+    assert np.array_equal(kept.annotation[:-1], ANNOTATION[:5][table["n_genes_in_data"] == least])
+    with one_line_error(rf"no gene set has 99 genes .* the largest has {least}"):
+        toy_model(min_genes_in_data=99)
 
 
 def test_scalars_of_numpy_do_not_lose_a_training(adata, tmp_path):
@@ -241,7 +306,7 @@ def test_what_does_not_fit_the_model_is_refused(adata):
     with one_line_error("no weights of single latent variables"):
         toy_model(decoder="deep").weights()
     with one_line_error("2 of the model's 40 genes are not in the data, such as G38"):
-        model.embed(adata[:, :38].copy())
+        fit(model, adata[:, :38].copy())
     with one_line_error("no column treatment; it has condition, batch"):
         model.differential_activity(adata, "treatment", "on")
     adata.X.data[3] = np.nan

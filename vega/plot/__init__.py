@@ -1,9 +1,4 @@
-"""Plots of VEGA's results. Each takes data and, optionally, the `ax` to draw on, and returns it.
-
->>> from vega import plot
->>> plot.embedding(latent, "cell_type", "condition")                              # doctest: +SKIP
->>> plot.volcano(model.differential_activity(adata, "condition", "a", "b"))       # doctest: +SKIP
-"""
+"""Plots of VEGA's results. Each takes data and, optionally, the `ax` to draw on, and returns it."""
 
 from vega.plot.gsea import gsea_comparison
 from vega.plot.heatmap import heatmap

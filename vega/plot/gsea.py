@@ -42,6 +42,15 @@ def gsea_comparison(
         Largest |log Bayes factor| drawn; dots beyond it are arrow heads there.
     ax
         Where to draw; the current axes by default.
+
+    Examples
+    --------
+    >>> import vega
+    >>> import pandas as pd
+    >>> table = pd.DataFrame(
+    ...     {"neg_log10_fdr": [3.0, 0.1], "log_bf": [5.0, -1.0], "n_genes": [20, 60]}, ["A", "B"]
+    ... )
+    >>> ax = vega.plot.gsea_comparison(table, ["A"])
     """
     ax = ax or plt.gca()
     table = table.sort_values("n_genes", ascending=False, kind="stable")  # small ones on top

@@ -24,6 +24,13 @@ def heatmap(
         the cells empty.
     ax
         Where to draw; the current axes by default.
+
+    Examples
+    --------
+    >>> import vega
+    >>> model, adata = vega.examples.trained_model()
+    >>> table = model.differential_activity(adata, "cell_type")
+    >>> ax = vega.plot.heatmap(table.pivot(index="gmv", columns="group", values="log_bf"))
     """
     ax = ax or plt.gca()
     drawn = ax.pcolormesh(

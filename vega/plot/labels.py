@@ -14,7 +14,12 @@ LEADER = {"arrowstyle": "-", "linewidth": 0.5, "color": "0.45"}
 
 
 def wrapped(gmv: str, width: int) -> str:
-    """Return the readable name of a GMV on lines of at most `width` characters."""
+    """Return the readable name of a GMV on lines of at most `width` characters.
+
+    >>> import vega
+    >>> vega.plot.wrapped("REACTOME_INTERFERON_SIGNALING", 12)
+    'INTERFERON\\nSIGNALING'
+    """
     return textwrap.fill(readable(gmv), width, break_long_words=False)
 
 
@@ -34,6 +39,14 @@ def label_points(
         Position and GMV of each dot to name.
     width
         Most characters on a line.
+
+    Examples
+    --------
+    >>> import vega
+    >>> from matplotlib import pyplot as plt
+    >>> fig, ax = plt.subplots()
+    >>> dots = ax.scatter([1, 2], [1, 2])
+    >>> notes = vega.plot.label_points(ax, [1, 2], [1, 2], ["B cells", "T cells"])
     """
     notes = [
         ax.annotate(

@@ -54,6 +54,14 @@ def embedding(
     ------
     KeyError
         If there is no such embedding, column or GMV.
+
+    Examples
+    --------
+    >>> import vega
+    >>> model, adata = vega.examples.trained_model()
+    >>> latent = model.latent(adata)
+    >>> latent.obsm["X_gmvs"] = latent.X[:, :2]
+    >>> ax = vega.plot.embedding(latent, "cell_type", "condition", basis="X_gmvs")
     """
     name = NAMES.get(basis, basis.removeprefix("X_"))
     x, y = f"{name} 1", f"{name} 2"

@@ -30,6 +30,13 @@ def top_weights(
         Genes whose names get a star.
     ax
         Where to draw; the current axes by default.
+
+    Examples
+    --------
+    >>> import vega
+    >>> model, adata = vega.examples.trained_model()
+    >>> genes = model.top_genes(20)
+    >>> ax = vega.plot.top_weights(genes[genes["gmv"] == "B cells"].set_index("gene"), 5)
     """
     ax = ax or plt.gca()
     top = weights[(weights["rank"] <= n) & (weights["weight"] > 0)].sort_values("rank")
