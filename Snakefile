@@ -2,10 +2,20 @@
 # Targets: all (default), verify, and any file below results/<run>/. See README.md.
 
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 from snakemake.utils import min_version
 from snakemake_interface_executor_plugins.registry import ExecutorPluginRegistry
+
+# Packages of the same name are on PyPI, and one of them may be found first.
+OURS = Path(workflow.basedir, "vega", "__init__.py").resolve()
+found = find_spec("vega")
+if found is None or Path(found.origin or "").resolve() != OURS:
+    sys.exit(
+        f"error: `import vega` finds {found and found.origin}, expected {OURS}; remove the other "
+        "package (pip uninstall vega scvega, and PYTHONPATH), or run this in the environment of `make`"
+    )
 
 from scripts.common.config.plain import read_yaml
 from scripts.common.provenance import forget_absences

@@ -22,7 +22,7 @@ if "OMP_WAIT_POLICY" not in os.environ:
     os.environ.setdefault("GOMP_SPINCOUNT", "3000")
 
 try:
-    __version__ = version("vega")
+    __version__ = version("vega-gmv")
 except PackageNotFoundError:  # used from its folder, without being installed
     __version__ = "0+unknown"
 
@@ -34,6 +34,7 @@ _PUBLIC = {
     "load": "vega.model",
     "read_gmt": "vega.gene_sets",
     "gene_mask": "vega.gene_sets",
+    "coverage": "vega.gene_sets",
     "differential_activity": "vega.consensus",
 }
 _MODULES = [module.name for module in pkgutil.iter_modules(__path__)]

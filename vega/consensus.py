@@ -1,7 +1,7 @@
 """Differential activity over several models, such as those of several seeds."""
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -14,29 +14,38 @@ if TYPE_CHECKING:
     from vega.model import VEGA
 
 
+# What names a row of the differential activity of one model.
+KEYS = ["comparison", "group", "reference", "by", "gmv", "n_group", "n_reference"]
+
+
 def differential_activity(
     models: Iterable["VEGA"],
     adata: "AnnData",
-    column: str,
-    group: str | float,
-    reference: str | float | None = None,
-    *,
-    method: str = "monte_carlo",
-    seed: int | None = None,
+    groupby: str,
+    groups: Any = "all",
+    reference: Any = "rest",
+    **options: Any,
 ) -> pd.DataFrame:
-    """Compare two groups of cells in each of several models; return what the models agree on.
+    """Compare groups of cells in each of several models; return what the models agree on.
 
     The arguments are those of `VEGA.differential_activity`, the result is that of `consensus`.
 
     Examples
     --------
-    >>> models = [vega.load(f"kang/seed{seed}") for seed in (1, 2, 3)]            # doctest: +SKIP
-    >>> table = vega.differential_activity(models, adata, "condition", "a", "b")  # doctest: +SKIP
-    >>> table[table["share_significant"] == 1]                                    # doctest: +SKIP
+    >>> import vega
+    >>> adata = vega.examples.log_normalised(vega.examples.counts())
+    >>> models = [
+    ...     vega.VEGA(adata.var_names, vega.examples.GENE_SETS, n_hidden=16, seed=seed)
+    ...     for seed in (1, 2, 3)
+    ... ]
+    >>> for model in models:
+    ...     history = model.fit(adata, max_epochs=2, progress=False)
+    >>> table = vega.differential_activity(models, adata, "cell_type")
+    >>> agreed = table[table["share_significant"] == 1]
     """
     return consensus(
         [
-            model.differential_activity(adata, column, group, reference, method=method, seed=seed)
+            model.differential_activity(adata, groupby, groups, reference, **options)
             for model in models
         ]
     )
@@ -48,14 +57,14 @@ def consensus(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
     Parameters
     ----------
     tables
-        One per model, by GMV, with `log_bf`, `md` and `significant`. Each has the same GMVs, in any
-        order.
+        One per model, with `log_bf`, `md` and `significant`: as `VEGA.differential_activity` gives
+        them, or by GMV. All have the same GMVs and comparisons, in any order.
 
     Returns
     -------
-    One row per GMV, the largest |mean| first: `log_bf_mean` and `log_bf_sd` (the standard deviation
-    over models, with n - 1; NaN of one model), `share_significant` (of the models) and `md` (the
-    mean over models).
+    One row per GMV and comparison, the largest |mean| of a comparison first: `log_bf_mean` and
+    `log_bf_sd` (the standard deviation over models, with n - 1; NaN of one model),
+    `share_significant` (of the models) and `md` (the mean over models).
 
     Raises
     ------
@@ -74,14 +83,18 @@ def consensus(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
     """
     if not tables:
         raise InputError("a consensus needs at least one model, found none")
+    keys = [key for key in KEYS if key in tables[0]] if "gmv" in tables[0] else []
+    if keys:
+        tables = [table.set_index(keys) for table in tables]
     first = tables[0].index
     for number, table in enumerate(tables[1:], start=2):
         if other := sorted({*first} ^ {*table.index}):
+            gmv = other[0][keys.index("gmv")] if keys else other[0]
             raise InputError(
-                f"model {number} has other GMVs than the first, such as {other[0]}; compare models "
+                f"model {number} has other GMVs than the first, such as {gmv}; compare models "
                 "of the same gene sets"
             )
-    by_gmv = pd.concat(tables).groupby(level=0, sort=False)
+    by_gmv = pd.concat(tables).groupby(level=list(range(first.nlevels)), sort=False)
     found = pd.DataFrame(
         {
             "log_bf_mean": by_gmv["log_bf"].mean(),
@@ -90,4 +103,10 @@ def consensus(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
             "md": by_gmv["md"].mean(),
         }
     )
-    return found.sort_values("log_bf_mean", key=np.abs, ascending=False, kind="stable")
+    found = found.sort_values("log_bf_mean", key=np.abs, ascending=False, kind="stable")
+    if not keys:
+        return found
+    order = list(dict.fromkeys(first.get_level_values("comparison")))
+    return found.reset_index().sort_values(
+        "comparison", key=lambda names: names.map(order.index), kind="stable", ignore_index=True
+    )

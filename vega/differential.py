@@ -172,7 +172,7 @@ def differential_activity(
     >>> import vega
     >>> model, adata = vega.examples.trained_model()
     >>> cells, on = model.posterior(adata), adata.obs["condition"] == "stimulated"
-    >>> table = vega.differential_activity(cells[on], cells[~on], model.gmvs, method="exact")
+    >>> table = vega.differential.differential_activity(cells[on], cells[~on], model.gmvs, "exact")
     >>> table.index[0]
     'Interferon'
     """

@@ -1,7 +1,5 @@
 """What several models agree on, against brute force."""
 
-import doctest
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -44,14 +42,21 @@ def test_one_model_has_no_sd():
 
 
 def test_models_are_compared_on_the_same_cells():
+    """In each comparison as by itself."""
     rng = np.random.default_rng(0)
     adata = log_cells(rng.poisson(2, (60, 12)), kind=pd.Categorical(list("xyz") * 20))
     gene_sets = {"A": adata.var_names[:6], "B": adata.var_names[4:]}
     models = [vega.VEGA(adata.var_names, gene_sets, n_hidden=8, seed=seed) for seed in (1, 2)]
-    sides = adata, "kind", "x", "y"
-    found = vega.differential_activity(models, *sides, method="rank", seed=5)
-    each = [model.differential_activity(*sides, method="rank", seed=5) for model in models]
-    pd.testing.assert_frame_equal(found, consensus(each))
+    found = vega.differential_activity(models, adata, "kind", method="rank", seed=5)
+    assert list(found["comparison"].unique()) == ["x vs rest", "y vs rest", "z vs rest"]
+    assert set(found["n_group"]) == {20} and set(found["n_reference"]) == {40}
+    for group, rows in found.groupby("group"):
+        each = [
+            model.differential_activity(adata, "kind", group, method="rank", seed=5)
+            for model in models
+        ]
+        expected = consensus([table.set_index("gmv")[list(differential("a", 1))] for table in each])
+        pd.testing.assert_frame_equal(rows.set_index("gmv")[list(expected)], expected)
     assert (found["log_bf_sd"] > 0).all()
 
 
@@ -60,7 +65,3 @@ def test_what_cannot_be_compared_is_named():
         consensus([])
     with one_line_error("model 2 has other GMVs than the first, such as b; compare models of"):
         consensus([differential("ab", 1), differential("ac", 2)])
-
-
-def test_the_example_of_the_documentation_is_true():
-    assert doctest.testmod(vega.consensus) == (0, 4)
