@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from vega.errors import InputError
+from vega.values import as_text, labels_of
 
 REST = "rest"  # all other cells
 NAMED = 10  # values of a column that an error names at most
@@ -82,24 +83,6 @@ def comparisons(
             here = side * (parts == part).to_numpy()
             if {1, -1} <= set(here):
                 yield Comparison(group, name, part, here)
-
-
-def labels_of(obs: pd.DataFrame, column: str) -> pd.Series:
-    """Return a column as categories of text; integers that are stored as floats are integers."""
-    if column not in obs:
-        raise InputError(
-            f"obs has no column {column}; it has {', '.join(map(str, obs.columns)) or 'none'}"
-        )
-    labels = obs[column].astype("category").cat
-    names = np.array([*map(as_text, labels.categories), None], dtype=object)
-    categories = list(dict.fromkeys(names[:-1]))
-    return pd.Series(pd.Categorical(names[labels.codes], categories), obs.index, name=column)
-
-
-def as_text(value: Any) -> str:
-    """Return a label as text: 1 and 1.0 are `1`."""
-    whole = isinstance(value, float | np.floating) and float(value).is_integer()
-    return str(int(value)) if whole else str(value)
 
 
 def _present(value: str, column: str, there: Sequence[str]) -> str:

@@ -43,12 +43,8 @@ def differential_activity(
     >>> table = vega.differential_activity(models, adata, "cell_type")
     >>> agreed = table[table["share_significant"] == 1]
     """
-    return consensus(
-        [
-            model.differential_activity(adata, groupby, groups, reference, **options)
-            for model in models
-        ]
-    )
+    asked = adata, groupby, groups, reference
+    return consensus([model.differential_activity(*asked, **options) for model in models])
 
 
 def consensus(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:

@@ -6,8 +6,8 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from vega.comparisons import labels_of
 from vega.errors import InputError
+from vega.values import labels_of
 
 
 class Covariate(NamedTuple):

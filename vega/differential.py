@@ -12,9 +12,10 @@ import numpy as np
 import pandas as pd
 from scipy.stats import rankdata
 
-from vega.comparisons import REST, comparisons, labels_of
+from vega.comparisons import REST, comparisons
 from vega.errors import InputError
 from vega.posterior import Posterior
+from vega.values import labels_of
 
 FEW_PAIRS = 10_000  # of cells, that are computed one by one
 EPSILON = 1e-12  # keeps the logarithm finite, as published: p = 1 gives 27.6

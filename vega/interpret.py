@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 from anndata import AnnData
 
-from vega.comparisons import labels_of
 from vega.module import LinearDecoder
+from vega.values import labels_of
 
 if TYPE_CHECKING:
     from vega.model import VEGA

@@ -1,10 +1,13 @@
-"""What an AnnData holds: its layers, and the values of one gene or GMV."""
+"""What an AnnData holds: its layers, the values of one gene or GMV, the labels of cells."""
 
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from anndata import AnnData
 from scipy.sparse import issparse
+
+from vega.errors import InputError
 
 
 def layers_of(adata: AnnData) -> dict[str, Any]:
@@ -16,3 +19,21 @@ def values_of(adata: AnnData, name: str) -> np.ndarray:
     """Return the values of a gene or GMV in each cell, one dense vector."""
     column = adata[:, name].X
     return (column.toarray() if issparse(column) else np.asarray(column)).ravel()
+
+
+def labels_of(obs: pd.DataFrame, column: str) -> pd.Series:
+    """Return a column as categories of text; integers that are stored as floats are integers."""
+    if column not in obs:
+        raise InputError(
+            f"obs has no column {column}; it has {', '.join(map(str, obs.columns)) or 'none'}"
+        )
+    labels = obs[column].astype("category").cat
+    names = np.array([*map(as_text, labels.categories), None], dtype=object)
+    categories = list(dict.fromkeys(names[:-1]))
+    return pd.Series(pd.Categorical(names[labels.codes], categories), obs.index, name=column)
+
+
+def as_text(value: Any) -> str:
+    """Return a label as text: 1 and 1.0 are `1`."""
+    whole = isinstance(value, float | np.floating) and float(value).is_integer()
+    return str(int(value)) if whole else str(value)

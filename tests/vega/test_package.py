@@ -49,6 +49,16 @@ def test_the_wheel_is_the_package_alone_and_needs_what_it_declares(tmp_path):
     assert imported == {IMPORTED_AS.get(name, name) for name in needed}
 
 
+def test_every_public_function_has_an_example():
+    """That it runs is tested by `--doctest-modules`."""
+    public = [*map(vega.__getattr__, vega._PUBLIC), *map(vega.plot.__dict__.get, vega.plot.__all__)]
+    methods = {name: value for name, value in vars(vega.VEGA).items() if not name.startswith("_")}
+    for name in ("describe", "from_description", "device", "save"):  # of files; see `load`
+        del methods[name]
+    undocumented = [o.__name__ for o in (*public, *methods.values()) if ">>>" not in o.__doc__]
+    assert not undocumented
+
+
 def notebook(name):
     return nbformat.read(ROOT / "docs" / f"{name}.ipynb", as_version=4)
 

@@ -29,9 +29,9 @@ def volcano(
     Parameters
     ----------
     table
-        One row per GMV of one comparison, as `VEGA.differential_activity` gives it (`log_bf`, `md`),
-        or `vega.differential_activity` of several models: `log_bf_mean`, with `log_bf_sd` as error
-        bars, and `md`. The name of the GMV is in a column `gmv` or in the index.
+        One row per GMV of one comparison, as `VEGA.differential_activity` gives it: `log_bf` and
+        `md`; or of several models, as `vega.differential_activity` does: `log_bf_mean`, with
+        `log_bf_sd` as error bars, and `md`. A column `gmv` or the index has the names.
     names
         GMVs to name, in a column right of the axes; those not in the table are left out.
     bayes_factor, mean_difference
