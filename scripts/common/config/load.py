@@ -95,8 +95,10 @@ def _cross_check(config: Config, folder: Path) -> None:
         if baseline.epochs_of:
             _known(baseline.epochs_of, config.models, f"{baselines}: {name}.epochs_of")
     overrides = config.settings.model_overrides
-    for setting in ("model_overrides", "extra_seeds"):
-        for name in getattr(config.settings, setting):
+    named = {"model_overrides": overrides, "extra_seeds": config.settings.extra_seeds}
+    for setting, entries in named.items():
+        # The default names entries that a study of another user may have removed.
+        for name in {} if entries == Settings.model_fields[setting].default else entries:
             _known(name, config.models, f"{run}: {setting}: entry")
     for name, model in config.models.items():
         _check_settings(model.corrected, models, f"{name}.corrected")
