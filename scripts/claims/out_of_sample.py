@@ -59,9 +59,10 @@ def above_control(values: Values) -> float:
 
 @claim(
     "I01",
-    lambda v: above_control(v) > LEAST_RESPONSE and abs(v["out"] - v["in"]) <= 3,
+    lambda v: abs(v["out"] - v["in"]) <= 3 and abs(v["out"] - v["in"]) < above_control(v),
     above_control,
     shuffle="condition",
+    beyond=True,
 )
 def unseen_cells_respond(results: RunResults, seed: int):
     """Median interferon alpha/beta activity of CD4 T cells: control below stimulated."""
