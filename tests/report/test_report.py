@@ -156,7 +156,7 @@ def test_its_links_lead_somewhere(run, page):
 
 def test_pictures_have_words_and_sizes(page):
     images = [attributes for tag, attributes in Elements(page).found if tag == "img"]
-    assert len(images) == 18
+    assert len(images) == 19
     for image in images:
         assert image["alt"].startswith(("Figure ", "Beyond the paper", "Summary page"))
         assert (image["width"], image["height"]) == ("400", "300")
