@@ -30,12 +30,7 @@ def hyperparameter(default: Any, description: str, **about: Any) -> Any:
 
 @dataclass(frozen=True)
 class ModelSettings:
-    """What a model is made of; the defaults are those of the published Kang model.
-
-    >>> import vega
-    >>> vega.ModelSettings(n_hidden=64).extra_nodes
-    1
-    """
+    """What a model is made of; the defaults are those of the published Kang model."""
 
     encoder: Literal["deep", "masked", "masked_linear"] = hyperparameter(
         "deep", "`masked`: each GMV sees the genes of its set only, through one layer with ReLU; "
@@ -84,12 +79,7 @@ class ModelSettings:
 
 @dataclass(frozen=True)
 class TrainSettings:
-    """How a model is trained; the defaults are those of the published Kang model.
-
-    >>> import vega
-    >>> vega.TrainSettings(patience=20).learning_rate
-    0.0001
-    """
+    """How a model is trained; the defaults are those of the published Kang model."""
 
     learning_rate: float = hyperparameter(1e-4, "Learning rate of Adam.", gt=0)
     weight_decay: float = hyperparameter(5e-4, "Weight decay of Adam, coupled.", ge=0)

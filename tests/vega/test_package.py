@@ -55,6 +55,7 @@ def test_every_public_function_has_an_example():
     methods = {name: value for name, value in vars(vega.VEGA).items() if not name.startswith("_")}
     for name in ("describe", "from_description", "device", "save"):  # of files; see `load`
         del methods[name]
+    public = [each for each in public if each.__module__ != "vega.settings"]  # which do nothing
     undocumented = [o.__name__ for o in (*public, *methods.values()) if ">>>" not in o.__doc__]
     assert not undocumented
 
@@ -88,7 +89,7 @@ of_b = model.weights()["B cells"]
 print(json.dumps({
     "top": means.idxmax().to_dict(),
     "b": b_cells.iloc[0][["gmv", "log_bf"]].to_list(),
-    "called": myeloid.loc[myeloid["significant"], "gmv"].to_list(),
+    "called": pair.loc[pair["significant"], "gmv"].to_list(),
     "agreed": agreed.iloc[0][["gmv", "share_significant"]].to_list(),
     "genes": genes.loc[genes["gmv"] == "B cells", "gene"].to_list(),
     "outside": float(of_b.drop(gene_sets["B cells"], errors="ignore").abs().max()),
@@ -107,7 +108,10 @@ def test_the_tutorial_runs_and_finds_what_it_says(monkeypatch):
     }  # fmt: skip
     assert found["top"].items() >= expected.items()
     assert found["b"][0] == "B cells" and found["b"][1] > 3
-    assert "Monocytes" in found["called"] and found["agreed"] == ["B cells", 1]
+    assert {"Monocytes", "Cytotoxic cells"} <= set(found["called"]) and found["agreed"] == [
+        "B cells",
+        1,
+    ]
     assert found["genes"][:2] == ["CD79A", "CD79B"]
     assert found["outside"] == 0 and found["same"]
 
@@ -139,10 +143,13 @@ def test_the_script_of_the_readme_goes_from_counts_to_a_volcano(tmp_path, monkey
     counts.write_h5ad(tmp_path / "counts.h5ad")
     write_gmt(tmp_path / "reactomes.gmt", vega.examples.GENE_SETS)
     monkeypatch.chdir(tmp_path)
-    for_few_cells = "batch_size=32, max_epochs=30, learning_rate=5e-3, progress=False"
+    for_few_cells = "batch_size=32, max_epochs=60, learning_rate=5e-3, patience=30, progress=False"
     for old, new in (
         ("n_top_genes=4000", "n_top_genes=70"),
-        ("min_genes_in_data=5", "min_genes_in_data=4, n_hidden=32, latent_dropout=0.0"),
+        (
+            "min_genes_in_data=5",
+            "min_genes_in_data=4, n_hidden=32, dropout=0.0, latent_dropout=0.0",
+        ),
         ("model.fit(adata)", f"model.fit(adata, {for_few_cells})"),
     ):
         assert old in script
