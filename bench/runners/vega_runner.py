@@ -19,7 +19,7 @@ def main(folder, rounds, precision, n_hidden, method):
     adata = read_h5ad(f"{folder}/cells.h5ad")
     model = vega.VEGA(adata.var_names, vega.read_gmt(f"{folder}/sets.gmt"), n_hidden=n_hidden)
     resolved = vega.trainer.resolve_precision(precision, torch.device("cpu"))
-    protocol.ready("vega", "torch", "numpy", precision=resolved)
+    protocol.ready("vega-gmv", "torch", "numpy", precision=resolved)
     if method == "none":
         found = train(protocol, model, adata, rounds, precision)
     else:
