@@ -80,9 +80,9 @@ def through_mixtures(
     """
     sides = np.array([side for comparison in comparisons for side in comparison])
     # Cells that are on the same side in every comparison are summed once.
-    members, kind = np.unique(sides, axis=1, return_inverse=True)
-    members = torch.from_numpy(members).double()
-    kind = torch.from_numpy(kind.reshape(-1))
+    distinct, position = np.unique(sides, axis=1, return_inverse=True)
+    members = torch.from_numpy(distinct).double()
+    kind = torch.from_numpy(position.reshape(-1))
 
     mean_, sd = (torch.from_numpy(np.ascontiguousarray(x.T)) for x in (mean, np.sqrt(variance)))
     grids = _grids(mean_, sd, sd.amin(1).double())

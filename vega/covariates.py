@@ -67,8 +67,8 @@ def design(obs: pd.DataFrame, covariates: Sequence[Covariate]) -> np.ndarray:
             _check_finite(each.name, obs[each.name])
             columns[:, number] = (obs[each.name].astype(float) - each.mean) / each.sd
     for name, values in labels.items():
-        known = [each.category for each in covariates if each.name == name]
-        if None not in known and not (inside := values.isin(known)).all():
+        known = [c.category for c in covariates if c.name == name and c.category is not None]
+        if known and not (inside := values.isin(known)).all():
             raise InputError(
                 f"obs[{name!r}] has {values[~inside].astype(object).iloc[0]!r}, which is not among "
                 f"the model's: {', '.join(known)}; VEGA.extend adds new ones"

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from vega.data import InMemoryData
+from vega.sparse import Expression
 
 log = logging.getLogger(__name__)
 
@@ -82,7 +83,7 @@ class GraphedStep:
         self.recordable = True
         self.graph: torch.cuda.CUDAGraph | None = None
 
-    def __call__(self, x: Tensor, batch: Tensor) -> None:
+    def __call__(self, x: Expression, batch: Tensor) -> None:
         """Take one step on a minibatch."""
         if self.seen == 0:
             self.shape = x.shape

@@ -62,7 +62,7 @@ class InMemoryData:
     def identify(self, digest: Callable[[bytes], None]) -> None:
         """Pass all that distinguishes these cells from others to `digest`, for checkpoints."""
         for array in (self.x.indptr, self.x.indices, self.x.data, self.batch):
-            digest(np.ascontiguousarray(array))
+            digest(array.tobytes())
 
 
 class BackedData:
@@ -118,7 +118,7 @@ class BackedData:
         state = self.path.stat()
         digest(repr((self.path.resolve(), state.st_size, state.st_mtime_ns)).encode())
         for array in (self.genes, self.batch):
-            digest(b"all" if array is None else np.ascontiguousarray(array))
+            digest(b"all" if array is None else array.tobytes())
 
     def _read(self, rows: np.ndarray) -> sp.csr_matrix:
         """Return the expression of some cells, in the order of `rows`."""

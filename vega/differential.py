@@ -179,8 +179,8 @@ def differential_activity(
     """
     both = Posterior(*(np.concatenate(parts) for parts in zip(a, b, strict=True)))
     first = np.arange(len(both.mean)) < len(a.mean)
-    thresholds = {"bayes_factor": bayes_factor, "fdr": fdr, "min_difference": min_difference}
-    (table,) = compare(both, [(first, ~first)], gmvs, method, seed, **thresholds)
+    sides = [(first, ~first)]
+    (table,) = compare(both, sides, gmvs, method, seed, bayes_factor, fdr, min_difference)
     return table
 
 
@@ -270,7 +270,11 @@ def compare_groups(
     rows = []
     for each, (a, b), table in zip(asked, sides, tables, strict=True):
         name = f"{each.group} vs {each.reference}"
-        about = {"comparison": name, "group": each.group, "reference": each.reference}
+        about: dict[str, Any] = {
+            "comparison": name,
+            "group": each.group,
+            "reference": each.reference,
+        }
         if each.part is not None:
             about |= {"comparison": f"{each.part}: {name}", "by": each.part}
         about |= {"gmv": table.index, "n_group": int(a.sum()), "n_reference": int(b.sum())}

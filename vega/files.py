@@ -42,7 +42,7 @@ def atomic_write(path: Path | str) -> Iterator[Path]:
             temporary.replace(path)
     except Exception as error:
         reason = _disk_error(error)
-        if reason is None:
+        if reason is None or reason.errno is None:
             raise
         raise OSError(reason.errno, os.strerror(reason.errno), str(path)) from None
 

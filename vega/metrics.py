@@ -81,8 +81,8 @@ def r2_of_means(real: ArrayLike, decoded: ArrayLike) -> float:
     >>> round(r2_of_means([[1, 2, 3], [1, 2, 5]], [[2, 4, 8]]), 2)
     1.0
     """
-    means = (np.asarray(real).mean(axis=0), np.asarray(decoded).mean(axis=0))
-    return float(np.corrcoef(*map(np.ravel, means))[0, 1] ** 2)
+    x, y = (np.ravel(np.asarray(cells).mean(axis=0)) for cells in (real, decoded))
+    return float(np.corrcoef(x, y)[0, 1] ** 2)
 
 
 def top_overlap(a: ArrayLike, b: ArrayLike, n: int = 50) -> float:

@@ -126,7 +126,7 @@ class VEGA:
         self.training: dict[str, Any] = {}
         self.target_sum: float | None = None
         self.median_total: float | None = None  # of the training cells, of the model's genes
-        self.frozen: dict[str, int | None] | None = None  # of `VEGAModule.freeze`
+        self.frozen: dict[str, Any] | None = None  # of `VEGAModule.freeze`
         self.history = pd.DataFrame(columns=["train_loss", "validation_loss"])
         n_covariates = len(self.covariates) or (len(self.batches) if len(self.batches) > 1 else 0)
         with _GLOBAL_GENERATOR, torch.random.fork_rng(devices=[]):

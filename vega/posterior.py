@@ -1,22 +1,26 @@
 """Where a model places cells in its latent space, and how sure it is."""
 
-from typing import NamedTuple
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 
 
-class Posterior(NamedTuple):
+@dataclass(frozen=True)
+class Posterior:
     """Posterior of some cells: mean and variance, each cells x GMVs."""
 
     mean: np.ndarray
     variance: np.ndarray
 
-    def __getitem__(self, cells) -> "Posterior":  # type: ignore[override]
+    def __iter__(self) -> Iterator[np.ndarray]:
+        """Return mean and variance, so that `mean, variance = posterior` works."""
+        return iter((self.mean, self.variance))
+
+    def __getitem__(self, cells: np.ndarray | slice) -> "Posterior":
         """Return the posterior of some of the cells."""
-        mean, variance = tuple(self)
-        return Posterior(mean[cells], variance[cells])
+        return Posterior(self.mean[cells], self.variance[cells])
 
     def sample(self, rng: np.random.Generator) -> np.ndarray:
         """Return one draw of each cell's GMV activities."""
-        mean, variance = tuple(self)
-        return mean + np.sqrt(variance) * rng.standard_normal(mean.shape)
+        return self.mean + np.sqrt(self.variance) * rng.standard_normal(self.mean.shape)

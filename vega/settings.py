@@ -16,7 +16,7 @@ import numpy as np
 
 from vega.errors import InputError, one_line
 
-T = TypeVar("T")
+T = TypeVar("T", bound="ModelSettings | TrainSettings")
 BOUNDS = {"ge": ">=", "gt": ">", "le": "<=", "lt": "<"}
 
 

@@ -31,8 +31,9 @@ def extended(
     batches, covariates = list(model.batches), list(model.covariates)
     if covariates:
         columns = dict.fromkeys(each.name for each in covariates if each.category is not None)
-        new = [each for name in columns for each in new_categories(adata.obs, name, covariates)]
-        covariates += new
+        added = [each for name in columns for each in new_categories(adata.obs, name, covariates)]
+        covariates += added
+        new = [str(each.category) for each in added]
         n_known = len(model.covariates)
     elif batch_key is not None:
         if batch_key not in adata.obs:

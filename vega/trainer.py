@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from functools import cache
+from typing import Literal
 
 import numpy as np
 import scipy.sparse as sp
@@ -18,6 +19,7 @@ from vega.module import VEGAModule
 from vega.settings import TrainSettings
 from vega.sparse import Expression, SparseMatrix
 
+Step = Callable[[Expression, Tensor], None]
 EVALUATED = 1024  # cells per minibatch of validation
 
 
@@ -44,7 +46,7 @@ class Trainer:
         self.total = torch.zeros((), device=device, dtype=wide)
         self.half = resolve_precision(settings.precision, device) == "bfloat16"
         self.cells: Data | DeviceData = cells
-        self.step: Callable[[Expression, Tensor], None] = self._step
+        self.step: Step = self._step
         if device.type == "cpu":
             keep_freed_memory()
         elif device.type == "cuda":
@@ -129,7 +131,9 @@ def keep_freed_memory() -> None:
         mallopt(mmap_threshold, 2**30)
 
 
-def resolve_precision(precision: str, device: torch.device) -> str:
+def resolve_precision(
+    precision: Literal["auto", "float32", "bfloat16"], device: torch.device
+) -> Literal["float32", "bfloat16"]:
     """Return the precision meant by `auto`: `bfloat16` where the device computes in it."""
     if precision != "auto":
         return precision
@@ -137,6 +141,7 @@ def resolve_precision(precision: str, device: torch.device) -> str:
         native = torch.cuda.is_bf16_supported(including_emulation=False)
     else:
         # torch before 2.10 does not know what the CPU can, and stays at float32.
-        able = getattr(torch.cpu, "get_capabilities", dict)() if device.type == "cpu" else {}
+        capabilities = getattr(torch.cpu, "get_capabilities", dict[str, bool])
+        able = capabilities() if device.type == "cpu" else {}
         native = able.get("avx512_bf16", False) or able.get("amx_bf16", False)
     return "bfloat16" if native else "float32"

@@ -26,8 +26,9 @@ def mark_clip(axis: Axis, values: pd.Series, clip: float) -> None:
     if not above and not below:
         return
     low, high = axis.get_view_interval()
-    box, dpi = axis.axes.bbox, axis.axes.get_figure(root=True).dpi
-    inches = (box.width if axis.axis_name == "x" else box.height) / dpi
+    ax = axis.axes
+    box = ax.bbox
+    inches = (box.width if axis is ax.xaxis else box.height) / ax.figure.dpi
     ticks = {
         t: f"{t:g}".replace("-", "−")
         for t in MaxNLocator(max(2, int(6 * inches)), steps=[1, 2, 5, 10]).tick_values(low, high)

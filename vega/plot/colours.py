@@ -1,5 +1,7 @@
 """Colours, markers and lines that the plots share."""
 
+from typing import Any
+
 from matplotlib import colormaps
 from matplotlib.colors import to_hex
 
@@ -12,7 +14,7 @@ MISSING = "#D9D9D9"  # cells without a category
 MARKERS = ("^", "o", "s", "D", "v", "P")
 
 GREY, RED, BLUE, PURPLE = "#8C8C8C", "#D62728", "#1F77B4", "#8250A8"
-GUIDE = {"color": "0.3", "linewidth": 0.6, "linestyle": (0, (4, 3)), "zorder": 0.5}
+GUIDE: dict[str, Any] = {"color": "0.3", "linewidth": 0.6, "linestyle": (0, (4, 3)), "zorder": 0.5}
 
 
 def palette(n: int) -> list[str]:

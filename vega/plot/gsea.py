@@ -1,6 +1,7 @@
 """VEGA's differential activity against GSEA of the same cells."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -74,7 +75,12 @@ def gsea_comparison(
         ("both", (line, right), (bayes_factor, top)),
         ("GSEA only", (line, right), (bottom, bayes_factor)),
     ):
-        zone = {"facecolor": FOUND_BY[who], "alpha": 0.1, "linewidth": 0, "zorder": 0}
+        zone: dict[str, Any] = {
+            "facecolor": FOUND_BY[who],
+            "alpha": 0.1,
+            "linewidth": 0,
+            "zorder": 0,
+        }
         ax.add_patch(Rectangle((x0, y0), x1 - x0, y1 - y0, **zone))
     mark_clip(ax.yaxis, strength, clip)
     _legends(ax, finder)
@@ -98,7 +104,7 @@ def found_by(table: pd.DataFrame, bayes_factor: float, fdr: float) -> pd.Series:
 
 def _legends(ax: Axes, finder: pd.Series) -> None:
     """Show above the axes how many sets each method finds, and what the areas mean."""
-    style = {
+    style: dict[str, Any] = {
         "loc": "lower left", "frameon": False, "ncols": 3, "fontsize": "small",
         "handletextpad": 0.1, "columnspacing": 0.8, "borderaxespad": 0, "borderpad": 0,
     }  # fmt: skip

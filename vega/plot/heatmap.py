@@ -50,5 +50,5 @@ def heatmap(
     lowest, highest = table.to_numpy().min(), table.to_numpy().max()
     extend = EXTEND[bool(lowest < -limit), bool(highest > limit)]
     bar = vector_colorbar(ax, drawn, r"$\log_e$(Bayes factor)", extend=extend)
-    bar.set_ticks(np.linspace(-limit, limit, 5))
+    bar.set_ticks(np.linspace(-limit, limit, 5).tolist())
     return ax

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from itertools import cycle
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -96,8 +97,9 @@ def scatter(
     """
     ax = ax or plt.gca()
     ax.set(xlabel=x, ylabel=y)
+    options: dict[str, Any] = {}
     if color is None:
-        colours, options = np.full(len(table), GREY), {}
+        colours = np.full(len(table), GREY)
     elif pd.api.types.is_numeric_dtype(table[color]):
         colours = table[color].to_numpy()
         low, high = limits or (colours.min(), colours.max())
@@ -106,7 +108,7 @@ def scatter(
         labels = table[color].astype("category").cat
         colour_of = dict(zip(labels.categories, palette(len(labels.categories)), strict=True))
         # The code of a missing category is -1: the last colour.
-        colours, options = np.array([*colour_of.values(), MISSING])[labels.codes], {}
+        colours = np.array([*colour_of.values(), MISSING])[labels.codes]
         _legends(ax, colour_of, style and table[style].astype("category").cat.categories)
     for marker, rows in _by_marker(table, style):
         drawn = ax.scatter(

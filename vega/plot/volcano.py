@@ -1,6 +1,7 @@
 """Differential activity of all GMVs between two groups of cells."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import pandas as pd
 from matplotlib import pyplot as plt
@@ -12,7 +13,13 @@ from vega.plot.clip import clipped_markers, mark_clip
 from vega.plot.colours import GREY, GUIDE, RED
 from vega.plot.labels import label_points
 
-ERROR = {"fmt": "none", "ecolor": GREY, "elinewidth": 0.5, "alpha": 0.5, "zorder": 0.8}
+ERROR: dict[str, Any] = {
+    "fmt": "none",
+    "ecolor": GREY,
+    "elinewidth": 0.5,
+    "alpha": 0.5,
+    "zorder": 0.8,
+}
 
 
 def volcano(
