@@ -145,15 +145,16 @@ def parameters(model):
     return {name: p.clone() for name, p in model.module.named_parameters()}
 
 
+@pytest.mark.filterwarnings("ignore:the genes of the model have")  # so large is the batch effect
 def test_a_new_batch_comes_to_lie_where_the_old_one_is(reference, tmp_path):
     model, old, old_on = reference
-    new, on, shifts = planted(300, 3, "b", batch=0.8)
+    new, on, shifts = planted(300, 3, "b", batch=1.6)
     extended = model.extend(new, "batch")
     before = parameters(extended)
     np.testing.assert_allclose(extended.embed(new), model.embed(new), atol=1e-5)
     extended.fit(new, batch_key="batch", **TRAINING)
     gaps = [abs(states(m, new, on) - states(model, old, old_on)) for m in (model, extended)]
-    assert gaps[1].mean() < 0.6 * gaps[0].mean()
+    assert gaps[1].mean() < 0.4 * gaps[0].mean()
     assert gaps[1].max() < 0.4
     assert told_apart(extended, new, on).min() > 0.99
     z = model.embed(new)[:1]
