@@ -25,11 +25,11 @@ The negative control repeats all this with shuffled labels: the condition within
 a to d, the cell types within each study for e, the studies within each cell type for f.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -47,6 +47,7 @@ from vega.errors import InputError
 from vega.metrics import r2_of_means, top_overlap
 from vega.posterior import Posterior
 
+T = TypeVar("T")
 HELD_OUT, OTHER_STUDY = "held-out type", "other study"  # panels a to c, and d to f
 CONTROL, STIMULATED = "control", "stimulated"
 IN_SAMPLE, OUT_OF_SAMPLE = "in-sample", "out-of-sample"
@@ -239,9 +240,7 @@ def held_out(
     another seed, `models` has by cell type the model that has not seen its stimulated cells; types
     without one are left out. The draws of a type depend on its place alone.
     """
-    for i, (cell_type, model) in log_progress(
-        enumerate(models.items()), "held out types", len(models)
-    ):
+    for i, (cell_type, model) in _logged(models.items(), "held out types", repeats):
         if model is None:
             continue
         if model.gmvs != full.model.gmvs:
@@ -282,6 +281,7 @@ def other_study(
     seed: int,
     again: "vega.VEGA | None" = None,
     repeats: int | None = None,
+    measured: Container[str] = ("overlap", "r2", "activity"),
 ) -> Iterator[Row]:
     """Yield the rows of panels d to f: cells of another study, which may lack some types.
 
@@ -292,9 +292,7 @@ def other_study(
     under_control = [encode(control_model, side.cells) for side in (a, b)]
     if again is not None:
         under_control.append(encode(again, a.cells))
-    for i, cell_type in log_progress(
-        enumerate(cell_types), "types of the other study", len(cell_types)
-    ):
+    for i, cell_type in _logged(cell_types, "types of the other study", repeats):
         names = {"seed": seed, "experiment": OTHER_STUDY, "cell_type": cell_type}
         pairs = [
             tuple(side.where("cell_type", cell_type, others) for others in (False, True))
@@ -305,16 +303,18 @@ def other_study(
             for study, pair in zip((STUDY_A, STUDY_B), pairs[:2], strict=True)
             for side, cells in zip(("cells", "other cells"), pair, strict=True)
         }
-        row = _row(names, groups, overlaps, pairs, (seed, i, 4), repeats)
-        yield "overlap", row | _chance(control_model)
+        if "overlap" in measured:
+            row = _row(names, groups, overlaps, pairs, (seed, i, 4), repeats)
+            yield "overlap", row | _chance(control_model)
         of_type = {s: x.where("cell_type", cell_type) for s, x in ((STUDY_A, a), (STUDY_B, b))}
-        groups = {f"cells of {study}": cells for study, cells in of_type.items()}
-        for stream, (study, cells) in enumerate(of_type.items(), start=5):
-            group = {f"cells of {study}": cells}
-            of_study = names | {"sample": study}
-            yield "r2", _row(of_study, group, r2, cells, (seed, i, stream), repeats)
-        yield "r2", _row(names | {"sample": BASELINE}, groups, baseline, *of_type.values())
-        if cell_type == CELL_TYPE:
+        if "r2" in measured:
+            groups = {f"cells of {study}": cells for study, cells in of_type.items()}
+            for stream, (study, cells) in enumerate(of_type.items(), start=5):
+                group = {f"cells of {study}": cells}
+                of_study = names | {"sample": study}
+                yield "r2", _row(of_study, group, r2, cells, (seed, i, stream), repeats)
+            yield "r2", _row(names | {"sample": BASELINE}, groups, baseline, *of_type.values())
+        if "activity" in measured and cell_type == CELL_TYPE:
             stimulated = full.where("condition", STIMULATED).where("cell_type", cell_type)
             for sample, cells, stream in (
                 (f"{CONTROL}, {STUDY_A}", of_type[STUDY_A], 7),
@@ -350,8 +350,9 @@ def shuffled(
             ("overlap", types, study_b),
             ("r2", mixed_a, mixed_b),
         ):
-            rows = other_study(a, control_model, b, list(models), seed, repeats=1)
-            parts.append([row for row in rows if row[0] == table])
+            parts.append(
+                other_study(a, control_model, b, list(models), seed, repeats=1, measured=[table])
+            )
     for name, row in chain.from_iterable(parts):
         if name == "activity":
             drawn = row["activity"]
@@ -367,6 +368,12 @@ def shuffled_studies(full: Encoded, other: AnnData, number: int) -> tuple[Encode
     cells.obs["condition"], cells.var_names = CONTROL, genes
     of_a = (shuffle_labels(cells.obs, "study", number)["study"] == "a").to_numpy()
     return encode(full.model, cells[of_a]), cells[~of_a]
+
+
+def _logged(items: Collection[T], what: str, repeats: int | None) -> Iterator[tuple[int, T]]:
+    """Number the items and log the progress, except that of a shuffle, which takes a second."""
+    numbered = enumerate(items)
+    return numbered if repeats == 1 else log_progress(numbered, what, len(items))
 
 
 def _row(
