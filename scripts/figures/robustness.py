@@ -56,7 +56,7 @@ def draw(figure: FigureBase, table: pd.DataFrame) -> None:
         sign += "" if pd.isna(each.caution) else f" {CAUTION}"
         box = {"facecolor": colour, "edgecolor": "white", "linewidth": 1.5, "alpha": 0.15}
         ax.add_patch(Rectangle((x, y), 1, 1, **box))
-        number = "" if pd.isna(each.value) else shown(each.value).replace("-", "−")
+        number = "" if pd.isna(each.value) else shown(round(each.value, 3)).replace("-", "−")
         middle = LEFT + (x + 0.5) * cell
         text(middle, y - 0.2, sign, color=colour, ha="center", weight="bold")
         text(middle, y + 0.2, number, color=colour, ha="center")
