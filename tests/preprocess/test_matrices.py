@@ -118,8 +118,6 @@ def test_whole_numbers_written_as_real_are_counts(folder):
         ("a_barcodes.tsv.gz", "AAAC-1\n",
          ["a.mtx.gz", "2 cells", "a_barcodes.tsv.gz has 1", "check the names"]),
         ("genes.tsv.gz", "ENSG1\tA\n", ["a.mtx.gz", "3 genes", "genes.tsv.gz has 1"]),
-        ("genes.tsv.gz", "CD3D\nLYZ\nLYZ2\n",
-         ["genes.tsv.gz", "line 1", "Ensembl id, tab, symbol", "'CD3D'"]),
         ("b_barcodes.tsv.gz", "TTTT-1\nTTTG-1\n",
          ["cells.tsv.gz", "only 0 of the 2 barcodes of b.mtx.gz", "TTTT-1", "AAAC-1",
           "studies.yaml"]),

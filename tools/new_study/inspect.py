@@ -12,9 +12,9 @@ import pandas as pd
 
 from scripts.common.config.studies import Source
 from scripts.preprocess.readers import read
+from scripts.preprocess.readers.annotated import h5ad
 from scripts.preprocess.readers.checks import are_counts
 from scripts.preprocess.readers.files import RETRY, RawFile
-from scripts.preprocess.readers.matrices import h5ad
 from tools.new_study.names import CELL_RANGER, H5AD, LISTS, MARKET, TABLES, lists_of
 from vega.errors import InputError
 from vega.files import read_errors

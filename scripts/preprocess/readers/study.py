@@ -9,7 +9,8 @@ from scripts.common.config.studies import Matrix, Source
 from scripts.preprocess.readers.annotations import annotate
 from scripts.preprocess.readers.checks import check_counts
 from scripts.preprocess.readers.files import RawFile
-from scripts.preprocess.readers.matrices import READERS, meant
+from scripts.preprocess.readers.matrices import READERS
+from scripts.preprocess.readers.tables import meant
 from vega.errors import InputError
 
 log = logging.getLogger("workflow")
