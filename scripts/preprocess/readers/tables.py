@@ -1,5 +1,7 @@
 """What all tables share: separators, missing values, values as texts in our words."""
 
+import re
+
 import pandas as pd
 
 from scripts.preprocess.readers.files import RawFile
@@ -10,6 +12,7 @@ MISSING = [
     "", "NA", "N/A", "na", "n/a", "#N/A", "<NA>", "NaN", "nan", "NAN", "None", "null", "NULL",
 ]  # fmt: skip
 SEPARATORS = "\t;,| "
+QUOTED = re.compile(r'"[^"]*"')
 EMPTY = b'\t;,| "\r\n'  # letters of a line without fields, as spreadsheets write them at the end
 
 
@@ -21,6 +24,7 @@ def separator_of(header: str, row: str) -> str:
     >>> separator_of("a|x\\ta|y", "Gene 1\\t0\\t2"), separator_of("c;d", "A;1,5;2,0")
     ('\\t', ';')
     """
+    header, row = (QUOTED.sub("", line) for line in (header, row))
     in_header = [s for s in SEPARATORS if s in header]
     fits = [s for s in SEPARATORS if s in row and row.count(s) - header.count(s) in (0, 1)]
     return next(iter([*(s for s in fits if s in in_header), *fits, *in_header, "\t"]))
