@@ -19,8 +19,9 @@ def read_gmt(
 ) -> dict[str, list[str]]:
     """Read a gene set collection.
 
-    A GMT file, gzipped or not, has one set per line: name, a description that is ignored, then its genes, separated
-    by tabs. Names and genes are stripped of blanks; a gene listed twice in a set counts once.
+    A GMT file, gzipped or not, has one set per line: name, a description that is ignored, then its
+    genes, separated by tabs. Names and genes are stripped of blanks; a gene listed twice in a set
+    counts once.
 
     Parameters
     ----------

@@ -155,16 +155,22 @@ class Inputs:
 
     def _scaling(self, target_sum: float | None) -> tuple[str, Transform | None]:
         """Return how cells are brought to the scale of the training cells, in words and in code."""
-        if self.expected == LOGS and target_sum:
-            if scale_of(self.sample) == COUNTS:
-                words = f"{COUNTS}, log-normalised to {target_sum:,.6g} per cell"
-                return words, partial(log_normalise, target_sum=target_sum)
-            total = common_total(self.sample) if scale_of(self.sample) == LOGS else None
-            if total and abs(total / target_sum - 1) > SAME_TOTAL:
-                words = f"{LOGS} of {total:,.6g} per cell, scaled to {target_sum:,.6g}"
-                return words, partial(rescale, factor=target_sum / total)
+        as_they_are = f"{self.expected}, as they are"
+        if self.expected == LOGS and target_sum and scale_of(self.sample) == COUNTS:
+            words = f"{COUNTS}, log-normalised to {target_sum:,.6g} per cell"
+            return words, partial(log_normalise, target_sum=target_sum)
         check_scale(self.sample, self.expected, self.place)
-        return f"{self.expected}, as they are", None
+        if self.expected == COUNTS:
+            return as_they_are, None
+        if not target_sum:
+            return f"{as_they_are}: the total of the training cells is not known", None
+        total = common_total(self.sample)
+        if total is None:
+            return f"{as_they_are}: they have no common total", None
+        if abs(total / target_sum - 1) <= SAME_TOTAL:
+            return as_they_are, None
+        words = f"{LOGS} of {total:,.6g} per cell, scaled to {target_sum:,.6g}"
+        return words, partial(rescale, factor=target_sum / total)
 
     def _data(self, covariates: np.ndarray, transform: Transform | None = None) -> Data:
         if self.path is not None:

@@ -21,7 +21,7 @@ from scripts.download.transfer import DownloadError, download
 from tools.new_study import geo
 from tools.new_study.files import file_name
 from tools.new_study.inputs import check_name, of_file, own
-from tools.new_study.inspect import OPTIONS, Inspection
+from tools.new_study.inspect import Inspection, add_choices, choices
 from tools.new_study.names import pair, some, stem
 from tools.new_study.suggest import GENES, KINDS, guessed, suggest
 from tools.new_study.write import add, additions, check_free
@@ -47,14 +47,7 @@ def main() -> None:
     parser.add_argument(
         "--annotation", type=Path, help="table of the cells, by their names; a file of the series"
     )
-    place = parser.add_mutually_exclusive_group()
-    place.add_argument("--layer", help="of an h5ad, loom or zarr: the layer of the counts")
-    place.add_argument("--raw", action="store_true", help="of an h5ad or zarr: .raw has the counts")
-    parser.add_argument("--symbols", metavar="COLUMN", help="of its genes, with their symbols")
-    for what in ("barcodes", "genes"):
-        parser.add_argument(
-            f"--{what}", type=Path, help=f"of Matrix Market: its list of {what}, if not beside it"
-        )
+    add_choices(parser)
     parser.add_argument("--counts", help="of a series: its file of the counts, if there are more")
     parser.add_argument("--geo", default=geo.PUBLIC, help="a mirror of %(default)s")
     parser.add_argument("--name", help="of the study; by default that of the file")
@@ -94,15 +87,16 @@ def run(options: argparse.Namespace) -> None:
     name = options.name or re.sub(r"[^A-Za-z0-9_]+", "_", stem(options.file.name))
     check_name(name)
     check_free(name, CONFIG)  # before anything large is read or downloaded
-    asked = {option: getattr(options, option) for options_of in OPTIONS.values()
-             for option in options_of}  # fmt: skip
     if geo.ACCESSION.fullmatch(str(options.file)) and not options.file.exists():
         series = geo.Geo(str(options.file), Path("results", "paper", "raw", name), options.geo)
         print(series.summary())
         inputs = series.inputs(known, options.counts, options.annotation)
         title = series.about.title
     else:
-        inputs, title = of_file(name, options.file, options.annotation, known, **asked), name
+        inputs, title = (
+            of_file(name, options.file, options.annotation, known, **choices(options)),
+            name,
+        )
     columns = guessed(list(inputs.columns))
     columns |= {kind: asked for kind in KINDS if (asked := getattr(options, kind))}
     columns = {kind: column for kind, column in columns.items() if column != "-"}

@@ -1,10 +1,13 @@
 """What is in the files of a new study: their format, their genes, what is known of their cells."""
 
+import argparse
+import operator
 import re
 import shutil
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -13,17 +16,17 @@ import numpy as np
 import pandas as pd
 import scipy.sparse as sp
 
-from scripts.common.config.studies import Annotation, Source
+from scripts.common.config.studies import Source
 from scripts.preprocess.readers import read
 from scripts.preprocess.readers.annotated import ANNDATA
-from scripts.preprocess.readers.annotations import source_table
+from scripts.preprocess.readers.annotations import table_of
 from scripts.preprocess.readers.files import RawFile
 from scripts.preprocess.readers.formats import format_of, market_in
-from scripts.preprocess.readers.tables import renamed
+from scripts.preprocess.readers.tables import renamed, separator_of
 from tools.new_study.files import LOOK, file_name, linked
 from tools.new_study.names import LISTS, lists_of
 from vega.errors import InputError
-from vega.files import atomic_write, read_errors
+from vega.files import atomic_write
 from vega.scale import COUNTS, LOGS, RAW, SCALED, scale_of
 from vega.values import layers_of
 
@@ -63,6 +66,23 @@ class Inspection:
     def counts(self) -> bool:
         """Whether they are counts."""
         return self.scale == COUNTS
+
+
+def add_choices(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `inspect_file`."""
+    place = parser.add_mutually_exclusive_group()
+    place.add_argument("--layer", help="of an h5ad, loom or zarr: the layer of the counts")
+    place.add_argument("--raw", action="store_true", help="of an h5ad or zarr: .raw has the counts")
+    parser.add_argument("--symbols", metavar="COLUMN", help="of its genes, with their symbols")
+    for what in OPTIONS["mtx"]:
+        parser.add_argument(
+            f"--{what}", type=Path, help=f"of Matrix Market: its list of {what}, if not beside it"
+        )
+
+
+def choices(options: argparse.Namespace) -> dict[str, Any]:
+    """Return those options, as `inspect_file` takes them."""
+    return {name: getattr(options, name) for name in set(chain.from_iterable(OPTIONS.values()))}
 
 
 def inspect_file(path: Path, known: Collection[str], **options: Any) -> Inspection:
@@ -173,19 +193,24 @@ def columns_of(path: Path) -> dict[str, dict[str, int]]:
     """Return what a table or an h5ad file says of cells, see `values_of`."""
     with linked({file_name(path): path}) as folder:
         file = RawFile(folder / file_name(path))
-        table = source_table(Annotation(file=file.name, columns={}), file)
+        table = table_of(file)
         return values_of(renamed(table, {column: column for column in table}, file))
 
 
 def orientation(file: RawFile, known: Collection[str]) -> dict[str, bool]:
     """Return `cells_down` for a table of counts in which more of the names across are genes."""
-    with file.opened() as stream, read_errors(file, "a table of counts", LOOK):
-        head = pd.read_csv(stream, sep=None, engine="python", index_col=0, nrows=500)
-    down, across = (
-        np.mean([is_gene(str(name), known) for name in names] or [0])
-        for names in (head.index, head.columns)
+    with file.opened() as stream:
+        header, *lines = (line.decode(errors="replace") for line in islice(stream, 500))
+    separator = separator_of(header, "".join(lines[:1]))
+    _, *across = (name.strip('" \r\n') for name in header.split(separator))
+    fields = [line.split(separator, 1) for line in lines]
+    if fields and not re.search(r"\d", re.sub(r"[^\W\d]\w*", "", fields[0][-1])):
+        raise InputError(f"{file}: {NO_COUNTS}")
+    shares = (
+        np.mean([is_gene(name, known) for name in names] or [0])
+        for names in ([name.strip('"') for name, *_ in fields], across)
     )
-    return {"cells_down": True} if across > down else {}
+    return {"cells_down": True} if operator.lt(*shares) else {}
 
 
 def is_gene(name: str, known: Collection[str]) -> bool:

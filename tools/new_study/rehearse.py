@@ -35,7 +35,11 @@ def rehearse(
     for left_out in LEFT_OUT:
         study = {**study, "steps": [step for step in steps if not step.keys() & set(left_out)]}
         try:
-            return study, [*notes, *_told(left_out, steps), *_tried(cells, study, model, sets, where)]
+            return study, [
+                *notes,
+                *_told(left_out, steps),
+                *_tried(cells, study, model, sets, where),
+            ]
         except InputError as error:
             first = first or error
     raise InputError(f"{where}: the run would stop: {first}")

@@ -95,8 +95,8 @@ def suggest(
         if column not in values:
             known = ", ".join(values) or "none"
             raise InputError(
-                f"no column {column} that groups the cells (two values or more, on average two "
-                f"cells per value); there are {known}"
+                f"no column {column} that groups the cells; there are {known}; such a column has "
+                "two values or more, of two cells each on average"
             )
     source = _source(inputs, columns)
     steps, notes = _steps(inputs)
@@ -168,7 +168,7 @@ def _steps(inputs: Inputs) -> tuple[list[dict[str, Any]], list[str]]:
         ]
     raise InputError(
         f"{found.files[0]}: expected counts or log-normalised values, found "
-        f"{found.scale or 'zeros alone'}; give the counts, or say where they are by --layer or --raw"
+        f"{found.scale or 'zeros alone'}; give a file of the counts"
     )
 
 
@@ -184,7 +184,7 @@ def _with_columns(matrix: Mapping[str, Any], kept: Mapping[str, str]) -> dict[st
 def _contrasts(
     values: list[str], asked: tuple[str, str] | None
 ) -> tuple[dict[str, dict[str, Any]], str]:
-    """Return the comparisons of conditions by name, and why; without `asked`, with the reference."""
+    """Return the comparisons of conditions by name, and the reason for their reference."""
     listed, control = ", ".join(values), reference(values)
     if asked is not None:
         for value in asked:
