@@ -4,9 +4,11 @@ import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from scripts.common.config.base import NAME, NO_NAME
 from scripts.common.config.figures import OWN, File
+from tools.new_study.files import file_name
 from tools.new_study.inspect import Inspection, columns_of, inspect_file
 from vega.errors import InputError
 
@@ -34,21 +36,28 @@ class Inputs:
         """Columns of the cells; where both have one, it is that of the table."""
         return {**self.inspection.columns, **(self.table.columns if self.table else {})}
 
+    @property
+    def paths(self) -> dict[str, Path]:
+        """Where each file is, by the name that it has in a run."""
+        folder = self.inspection.files[0].parent
+        return {file.file: file.own or folder / file.file for file in self.files}
 
-def of_file(name: str, path: Path, table: Path | None, known: Collection[str]) -> Inputs:
+
+def of_file(
+    name: str, path: Path, table: Path | None, known: Collection[str], **options: Any
+) -> Inputs:
     """Return the inputs of a study of the user's own file and table; see `inspect_file`."""
-    found = inspect_file(path, known)
+    found = inspect_file(path, known, **options)
     files = [own(name, file) for file in found.files]
     if table is None:
         return Inputs(found, files)
-    return Inputs(found, [*files, own(name, table)], Table(table.name, columns_of(table)))
+    return Inputs(found, [*files, own(name, table)], Table(file_name(table), columns_of(table)))
 
 
 def own(study: str, path: Path) -> File:
     """Return the row of a user's own file."""
     check_name(study)
-    check_name(path.name)
-    return File(study=study, file=path.name, url=f"{OWN}{path.resolve()}")
+    return File(study=study, file=file_name(path), url=f"{OWN}{path.resolve()}")
 
 
 def check_name(name: str) -> None:

@@ -173,9 +173,13 @@ class Step(Model):
     reindex: Name | None = Field(
         None, description="Take the genes of another study, in its order; absent ones are zero."
     )
-    processed: Literal[True] | None = Field(
-        None, description="The matrix is log-normalised already, there are no counts."
+    upper_case: Literal[True] | None = Field(
+        None, description="Gene symbols in capital letters; those that then repeat are numbered."
     )
+    processed: Literal[True, "log1p"] | None = Field(
+        None, description="The matrix is normalised already, there are no counts; `log1p` if its "
+        "values are not yet log-transformed, such as TPM."
+    )  # fmt: skip
 
     @model_validator(mode="after")
     def _one(self):
