@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import chain
 from pathlib import Path
@@ -16,7 +16,7 @@ from scripts.download.transfer import DownloadError
 from scripts.preprocess.readers.annotations import LEAST_KNOWN_CELLS
 from tools.new_study.inputs import Inputs, Table, check_name, own
 from tools.new_study.inspect import Inspection, columns_of, inspect_file, values_of
-from tools.new_study.names import Counts, counts_among, some
+from tools.new_study.names import Counts, counts_among, some, without_unfiltered
 from tools.new_study.raw_archive import CONVERT, RAW_ARCHIVE, bundled, inspect_archive
 from vega.errors import InputError
 
@@ -77,6 +77,11 @@ class Geo:
         `counts` names the file of counts where there are several. `table` is a file of the user or
         of the series; without it the family file is that table if its samples are the cells.
         """
+        if self.about.subseries:
+            raise InputError(
+                f"{self.accession}: a SuperSeries; give one of its SubSeries: "
+                f"{', '.join(self.about.subseries)}"
+            )
         series = {"series": self.accession, "organism": self._organism()}
         chosen = self._chosen(counts)
         files = [self._fetched(self.urls[name]) for name in chosen.entry.values()]
@@ -86,6 +91,8 @@ class Geo:
             found = inspect_archive(path, self.about.samples, known)
         else:
             found = inspect_file(path, known)
+        if others := [c.name for c in counts_among(self.urls) if c.name != chosen.name]:
+            found = replace(found, notes=[*found.notes, f"not taken: {some(others)}"])
         if table is None:
             return Inputs(found, files, self._samples_as_cells(found), series)
         if table.is_file():
@@ -124,7 +131,7 @@ class Geo:
                 f"{self.accession}: none of its files can be read as counts: {names}; {CONVERT}"
             )
         if asked is None:
-            fits = [counts for counts in found if counts.likely]
+            fits = [counts for counts in without_unfiltered(found) if counts.likely]
         else:
             fits = [counts for counts in found if counts.name == asked]
         if len(fits) != 1:

@@ -123,17 +123,25 @@ def _zipped(path: Path) -> Path:
     return target
 
 
-def _anndata(
-    path: Path,
-    format: str,
+def _anndata(path: Path, format: str, known: Collection[str], **asked: Any) -> Inspection:
+    with linked({file_name(path): path}) as folder:
+        whole = ANNDATA[format](RawFile(folder / file_name(path)))
+    taken, columns, notes = chosen(whole, known, **asked)
+    del whole  # it is read again
+    return inspect_matrices(format, [{"matrix": file_name(path), **taken}], [path], columns, notes)
+
+
+def chosen(
+    whole: ad.AnnData,
     known: Collection[str],
     layer: str | None = None,
     raw: bool = False,
     symbols: str | None = None,
-) -> Inspection:
-    """Inspect an AnnData: of its matrices take counts before all else, and those of most genes."""
-    with linked({file_name(path): path}) as folder:
-        whole = ANNDATA[format](RawFile(folder / file_name(path)))
+) -> tuple[dict[str, Any], dict[str, str], list[str]]:
+    """Return which matrix and symbols of an AnnData to take, its columns, and what to say of it.
+
+    Counts are taken before all else, then the matrix of most genes.
+    """
     places = [({}, whole.X, whole.var)]
     places += [({"raw": True}, whole.raw.X, whole.raw.var)] if whole.raw is not None else []
     places += [({"layer": name}, values, whole.var) for name, values in layers_of(whole).items()]
@@ -154,10 +162,8 @@ def _anndata(
         notes.append(f"X holds {what}; taken are the {scale} of {where} ({len(var):,} genes)")
     if symbols is None and (symbols := _symbols(var, known)):
         notes.append(f"gene symbols are those of the column {symbols}")
-    entry = {"matrix": file_name(path), **place, **({"symbols": symbols} if symbols else {})}
     columns = {column: column for column in map(str, whole.obs) if column not in OURS}
-    del whole, places, values  # as large as the whole
-    return inspect_matrices(format, [entry], [path], columns, notes)
+    return {**place, **({"symbols": symbols} if symbols else {})}, columns, notes
 
 
 def _symbols(var: pd.DataFrame, known: Collection[str]) -> str | None:

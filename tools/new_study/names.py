@@ -8,9 +8,10 @@ from scripts.common.config.run import slugs
 from vega.errors import InputError
 
 H5AD = (".h5ad", ".h5ad.gz")
+LOOM = (".loom", ".loom.gz")
 CELL_RANGER = (".h5", ".h5.gz")
 MARKET = (".mtx", ".mtx.gz")
-TABLES = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".txt", ".txt.gz")
+TABLES = tuple(f".{kind}{end}" for kind in ("csv", "tsv", "txt") for end in ("", ".gz", ".zip"))
 # The lists of a Matrix Market file are named as it is, with these instead of "matrix" or after it.
 LISTS = {"barcodes": ("barcodes",), "genes": ("features", "genes")}
 NO_COUNTS = re.compile(
@@ -55,10 +56,29 @@ def counts_among(names: Collection[str]) -> list[Counts]:
     return [counts for counts in found if counts.name not in lists]
 
 
+def without_unfiltered(found: list[Counts]) -> list[Counts]:
+    """Return the counts without those of all droplets of which there are filtered ones, too.
+
+    >>> names = ["a_raw.h5", "a_filtered.h5", "b.raw.csv", "b.csv"]
+    >>> [c.name for c in without_unfiltered(counts_among(names))]
+    ['a_filtered.h5', 'b.raw.csv', 'b.csv']
+    """
+    words = [re.split(r"[^a-z0-9]+", counts.name.lower()) for counts in found]
+    filtered = [[word for word in of if word != "filtered"] for of in words if "filtered" in of]
+    rest = [[word for word in of if word not in ("raw", "unfiltered")] for of in words]
+    return [
+        counts
+        for counts, of, others in zip(found, words, rest, strict=True)
+        if of == others or others not in filtered
+    ]
+
+
 def _counts(name: str, names: Collection[str]) -> Counts | None:
     lower = name.lower()
     if lower.endswith(H5AD):
         return Counts("h5ad", {"matrix": name})
+    if lower.endswith(LOOM):
+        return Counts("loom", {"matrix": name})
     if lower.endswith(CELL_RANGER):
         return Counts("10x_h5", {"matrix": name})
     if lower.endswith(TABLES):
@@ -95,7 +115,7 @@ def stem(name: str) -> str:
     >>> stem("a.b.h5ad"), stem("counts.CSV.gz"), stem("a.b")
     ('a.b', 'counts', 'a.b')
     """
-    endings = (*H5AD, *CELL_RANGER, *MARKET, *TABLES)
+    endings = (*H5AD, *LOOM, *CELL_RANGER, *MARKET, *TABLES)
     ending = max((end for end in endings if name.lower().endswith(end)), key=len, default="")
     return name[: len(name) - len(ending)]
 

@@ -174,11 +174,13 @@ def _steps(inputs: Inputs) -> tuple[list[dict[str, Any]], list[str]]:
 
 def _with_columns(matrix: Mapping[str, Any], kept: Mapping[str, str]) -> dict[str, Any]:
     """Return a matrix with the columns that are kept of its cells, under our names."""
-    if "obs" not in matrix:
-        return {**matrix, **({"columns": dict(kept)} if kept else {})}
-    obs = matrix["obs"]
-    kept_obs = {ours: obs[theirs] for theirs, ours in kept.items()}
-    return {**matrix, "obs": {"sample": obs["sample"], **kept_obs}}
+    of_all = matrix.get("obs", {})
+    columns = {theirs: ours for theirs, ours in kept.items() if theirs not in of_all}
+    obs = {ours: of_all[theirs] for theirs, ours in kept.items() if theirs in of_all}
+    if "sample" in of_all:
+        obs = {"sample": of_all["sample"], **obs}
+    parts = {"columns": columns, "obs": obs}
+    return {**matrix, **{name: part for name, part in parts.items() if part}}
 
 
 def _contrasts(

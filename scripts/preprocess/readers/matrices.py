@@ -7,7 +7,7 @@ import re
 import shutil
 from collections.abc import Callable, Iterator
 from functools import partial
-from itertools import chain, islice, product
+from itertools import chain, product
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
@@ -116,13 +116,6 @@ def read_delimited(matrix: Matrix, folder: Path) -> ad.AnnData:
         whole, names, genes = whole.T, genes, names
     check_unique(names, file, "cell")
     return _cells(whole.T, names, genes, genes, file)
-
-
-def table_names(file: RawFile, most: int = 500) -> tuple[list[str], list[str]]:
-    """Return the first names down and all across of a delimited table of counts."""
-    with file.opened() as stream:
-        across, separator, lines = _lines(stream, file)
-        return [_row(line, separator)[0] for _, line in islice(lines, most)], across
 
 
 def _lines(stream: BinaryIO, file: RawFile) -> tuple[list[str], str, Iterator[tuple[int, bytes]]]:
