@@ -23,7 +23,7 @@ from scripts.preprocess.readers.annotations import table_of
 from scripts.preprocess.readers.files import RawFile
 from scripts.preprocess.readers.formats import format_of, market_in
 from scripts.preprocess.readers.tables import renamed, separator_of
-from tools.new_study.files import LOOK, file_name, linked
+from tools.new_study.files import file_name, linked
 from tools.new_study.names import LISTS, lists_of
 from vega.errors import InputError
 from vega.files import atomic_write
