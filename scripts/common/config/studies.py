@@ -27,8 +27,17 @@ class Matrix(Model):
         description="File of the counts: genes down and cells across, or an HDF5 file."
     )
     barcodes: str | None = Field(None, description="`mtx`: file of the cell barcodes, one a line.")
-    genes: str | None = Field(None, description="`mtx`: file of the genes: Ensembl id, symbol.")
-    layer: str | None = Field(None, description="`h5ad`: layer of the counts, if not `X`.")
+    genes: str | None = Field(
+        None, description="`mtx`: file of the genes: Ensembl id, symbol, kind; or one name a line."
+    )
+    layer: str | None = Field(
+        None, description="`h5ad`, `loom`, `zarr`: layer of the counts, if not `X`."
+    )
+    raw: bool = Field(False, description="`h5ad`, `zarr`: the counts are those of `raw`.")
+    symbols: str | None = Field(
+        None, description="`h5ad`, `loom`, `zarr`: column of its genes that has their symbols; "
+        "their names by default."
+    )  # fmt: skip
     cells_down: bool = Field(False, description="`table`: cells are down and genes across.")
     no_genes: str | None = Field(
         None, description="`table`: regular expression of row names that are no genes."
@@ -37,7 +46,9 @@ class Matrix(Model):
         None, description="Regular expression of cell names; its named groups become columns."
     )
     columns: dict[str, str] = Field(
-        {}, description="`h5ad`: columns of its cells that are kept: their name -> ours."
+        {},
+        description="`h5ad`, `loom`, `zarr`: columns of its cells that are kept: their name -> "
+        "ours.",
     )
     values: dict[str, dict[str, str]] = Field(
         {}, description="Per column of ours: what the cell names or the file say -> what we say. A "
@@ -218,7 +229,9 @@ class Source(Model):
     raw: Name | None = Field(
         None, description="Folder of the raw files, for studies that share them; its own name."
     )
-    format: Literal["mtx", "table", "h5ad", "10x_h5"] = Field(description="Format of the matrices.")
+    format: Literal["mtx", "table", "h5ad", "10x_h5", "loom", "zarr"] = Field(
+        description="Format of the matrices."
+    )
     matrices: list[Matrix] = Field(min_length=1, description="The matrices, joined in order.")
     annotations: list[Annotation] = Field([], description="What each cell is.")
     steps: list[Step] = Field(min_length=1, description="Preprocessing, in order.")
