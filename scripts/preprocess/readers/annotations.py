@@ -125,7 +125,7 @@ def _annotation_table(annotation: Annotation, file: RawFile, barcodes: pd.Index)
     table = table.dropna(subset=[c for c in annotation.match if c in table])
     again = table.assign(**{"row name": table.index}).duplicated().to_numpy()
     if again.any():
-        log.warning("%s: %d rows repeat others: left out", file, again.sum())
+        log.warning("%s: %d rows repeat others: left out", file.name, again.sum())
     return table[~again]
 
 
@@ -181,7 +181,7 @@ def _barcodes(table: pd.DataFrame, cells: pd.Index, file: RawFile, named: bool) 
                         f"{file}: {told}, but {' and '.join(first)} would be the same; write "
                         "them as in the matrix"
                     )
-            log.warning("%s: %s", file, told)
+            log.warning("%s: %s", file.name, told)
             ours = pd.Series(cells, wanted).reindex(found).to_numpy()
             return pd.Index(np.where(pd.isna(ours), theirs, ours))
     return table.index.astype(str)

@@ -54,7 +54,7 @@ def read_mtx(matrix: Matrix, folder: Path) -> ad.AnnData:
             "run again"
         )
     if found[0] is not counts:
-        log.warning("%s: cells are down in it, by the lengths of its lists", file)
+        log.warning("%s: cells are down in it, by the lengths of its lists", file.name)
     counts, features, names = found[0], found[1], [row[0] for row in found[2]]
     ids = [row[0] for row in features]
     symbols = [row[1] if row[1:2] > [""] else row[0] for row in features]
@@ -208,7 +208,8 @@ def _cells(
     genes = kinds == GENE
     if FEATURES.intersection(kinds) and not genes.all():
         others = ", ".join(sorted({*map(str, kinds[~genes])}))
-        log.warning("%s: %d features are no genes (%s): left out", file, (~genes).sum(), others)
+        n = (~genes).sum()
+        log.warning("%s: %d features are no genes (%s): left out", file.name, n, others)
         counts, symbols, ids = counts[:, genes], symbols[genes], ids[genes]
     obs = pd.DataFrame(index=ad.utils.make_index_unique(pd.Index(names)))
     if again := symbols.duplicated().sum():

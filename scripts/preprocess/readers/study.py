@@ -63,7 +63,7 @@ def _with_same_genes(parts: list[ad.AnnData], files: list[RawFile]) -> list[ad.A
     if fewest < len(var):
         log.warning(
             "%s: matrices have other genes, the fewest %s: of all %s those that one lacks are zero",
-            files[0].path, f"{fewest:,}", f"{len(var):,}",
+            files[0].path.name, f"{fewest:,}", f"{len(var):,}",
         )  # fmt: skip
     joined = []
     for part, table in zip(parts, tables, strict=True):
