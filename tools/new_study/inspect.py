@@ -18,7 +18,7 @@ import scipy.sparse as sp
 
 from scripts.common.config.studies import Source
 from scripts.preprocess.readers import read
-from scripts.preprocess.readers.annotated import ANNDATA
+from scripts.preprocess.readers.annotated import ANNDATA, raw_of
 from scripts.preprocess.readers.annotations import table_of
 from scripts.preprocess.readers.files import RawFile
 from scripts.preprocess.readers.formats import format_of, market_in
@@ -135,7 +135,8 @@ def _anndata(
     with linked({file_name(path): path}) as folder:
         whole = ANNDATA[format](RawFile(folder / file_name(path)))
     places = [({}, whole.X, whole.var)]
-    places += [({"raw": True}, whole.raw.X, whole.raw.var)] if whole.raw is not None else []
+    raw_cells = whole if whole.raw is None else raw_of(whole)
+    places += [({"raw": True}, raw_cells.X, raw_cells.var)] if whole.raw is not None else []
     places += [({"layer": name}, values, whole.var) for name, values in layers_of(whole).items()]
     found = []
     for place, values, var in places:
@@ -147,7 +148,7 @@ def _anndata(
     notes = []
     if layer or raw:
         place = {"layer": layer} if layer else {"raw": True}
-        var = whole.raw.var if raw and whole.raw is not None else whole.var
+        var = raw_cells.var if raw else whole.var
     elif place:
         where = f"layer {place['layer']}" if "layer" in place else ".raw"
         what = found[0][3] or "nothing"
