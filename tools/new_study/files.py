@@ -14,6 +14,7 @@ LOOK = "check that this is the file you mean"
 REMEDIES = {
     re.escape(RETRY): LOOK,
     r"(correct|take out) (layer|raw|symbols) in studies\.yaml": r"\1 --\2",
+    r"correct columns in studies\.yaml": "name one of these",
     r"check annotations and obs in studies\.yaml": "name the table of these cells by --annotation",
     r"check the names in studies\.yaml, or .*": "name the lists by --barcodes and --genes",
 }
@@ -30,16 +31,22 @@ def file_name(path: Path) -> str:
 
 @contextmanager
 def linked(files: Mapping[str, Path]) -> Iterator[Path]:
-    """Give a folder with links to files by their names; errors of readers name the files."""
-    with tempfile.TemporaryDirectory() as folder:
-        for name, path in files.items():
-            Path(folder, name).symlink_to(path.resolve())
+    """Give a folder with files by these names: their own, or one of links to them.
+
+    Errors of readers name the files, and options of the command.
+    """
+    folders = {path.parent if path.name == name else None for name, path in files.items()}
+    with tempfile.TemporaryDirectory() as links:
+        if len(folders) > 1 or None in folders:
+            folders = {Path(links)}
+            for name, path in files.items():
+                Path(links, name).symlink_to(path.resolve())
         try:
-            yield Path(folder)
+            yield folders.pop()
         except InputError as error:
             said = str(error)
             for name, path in files.items():
-                said = said.replace(f"{folder}/{name}", str(path))
+                said = said.replace(f"{links}/{name}", str(path))
             for advice, option in REMEDIES.items():
                 said = re.sub(advice, option, said)
             raise InputError(said) from None

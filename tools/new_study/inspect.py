@@ -18,7 +18,7 @@ import scipy.sparse as sp
 
 from scripts.common.config.studies import Source
 from scripts.preprocess.readers import read
-from scripts.preprocess.readers.annotated import ANNDATA
+from scripts.preprocess.readers.annotated import ANNDATA, raw_of
 from scripts.preprocess.readers.annotations import table_of
 from scripts.preprocess.readers.files import RawFile
 from scripts.preprocess.readers.formats import format_of, market_in
@@ -143,7 +143,8 @@ def chosen(
     Counts are taken before all else, then the matrix of most genes.
     """
     places = [({}, whole.X, whole.var)]
-    places += [({"raw": True}, whole.raw.X, whole.raw.var)] if whole.raw is not None else []
+    raw_cells = whole if whole.raw is None else raw_of(whole)
+    places += [({"raw": True}, raw_cells.X, raw_cells.var)] if whole.raw is not None else []
     places += [({"layer": name}, values, whole.var) for name, values in layers_of(whole).items()]
     found = []
     for place, values, var in places:
@@ -155,7 +156,7 @@ def chosen(
     notes = []
     if layer or raw:
         place = {"layer": layer} if layer else {"raw": True}
-        var = whole.raw.var if raw and whole.raw is not None else whole.var
+        var = raw_cells.var if raw else whole.var
     elif place:
         where = f"layer {place['layer']}" if "layer" in place else ".raw"
         what = found[0][3] or "nothing"

@@ -54,6 +54,7 @@ def _tried(
     cells: AnnData, study: dict[str, Any], model: dict[str, Any], sets: Sets | None, where: str
 ) -> list[str]:
     """Do what the run does before and after training; return what to say."""
+    split(cells.n_obs, TrainSettings())
     after, _ = preprocess(cells, Study.model_validate(study))
     split(after.n_obs, TrainSettings())
     notes = [
@@ -61,7 +62,7 @@ def _tried(
         "remain after the steps"
     ]
     if sets is not None:
-        check_namespace(after.var_names, sets, where)
+        check_namespace(after.var_names, sets, "genes")
         mask = gene_mask(sets, after.var_names)
         known = int(mask.any(axis=0).sum())
         notes.append(

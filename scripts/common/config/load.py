@@ -250,6 +250,14 @@ def _per_study(entries: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
 def _with_conditions(name: str, model: ModelConfig, study: Study, path: Path) -> ModelConfig:
     """Return a model whose contrasts name their groups: by default the study's conditions."""
     contrasts = {}
+    orders = {"condition": study.conditions, "cell_type": study.cell_types}
+    for label, contrast in model.analyses.contrasts.items():
+        named = {"group": contrast.group, "reference": contrast.reference}
+        asked = [(field, contrast.column, value) for field, value in named.items() if value]
+        asked += [("within", c, value) for c, values in contrast.within.items() for value in values]
+        for field, column, value in asked:
+            known = orders.get(column) or [value]
+            _known(value, known, f"{path}: {name}.contrasts.{label}.{field}: {column}")
     for label, contrast in model.analyses.contrasts.items():
         if contrast.group and contrast.reference:
             contrasts[label] = contrast

@@ -2,9 +2,9 @@
 
 import hashlib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property
-from itertools import product
+from itertools import chain, count, product
 from typing import Any, NamedTuple, Self
 
 from scripts.common.config.base import Model, Name
@@ -27,6 +27,20 @@ class SweepRun(NamedTuple):
 def slug(name: str) -> str:
     """Return a name as part of a path: letters and digits, the rest a dash."""
     return re.sub(r"[^A-Za-z0-9]+", "-", name)
+
+
+def slugs(names: Iterable[str], slug: Callable[[str], str] = slug) -> dict[str, str]:
+    """Return the slug of each name; of those that are the same, the later ones are numbered.
+
+    >>> slugs(["NK", "dox+", "dox-"])
+    {'NK': 'NK', 'dox+': 'dox-', 'dox-': 'dox--2'}
+    """
+    found: dict[str, str] = {}
+    for name in names:
+        first = slug(name)
+        numbered = (f"{first}-{number}" for number in count(2))
+        found[name] = next(each for each in chain([first], numbered) if each not in found.values())
+    return found
 
 
 class Config(Model):

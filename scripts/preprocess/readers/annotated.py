@@ -32,6 +32,13 @@ def h5ad(file: RawFile) -> ad.AnnData:
         return read_h5ad(path)
 
 
+def raw_of(whole: ad.AnnData) -> ad.AnnData:
+    """Return `.raw` of some cells; X's columns of genes are added that it does not have."""
+    part = whole.raw.to_adata()
+    part.var = part.var.join(whole.var[whole.var.columns.difference(part.var.columns)])
+    return part
+
+
 def loom(file: RawFile) -> ad.AnnData:
     """Read a loom file; anndata's reader needs loompy, which few have."""
     with (

@@ -18,7 +18,7 @@ import scipy.io
 import scipy.sparse as sp
 
 from scripts.common.config.studies import Matrix
-from scripts.preprocess.readers.annotated import ANNDATA, h5ad
+from scripts.preprocess.readers.annotated import ANNDATA, h5ad, raw_of
 from scripts.preprocess.readers.checks import check_unique
 from scripts.preprocess.readers.files import RETRY, RawFile
 from scripts.preprocess.readers.tables import EMPTY, are_running, meant, renamed, separator_of
@@ -141,7 +141,7 @@ def read_anndata(
     whole = load(file)
     if matrix.raw and whole.raw is None:
         raise InputError(f"{file}: no raw; take raw out in studies.yaml")
-    part = whole.raw.to_adata() if matrix.raw else whole
+    part = raw_of(whole) if matrix.raw else whole
     if matrix.layer and matrix.layer not in part.layers:
         raise InputError(
             f"{file}: no layer {matrix.layer} (it has {', '.join(layers_of(part)) or 'none'}); "
