@@ -19,7 +19,7 @@ from scripts.train.baselines import METHODS
 from vega.errors import InputError
 
 try:
-    CONFIG = load(config, Path(os.path.relpath(workflow.basedir)) / "config")
+    CONFIG = load(config)
 except InputError as error:
     sys.exit(f"error: {error}")
 
