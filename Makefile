@@ -57,7 +57,7 @@ COMPILE = uv pip compile --quiet --upgrade --universal --python-version 3.11 --n
 # A run that is only planned has nothing to report.
 DRY := $(filter -n --dry-run,$(ARGS))
 
-.PHONY: help paper demo status new-study activities verify compare report rehearsal bench test test-fast test-faults test-cluster test-browser docs lint format config rulegraph lock clean
+.PHONY: help paper demo status new-study accept activities verify compare report rehearsal bench test test-fast test-faults test-cluster test-browser docs lint format config rulegraph lock clean
 
 help:  ## list these targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -65,6 +65,7 @@ help:  ## list these targets
 paper: $(READY)  ## the whole run, from the public sources or MIRROR=, for all or some STUDIES=
 	$(PAPER)
 	$(if $(DRY),,$(PAPER) --report $(RESULTS)/snakemake.html)
+	@$(if $(DRY),,$(BIN)/python -m scripts.common.log_errors logs/$(call quoted,RUN))
 
 demo: $(READY)  ## every rule on simulated studies whose truth is known, without a network
 	$(DEMO)
@@ -75,6 +76,9 @@ status: $(READY)  ## how far a run is, figure by figure (RUN=demo)
 
 new-study: $(READY)  ## rows for a study of your own: FILE=cells.h5ad or FILE=GSE123456, ARGS="--condition treatment"
 	$(BIN)/python -m tools.new_study $(call needs,FILE)$(call quoted,FILE) $(ARGS)
+
+accept: $(READY)  ## a file of your own as it is now, after you changed it: FILE=own.gmt
+	$(BIN)/python -m tools.accept $(call needs,FILE)$(call quoted,FILE)
 
 activities: $(READY)  ## of new cells under a trained model: MODEL=results/paper/models/kang/seed1 FILE=cells.h5ad
 	$(BIN)/python -m tools.activities $(call needs,MODEL)$(call quoted,MODEL) $(call needs,FILE)$(call quoted,FILE) $(ARGS)
@@ -88,6 +92,7 @@ compare: $(READY)  ## two runs: which claims, tables and figures moved, by how m
 report: $(READY)  ## results/paper/report.html, and Snakemake's own beside it (RUN=)
 	$(PAPER) $(RESULTS)/report.html
 	$(if $(DRY),,$(PAPER) --report $(RESULTS)/snakemake.html)
+	@$(if $(DRY),,$(BIN)/python -m scripts.common.log_errors logs/$(call quoted,RUN))
 
 rehearsal: $(READY)  ## before a release: every rule on simulated raw files of the real sizes, hours
 	$(REHEARSAL)

@@ -10,7 +10,9 @@ from snakemake.utils import min_version
 from snakemake_interface_executor_plugins.registry import ExecutorPluginRegistry
 
 HERE = Path(str(workflow.current_basedir)).resolve()
-if not HERE == Path.cwd() == Path(workflow.basedir).resolve():  # or a module of another workflow
+if (
+    not HERE == Path.cwd() == Path(workflow.basedir).resolve()
+):  # or a module of another workflow
     sys.exit(
         "error: this workflow runs by itself and in its own folder; use "
         f"`cd {shlex.quote(str(HERE))} && snakemake`"
@@ -80,11 +82,16 @@ onstart:
     workflow.scheduler.job_rate_limiter = None
 
 
+onsuccess:
+    print_left_out(LOGS)
+
+
 # The reason stands at the end, where one looks, and once.
 onerror:
     # What could not be had may be there when the next run makes the cells, such as the network.
     for study in CONFIG.needed_studies:
         if not Path(f"{RUN}/data/{study}.h5ad").exists():
             forget_absences(Path(f"{RUN}/raw/{CONFIG.raw_folder(study)}"))
+    print_left_out(LOGS)
     for line in log_errors(LOGS, STARTED):
         print(f"error: {line}", file=sys.stderr)

@@ -22,6 +22,7 @@ import vega
 from scripts.common.h5ad import write_cells
 from scripts.preprocess.steps import normalise, reindex
 from tools.new_study.inspect import Inspection, inspect_file
+from tools.new_study.names import stem
 from vega.errors import InputError
 
 SAME_TOTAL = 1e-3  # relative difference up to which totals of cells count as one
@@ -95,8 +96,10 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help="h5ad file of cells x GMVs")
     options = parser.parse_args()
     logging.getLogger("workflow").setLevel(logging.WARNING)
-    out = options.out or Path(f"{options.file.name.split('.')[0]}_activities.h5ad")
+    out = options.out or Path(f"{stem(options.file.name)}_activities.h5ad")
     try:
+        if out.exists():
+            raise InputError(f"{out}: there is such a file; name another with --out")
         model = vega.load(options.model)
         activities, share = query(model, inspect_file(options.file, set(model.genes)))
         write_cells(activities, out)

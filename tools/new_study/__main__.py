@@ -18,7 +18,7 @@ from scripts.common.provenance import LOCK, expected_checksum, measure
 from tools.new_study import geo
 from tools.new_study.inputs import check_name, of_file, own
 from tools.new_study.inspect import Inspection
-from tools.new_study.names import some
+from tools.new_study.names import pair, some
 from tools.new_study.suggest import GENES, KINDS, guessed, suggest
 from tools.new_study.write import add, additions, check_free
 from vega.errors import InputError
@@ -90,9 +90,11 @@ def run(options: argparse.Namespace) -> None:
     columns = guessed(list(inputs.columns))
     columns |= {kind: asked for kind in KINDS if (asked := getattr(options, kind))}
     columns = {kind: column for kind, column in columns.items() if column != "-"}
+    conditions = inputs.columns.get(columns.get("condition", ""), {})
     suggestion = suggest(
         name, inputs, title=options.title or title, gene_sets=gmt.name, columns=columns,
-        contrast=_pair(options.contrast), batch=options.batch not in (None, "-"),
+        contrast=options.contrast and pair(options.contrast, conditions),
+        batch=options.batch not in (None, "-"),
     )  # fmt: skip
     if namesake is None:
         suggestion.files.append(own("gene_sets", gmt))
@@ -124,15 +126,6 @@ def _same(known: File, path: Path) -> bool:
     """Return whether a file has the checksums of a row of `files.tsv`, or of the lock."""
     expected = expected_checksum(known, CONFIG / LOCK.name)
     return expected.identify and not expected.difference(measure(path))
-
-
-def _pair(text: str | None) -> tuple[str, str] | None:
-    if text is None:
-        return None
-    group, _, control = text.partition(":")
-    if not (group and control):
-        raise InputError(f"--contrast {text}: give two conditions as A:B")
-    return group, control
 
 
 def _confirmed() -> bool:

@@ -1,8 +1,11 @@
-"""Recognise files of counts by their names."""
+"""Recognise files of counts by their names, and conditions in what the user types."""
 
 import re
 from collections.abc import Collection, Iterable
 from typing import Any, NamedTuple
+
+from scripts.common.config.run import slugs
+from vega.errors import InputError
 
 H5AD = (".h5ad", ".h5ad.gz")
 CELL_RANGER = (".h5", ".h5.gz")
@@ -84,6 +87,44 @@ def lists_of(matrix: str, names: Iterable[str]) -> dict[str, str]:
         fits = [there[name] for s in stems for name in (f"{s}.gz", s) if name in there]
         found |= {what: fits[0]} if fits else {}
     return found
+
+
+def stem(name: str) -> str:
+    """Return the name of a file of counts without the ending of its format.
+
+    >>> stem("a.b.h5ad"), stem("counts.CSV.gz"), stem("a.b")
+    ('a.b', 'counts', 'a.b')
+    """
+    endings = (*H5AD, *CELL_RANGER, *MARKET, *TABLES)
+    ending = max((end for end in endings if name.lower().endswith(end)), key=len, default="")
+    return name[: len(name) - len(ending)]
+
+
+def pair(text: str, conditions: Collection[str]) -> tuple[str, str]:
+    """Return the two conditions of `A:B`, each of which may have colons.
+
+    >>> pair("IL2:1h:ctrl", ["ctrl", "IL2:1h"])
+    ('IL2:1h', 'ctrl')
+    """
+    pairs = [(text[:i], text[i + 1 :]) for i, letter in enumerate(text) if letter == ":"]
+    known = [each for each in pairs if set(each) <= set(conditions)]
+    if not (known or (len(pairs) == 1 and all(pairs[0]))):
+        there = f"there are {some(conditions)}" if conditions else "name their column: --condition"
+        raise InputError(f"--contrast {text}: give two conditions as A:B; {there}")
+    return (known or pairs)[0]
+
+
+def contrast_names(conditions: Iterable[str]) -> dict[str, str]:
+    """Return the name of the contrast of each condition.
+
+    >>> contrast_names(["dox+", "dox-", "β"])
+    {'dox+': 'dox', 'dox-': 'dox-2', 'β': 'contrast'}
+    """
+
+    def name(condition: str) -> str:
+        return re.sub(r"[^A-Za-z0-9_.-]+", "-", condition).strip("_.-") or "contrast"
+
+    return slugs(conditions, name)
 
 
 def some(names: Collection[str]) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 from scripts.common.config.figures import File
 from tools.new_study.inputs import Inputs
+from tools.new_study.names import contrast_names
 from vega.errors import InputError
 
 # Columns are recognised by their names, without case and signs; the first that exists counts.
@@ -151,9 +152,10 @@ def _contrasts(values: list[str], asked: tuple[str, str] | None) -> dict[str, di
         if control is None and len(values) == 2:
             control = values[0]
         pairs = [(value, control) for value in values if control and value != control]
-    found = {}
-    for number, (group, control) in enumerate(pairs, start=1):
-        name = re.sub(r"[^A-Za-z0-9_.-]", "-", group).strip("-.") or f"contrast-{number}"
-        entry = {"column": "condition", "group": group, "reference": control, "gsea": True}
-        found[name] = entry
-    return found
+    named = contrast_names(group for group, _ in pairs)
+    return {
+        named[group]: {
+            "column": "condition", "group": group, "reference": control, "gsea": True
+        }
+        for group, control in pairs
+    }  # fmt: skip
