@@ -39,13 +39,15 @@ $(shell mkdir -p .snakemake/home)
 endif
 
 # The value of a variable as one word of a command, whatever characters it has; the same as text in
-# YAML, which `2023_10` and `1e5` remain; and the settings of SET=, each as one word.
+# YAML, which `2023_10` and `1e5` remain (Snakemake strips quotes at the ends, hence the blanks); and
+# the settings of SET=, each as one word.
 quoted = '$(subst ','\'',$(value $(1)))'
-text = \''$(subst ','\'\'',$(value $(1)))'\'
+text = ' '\''$(subst ','\'''\'',$(value $(1)))'\'' '
 SETTINGS = $(if $(SET),$(shell printf %s $(call quoted,SET) | sed -E $(SPLIT)))
-SPLIT = -e "s/(^| )([\"'])([a-z_]+=[^\"']*)\2/\1\3/g; s/'/'\\\\''/g; s/ +([a-z_]+=)/' '\1/g; s/.*/'&'/"
+SPLIT = -e "s/(^| )\"([a-z_]+=[^\"]*)\"/\1\2/g; s/(^| )'([a-z_]+=[^']*)'/\1\2/g; s/'/'\\\\''/g; s/ +([a-z_]+=)/' '\1/g; s/.*/'&'/"
 CONFIG = $(if $(MIRROR),mirror=$(call text,MIRROR)) $(if $(STUDIES),studies=$(call text,STUDIES)) $(if $(SEEDS),seeds=[$(call quoted,SEEDS)]) $(if $(DATA),data=$(call text,DATA)) $(if $(filter-out paper,$(RUN)),run=$(call text,RUN)) $(SETTINGS)
 RESULTS = results/$(call quoted,RUN)
+DEMO_RUN = $(if $(filter-out paper,$(RUN)),$(call quoted,RUN),demo)
 needs = $(if $($(1)),,$(error make $@ needs $(1)=))
 SNAKEMAKE = $(BIN)/snakemake --cores $(CORES) $(if $(PROFILE),--profile $(call quoted,PROFILE))
 PAPER = $(SNAKEMAKE) $(ARGS) $(if $(strip $(CONFIG)),--config $(CONFIG))
@@ -69,7 +71,8 @@ paper: $(READY)  ## the whole run, from the public sources or MIRROR=, for all o
 
 demo: $(READY)  ## every rule on simulated studies whose truth is known, without a network
 	$(DEMO)
-	$(if $(DRY),,$(DEMO) --report $(if $(filter-out paper,$(RUN)),$(RESULTS),results/demo)/snakemake.html)
+	$(if $(DRY),,$(DEMO) --report results/$(DEMO_RUN)/snakemake.html)
+	@$(if $(DRY),,$(BIN)/python -m scripts.common.log_errors logs/$(DEMO_RUN))
 
 status: $(READY)  ## how far a run is, figure by figure (RUN=demo)
 	$(BIN)/python -m tools.status $(call quoted,RUN)

@@ -100,6 +100,11 @@ def main() -> None:
     try:
         if out.exists():
             raise InputError(f"{out}: there is such a file; name another with --out")
+        if not (options.model / "model.json").is_file():
+            raise InputError(
+                f"{options.model}: not a trained model; expected a folder such as "
+                "results/paper/models/kang/seed1"
+            )
         model = vega.load(options.model)
         activities, share = query(model, inspect_file(options.file, set(model.genes)))
         write_cells(activities, out)

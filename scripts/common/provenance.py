@@ -190,7 +190,7 @@ def read_record(path: Path) -> Provenance | None:
     path = _record_path(path)
     if not path.exists():
         return None
-    with read_errors(path, "a provenance record", "remove it and make the file again"):
+    with read_errors(path, "a provenance record", "remove it and run again"):
         return RECORD.validate_json(path.read_bytes())
 
 
@@ -207,7 +207,8 @@ def record_absence(path: Path, row: File, reason: str) -> Provenance:
 
 def retry_hint(path: Path) -> str:
     """Return how to get an optional file later: for Snakemake the empty one is up to date."""
-    command = f'make paper ARGS="--forcerun {path}"'
+    run = path.parts[-4]  # results/<run>/raw/<study>/<file>
+    command = f'make paper {"" if run == "paper" else f"RUN={run} "}ARGS="--forcerun {path}"'
     return f"once it is available, run `{command}`, with its mirror if any"
 
 

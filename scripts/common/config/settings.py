@@ -88,8 +88,8 @@ class Settings(Model):
         for each in value if isinstance(value, list) else [value]:
             if isinstance(each, bool | int | float):
                 raise ValueError(
-                    f"{each} was read as a number; quote the name twice, as in --config "
-                    "'run=\"2023_10\"', or give it to make, as in RUN=2023_10"
+                    f"{each} was read as a number; use make RUN=, STUDIES=, or quote the name "
+                    "between blanks, as in --config \"run= '2023_10' \""
                 )
         return value
 
