@@ -89,6 +89,7 @@ def test_decimal_commas_are_named(tmp_path, separator, one):
         "x\n" + "\n".join(CELLS),
         '"x"\n' + "".join(f'"{cell}"\n' for cell in CELLS),
         '"","x"\n' + "".join(f'"{i}","{cell}"\n' for i, cell in enumerate(CELLS, 1)),
+        "bc_wells,tscp_count\nAAAC-1,4\nAAAG-1,13\nAAAT-1,4\n",
         "0,AAAC-1\n1,AAAG-1\n2,AAAT-1\n",
         codecs.BOM_UTF8 + b"barcode\tn\nAAAC-1\t4\nAAAG-1\t13\nAAAT-1\t4\n\n\n",
         "AAAC-1\t\r\nAAAG-1\t\r\nAAAT-1\t\r\n\r\n",

@@ -24,7 +24,8 @@ class Matrix(Model):
         "first that has `matrix`."
     )  # fmt: skip
     matrix: str = Field(
-        description="File of the counts: genes down and cells across, or an HDF5 file."
+        description="File of the counts: genes down and cells across (`mtx`: or the other way, as the "
+        "lists say), an HDF5 file or a zip of zarr."
     )
     barcodes: str | None = Field(None, description="`mtx`: file of the cell barcodes, one a line.")
     genes: str | None = Field(
@@ -103,7 +104,7 @@ class Annotation(Model):
     )  # fmt: skip
     barcode: Template | None = Field(
         None, description="The cell's name in terms of the columns, such as `{plate}.{well}`; "
-        "the row name by default."
+        "by default the row name, or the column that has the cells' names."
     )  # fmt: skip
     columns: dict[str, str] = Field(description="Its columns that are kept: their name -> ours.")
     values: dict[str, dict[str, str]] = Field(

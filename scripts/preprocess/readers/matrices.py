@@ -65,7 +65,9 @@ def read_mtx(matrix: Matrix, folder: Path) -> ad.AnnData:
     return _cells(counts.T, names, symbols, ids, genes, kinds)
 
 
-HEADER = re.compile(r"x|v\d|index|[a-z_. -]*(barcode|gene|cell|feature|symbol|id|name)s?", re.I)
+HEADER = re.compile(
+    r"x|v\d|index|[a-z_. -]*(barcode|bc|cell|feature|gene|id|name|sample|symbol|well)s?", re.I
+)
 
 
 def _list(file: RawFile) -> list[list[list[str]]]:
