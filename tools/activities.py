@@ -68,6 +68,11 @@ def main() -> None:
     try:
         if out.exists():
             raise InputError(f"{out}: there is such a file; name another with --out")
+        if not (options.model / "model.json").is_file():
+            raise InputError(
+                f"{options.model}: not a trained model; expected a folder such as "
+                "results/paper/models/kang/seed1"
+            )
         model = vega.load(options.model)
         found = inspect_file(options.file, set(model.genes), **choices(options))
         with warnings.catch_warnings(record=True) as caught:

@@ -134,3 +134,25 @@ def test_the_command_writes_activities_and_says_how_cells_were_scaled(
     monkeypatch.setattr(sys, "argv", ["activities", str(tmp_path / "none"), str(path)])
     with pytest.raises(SystemExit, match=r"^error: [^\n]+$"):
         main()
+
+
+def test_the_name_of_the_output_is_that_of_the_input_and_nothing_is_overwritten(
+    trained, tmp_path, monkeypatch, capsys, caplog
+):
+    caplog.set_level("INFO", "workflow")
+    model, _, path = trained
+    model.save(tmp_path / "model")
+    monkeypatch.chdir(tmp_path)
+    for name in ("a.b.h5ad", "a.c.h5ad"):
+        path = path.rename(tmp_path / name)
+        monkeypatch.setattr(sys, "argv", ["activities", "model", name])
+        main()
+    first = read_latent("a.b_activities.h5ad")
+    np.testing.assert_array_equal(first.X, read_latent("a.c_activities.h5ad").X)
+    before = (tmp_path / "a.c_activities.h5ad").read_bytes()
+    with pytest.raises(SystemExit, match=r"^error: a.c_activities.h5ad: .*another with --out$"):
+        main()
+    assert (tmp_path / "a.c_activities.h5ad").read_bytes() == before
+    monkeypatch.setattr(sys, "argv", ["activities", "model", name, "--out", "second.h5ad"])
+    main()
+    np.testing.assert_array_equal(read_latent("second.h5ad").X, first.X)

@@ -265,6 +265,8 @@ def test_layers_and_raw_can_be_named(cells, added):
     assert_all_counts(found, cells)
     assert added(cells, raw=True).study["matrices"][0]["raw"]
     refused("no layer x .it has spliced.; correct --layer", added, cells, layer="x")
+    cells.raw = None
+    refused("no raw; leave out --raw", added, cells, raw=True)
 
 
 def loom(path, cells):

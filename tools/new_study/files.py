@@ -13,7 +13,8 @@ LOOK = "check that this is the file you mean"
 # What readers advise of an entry of studies.yaml, which is not yet written.
 REMEDIES = {
     re.escape(RETRY): LOOK,
-    r"(correct|take out) (layer|raw|symbols) in studies\.yaml": r"\1 --\2",
+    r"correct layer in studies\.yaml": "correct --layer",
+    r"take raw out in studies\.yaml": "leave out --raw",
     r"correct columns in studies\.yaml": "name one of these",
     r"check annotations and obs in studies\.yaml": "name the table of these cells by --annotation",
     r"check the names in studies\.yaml, or .*": "name the lists by --barcodes and --genes",

@@ -1,15 +1,20 @@
 """Add suggested rows to the tables of the configuration."""
 
+import fcntl
 import shutil
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from scripts.common.config.base import RESERVED
+from scripts.common.config.figures import OWN
 from scripts.common.config.load import load
 from scripts.common.config.plain import read_yaml
-from scripts.common.provenance import measure
+from scripts.common.provenance import TABLE, measure
 from tools.new_study.suggest import Suggestion
 from vega.errors import InputError
 from vega.files import atomic_write
@@ -35,7 +40,9 @@ def _entry(name: str, entry: dict[str, Any]) -> str:
 
 
 def check_free(name: str, folder: Path) -> None:
-    """Check that no entry of the tables has this name."""
+    """Check that a study may have this name."""
+    if name in RESERVED:
+        raise InputError(f"{name} is a reserved name; choose another --name")
     for table in ("studies.yaml", "models.yaml", "baselines.yaml"):
         if name in read_yaml(folder / table):
             raise InputError(
@@ -43,21 +50,52 @@ def check_free(name: str, folder: Path) -> None:
             )
 
 
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Let no other command change the tables in a folder meanwhile."""
+    lock = folder.parent / ".snakemake" / "tables.lock"
+    lock.parent.mkdir(exist_ok=True)
+    with lock.open("w") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+
+
 def add(name: str, added: dict[str, str], folder: Path) -> None:
     """Add a study's `additions` to the tables, if the whole configuration is valid with them."""
-    check_free(name, folder)
-    with tempfile.TemporaryDirectory() as trial:
+    with locked(folder), tempfile.TemporaryDirectory() as trial:
+        check_free(name, folder)
         tried = Path(trial, "config")
         shutil.copytree(folder, tried)
         texts = {}
         for file, text in added.items():
             old = (folder / file).read_text(encoding="utf-8")
+            if file == TABLE.name:  # gene sets that another study has added meanwhile
+                text = "".join(row for row in text.splitlines(True) if row not in old)
             texts[file] = old + ("" if old.endswith("\n") else "\n") + text
             (tried / file).write_text(texts[file], encoding="utf-8")
         try:
             load({}, tried)
         except InputError as error:
             raise InputError(str(error).replace(f"{tried}", str(folder))) from None
-    for file, text in texts.items():
-        with atomic_write(folder / file) as part:
-            part.write_text(text, encoding="utf-8")
+        for file, text in texts.items():
+            with atomic_write(folder / file) as part:
+                part.write_text(text, encoding="utf-8")
+
+
+def accept(path: Path, folder: Path) -> list[str]:
+    """Give the rows of a user's own file the checksums that it has now; return their names."""
+    table, found = folder / TABLE.name, []
+    with locked(folder):
+        lines = table.read_text(encoding="utf-8").splitlines()
+        for number, line in enumerate(lines):
+            row = dict(zip(COLUMNS, line.split("\t"), strict=False))
+            own = row.get("url", "").removeprefix(OWN)
+            if own != row.get("url") and Path(own).expanduser().resolve() == path.resolve():
+                row |= {key: str(value) for key, value in measure(path).items()}
+                lines[number] = "\t".join(row.get(column, "") for column in COLUMNS)
+                found.append(f"{row['study']}/{row['file']}")
+        if not found:
+            raise InputError(f"{path}: no row of {table} has this file; add it by make new-study")
+        with atomic_write(table) as part:
+            part.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return found
