@@ -48,10 +48,13 @@ def of_file(
 ) -> Inputs:
     """Return the inputs of a study of the user's own file and table; see `inspect_file`."""
     found = inspect_file(path, known, **options)
-    files = [own(name, file) for file in found.files]
-    if table is None:
-        return Inputs(found, files)
-    return Inputs(found, [*files, own(name, table)], Table(file_name(table), columns_of(table)))
+    named: dict[str, Path] = {}
+    for file in (*found.files, *([table] if table else [])):
+        other = named.setdefault(file_name(file), file)
+        if other.resolve() != file.resolve():
+            raise InputError(f"{file}: {other} would have the same name in a run; rename one")
+    files = [own(name, file) for file in named.values()]
+    return Inputs(found, files, table and Table(file_name(table), columns_of(table)))
 
 
 def own(study: str, path: Path) -> File:
