@@ -43,7 +43,7 @@ def check_counts(adata: ad.AnnData, file: RawFile) -> None:
     values = adata.X.data
     error = np.abs(values - np.rint(values)).max(initial=0)
     if 0 < error <= WHOLE:
-        log.warning("%s: counts differ from whole numbers by up to %.1g: rounded", file, error)
+        log.warning("%s: counts differ from whole numbers by up to %.1g: rounded", file.name, error)
         values[:] = np.rint(values)
         adata.X.eliminate_zeros()
         values = adata.X.data
