@@ -20,7 +20,7 @@ from scripts.common.config.models import ModelConfig
 from scripts.common.config.studies import Study
 from scripts.preprocess.preprocess import read_and_preprocess
 from tools.new_study.files import linked
-from tools.new_study.inputs import of_file
+from tools.new_study.inspect import inspect_file
 from tools.new_study.suggest import guessed, suggest
 from vega import read_gmt
 from vega.errors import InputError
@@ -44,15 +44,16 @@ class Added:
     """What the command would add, and the cells that the run makes of it."""
 
     def __init__(self, path, table=None, contrast=None, batch=False, columns=None, **choices):
-        inputs = of_file("mine", path, table, KNOWN, **choices)
-        names = guessed(list(inputs.columns)) | (columns or {})
+        found = inspect_file(path, KNOWN, **choices)
+        found = found.annotated(table) if table else found
+        names = guessed(list(found.columns)) | (columns or {})
         self.rows = suggest(
-            "mine", inputs, title="Mine", gene_sets="own.gmt", columns=names, contrast=contrast,
+            "mine", found, title="Mine", gene_sets="own.gmt", columns=names, contrast=contrast,
             batch=batch, sets=SETS,
         )  # fmt: skip
         self.study, self.notes = self.rows.study, " | ".join(self.rows.notes)
         self.steps = {name: value for step in self.study["steps"] for name, value in step.items()}
-        with linked(inputs.paths) as folder:
+        with linked(found.files) as folder:
             self.cells, _ = read_and_preprocess(Study.model_validate(self.study), folder)
 
     @property
@@ -103,7 +104,7 @@ def test_values_that_are_not_logged_are_logged(cells, added):
     cells.X = sp.csr_matrix(tpm, dtype=np.float32)
     found = added(cells)
     assert found.study["steps"] == [{"processed": "log1p"}]
-    assert "up to 345,294, such as TPM: log1p is taken of them" in found.notes
+    assert "up to 345,294, such as TPM: log1p is taken" in found.notes
     np.testing.assert_allclose(found.cells.X.toarray(), np.log1p(tpm), rtol=1e-5)
 
 

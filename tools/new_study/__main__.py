@@ -19,9 +19,8 @@ from scripts.common.config.models import Data
 from scripts.common.provenance import LOCK, expected_checksum, measure
 from scripts.download.transfer import DownloadError, download
 from tools.new_study import geo
-from tools.new_study.files import file_name
-from tools.new_study.inputs import check_name, of_file, own
-from tools.new_study.inspect import Inspection, add_choices, choices
+from tools.new_study.files import check_name, file_name, own
+from tools.new_study.inspect import Inspection, add_choices, choices, inspect_file
 from tools.new_study.names import pair, some, stem
 from tools.new_study.suggest import GENES, KINDS, guessed, suggest
 from tools.new_study.write import add, additions, check_free
@@ -90,28 +89,30 @@ def run(options: argparse.Namespace) -> None:
     if geo.ACCESSION.fullmatch(str(options.file)) and not options.file.exists():
         series = geo.Geo(str(options.file), Path("results", "paper", "raw", name), options.geo)
         print(series.summary())
-        inputs = series.inputs(known, options.counts, options.annotation)
+        found, files, about = series.inputs(known, options.counts, options.annotation)
         title = series.about.title
     else:
-        inputs, title = (
-            of_file(name, options.file, options.annotation, known, **choices(options)),
-            name,
-        )
-    columns = guessed(list(inputs.columns))
+        found, about, title = inspect_file(options.file, known, **choices(options)), {}, name
+        if options.annotation:
+            found = found.annotated(options.annotation)
+        files = [own(name, path) for path in found.files.values()]
+    values = found.columns
+    columns = guessed(list(values))
     columns |= {kind: asked for kind in KINDS if (asked := getattr(options, kind))}
     columns = {kind: column for kind, column in columns.items() if column != "-"}
-    conditions = inputs.columns.get(columns.get("condition", ""), {})
+    summary = _summary(found, values, columns.values())
+    conditions = values.get(columns.get("condition", ""), {})
     suggestion = suggest(
-        name, inputs, title=options.title or title, gene_sets=file_name(gmt), columns=columns,
+        name, found, title=options.title or title, gene_sets=file_name(gmt), columns=columns,
         contrast=options.contrast and pair(options.contrast, conditions),
-        batch=options.batch not in (None, "-"), sets=sets,
+        batch=options.batch not in (None, "-"), sets=sets, series=about,
     )  # fmt: skip
     if sets is None:
         suggestion.notes.append(f"genes were not compared with {gmt}, which {why}; the run does so")
     if namesake is None:
-        suggestion.files.append(own("gene_sets", gmt))
-    print(_summary(inputs.inspection, inputs.columns, columns.values()))
-    added = additions(suggestion)
+        files.append(own("gene_sets", gmt))
+    print(summary)
+    added = additions(suggestion, files)
     for file, text in added.items():
         print(f"\nto {CONFIG / file}:\n{text.strip()}")
     for note in suggestion.notes:
@@ -127,7 +128,7 @@ def _summary(
     found: Inspection, values: Mapping[str, Mapping[str, int]], chosen: Collection[str]
 ) -> str:
     cells, genes = found.adata.shape
-    lines = [f"{found.files[0]}: {cells:,} cells, {genes:,} genes, {found.scale}"]
+    lines = [f"{next(iter(found.files.values()))}: {cells:,} cells, {genes:,} genes, {found.scale}"]
     for column, counts in values.items():
         if len(counts) <= MOST_VALUES or column in chosen:
             lines.append(f"  {column}: {some([f'{value} ({n:,})' for value, n in counts.items()])}")

@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from scripts.common.config.base import NAME, NO_NAME
+from scripts.common.config.figures import OWN, File
 from scripts.preprocess.readers.files import RETRY
 from vega.errors import InputError
 
@@ -51,3 +53,14 @@ def linked(files: Mapping[str, Path]) -> Iterator[Path]:
             for advice, option in REMEDIES.items():
                 said = re.sub(advice, option, said)
             raise InputError(said) from None
+
+
+def own(study: str, path: Path) -> File:
+    """Return the row of a user's own file."""
+    return File(study=study, file=file_name(path), url=f"{OWN}{path.resolve()}")
+
+
+def check_name(name: str) -> None:
+    """Check that a name of a study or a file can be a part of a path."""
+    if not re.fullmatch(NAME, name):
+        raise InputError(f"{name!r:.60} {NO_NAME}; rename the file, or give another --name")

@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 from scripts.common.config.base import RESERVED
-from scripts.common.config.figures import OWN
+from scripts.common.config.figures import OWN, File
 from scripts.common.config.load import load
 from scripts.common.config.plain import read_yaml
 from scripts.common.provenance import TABLE, measure
@@ -22,10 +22,10 @@ from vega.files import atomic_write
 COLUMNS = ("study", "file", "url", "bytes", "md5", "sha256", "note")
 
 
-def additions(suggestion: Suggestion) -> dict[str, str]:
+def additions(suggestion: Suggestion, files: list[File]) -> dict[str, str]:
     """Return what is added to each file of `config/`, as text; the user's own files are hashed."""
     rows = []
-    for file in suggestion.files:
+    for file in files:
         row = file.model_dump(exclude_none=True) | (measure(file.own) if file.own else {})
         rows.append("\t".join(str(row.get(column, "")) for column in COLUMNS))
     return {
