@@ -127,3 +127,15 @@ def test_the_matrix_of_a_folder_of_cell_ranger(tmp_path):
     (tmp_path / "other.mtx").write_bytes(market(COUNTS))
     with pytest.raises(InputError, match=r"one \.mtx file, found matrix\.mtx\.gz, other\.mtx"):
         market_in(tmp_path)
+
+
+def test_raw_may_have_repeated_names_and_symbols_only_of_some_genes(tmp_path):
+    whole = ad.AnnData(sp.csr_matrix(np.column_stack([COUNTS, [5, 6]]).astype(np.float32)))
+    whole.var_names, whole.obs_names = ["A", "A", "B", "C"], CELLS
+    whole.raw = whole.copy()
+    whole.var["symbol"] = ["CD3D", "CD3D", "LYZ", "x"]
+    whole[:, :3].copy().write_h5ad(tmp_path / "x.h5ad")
+    matrix = {"matrix": "x.h5ad", "raw": True, "symbols": "symbol"}
+    adata = read(source("h5ad", matrix), tmp_path)
+    np.testing.assert_array_equal(adata.X.toarray(), np.column_stack([COUNTS, [5, 6]]))
+    assert adata.var_names.tolist() == ["CD3D", "CD3D-1", "LYZ", "C"]

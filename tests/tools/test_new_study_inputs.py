@@ -9,6 +9,7 @@ import h5py
 import numpy as np
 import pandas as pd
 import pytest
+import scipy.io
 import scipy.sparse as sp
 from anndata import AnnData, read_h5ad
 from conftest import edit
@@ -51,6 +52,7 @@ class Added:
             "mine", found, title="Mine", gene_sets="own.gmt", columns=names, contrast=contrast,
             batch=batch, sets=SETS,
         )  # fmt: skip
+        self.files = found.files
         self.study, self.notes = self.rows.study, " | ".join(self.rows.notes)
         self.steps = {name: value for step in self.study["steps"] for name, value in step.items()}
         with linked(found.files) as folder:
@@ -347,6 +349,21 @@ def test_the_lists_of_a_matrix_can_be_named(own, cells):
     lists = {"barcodes": own / "names of cells.txt", "genes": own / "features.tsv"}
     assert_all_counts(Added(own / "matrix.mtx.gz", own / "cells.csv", **lists), cells)
     refused("needs its list of barcodes .*by --barcodes", Added, own / "matrix.mtx.gz")
+
+
+def test_one_file_may_be_the_list_and_the_table_of_the_cells(own, cells):
+    folder = own / "parse"
+    folder.mkdir()
+    scipy.io.mmwrite(folder / "DGE.mtx", sp.csr_matrix(cells.X.astype(int)))  # cells down
+    cells.obs.to_csv(folder / "cells.csv", index_label="bc_wells")
+    genes = pd.DataFrame({"gene_id": cells.var_names, "gene_name": cells.var_names, "genome": "x"})
+    genes.to_csv(folder / "all_genes.csv", index=False)
+    lists = {"barcodes": folder / "cells.csv", "genes": folder / "all_genes.csv"}
+    found = Added(folder / "DGE.mtx", folder / "cells.csv", **lists)
+    assert_all_counts(found, cells)
+    assert [*found.files] == ["DGE.mtx", "cells.csv", "all_genes.csv"]
+    message = "own/cells.csv: .*parse/cells.csv would have the same name in a run; rename one"
+    refused(message, Added, folder / "DGE.mtx", own / "cells.csv", **lists)
 
 
 def test_gene_sets_may_be_gzipped(own):

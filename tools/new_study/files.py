@@ -2,7 +2,7 @@
 
 import re
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -30,6 +30,16 @@ def file_name(path: Path) -> str:
     'My_cells_1_.h5ad'
     """
     return re.sub(r"[^A-Za-z0-9_.-]+", "_", path.name).lstrip("_.-")
+
+
+def named(paths: Iterable[Path]) -> dict[str, Path]:
+    """Return files by their names in a run."""
+    found: dict[str, Path] = {}
+    for path in paths:
+        other = found.setdefault(file_name(path), path)
+        if other.resolve() != path.resolve():
+            raise InputError(f"{path}: {other} would have the same name in a run; rename one")
+    return found
 
 
 @contextmanager

@@ -22,7 +22,7 @@ from scripts.preprocess.readers.annotations import table_of
 from scripts.preprocess.readers.files import RawFile
 from scripts.preprocess.readers.formats import format_of, market_in
 from scripts.preprocess.readers.tables import separator_of
-from tools.new_study.files import file_name, linked
+from tools.new_study.files import file_name, linked, named
 from tools.new_study.names import LISTS, lists_of
 from vega.errors import InputError
 from vega.files import atomic_write
@@ -100,7 +100,7 @@ class Inspection:
             for m in self.matrices
         ]
         entry = {"file": name, **({"barcode": barcode} if barcode else {}), "columns": columns}
-        files = {**self.files, name: table}
+        files = named([*self.files.values(), table])
         return replace(self, matrices=matrices, annotations=[entry], files=files)
 
 
@@ -149,7 +149,7 @@ def inspect_file(path: Path, known: Collection[str], **options: Any) -> Inspecti
         elif format == "mtx":
             lists = _lists(path, **asked)
             entry |= {what: file_name(at) for what, at in lists.items()}
-            files |= {file_name(at): at for at in lists.values()}
+            files = named([path, *lists.values()])
         elif format == "table":
             entry |= orientation(RawFile(folder / name), known)
         elif format != "10x_h5":

@@ -24,8 +24,8 @@ class Matrix(Model):
         "first that has `matrix`."
     )  # fmt: skip
     matrix: str = Field(
-        description="File of the counts: genes down and cells across (`mtx`: or the other way, as the "
-        "lists say), an HDF5 file or a zip of zarr."
+        description="File of the counts: genes down and cells across (`mtx`: or the other way, as "
+        "the lists say), an HDF5 file or a zip of zarr."
     )
     barcodes: str | None = Field(None, description="`mtx`: file of the cell barcodes, one a line.")
     genes: str | None = Field(

@@ -2,7 +2,8 @@
 
 import warnings
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import anndata as ad
@@ -21,21 +22,30 @@ ROWS = 1000  # of a dense matrix in memory
 ZARR = ("zarr.json", ".zgroup")  # marks a folder of zarr
 
 
+@contextmanager
+def repeated_names_allowed() -> Iterator[None]:
+    """Silence warnings of names that repeat, which the readers number."""
+    with warnings.catch_warnings():
+        for words in ("(Observation|Variable) names are not unique", "Suffix used"):
+            warnings.filterwarnings("ignore", words, UserWarning)
+        yield
+
+
 def h5ad(file: RawFile) -> ad.AnnData:
     with (
         file.on_disk() as path,
         read_errors(file, "an h5ad file", RETRY),
-        warnings.catch_warnings(),
+        repeated_names_allowed(),
     ):
-        # Names that repeat are numbered later.
-        warnings.filterwarnings("ignore", ".* names are not unique", UserWarning)
         return read_h5ad(path)
 
 
 def raw_of(whole: ad.AnnData) -> ad.AnnData:
     """Return `.raw` of some cells; X's columns of genes are added that it does not have."""
     part = whole.raw.to_adata()
-    part.var = part.var.join(whole.var[whole.var.columns.difference(part.var.columns)])
+    more = whole.var[whole.var.columns.difference(part.var.columns)]
+    more = more[~more.index.duplicated()].reindex(part.var_names)
+    part.var = pd.concat([part.var, more], axis=1)
     return part
 
 
@@ -45,9 +55,8 @@ def loom(file: RawFile) -> ad.AnnData:
         file.on_disk() as path,
         read_errors(file, "a loom file", RETRY),
         h5py.File(path) as content,
-        warnings.catch_warnings(),
+        repeated_names_allowed(),
     ):
-        warnings.filterwarnings("ignore", ".* names are not unique", UserWarning)
         return ad.AnnData(
             _cells_of(content["matrix"]),
             obs=_attributes(content["col_attrs"], CELLS),
@@ -79,8 +88,7 @@ def zarr(file: RawFile) -> ad.AnnData:
 
     if file.member:
         raise InputError(f"{file}: zarr within an archive; give the folder, or a zip of it alone")
-    with read_errors(file, "annotated data in zarr", RETRY), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", ".* names are not unique", UserWarning)
+    with read_errors(file, "annotated data in zarr", RETRY), repeated_names_allowed():
         if file.path.is_dir():
             return validated(ad.io.read_zarr(file.path))
         with zarr.storage.ZipStore(file.path, mode="r") as store:

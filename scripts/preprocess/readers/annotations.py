@@ -160,7 +160,10 @@ def _barcodes(table: pd.DataFrame, cells: pd.Index, file: RawFile, named: bool) 
 
     Unless the rows are `named`, another column than the first may have the barcodes.
     """
-    names = {"its row names": table.index.astype(str)}
+    rows = table.index.astype(str)
+    if cells.isin(rows).mean() >= LEAST_KNOWN_CELLS:
+        return rows
+    names = {"its row names": rows}
     if not named:
         names |= {f"its column {c}": pd.Index(as_texts(table[c]).fillna("")) for c in table}
     for form, changed in FORMS.items():
@@ -169,8 +172,6 @@ def _barcodes(table: pd.DataFrame, cells: pd.Index, file: RawFile, named: bool) 
             found = changed(theirs)
             if wanted.isin(found).mean() < LEAST_KNOWN_CELLS:
                 continue
-            if form == "as they are" and theirs is names["its row names"]:
-                return theirs
             told = f"{where} {form} are the cells' barcodes"
             known = theirs[found.isin(wanted)]
             for all_names in (cells, known.unique()):
@@ -184,7 +185,7 @@ def _barcodes(table: pd.DataFrame, cells: pd.Index, file: RawFile, named: bool) 
             log.warning("%s: %s", file.name, told)
             ours = pd.Series(cells, wanted).reindex(found).to_numpy()
             return pd.Index(np.where(pd.isna(ours), theirs, ours))
-    return table.index.astype(str)
+    return rows
 
 
 def _with_rows(table: pd.DataFrame, asked: dict[str, list[str]], file: RawFile) -> pd.DataFrame:
@@ -227,7 +228,7 @@ def _rows(table: pd.DataFrame, obs: pd.DataFrame, match: list[str], file: RawFil
         return pd.MultiIndex.from_arrays(list(parts))
 
     index = keys(table, table.index)
-    check_unique(index, file, "row of")
+    check_unique(index, file, "row of", "keep one of the rows that differ")
     rows = index.get_indexer(keys(obs, obs["barcode"]))
     if len(match) > 1 and "barcode" in match:
         again = index.get_indexer(keys(obs, obs["barcode"] + "1"))

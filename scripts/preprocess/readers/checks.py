@@ -19,13 +19,18 @@ log = logging.getLogger("workflow")
 LEAST_KNOWN_GENES = 0.05
 
 
-def check_unique(names: Sequence | pd.Index | pd.Series, file: RawFile, what: str) -> None:
+def check_unique(
+    names: Sequence | pd.Index | pd.Series,
+    file: RawFile,
+    what: str,
+    remedy: str = "check that this is the source's own file",
+) -> None:
     twice = pd.Index(names)[pd.Index(names).duplicated()]
     if len(twice):
         name = " ".join(twice[0]) if isinstance(twice[0], tuple) else twice[0]
         raise InputError(
             f"{file}: {what} {name} stands twice ({len(twice)} duplicates in all); each must "
-            "stand once: check that this is the source's own file"
+            f"stand once: {remedy}"
         )
 
 

@@ -18,7 +18,7 @@ import scipy.io
 import scipy.sparse as sp
 
 from scripts.common.config.studies import Matrix
-from scripts.preprocess.readers.annotated import ANNDATA, h5ad, raw_of
+from scripts.preprocess.readers.annotated import ANNDATA, h5ad, raw_of, repeated_names_allowed
 from scripts.preprocess.readers.checks import check_unique
 from scripts.preprocess.readers.files import RETRY, RawFile
 from scripts.preprocess.readers.tables import EMPTY, are_running, meant, renamed, separator_of
@@ -175,6 +175,7 @@ def read_cell_ranger(matrix: Matrix, folder: Path) -> ad.AnnData:
     with (
         file.on_disk() as path,
         read_errors(file, "Cell Ranger's HDF5 of counts", RETRY),
+        repeated_names_allowed(),
     ):
         whole = sc.read_10x_h5(path, gex_only=False)
         whole.X.check_format()  # an index out of range would read foreign memory
@@ -213,11 +214,12 @@ def _cells(
         n = (~genes).sum()
         log.warning("%s: %d features are no genes (%s): left out", file.name, n, others)
         counts, symbols, ids = counts[:, genes], symbols[genes], ids[genes]
-    obs = pd.DataFrame(index=ad.utils.make_index_unique(pd.Index(names)))
     if again := symbols.duplicated().sum():
         first = symbols[symbols.duplicated()][0]
         log.info("%s: %d names of genes repeat, as %s: these are numbered", file, again, first)
-    var = pd.DataFrame({"gene_id": ids}, ad.utils.make_index_unique(symbols))
+    with repeated_names_allowed():
+        obs = pd.DataFrame(index=ad.utils.make_index_unique(pd.Index(names)))
+        var = pd.DataFrame({"gene_id": ids}, ad.utils.make_index_unique(symbols))
     return ad.AnnData(counts, obs=obs, var=var)
 
 
