@@ -20,8 +20,8 @@ from anndata import AnnData
 
 import vega
 from scripts.common.h5ad import write_cells
+from scripts.preprocess.readers.names import stem
 from tools.new_study.inspect import Inspection, add_choices, choices, inspect_file
-from tools.new_study.names import stem
 from vega.errors import InputError
 from vega.scale import log_normalise
 

@@ -13,7 +13,7 @@ import scipy.io
 import scipy.sparse as sp
 from anndata import AnnData, read_h5ad
 from conftest import edit
-from helpers.own_study import COMMON, GENES, OF_ALPHA, SETS, write_own
+from helpers.own_study import COMMON, GENES, OF_ALPHA, SETS, new_study, write_own
 
 from scripts.analyse.contrasts import groups
 from scripts.common.config.load import load
@@ -232,6 +232,24 @@ def test_what_is_chosen_for_the_user_is_told(cells, added):
     assert found.sizes["x:treated"] == (80, 80) or found.cells.n_obs < 160
     found = added(cells, contrast=("treated", "x"))
     assert "x is the reference, as --contrast says" in found.notes
+
+
+def test_a_column_is_of_one_kind(own, cells, added, repository, monkeypatch, capsys):
+    twice = {"condition": "patient", "batch": "patient"}
+    refused("are not all of another column; - is for none", added, cells, columns=twice)
+    monkeypatch.chdir(repository)
+    words = (own / "mine.h5ad", "--gene-sets", own / "own.gmt", "--condition", "patient", "--yes")
+    code, said, error = new_study(monkeypatch, capsys, *words)
+    assert code == 0 and "p1 is the reference, as the first of two" in said, error
+    study = load({}, repository / "config").studies["mine"]
+    assert study.matrices[0].columns == {"Cell.Type": "cell_type", "patient": "condition"}
+
+
+def test_an_annotation_without_a_column_of_use_leaves_no_cell_out(own, cells):
+    cells.obs[["score"]][:100].to_csv(own / "scores.csv")
+    found = Added(own / "down.csv", own / "scores.csv")
+    assert "annotations" not in found.study and "not in the annotation" not in found.notes
+    assert_all_counts(found, cells)
 
 
 def test_a_column_that_is_named_is_used_or_refused_with_the_reason(cells, added):

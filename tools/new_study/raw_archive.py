@@ -8,10 +8,12 @@ from typing import Any
 import pandas as pd
 
 from scripts.preprocess.readers.annotated import ANNDATA
+from scripts.preprocess.readers.choices import OURS, chosen, orientation
 from scripts.preprocess.readers.files import RawFile
+from scripts.preprocess.readers.names import Counts, counts_among, without_unfiltered
 from scripts.preprocess.readers.tables import as_texts
-from tools.new_study.inspect import OURS, Inspection, chosen, orientation
-from tools.new_study.names import Counts, counts_among, some, without_unfiltered
+from tools.new_study.inspect import Inspection
+from tools.new_study.names import some
 from vega.errors import InputError
 
 RAW_ARCHIVE = "_RAW.tar"  # ends its name

@@ -47,11 +47,7 @@ class Suggestion:
 
 
 def plain(name: str) -> str:
-    """Return a name without case and signs.
-
-    >>> plain("Cell_Type"), plain("seurat.clusters")
-    ('celltype', 'seuratclusters')
-    """
+    """Return a name without case and signs: of `Seurat.Clusters` that is `seuratclusters`."""
     return re.sub(r"[^a-z0-9]", "", name.lower())
 
 
@@ -85,10 +81,9 @@ def suggest(
 ) -> Suggestion:
     """Suggest the entries of a new study and of a model of it, which were rehearsed.
 
-    `columns` are kept of the cells: `cell_type`, `condition`, `batch` -> column of the files. The
-    `contrast` (condition, reference) is guessed if it is None. With `batch` the decoder receives
-    the batch. `sets` are those of `gene_sets`, if they are at hand. `series` has accession and
-    organism of a series of GEO.
+    `columns` are kept of the cells, as `guessed` gives them. The `contrast` (condition, reference)
+    is guessed if it is None. With `batch` the decoder receives the batch. `sets` are those of
+    `gene_sets`, if at hand. `series` has accession and organism of a series of GEO.
     """
     values = found.columns
     for column in columns.values():
@@ -99,6 +94,8 @@ def suggest(
                 "two values or more, of two cells each on average"
             )
     kept = {theirs: ours for ours, theirs in columns.items()}
+    if len(kept) < len(columns):
+        raise InputError(f"{', '.join(columns)} are not all of another column; - is for none")
     source = _source(found, kept)
     steps, told = _steps(found)
     notes = [*found.notes, *told]
@@ -106,7 +103,8 @@ def suggest(
     if found.counts:
         check_counts(found.adata, where)
     obs = found.adata.obs
-    obs = obs[[*kept, *obs.columns.intersection(["annotated"])]].rename(columns=kept)
+    is_kept = obs.columns.isin([*kept, *(["annotated"] if "annotations" in source else [])])
+    obs = obs.loc[:, is_kept].rename(columns=kept)
     cells = AnnData(found.adata.X, obs=obs, var=found.adata.var)
     here = cells.obs[cells.obs["annotated"]] if "annotated" in cells.obs else cells.obs
     if len(here) < cells.n_obs:
@@ -118,9 +116,8 @@ def suggest(
                 steps.insert(0, {"labelled": ours})
                 notes.append("these are left out, as the decoder needs a batch")
     study: dict[str, Any] = {"title": title, **(series or {}), **source, "steps": steps}
-    orders = (("cell_type", "cell_types"), ("condition", "conditions"))
-    for ours, entry in (order for order in orders if order[0] in columns):
-        study[entry] = sorted(here[ours].dropna().unique())
+    for ours in (kind for kind in ("cell_type", "condition") if kind in columns):
+        study[f"{ours}s"] = sorted(here[ours].dropna().unique())
     data: dict[str, Any] = {"study": name, "gene_sets": gene_sets}
     analyses: dict[str, Any] = {}
     if len(study.get("cell_types", ())) > 1:
