@@ -16,6 +16,8 @@ STUB = """#!{python}
 import json, os, sys
 print(json.dumps([sys.argv[1:], {{n: os.environ.get(n) for n in {names}}}]))
 """
+# Without the variables of a make that runs the tests.
+ALONE = {name: os.environ[name] for name in ("HOME", "PATH")}
 SEEN = ("HOME", "PYTHONPATH", "SNAKEMAKE_PROFILE")
 
 
@@ -35,7 +37,7 @@ def make(tmp_path):
 
     def run(*words, **environment):
         result = subprocess.run(
-            ["make", "--silent", *words], cwd=folder, env={**os.environ, **environment},
+            ["make", "--silent", *words], cwd=folder, env={**ALONE, **environment},
             capture_output=True, text=True, check=False,
         )  # fmt: skip
         if result.returncode:

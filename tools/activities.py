@@ -20,8 +20,8 @@ from anndata import AnnData
 
 import vega
 from scripts.common.h5ad import write_cells
+from scripts.preprocess.readers.names import stem
 from tools.new_study.inspect import Inspection, add_choices, choices, inspect_file
-from tools.new_study.names import stem
 from vega.errors import InputError
 from vega.scale import log_normalise
 
@@ -31,7 +31,7 @@ def query(model: vega.VEGA, found: Inspection) -> tuple[AnnData, float]:
 
     `scaling` in the result's provenance says how the cells were scaled; see `VEGA.latent`.
     """
-    cells, scaling = found.adata, None
+    cells, scaling, path = found.adata, None, next(iter(found.files.values()))
     if layer := model.settings.layer:
         cells.layers[layer] = cells.X
     elif found.counts and not model.target_sum:
@@ -45,9 +45,9 @@ def query(model: vega.VEGA, found: Inspection) -> tuple[AnnData, float]:
     try:
         latent = model.latent(cells)
     except InputError as error:
-        raise InputError(f"{found.files[0]}: {error}") from None
+        raise InputError(f"{path}: {error}") from None
     report = latent.uns.pop("vega")
-    source = {"origin": "query", "file": found.files[0].name}
+    source = {"origin": "query", "file": path.name}
     latent.uns["provenance"] = json.dumps({**source, "scaling": scaling or report["scaling"]})
     return latent, report["coverage"]
 

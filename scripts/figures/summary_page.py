@@ -119,7 +119,8 @@ def _legend_width(labels: pd.Series) -> float:
     """Inches that the legend of these labels needs, right of the axes."""
     names = labels.dropna().astype(str).unique()
     columns = -(-len(names) // LEGEND_ROWS)
-    return max(LEGEND, columns * (0.3 + CHARACTER * max(map(len, names))))
+    width = columns * (0.3 + CHARACTER * max(map(len, names)))
+    return min(max(LEGEND, width), 2 * HALF - 1.5)  # longer names leave the page
 
 
 def _embedding(

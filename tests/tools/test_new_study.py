@@ -29,8 +29,7 @@ from scripts.common.config.load import load
 from scripts.common.config.studies import Source
 from scripts.common.tables import read_table
 from scripts.preprocess.readers import read
-from tools.new_study.inputs import of_file
-from tools.new_study.inspect import columns_of, inspect_file
+from tools.new_study.inspect import inspect_file
 from tools.new_study.names import pair
 from tools.new_study.suggest import guessed, reference, suggest
 from vega.errors import InputError
@@ -180,7 +179,8 @@ def test_only_columns_that_group_cells_are_kept(own):
         "treatment": {"Ctrl": 80, "treated": 80},
         "patient": {"p1": 106, "p2": 54},
     }
-    assert columns_of(own / "cells.csv") == expected  # and not score
+    table = inspect_file(own / "down.csv", ()).annotated(own / "cells.csv")
+    assert table.columns == expected  # and not score
     assert inspect_file(own / "mine.h5ad", ()).columns == expected
 
 
@@ -195,7 +195,7 @@ def test_columns_and_references_are_guessed_by_their_names():
 
 
 def proposal(own, file="mine.h5ad", **options):
-    given = of_file("mine", own / file, own / "cells.csv", ())
+    given = inspect_file(own / file, ()).annotated(own / "cells.csv")
     options = {"columns": guessed(list(given.columns)), **options}
     return suggest("mine", given, title="Mine", gene_sets="own.gmt", **options)
 

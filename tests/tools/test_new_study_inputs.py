@@ -13,7 +13,7 @@ import scipy.io
 import scipy.sparse as sp
 from anndata import AnnData, read_h5ad
 from conftest import edit
-from helpers.own_study import COMMON, GENES, OF_ALPHA, SETS, write_own
+from helpers.own_study import COMMON, GENES, OF_ALPHA, SETS, new_study, write_own
 
 from scripts.analyse.contrasts import groups
 from scripts.common.config.load import load
@@ -21,7 +21,7 @@ from scripts.common.config.models import ModelConfig
 from scripts.common.config.studies import Study
 from scripts.preprocess.preprocess import read_and_preprocess
 from tools.new_study.files import linked
-from tools.new_study.inputs import of_file
+from tools.new_study.inspect import inspect_file
 from tools.new_study.suggest import guessed, suggest
 from vega import read_gmt
 from vega.errors import InputError
@@ -45,15 +45,17 @@ class Added:
     """What the command would add, and the cells that the run makes of it."""
 
     def __init__(self, path, table=None, contrast=None, batch=False, columns=None, **choices):
-        inputs = of_file("mine", path, table, KNOWN, **choices)
-        names = guessed(list(inputs.columns)) | (columns or {})
+        found = inspect_file(path, KNOWN, **choices)
+        found = found.annotated(table) if table else found
+        names = guessed(list(found.columns)) | (columns or {})
         self.rows = suggest(
-            "mine", inputs, title="Mine", gene_sets="own.gmt", columns=names, contrast=contrast,
+            "mine", found, title="Mine", gene_sets="own.gmt", columns=names, contrast=contrast,
             batch=batch, sets=SETS,
         )  # fmt: skip
+        self.files = found.files
         self.study, self.notes = self.rows.study, " | ".join(self.rows.notes)
         self.steps = {name: value for step in self.study["steps"] for name, value in step.items()}
-        with linked(inputs.paths) as folder:
+        with linked(found.files) as folder:
             self.cells, _ = read_and_preprocess(Study.model_validate(self.study), folder)
 
     @property
@@ -104,7 +106,7 @@ def test_values_that_are_not_logged_are_logged(cells, added):
     cells.X = sp.csr_matrix(tpm, dtype=np.float32)
     found = added(cells)
     assert found.study["steps"] == [{"processed": "log1p"}]
-    assert "up to 345,294, such as TPM: log1p is taken of them" in found.notes
+    assert "up to 345,294, such as TPM: log1p is taken" in found.notes
     np.testing.assert_allclose(found.cells.X.toarray(), np.log1p(tpm), rtol=1e-5)
 
 
@@ -230,6 +232,24 @@ def test_what_is_chosen_for_the_user_is_told(cells, added):
     assert found.sizes["x:treated"] == (80, 80) or found.cells.n_obs < 160
     found = added(cells, contrast=("treated", "x"))
     assert "x is the reference, as --contrast says" in found.notes
+
+
+def test_a_column_is_of_one_kind(own, cells, added, repository, monkeypatch, capsys):
+    twice = {"condition": "patient", "batch": "patient"}
+    refused("are not all of another column; - is for none", added, cells, columns=twice)
+    monkeypatch.chdir(repository)
+    words = (own / "mine.h5ad", "--gene-sets", own / "own.gmt", "--condition", "patient", "--yes")
+    code, said, error = new_study(monkeypatch, capsys, *words)
+    assert code == 0 and "p1 is the reference, as the first of two" in said, error
+    study = load({}, repository / "config").studies["mine"]
+    assert study.matrices[0].columns == {"Cell.Type": "cell_type", "patient": "condition"}
+
+
+def test_an_annotation_without_a_column_of_use_leaves_no_cell_out(own, cells):
+    cells.obs[["score"]][:100].to_csv(own / "scores.csv")
+    found = Added(own / "down.csv", own / "scores.csv")
+    assert "annotations" not in found.study and "not in the annotation" not in found.notes
+    assert_all_counts(found, cells)
 
 
 def test_a_column_that_is_named_is_used_or_refused_with_the_reason(cells, added):
@@ -359,7 +379,7 @@ def test_one_file_may_be_the_list_and_the_table_of_the_cells(own, cells):
     lists = {"barcodes": folder / "cells.csv", "genes": folder / "all_genes.csv"}
     found = Added(folder / "DGE.mtx", folder / "cells.csv", **lists)
     assert_all_counts(found, cells)
-    assert [file.file for file in found.rows.files] == ["DGE.mtx", "cells.csv", "all_genes.csv"]
+    assert [*found.files] == ["DGE.mtx", "cells.csv", "all_genes.csv"]
     message = "own/cells.csv: .*parse/cells.csv would have the same name in a run; rename one"
     refused(message, Added, folder / "DGE.mtx", own / "cells.csv", **lists)
 

@@ -11,6 +11,7 @@ import re
 import sys
 import tempfile
 from collections.abc import Collection, Mapping
+from itertools import chain
 from pathlib import Path
 
 from scripts.common.config.figures import File
@@ -18,12 +19,12 @@ from scripts.common.config.load import load
 from scripts.common.config.models import Data
 from scripts.common.provenance import LOCK, expected_checksum, measure
 from scripts.download.transfer import DownloadError, download
+from scripts.preprocess.readers.names import stem
 from tools.new_study import geo
-from tools.new_study.files import file_name
-from tools.new_study.inputs import check_name, of_file, own
-from tools.new_study.inspect import Inspection, add_choices, choices
-from tools.new_study.names import pair, some, stem
-from tools.new_study.suggest import GENES, KINDS, guessed, suggest
+from tools.new_study.files import check_name, file_name, own
+from tools.new_study.inspect import Inspection, add_choices, choices, inspect_file
+from tools.new_study.names import pair, some
+from tools.new_study.suggest import KINDS, guessed, suggest
 from tools.new_study.write import add, additions, check_free
 from vega.errors import InputError
 from vega.gene_sets import read_gmt
@@ -86,40 +87,44 @@ def run(options: argparse.Namespace) -> None:
             f"or take those by --gene-sets {gmt.name}"
         )
     sets, why = (read_gmt(gmt, 0, MOST_GENES), "") if is_path else _at_hand(namesake)
-    known = {gene for genes in (sets or {}).values() for gene in genes}
+    known = set(chain.from_iterable((sets or {}).values()))
     name = options.name or re.sub(r"[^A-Za-z0-9_]+", "_", stem(options.file.name))
     check_name(name)
     check_free(name, CONFIG)  # before anything large is read or downloaded
     if geo.ACCESSION.fullmatch(str(options.file)) and not options.file.exists():
         series = geo.Geo(str(options.file), Path("results", "paper", "raw", name), options.geo)
         print(series.summary())
-        inputs = series.inputs(known, options.counts, options.annotation)
+        found, files, about = series.inputs(known, options.counts, options.annotation)
         title = series.about.title
     else:
-        inputs, title = (
-            of_file(name, options.file, options.annotation, known, **choices(options)),
-            name,
-        )
-    columns = guessed(list(inputs.columns))
-    columns |= {kind: asked for kind in KINDS if (asked := getattr(options, kind))}
-    columns = {kind: column for kind, column in columns.items() if column != "-"}
-    conditions = inputs.columns.get(columns.get("condition", ""), {})
+        found, about, title = inspect_file(options.file, known, **choices(options)), {}, name
+        if options.annotation:
+            found = found.annotated(options.annotation)
+        files = [own(name, path) for path in found.files.values()]
+    values = found.columns
+    asked = {kind: column for kind in KINDS if (column := getattr(options, kind))}
+    free = [column for column in values if column not in asked.values()]
+    columns = {k: column for k, column in (guessed(free) | asked).items() if column != "-"}
+    summary = _summary(found, values, columns.values())
+    conditions = values.get(columns.get("condition", ""), {})
     suggestion = suggest(
-        name, inputs, title=options.title or title, gene_sets=file_name(gmt), columns=columns,
+        name, found, title=options.title or title, gene_sets=file_name(gmt), columns=columns,
         contrast=options.contrast and pair(options.contrast, conditions),
-        batch=options.batch not in (None, "-"), sets=sets,
+        batch=options.batch not in (None, "-"), sets=sets, series=about,
     )  # fmt: skip
     if sets is None:
         suggestion.notes.append(f"genes were not compared with {gmt}, which {why}; the run does so")
     if namesake is None:
-        suggestion.files.append(own("gene_sets", gmt))
-    print(_summary(inputs.inspection, inputs.columns, columns.values()))
-    added = additions(suggestion)
+        files.append(own("gene_sets", gmt))
+    print(summary)
+    added = additions(suggestion, files)
     for file, text in added.items():
         print(f"\nto {CONFIG / file}:\n{text.strip()}")
     for note in suggestion.notes:
         print(f"\nnote: {note}")
-    if not (options.yes or _confirmed()):
+    question = "\nadd these rows? [y/N] "
+    sure = options.yes or (sys.stdin.isatty() and input(question).strip().lower() in ("y", "yes"))
+    if not sure:
         print("\nnothing was added; --yes adds it, and the options above change it")
         return
     add(name, added, CONFIG)
@@ -130,12 +135,10 @@ def _summary(
     found: Inspection, values: Mapping[str, Mapping[str, int]], chosen: Collection[str]
 ) -> str:
     cells, genes = found.adata.shape
-    lines = [f"{found.files[0]}: {cells:,} cells, {genes:,} genes, {found.scale}"]
+    lines = [f"{next(iter(found.files.values()))}: {cells:,} cells, {genes:,} genes, {found.scale}"]
     for column, counts in values.items():
         if len(counts) <= MOST_VALUES or column in chosen:
             lines.append(f"  {column}: {some([f'{value} ({n:,})' for value, n in counts.items()])}")
-    if genes > GENES and found.counts:
-        lines.append(f"  the {GENES:,} most variable genes will be kept")
     return "\n".join(lines)
 
 
@@ -158,11 +161,6 @@ def _same(known: File, path: Path) -> bool:
     """Return whether a file has the checksums of a row of `files.tsv`, or of the lock."""
     expected = expected_checksum(known, CONFIG / LOCK.name)
     return expected.identify and not expected.difference(measure(path))
-
-
-def _confirmed() -> bool:
-    question = "\nadd these rows? [y/N] "
-    return sys.stdin.isatty() and input(question).strip().lower() in ("y", "yes")
 
 
 if __name__ == "__main__":

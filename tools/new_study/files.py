@@ -2,10 +2,12 @@
 
 import re
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from scripts.common.config.base import NAME, NO_NAME
+from scripts.common.config.figures import OWN, File
 from scripts.preprocess.readers.files import RETRY
 from vega.errors import InputError
 
@@ -30,6 +32,16 @@ def file_name(path: Path) -> str:
     return re.sub(r"[^A-Za-z0-9_.-]+", "_", path.name).lstrip("_.-")
 
 
+def named(paths: Iterable[Path]) -> dict[str, Path]:
+    """Return files by their names in a run."""
+    found: dict[str, Path] = {}
+    for path in paths:
+        other = found.setdefault(file_name(path), path)
+        if other.resolve() != path.resolve():
+            raise InputError(f"{path}: {other} would have the same name in a run; rename one")
+    return found
+
+
 @contextmanager
 def linked(files: Mapping[str, Path]) -> Iterator[Path]:
     """Give a folder with files by these names: their own, or one of links to them.
@@ -51,3 +63,14 @@ def linked(files: Mapping[str, Path]) -> Iterator[Path]:
             for advice, option in REMEDIES.items():
                 said = re.sub(advice, option, said)
             raise InputError(said) from None
+
+
+def own(study: str, path: Path) -> File:
+    """Return the row of a user's own file."""
+    return File(study=study, file=file_name(path), url=f"{OWN}{path.resolve()}")
+
+
+def check_name(name: str) -> None:
+    """Check that a name of a study or a file can be a part of a path."""
+    if not re.fullmatch(NAME, name):
+        raise InputError(f"{name!r:.60} {NO_NAME}; rename the file, or give another --name")

@@ -8,20 +8,16 @@ from typing import Any
 import pandas as pd
 
 from scripts.preprocess.readers.annotated import ANNDATA
+from scripts.preprocess.readers.choices import OURS, chosen, orientation
 from scripts.preprocess.readers.files import RawFile
+from scripts.preprocess.readers.names import Counts, counts_among, without_unfiltered
 from scripts.preprocess.readers.tables import as_texts
-from tools.new_study.inspect import OURS, Inspection, chosen, inspect_matrices, orientation
-from tools.new_study.names import Counts, counts_among, some, without_unfiltered
+from tools.new_study.inspect import Inspection
+from tools.new_study.names import some
 from vega.errors import InputError
 
 RAW_ARCHIVE = "_RAW.tar"  # ends its name
-FORMATS = (
-    "mtx",
-    "10x_h5",
-    "h5ad",
-    "loom",
-    "table",
-)  # those with lists go before tables, which may be anything
+FORMATS = ("mtx", "10x_h5", "h5ad", "loom", "table")  # tables go last: they may be anything
 SAMPLE = re.compile(r"(GSM\d+)\D.*")  # begins the names of a sample's files
 CONVERT = "convert the counts to h5ad and give that as FILE"
 
@@ -34,23 +30,22 @@ def inspect_archive(path: Path, samples: pd.DataFrame, known: Collection[str]) -
     """
     said = samples.set_index("accession").drop(columns=[*OURS], errors="ignore").apply(as_texts)
     format, matrices, notes = _matrices(path, said.index)
-    columns: dict[str, str] = {}
-    for sample, matrix in matrices.items():
+    for matrix in matrices.values():
         file = RawFile(path, matrix["matrix"])
         if format == "table":
             matrix |= orientation(file, known)
         elif format in ANNDATA:
-            taken, own, more = chosen(ANNDATA[format](file), known)
+            taken, more = chosen(ANNDATA[format](file), known)
             matrix |= taken
-            first = sample == next(iter(matrices))
-            columns = own if first else {c: c for c in columns if c in own}
             notes += [note for note in more if note not in notes]
     said = said.loc[list(matrices)]
     said = said.loc[:, said.notna().all()]
+    of_all = set.intersection(*(set(matrix.get("columns", ())) for matrix in matrices.values()))
     for sample, matrix in matrices.items():
         matrix["obs"] = {**said.loc[sample], "sample": sample}
-    columns = {column: column for column in columns if column not in said}
-    return inspect_matrices(format, [*matrices.values()], [path], columns, notes)
+        if "columns" in matrix:
+            matrix["columns"] = {column: column for column in sorted(of_all.difference(said))}
+    return Inspection(format, [*matrices.values()], {path.name: path}, notes)
 
 
 def bundled(names: Collection[str]) -> list[Counts]:

@@ -1,6 +1,6 @@
 """Rehearse a new study: preprocess its cells in memory, and compare them, as the run will."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import chain
 from typing import Any
 
@@ -34,20 +34,13 @@ def rehearse(
     notes = [] if sets is None else _names(cells.var_names, sets, steps)
     for left_out in LEFT_OUT:
         study = {**study, "steps": [step for step in steps if not step.keys() & set(left_out)]}
+        gone = ", ".join(f"{k}: {v}" for step in steps for k, v in step.items() if k in left_out)
+        told = [f"left out, as too few cells or genes would remain: {gone}"] if gone else []
         try:
-            return study, [
-                *notes,
-                *_told(left_out, steps),
-                *_tried(cells, study, model, sets, where),
-            ]
+            return study, [*notes, *told, *_tried(cells, study, model, sets, where)]
         except InputError as error:
             first = first or error
     raise InputError(f"{where}: the run would stop: {first}")
-
-
-def _told(left_out: Collection[str], steps: list[dict[str, Any]]) -> list[str]:
-    gone = [f"{k}: {v}" for step in steps for k, v in step.items() if k in left_out]
-    return [f"left out, as too few cells or genes would remain: {', '.join(gone)}"] if gone else []
 
 
 def _tried(

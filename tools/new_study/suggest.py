@@ -5,15 +5,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from scripts.common.config.figures import File
-from scripts.common.config.studies import Source
-from scripts.preprocess.readers import read
-from tools.new_study.files import linked
-from tools.new_study.inputs import Inputs
+from anndata import AnnData
+
+from scripts.preprocess.readers.checks import check_counts
+from tools.new_study.inspect import Inspection
 from tools.new_study.names import contrast_names
 from tools.new_study.rehearse import rehearse
 from vega.errors import InputError
-from vega.scale import COUNTS, LOGS, RAW
+from vega.scale import LOGS, RAW
 
 # Columns are recognised by their names, without case and signs; the first that exists counts.
 KINDS = {
@@ -39,21 +38,16 @@ GENES = 7000  # highly variable ones that a model learns from, as in the paper
 
 @dataclass(frozen=True)
 class Suggestion:
-    """Rows of three tables, and what to tell the user."""
+    """Rows of two tables, and what to tell the user."""
 
     name: str
     study: dict[str, Any]
     model: dict[str, Any]
-    files: list[File]
     notes: list[str]
 
 
 def plain(name: str) -> str:
-    """Return a name without case and signs.
-
-    >>> plain("Cell_Type"), plain("seurat.clusters")
-    ('celltype', 'seuratclusters')
-    """
+    """Return a name without case and signs: of `Seurat.Clusters` that is `seuratclusters`."""
     return re.sub(r"[^a-z0-9]", "", name.lower())
 
 
@@ -75,7 +69,7 @@ def _first_named(names: Sequence[str], candidates: Sequence[str]) -> str | None:
 
 def suggest(
     name: str,
-    inputs: Inputs,
+    found: Inspection,
     *,
     title: str,
     gene_sets: str,
@@ -83,14 +77,15 @@ def suggest(
     contrast: tuple[str, str] | None = None,
     batch: bool = False,
     sets: Mapping[str, Sequence[str]] | None = None,
+    series: Mapping[str, str] | None = None,
 ) -> Suggestion:
     """Suggest the entries of a new study and of a model of it, which were rehearsed.
 
-    `columns` are kept of the cells: `cell_type`, `condition`, `batch` -> column of the files. The
-    `contrast` (condition, reference) is guessed if it is None. With `batch` the decoder receives
-    the batch. `sets` are those of `gene_sets`, if they are at hand.
+    `columns` are kept of the cells, as `guessed` gives them. The `contrast` (condition, reference)
+    is guessed if it is None. With `batch` the decoder receives the batch. `sets` are those of
+    `gene_sets`, if at hand. `series` has accession and organism of a series of GEO.
     """
-    found, values = inputs.inspection, inputs.columns
+    values = found.columns
     for column in columns.values():
         if column not in values:
             known = ", ".join(values) or "none"
@@ -98,12 +93,20 @@ def suggest(
                 f"no column {column} that groups the cells; there are {known}; such a column has "
                 "two values or more, of two cells each on average"
             )
-    source = _source(inputs, columns)
-    steps, notes = _steps(inputs)
-    with linked(inputs.paths) as folder:
-        cells = read(Source(**source, steps=steps), folder)
+    kept = {theirs: ours for ours, theirs in columns.items()}
+    if len(kept) < len(columns):
+        raise InputError(f"{', '.join(columns)} are not all of another column; - is for none")
+    source = _source(found, kept)
+    steps, told = _steps(found)
+    notes = [*found.notes, *told]
+    where = next(iter(found.files.values()))
+    if found.counts:
+        check_counts(found.adata, where)
+    obs = found.adata.obs
+    is_kept = obs.columns.isin([*kept, *(["annotated"] if "annotations" in source else [])])
+    obs = obs.loc[:, is_kept].rename(columns=kept)
+    cells = AnnData(found.adata.X, obs=obs, var=found.adata.var)
     here = cells.obs[cells.obs["annotated"]] if "annotated" in cells.obs else cells.obs
-    notes = [*found.notes, *notes]
     if len(here) < cells.n_obs:
         notes.append(f"{cells.n_obs - len(here):,} cells are not in the annotation and left out")
     for ours, theirs in columns.items():
@@ -112,10 +115,9 @@ def suggest(
             if ours == "batch" and batch:
                 steps.insert(0, {"labelled": ours})
                 notes.append("these are left out, as the decoder needs a batch")
-    study: dict[str, Any] = {"title": title, **inputs.series, **source, "steps": steps}
-    orders = (("cell_type", "cell_types"), ("condition", "conditions"))
-    for ours, entry in (order for order in orders if order[0] in columns):
-        study[entry] = sorted(here[ours].dropna().unique())
+    study: dict[str, Any] = {"title": title, **(series or {}), **source, "steps": steps}
+    for ours in (kind for kind in ("cell_type", "condition") if kind in columns):
+        study[f"{ours}s"] = sorted(here[ours].dropna().unique())
     data: dict[str, Any] = {"study": name, "gene_sets": gene_sets}
     analyses: dict[str, Any] = {}
     if len(study.get("cell_types", ())) > 1:
@@ -131,56 +133,43 @@ def suggest(
         data["batch_key"] = "batch"
     elif column := columns.get("batch"):
         notes.append(f"the decoder is not told of batches; --batch {column} tells it of {column}")
-    if inputs.series.get("organism") == "mouse":
+    if "mouse" in (series or {}).values():
         notes.append("genes are those of mouse, as those of the gene sets must be")
     model = {"data": data, "analyses": analyses}
-    study, more = rehearse(cells, study, model, sets, f"{found.files[0]} with {gene_sets}")
-    return Suggestion(name, study, model, [*inputs.files], [*notes, *more])
+    study, more = rehearse(cells, study, model, sets, f"{where} with {gene_sets}")
+    return Suggestion(name, study, model, [*notes, *more])
 
 
-def _source(inputs: Inputs, columns: Mapping[str, str]) -> dict[str, Any]:
-    """Return the part of a study's entry that says where its cells come from."""
-    found, table = inputs.inspection, inputs.table
-    kept = {theirs: ours for ours, theirs in columns.items()}
-    of_table = {theirs: ours for theirs, ours in kept.items() if table and theirs in table.columns}
-    of_matrix = {theirs: ours for theirs, ours in kept.items() if theirs not in of_table}
-    matrices = [_with_columns(matrix, of_matrix) for matrix in found.matrices]
-    source: dict[str, Any] = {"format": found.format, "matrices": matrices}
-    if of_table:
-        named = {"barcode": table.barcode} if table.barcode else {}
-        source["annotations"] = [{"file": table.file, **named, "columns": of_table}]
-    return source
+def _source(found: Inspection, kept: Mapping[str, str]) -> dict[str, Any]:
+    """Return the part of a study's entry that says where its cells and their columns come from."""
+
+    def part(entry: Mapping[str, Any]) -> dict[str, Any]:
+        columns = {c: kept[c] for c in entry.get("columns", ()) if c in kept}
+        obs = {kept.get(c, c): v for c, v in entry.get("obs", {}).items() if c in (*kept, "sample")}
+        rest = {key: value for key, value in entry.items() if key not in ("columns", "obs")}
+        return rest | ({"columns": columns} if columns else {}) | ({"obs": obs} if obs else {})
+
+    annotations = [entry for entry in map(part, found.annotations) if "columns" in entry]
+    source = {"format": found.format, "matrices": [*map(part, found.matrices)]}
+    return source | ({"annotations": annotations} if annotations else {})
 
 
-def _steps(inputs: Inputs) -> tuple[list[dict[str, Any]], list[str]]:
+def _steps(found: Inspection) -> tuple[list[dict[str, Any]], list[str]]:
     """Return the steps for values of this scale, and what to say of them."""
-    found = inputs.inspection
-    if found.scale == COUNTS:
+    if found.counts:
         steps = [{"gene_min_cells": 3}, {"cell_min_genes": 200}, {"normalise": "median"}]
         return steps + [{"highly_variable": GENES}] * (found.adata.n_vars > GENES), []
     if found.scale == LOGS:
         words = "values are no counts: taken as log-normalised, no further step is done"
         return [{"processed": True}], [words]
     if found.scale == RAW:
-        largest = found.adata.X.max()
         return [{"processed": "log1p"}], [
-            f"values are no counts, up to {largest:,.6g}, such as TPM: log1p is taken of them"
+            f"values are no counts, up to {found.adata.X.max():,.6g}, such as TPM: log1p is taken"
         ]
     raise InputError(
-        f"{found.files[0]}: expected counts or log-normalised values, found "
+        f"{next(iter(found.files.values()))}: expected counts or log-normalised values, found "
         f"{found.scale or 'zeros alone'}; give a file of the counts"
     )
-
-
-def _with_columns(matrix: Mapping[str, Any], kept: Mapping[str, str]) -> dict[str, Any]:
-    """Return a matrix with the columns that are kept of its cells, under our names."""
-    of_all = matrix.get("obs", {})
-    columns = {theirs: ours for theirs, ours in kept.items() if theirs not in of_all}
-    obs = {ours: of_all[theirs] for theirs, ours in kept.items() if theirs in of_all}
-    if "sample" in of_all:
-        obs = {"sample": of_all["sample"], **obs}
-    parts = {"columns": columns, "obs": obs}
-    return {**matrix, **{name: part for name, part in parts.items() if part}}
 
 
 def _contrasts(

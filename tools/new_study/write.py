@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 from scripts.common.config.base import RESERVED
-from scripts.common.config.figures import OWN
+from scripts.common.config.figures import File
 from scripts.common.config.load import load
 from scripts.common.config.plain import read_yaml
 from scripts.common.provenance import TABLE, measure
@@ -22,10 +22,10 @@ from vega.files import atomic_write
 COLUMNS = ("study", "file", "url", "bytes", "md5", "sha256", "note")
 
 
-def additions(suggestion: Suggestion) -> dict[str, str]:
+def additions(suggestion: Suggestion, files: list[File]) -> dict[str, str]:
     """Return what is added to each file of `config/`, as text; the user's own files are hashed."""
     rows = []
-    for file in suggestion.files:
+    for file in files:
         row = file.model_dump(exclude_none=True) | (measure(file.own) if file.own else {})
         rows.append("\t".join(str(row.get(column, "")) for column in COLUMNS))
     return {
@@ -80,22 +80,3 @@ def add(name: str, added: dict[str, str], folder: Path) -> None:
         for file, text in texts.items():
             with atomic_write(folder / file) as part:
                 part.write_text(text, encoding="utf-8")
-
-
-def accept(path: Path, folder: Path) -> list[str]:
-    """Give the rows of a user's own file the checksums that it has now; return their names."""
-    table, found = folder / TABLE.name, []
-    with locked(folder):
-        lines = table.read_text(encoding="utf-8").splitlines()
-        for number, line in enumerate(lines):
-            row = dict(zip(COLUMNS, line.split("\t"), strict=False))
-            own = row.get("url", "").removeprefix(OWN)
-            if own != row.get("url") and Path(own).expanduser().resolve() == path.resolve():
-                row |= {key: str(value) for key, value in measure(path).items()}
-                lines[number] = "\t".join(row.get(column, "") for column in COLUMNS)
-                found.append(f"{row['study']}/{row['file']}")
-        if not found:
-            raise InputError(f"{path}: no row of {table} has this file; add it by make new-study")
-        with atomic_write(table) as part:
-            part.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    return found
