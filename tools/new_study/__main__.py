@@ -62,10 +62,7 @@ def main() -> None:
     parser.add_argument("--contrast", metavar="A:B", help="compare condition A with B")
     parser.add_argument("--yes", action="store_true", help="add the rows without asking")
     options = parser.parse_args()
-    handler, said = logging.StreamHandler(), set()
-    # The cells are read twice, to inspect them and with the proposed rows.
-    handler.addFilter(lambda r: not (r.getMessage() in said or said.add(r.getMessage())))
-    logging.basicConfig(format="%(message)s", handlers=[handler])
+    logging.basicConfig(format="%(message)s")
     logging.getLogger("workflow.transfer").setLevel(logging.INFO)  # the progress of downloads
     try:
         run(options)

@@ -129,9 +129,7 @@ def inspect_file(path: Path, known: Collection[str], **options: Any) -> Inspecti
             entry |= orientation(RawFile(folder / name), known)
         elif format != "10x_h5":
             raise InputError(f"{path}: {NO_COUNTS}")
-    found = Inspection(format, [entry], files, notes)
-    found.adata  # noqa: B018  (what cannot be read is refused here)
-    return found
+    return Inspection(format, [entry], files, notes)
 
 
 def _zipped(path: Path) -> Path:
