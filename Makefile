@@ -24,8 +24,32 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 READY_DEV := $(VENV)/.ready-dev
 PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
-CONFIG := $(if $(MIRROR),mirror="$(MIRROR)") $(if $(STUDIES),studies="$(STUDIES)") $(if $(SEEDS),seeds="[$(SEEDS)]") $(if $(DATA),data=$(DATA)) $(if $(filter-out paper,$(RUN)),run=$(RUN)) $(SET)
-SNAKEMAKE = $(BIN)/snakemake --cores $(CORES) $(if $(PROFILE),--profile $(PROFILE))
+
+# Variables on the command line that are none of these are typing errors.
+VARIABLES := PYTHON VENV CORES PROFILE MIRROR STUDIES SEEDS DATA SET SIZE FILE MODEL RUN WITH ARGS TORCH_INDEX KILLS
+UNKNOWN := $(foreach v,$(filter-out $(VARIABLES),$(.VARIABLES)),$(if $(filter command,$(origin $v)),$v))
+$(if $(strip $(UNKNOWN)),$(error unknown variable $(strip $(UNKNOWN)); expected one of $(VARIABLES)))
+
+# The environment of the lock alone, and the profile of PROFILE=.
+unexport PYTHONPATH SNAKEMAKE_PROFILE
+# Accounts without a home: libraries keep their caches there.
+ifneq ($(shell test -w "$$HOME" && echo yes),yes)
+export HOME := $(CURDIR)/.snakemake/home
+$(shell mkdir -p .snakemake/home)
+endif
+
+# The value of a variable as one word of a command, whatever characters it has; the same as text in
+# YAML, which `2023_10` and `1e5` remain (Snakemake strips quotes at the ends, hence the blanks); and
+# the settings of SET=, each as one word.
+quoted = '$(subst ','\'',$(value $(1)))'
+text = ' '\''$(subst ','\'''\'',$(value $(1)))'\'' '
+SETTINGS = $(if $(SET),$(shell printf %s $(call quoted,SET) | sed -E $(SPLIT)))
+SPLIT = -e "s/(^| )\"([a-z_]+=[^\"]*)\"/\1\2/g; s/(^| )'([a-z_]+=[^']*)'/\1\2/g; s/'/'\\\\''/g; s/ +([a-z_]+=)/' '\1/g; s/.*/'&'/"
+CONFIG = $(if $(MIRROR),mirror=$(call text,MIRROR)) $(if $(STUDIES),studies=$(call text,STUDIES)) $(if $(SEEDS),seeds=[$(call quoted,SEEDS)]) $(if $(DATA),data=$(call text,DATA)) $(if $(filter-out paper,$(RUN)),run=$(call text,RUN)) $(SETTINGS)
+RESULTS = results/$(call quoted,RUN)
+DEMO_RUN = $(if $(filter-out paper,$(RUN)),$(call quoted,RUN),demo)
+needs = $(if $($(1)),,$(error make $@ needs $(1)=))
+SNAKEMAKE = $(BIN)/snakemake --cores $(CORES) $(if $(PROFILE),--profile $(call quoted,PROFILE))
 PAPER = $(SNAKEMAKE) $(ARGS) $(if $(strip $(CONFIG)),--config $(CONFIG))
 DEMO = $(BIN)/snakemake --cores $(CORES) --profile profiles/demo $(ARGS) $(if $(strip $(CONFIG)),--config $(CONFIG))
 REHEARSAL = $(BIN)/snakemake --cores $(CORES) --configfile config/rehearsal.yaml $(ARGS)
@@ -35,37 +59,43 @@ COMPILE = uv pip compile --quiet --upgrade --universal --python-version 3.11 --n
 # A run that is only planned has nothing to report.
 DRY := $(filter -n --dry-run,$(ARGS))
 
-.PHONY: help paper demo status new-study activities verify compare report rehearsal bench test test-fast test-faults test-cluster test-browser docs lint format config rulegraph lock clean
+.PHONY: help paper demo status new-study accept activities verify compare report rehearsal bench test test-fast test-faults test-cluster test-browser docs lint format config rulegraph lock clean
 
 help:  ## list these targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 paper: $(READY)  ## the whole run, from the public sources or MIRROR=, for all or some STUDIES=
 	$(PAPER)
-	$(if $(DRY),,$(PAPER) --report results/$(RUN)/snakemake.html)
+	$(if $(DRY),,$(PAPER) --report $(RESULTS)/snakemake.html)
+	@$(if $(DRY),,$(BIN)/python -m scripts.common.log_errors logs/$(call quoted,RUN))
 
 demo: $(READY)  ## every rule on simulated studies whose truth is known, without a network
 	$(DEMO)
-	$(if $(DRY),,$(DEMO) --report results/$(if $(filter-out paper,$(RUN)),$(RUN),demo)/snakemake.html)
+	$(if $(DRY),,$(DEMO) --report results/$(DEMO_RUN)/snakemake.html)
+	@$(if $(DRY),,$(BIN)/python -m scripts.common.log_errors logs/$(DEMO_RUN))
 
 status: $(READY)  ## how far a run is, figure by figure (RUN=demo)
-	$(BIN)/python -m tools.status $(RUN)
+	$(BIN)/python -m tools.status $(call quoted,RUN)
 
 new-study: $(READY)  ## rows for a study of your own: FILE=cells.h5ad or FILE=GSE123456, ARGS="--condition treatment"
-	$(BIN)/python -m tools.new_study $(FILE) $(ARGS)
+	$(BIN)/python -m tools.new_study $(call needs,FILE)$(call quoted,FILE) $(ARGS)
+
+accept: $(READY)  ## a file of your own as it is now, after you changed it: FILE=own.gmt
+	$(BIN)/python -m tools.accept $(call needs,FILE)$(call quoted,FILE)
 
 activities: $(READY)  ## of new cells under a trained model: MODEL=results/paper/models/kang/seed1 FILE=cells.h5ad
-	$(BIN)/python -m tools.activities $(MODEL) $(FILE) $(ARGS)
+	$(BIN)/python -m tools.activities $(call needs,MODEL)$(call quoted,MODEL) $(call needs,FILE)$(call quoted,FILE) $(ARGS)
 
 verify: $(READY)  ## hash raw files and results on disk again
 	$(SNAKEMAKE) verify $(ARGS) $(if $(strip $(CONFIG)),--config $(CONFIG))
 
 compare: $(READY)  ## two runs: which claims, tables and figures moved, by how much (RUN=a WITH=b)
-	$(BIN)/python -m tools.compare $(RUN) $(WITH)
+	$(BIN)/python -m tools.compare $(call quoted,RUN) $(call needs,WITH)$(call quoted,WITH)
 
 report: $(READY)  ## results/paper/report.html, and Snakemake's own beside it (RUN=)
-	$(PAPER) results/$(RUN)/report.html
-	$(if $(DRY),,$(PAPER) --report results/$(RUN)/snakemake.html)
+	$(PAPER) $(RESULTS)/report.html
+	$(if $(DRY),,$(PAPER) --report $(RESULTS)/snakemake.html)
+	@$(if $(DRY),,$(BIN)/python -m scripts.common.log_errors logs/$(call quoted,RUN))
 
 rehearsal: $(READY)  ## before a release: every rule on simulated raw files of the real sizes, hours
 	$(REHEARSAL)

@@ -1,6 +1,7 @@
 # VEGA (Seninge et al. 2021) from public raw data to every figure and claim of the paper.
 # Targets: all (default), verify, and any file below results/<run>/. See README.md.
 
+import shlex
 import sys
 from importlib.util import find_spec
 from pathlib import Path
@@ -8,8 +9,19 @@ from pathlib import Path
 from snakemake.utils import min_version
 from snakemake_interface_executor_plugins.registry import ExecutorPluginRegistry
 
+HERE = Path(str(workflow.current_basedir)).resolve()
+if (
+    not HERE == Path.cwd() == Path(workflow.basedir).resolve()
+):  # or a module of another workflow
+    sys.exit(
+        "error: this workflow runs by itself and in its own folder; use "
+        f"`cd {shlex.quote(str(HERE))} && snakemake`"
+    )
+# Snakemake writes this path into commands without quotes.
+sys.executable = shlex.quote(sys.executable)
+
 # Packages of the same name are on PyPI, and one of them may be found first.
-OURS = Path(workflow.basedir, "vega", "__init__.py").resolve()
+OURS = HERE / "vega" / "__init__.py"
 found = find_spec("vega")
 if found is None or Path(found.origin or "").resolve() != OURS:
     sys.exit(
@@ -70,11 +82,16 @@ onstart:
     workflow.scheduler.job_rate_limiter = None
 
 
+onsuccess:
+    print_left_out(LOGS)
+
+
 # The reason stands at the end, where one looks, and once.
 onerror:
     # What could not be had may be there when the next run makes the cells, such as the network.
     for study in CONFIG.needed_studies:
         if not Path(f"{RUN}/data/{study}.h5ad").exists():
             forget_absences(Path(f"{RUN}/raw/{CONFIG.raw_folder(study)}"))
+    print_left_out(LOGS)
     for line in log_errors(LOGS, STARTED):
         print(f"error: {line}", file=sys.stderr)

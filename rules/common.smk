@@ -14,12 +14,13 @@ from snakemake_interface_executor_plugins.settings import ExecMode
 from scripts.common.code_dependencies import code_of
 from scripts.common.config.load import load
 from scripts.common.config.robustness import COMPARED
-from scripts.common.log_errors import log_errors
+from scripts.common.log_errors import log_errors, print_left_out
+from scripts.common.provenance import check_own
 from scripts.train.baselines import METHODS
 from vega.errors import InputError
 
 try:
-    CONFIG = load(config, Path(os.path.relpath(workflow.basedir)) / "config")
+    CONFIG = load(config)
 except InputError as error:
     sys.exit(f"error: {error}")
 
@@ -172,3 +173,9 @@ def forget_stale_locks():
 
 if workflow.exec_mode == ExecMode.DEFAULT:
     ALIVE = forget_stale_locks()
+    # A copy of a user's own file is up to date for Snakemake, whatever became of the file.
+    try:
+        for study, file in [] if SETTINGS.simulated else CONFIG.raw_files:
+            check_own(CONFIG.file(study, file), Path(f"{RUN}/raw/{study}/{file}"))
+    except InputError as error:
+        sys.exit(f"error: {error}")

@@ -26,7 +26,7 @@ if not SETTINGS.simulated:
             network=1,
         params:
             row=lambda w: CONFIG.file(w.study, w.file).model_dump(exclude_none=True),
-            mirror=SETTINGS.mirror,
+            mirror=lambda w: SETTINGS.mirror,  # as it is, whatever braces it has
             optional=lambda w: CONFIG.is_optional(w.study, w.file),
         script:
             "../scripts/download/download.py"

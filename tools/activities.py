@@ -4,84 +4,52 @@
 
 Each cell is scaled to the total of the model's training cells (`target_sum` in `model.json`) and
 log-transformed, genes of the model that were not measured are zero, and the activities are the
-posterior means. Without a known total the cells are scaled to their own median, as the paper does
-with its second study of blood cells (Fig. 4d-f).
+posterior means. Without a known total counts are scaled to their own median, as the paper does with
+its second study of blood cells (Fig. 4d-f).
 """
 
 import argparse
 import json
 import logging
 import sys
+import warnings
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 from anndata import AnnData
 
 import vega
 from scripts.common.h5ad import write_cells
-from scripts.preprocess.steps import normalise, reindex
-from tools.new_study.inspect import Inspection, inspect_file
+from scripts.preprocess.readers.names import stem
+from tools.new_study.inspect import Inspection, add_choices, choices, inspect_file
 from vega.errors import InputError
-
-SAME_TOTAL = 1e-3  # relative difference up to which totals of cells count as one
-LEAST_GENES = 0.5  # of the model; with fewer the cells hardly resemble its training cells
+from vega.scale import log_normalise
 
 
 def query(model: vega.VEGA, found: Inspection) -> tuple[AnnData, float]:
     """Return cells x GMVs, and the share of the model's genes that the cells have.
 
-    The cells are counts or log-normalised values. `scaling` in the result's provenance says how
-    they were scaled.
+    `scaling` in the result's provenance says how the cells were scaled; see `VEGA.latent`.
     """
-    genes = pd.DataFrame({"gene_id": model.genes}, index=pd.Index(model.genes))
-    share = float(genes.index.isin(found.adata.var_names).mean())
-    if share < LEAST_GENES:
-        its, known = (", ".join(names[:3]) for names in (found.adata.var_names, genes.index))
-        raise InputError(
-            f"{found.files[0]}: only {share:.0%} of the model's {len(genes):,} genes are in it; "
-            f"its are {its}; the model knows {known}"
+    cells, scaling, path = found.adata, None, next(iter(found.files.values()))
+    if layer := model.settings.layer:
+        cells.layers[layer] = cells.X
+    elif found.counts and not model.target_sum:
+        totals = np.asarray(cells.X.sum(axis=1)).ravel()
+        median = float(np.median(totals[totals > 0]))
+        cells.X = log_normalise(cells.X, median)
+        scaling = (
+            f"counts, log-normalised to {median:,.6g} per cell, their own median: the model does "
+            "not know the total of its training cells"
         )
-    # Scale before genes are left out: a cell's total is that of all its genes.
-    if found.counts:
-        cells = normalise(found.adata, model.target_sum or "median")
-        to = cells.uns["normalisation"]["target_sum"]
-        whose = "like the training cells" if model.target_sum else (
-            "their own median: the model does not know the total of its training cells"
-        )  # fmt: skip
-        scaling = f"scaled to {to:,.6g} counts per cell, {whose}"
-    elif model.settings.layer is not None:
-        raise InputError(f"{found.files[0]}: the model reads counts, and these are none")
-    else:
-        cells, scaling = rescaled(found.adata, model.target_sum)
-    cells = reindex(cells, genes)
-    source = {"origin": "query", "file": found.files[0].name, "scaling": scaling}
-    latent = model.latent(cells)
-    latent.uns["provenance"] = json.dumps(source)
-    return latent, share
-
-
-def rescaled(adata: AnnData, target_sum: float | None) -> tuple[AnnData, str]:
-    """Return log-normalised cells scaled to another total, and what was done.
-
-    Cells whose totals differ have lost genes since they were scaled, or were transformed in another
-    way. They are returned as they are.
-    """
-    totals = np.asarray(adata.X.expm1().sum(axis=1, dtype=float)).ravel()
-    totals = totals[totals > 0]
-    if target_sum is None or not len(totals):
-        return adata, "log-normalised, taken as they are: the model does not know its total"
-    total, goal = float(np.median(totals)), f"{target_sum:,.6g} of the training cells"
-    if np.abs(totals / total - 1).max() > SAME_TOTAL:
-        return adata, (
-            f"warning: log-normalised, but their totals differ (from {totals.min():,.6g} to "
-            f"{totals.max():,.6g}), so that they cannot be scaled to the {goal}; give the counts"
-        )
-    if abs(total / target_sum - 1) <= SAME_TOTAL:
-        return adata, f"log-normalised to the {goal}"
-    adata = adata.copy()
-    adata.X = (adata.X.expm1() * (target_sum / total)).log1p().astype(np.float32)
-    return adata, f"log-normalised to {total:,.6g}, scaled to the {goal}"
+    try:
+        latent = model.latent(cells)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
+    report = latent.uns.pop("vega")
+    source = {"origin": "query", "file": path.name}
+    latent.uns["provenance"] = json.dumps({**source, "scaling": scaling or report["scaling"]})
+    return latent, report["coverage"]
 
 
 def main() -> None:
@@ -91,22 +59,35 @@ def main() -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
     parser.add_argument("model", type=Path, help="folder of a trained model")
-    parser.add_argument("file", type=Path, help="cells: h5ad, Matrix Market or table")
+    parser.add_argument("file", type=Path, help="cells: a file of counts or log-normalised values")
     parser.add_argument("--out", type=Path, help="h5ad file of cells x GMVs")
+    add_choices(parser)
     options = parser.parse_args()
     logging.getLogger("workflow").setLevel(logging.WARNING)
-    out = options.out or Path(f"{options.file.name.split('.')[0]}_activities.h5ad")
+    out = options.out or Path(f"{stem(options.file.name)}_activities.h5ad")
     try:
+        if out.exists():
+            raise InputError(f"{out}: there is such a file; name another with --out")
+        if not (options.model / "model.json").is_file():
+            raise InputError(
+                f"{options.model}: not a trained model; expected a folder such as "
+                "results/paper/models/kang/seed1"
+            )
         model = vega.load(options.model)
-        activities, share = query(model, inspect_file(options.file, set(model.genes)))
+        found = inspect_file(options.file, set(model.genes), **choices(options))
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            activities, share = query(model, found)
         write_cells(activities, out)
     except InputError as error:
         sys.exit(f"error: {error}")
+    for note in (*found.notes, *(str(warning.message) for warning in caught)):
+        print(f"note: {note}")
     print(
         f"{out}: {activities.n_obs:,} cells x {activities.n_vars:,} GMVs; {share:.0%} of the "
         "model's genes were measured"
     )
-    print(f"cells {json.loads(activities.uns['provenance'])['scaling']}")
+    print(f"cells: {json.loads(activities.uns['provenance'])['scaling']}")
 
 
 if __name__ == "__main__":

@@ -3,11 +3,13 @@
 import base64
 import binascii
 import fcntl
+import re
 import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from scripts.common.config.base import NAME, NO_NAME
 from scripts.common.config.figures import FigureConfig
 from scripts.common.config.load import load
 from scripts.common.config.plain import read_yaml
@@ -15,6 +17,7 @@ from scripts.common.config.run import Config
 from scripts.report.facts import duration
 from scripts.report.report_page import place
 from vega.errors import InputError
+from vega.files import read_errors
 
 DRAWN = "drawn"
 
@@ -109,14 +112,19 @@ def last_message(logs: Path, now: float) -> str:
 
 def main() -> None:
     """Print how far the run is whose name is given, or `paper`."""
-    name = sys.argv[1] if len(sys.argv) > 1 else "paper"
+    name = "".join(sys.argv[1:2]) or "paper"
     run, snakemake = Path("results", name), Path(".snakemake")
     try:
+        if not re.fullmatch(NAME, name):
+            raise InputError(f"{name!r} {NO_NAME}")
         if not (run / "config.yaml").exists():
             runs = sorted(path.parent.name for path in Path("results").glob("*/config.yaml"))
             there = f"; there are {', '.join(runs)}" if runs else ""
-            raise InputError(f"{run}: no run has begun there{there}; begin one with make {name}")
-        config = load(read_yaml(run / "config.yaml")["settings"])
+            begin = f"make {name}" if name in ("paper", "demo") else f"make paper RUN={name}"
+            raise InputError(f"{run}: no run has begun there{there}; begin one with {begin}")
+        with read_errors(run / "config.yaml", "the configuration of a run", "run it again"):
+            settings = read_yaml(run / "config.yaml")["settings"]
+        config = load(settings)
     except InputError as error:
         sys.exit(f"error: {error}")
     figures, alive = states(config, run), is_alive(snakemake)

@@ -9,13 +9,13 @@ import scipy.sparse as sp
 from numpy.random import Generator
 
 from vega.errors import InputError
-from vega.scale import log_normalise
 
 CHUNK = 64  # neighbouring cells of a file that are shuffled as one
 WINDOW = 8192  # cells of a file in memory at a time: 30 MB, and as much for the next window
 STRETCH = 512  # cells per read at most, with those between them that are not needed
 
 Minibatches = Iterator[tuple[sp.csr_matrix, np.ndarray]]
+Transform = Callable[[sp.csr_matrix], sp.csr_matrix]  # of the expression of cells, cells x genes
 
 
 def as_csr(x) -> sp.csr_matrix:
@@ -72,8 +72,8 @@ class BackedData:
     random order and mixed with the others of their window; the next window is read meanwhile.
 
     `stored` gives a matrix (cells x genes) for a slice of rows, such as the `X` of an AnnData
-    opened with `backed="r"`. `genes` are the columns to take, see `take_genes`. With `target_sum`
-    what is stored are counts, which are log-normalised when they are read.
+    opened with `backed="r"`. `genes` are the columns to take, see `take_genes`. `transform` is
+    applied to what is read, before genes are taken.
     """
 
     def __init__(
@@ -82,10 +82,10 @@ class BackedData:
         genes: np.ndarray | None,
         batch: np.ndarray,
         path: Path,
-        target_sum: float | None = None,
+        transform: Transform | None = None,
     ):
         self.stored = stored
-        self.target_sum = target_sum
+        self.transform = transform
         self.genes = genes
         self.batch = batch
         self.path = path
@@ -131,8 +131,7 @@ class BackedData:
             for part in np.split(ascending, limits)
         ]
         x = sp.vstack(parts, format="csr")[np.argsort(order)]
-        x = x if self.target_sum is None else log_normalise(x, self.target_sum)
-        return take_genes(x, self.genes)
+        return take_genes(self.transform(x) if self.transform else x, self.genes)
 
 
 Data = InMemoryData | BackedData

@@ -1,5 +1,6 @@
 """Gene sets: reading GMT files, and the mask that wires genes to gene module variables."""
 
+import gzip
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
@@ -18,8 +19,9 @@ def read_gmt(
 ) -> dict[str, list[str]]:
     """Read a gene set collection.
 
-    A GMT file has one set per line: name, a description that is ignored, then its genes, separated
-    by tabs. Names and genes are stripped of blanks; a gene listed twice in a set counts once.
+    A GMT file, gzipped or not, has one set per line: name, a description that is ignored, then its
+    genes, separated by tabs. Names and genes are stripped of blanks; a gene listed twice in a set
+    counts once.
 
     Parameters
     ----------
@@ -49,7 +51,9 @@ def read_gmt(
     """
     gene_sets: dict[str, list[str]] = {}
     with read_errors(path, "a GMT file", "take it from its source again"):
-        lines = Path(path).read_text(encoding="utf-8-sig").split("\n")
+        content = Path(path).read_bytes()
+        content = gzip.decompress(content) if content.startswith(b"\x1f\x8b") else content
+        lines = content.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n").split("\n")
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue

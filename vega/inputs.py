@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +13,19 @@ import scipy.sparse as sp
 from anndata import AnnData
 from anndata.abc import CSCDataset, CSRDataset
 
-from vega.data import BackedData, Data, InMemoryData, as_csr, take_genes
+from vega.data import BackedData, Data, InMemoryData, Transform, as_csr, take_genes
 from vega.errors import InputError
-from vega.scale import COUNTS, LOGS, check_scale, common_total, log_normalise, scale_of, totals
+from vega.scale import (
+    COUNTS,
+    LOGS,
+    SAME_TOTAL,
+    check_scale,
+    common_total,
+    log_normalise,
+    rescale,
+    scale_of,
+    totals,
+)
 from vega.values import layers_of
 
 SAMPLE = 512  # cells that are looked at
@@ -95,14 +105,11 @@ class Inputs:
         stated = self.stated_total if stated is None else stated
         return common_total(self.sample) if stated is None else float(stated)
 
-    def median_total(self, target_sum: float | None = None) -> float | None:
-        """Return the median over cells of the total of the model's genes, before log1p.
-
-        With `target_sum` the cells are counts, which are scaled to it.
-        """
+    def median_total(self, transform: Transform | None = None) -> float | None:
+        """Return the median over cells of the total of the model's genes, before log1p."""
         if self.expected == COUNTS:
             return None
-        x = self.sample if target_sum is None else log_normalise(self.sample, target_sum)
+        x = transform(self.sample) if transform else self.sample
         return float(np.median(totals(take_genes(x, self.where))))
 
     def to_embed(
@@ -114,8 +121,9 @@ class Inputs:
     ) -> tuple[Data, dict[str, Any]]:
         """Return the cells as a trained model takes them, and a report of what was done.
 
-        Genes that are not there are zero; counts are log-normalised to `target_sum`. `median_total`
-        is that of the training cells.
+        Genes that are not there are zero. Counts are log-normalised to `target_sum`, and cells
+        that were log-normalised to another total are scaled to it. `median_total` is that of the
+        training cells.
         """
         missing = self.missing()
         coverage = 1 - len(missing) / len(self.genes)
@@ -132,13 +140,8 @@ class Inputs:
                 f"and count as zero, such as {', '.join(missing[:3])}",
                 stacklevel=WARN_AT,
             )
-        scaling = f"{self.expected}, as they are"
-        if self.expected == LOGS and target_sum and scale_of(self.sample) == COUNTS:
-            scaling = f"{COUNTS}, log-normalised to {target_sum:,.6g} per cell"
-        else:
-            check_scale(self.sample, self.expected, self.place)
-            target_sum = None
-        ratio = (self.median_total(target_sum) or 0) / (median_total or 1)
+        scaling, transform = self._scaling(target_sum)
+        ratio = (self.median_total(transform) or 0) / (median_total or 1)
         if median_total and ratio and not 1 / SIMILAR <= ratio <= SIMILAR:
             warnings.warn(
                 f"the genes of the model have {ratio:.2g} times the total that they have in the "
@@ -148,13 +151,32 @@ class Inputs:
         # As an array, as an h5ad keeps no empty list.
         not_there = np.array(missing, dtype=object)
         report = {"coverage": coverage, "missing_genes": not_there, "scaling": scaling}
-        return self._data(covariates, target_sum), report
+        return self._data(covariates, transform), report
 
-    def _data(self, covariates: np.ndarray, target_sum: float | None = None) -> Data:
+    def _scaling(self, target_sum: float | None) -> tuple[str, Transform | None]:
+        """Return how cells are brought to the scale of the training cells, in words and in code."""
+        as_they_are = f"{self.expected}, as they are"
+        if self.expected == LOGS and target_sum and scale_of(self.sample) == COUNTS:
+            words = f"{COUNTS}, log-normalised to {target_sum:,.6g} per cell"
+            return words, partial(log_normalise, target_sum=target_sum)
+        check_scale(self.sample, self.expected, self.place)
+        if self.expected == COUNTS:
+            return as_they_are, None
+        if not target_sum:
+            return f"{as_they_are}: the total of the training cells is not known", None
+        total = common_total(self.sample)
+        if total is None:
+            return f"{as_they_are}: they have no common total", None
+        if abs(total / target_sum - 1) <= SAME_TOTAL:
+            return as_they_are, None
+        words = f"{LOGS} of {total:,.6g} per cell, scaled to {target_sum:,.6g}"
+        return words, partial(rescale, factor=target_sum / total)
+
+    def _data(self, covariates: np.ndarray, transform: Transform | None = None) -> Data:
         if self.path is not None:
-            return BackedData(self.matrix, self.where, covariates, self.path, target_sum)
-        if self.where is None and target_sum is None:
+            return BackedData(self.matrix, self.where, covariates, self.path, transform)
+        if self.where is None and transform is None:
             return InMemoryData(self.matrix, covariates)
         x = as_csr(self.matrix)
-        x = x if target_sum is None else log_normalise(x, target_sum)
+        x = transform(x) if transform else x
         return InMemoryData(take_genes(x, self.where), covariates)

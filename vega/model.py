@@ -354,7 +354,8 @@ class VEGA:
         adata
             Cells that the model has learnt from, or others. Genes of the model that they do not
             have count as zero. Counts are log-normalised to the total of the training cells, if
-            that is known (`target_sum`). A model that encodes covariates reads them from `obs`.
+            that is known (`target_sum`); log-normalised cells that all have another total are
+            scaled to it. A model that encodes covariates reads them from `obs`.
         min_coverage
             Share of the model's genes that the cells must have.
 

@@ -21,10 +21,10 @@ REMEDIES = {
 
 def scale_of(x: sp.csr_matrix) -> str | None:
     """Return what some cells (cells x genes) hold: one of the four above; None of zeros alone."""
-    values = x.data[x.data != 0]
+    values = x.data[np.isfinite(x.data) & (x.data != 0)]
     if not len(values):
         return None
-    if values.min() < 0:
+    if values.min() < -WHOLE:
         return SCALED
     if np.abs(values - np.rint(values)).max() <= WHOLE:
         return COUNTS
@@ -63,6 +63,11 @@ def log_normalise(x: sp.csr_matrix, target_sum: float) -> sp.csr_matrix:
     factors = np.divide(target_sum, totals, out=np.zeros_like(totals), where=totals > 0)
     values = np.log1p(x.data * factors.repeat(np.diff(x.indptr))).astype(np.float32)
     return sp.csr_matrix((values, x.indices, x.indptr), x.shape)
+
+
+def rescale(x: sp.csr_matrix, factor: float) -> sp.csr_matrix:
+    """Return log-normalised values (cells x genes) with totals that are `factor` times as large."""
+    return (sp.csr_matrix(x, dtype=np.float32).expm1() * np.float32(factor)).log1p()
 
 
 def totals(x: sp.csr_matrix) -> np.ndarray:

@@ -10,15 +10,18 @@ from scipy.stats import rankdata
 
 from scripts.analyse.contrasts import Analyses, groups
 from scripts.common.h5ad import read_cells
+from scripts.common.log_errors import LEFT_OUT
 from scripts.common.progress import log_progress
-from scripts.common.run import run
+from scripts.common.run import log, run
 from scripts.common.shuffles import shuffle_labels
 from scripts.common.tables import write_table
 from vega import read_gmt
+from vega.errors import InputError
 
 PUBLISHED_RANKING = 8096  # genes, as many as there are innate cells, by mistake (erratum 11)
 GENES_AT_ONCE = 1000  # ranked
 CONTROL_PERMUTATIONS = 100
+SMALLEST, LARGEST = 5, 1000  # genes of a set that is tested
 FDR_FLOOR = 1e-5  # an FDR of 0 is shown as this one (experiments, GSEA)
 GeneSets = dict[str, list[str]]  # genes by set name
 GSEA_COLUMNS = [
@@ -41,20 +44,29 @@ def gsea_tables(
     permutations over sets of 5 to 1,000 genes. In `neg_log10_fdr` an FDR of 0 counts as 1e-5, and
     that of a set outside these sizes as 1. The FDR is given with the suffix `_first` as well, over
     the first 8,096 genes of the ranking, which the published code asks for (erratum 11), and with
-    `_variable`, over the `variable_genes` of the model alone.
+    `_variable`, over the `variable_genes` of the model alone. A comparison that cannot be made has
+    one row, with the reason in a column `left_out`.
     """
     variable = set(variable_genes)
     tables = {}
     asked = _asked(adata, analyses)
     for contrast, group, reference, side in log_progress(asked, "comparisons", len(asked)):
-        scores = wilcoxon_scores(adata[side != 0], side[side != 0] == 1)
-        table = prerank(scores, gene_sets, threads)
+        try:
+            scores = wilcoxon_scores(adata[side != 0], side[side != 0] == 1)
+            table = prerank(scores, gene_sets, threads)
+        except InputError as error:
+            table = pd.DataFrame({"left_out": [str(error)]}, index=[None])
+            tables[contrast, group, reference] = table
+            continue
         others = {
             "_first": scores.head(PUBLISHED_RANKING),
             "_variable": scores[scores.index.isin(variable)],
         }
         for suffix, ranking in others.items():
-            other = prerank(ranking, gene_sets, threads)[["fdr", "neg_log10_fdr"]]
+            try:
+                other = prerank(ranking, gene_sets, threads)[["fdr", "neg_log10_fdr"]]
+            except InputError:  # no set is tested
+                other = pd.DataFrame({"fdr": np.nan, "neg_log10_fdr": 0.0}, index=table.index)
             table = table.join(other.add_suffix(suffix))
         tables[contrast, group, reference] = table
     if not tables:
@@ -81,7 +93,10 @@ def shuffled_gsea(
         scores = shuffled_scores(cells, in_group) if shuffles else pd.DataFrame()
         for number in log_progress(scores, "shuffles", shuffles):
             ranking = scores[number].sort_values(ascending=False, kind="stable")
-            table = prerank(ranking, gene_sets, threads, permutations=CONTROL_PERMUTATIONS)
+            try:
+                table = prerank(ranking, gene_sets, threads, permutations=CONTROL_PERMUTATIONS)
+            except InputError:  # as without shuffles
+                break
             tables[contrast, group, reference, number] = table
     names = [*GSEA_COLUMNS[:3], "shuffle", "gmv"]
     if not tables:
@@ -120,6 +135,11 @@ def wilcoxon_scores(adata: AnnData, in_group: np.ndarray) -> pd.Series:
     """Return the Wilcoxon score of every gene, group against the others, descending."""
     import scanpy as sc
 
+    if min(in_group.sum(), (~in_group).sum()) < 2:
+        raise InputError(
+            f"the group has {in_group.sum():,} and the reference {(~in_group).sum():,} cells; "
+            "expected at least 2 each"
+        )
     cells = AnnData(adata.X, var=adata.var[[]])
     cells.obs["side"] = pd.Categorical(np.where(in_group, "group", "reference"))
     sc.tl.rank_genes_groups(
@@ -139,11 +159,18 @@ def prerank(
     """Return GSEA of ranked genes: one row per gene set, in their order."""
     import gseapy
 
+    ranked = set(scores.index)
+    sizes = [len(ranked.intersection(genes)) for genes in gene_sets.values()]
+    if not any(SMALLEST <= size <= min(LARGEST, len(ranked) - 1) for size in sizes):
+        raise InputError(
+            f"of {len(sizes):,} gene sets none has {SMALLEST} to {LARGEST:,} of the "
+            f"{len(ranked):,} ranked genes; the largest has {max(sizes):,}"
+        )
     result = gseapy.prerank(
         rnk=scores,
         gene_sets=gene_sets,
-        min_size=5,
-        max_size=1000,
+        min_size=SMALLEST,
+        max_size=LARGEST,
         permutation_num=permutations,
         threads=threads,
         seed=seed,
@@ -169,6 +196,10 @@ def main(snakemake):
     variable_genes = read_cells(inputs.data, backed=True).var_names
     gene_sets = read_gmt(inputs.gene_sets, analyses["min_genes"], analyses["max_genes"])
     table = gsea_tables(adata, variable_genes, gene_sets, analyses, threads)
+    if "left_out" in table:
+        for row in table.dropna(subset="left_out").itertuples():
+            what = f"GSEA of {snakemake.wildcards.model}, {row.contrast}: {row.group}"
+            log.warning("%s%s against %s: %s", LEFT_OUT, what, row.reference, row.left_out)
     write_table(table, output.table)
     control = shuffled_gsea(adata, gene_sets, analyses, snakemake.params.shuffles, threads)
     write_table(control, output.control)

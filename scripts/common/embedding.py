@@ -27,7 +27,9 @@ def embed(latent: AnnData, embedding: str, tsne_learning_rate: float | None = No
     elif embedding == "tsne":
         from sklearn.manifold import TSNE
 
-        tsne = TSNE(learning_rate=tsne_learning_rate or "auto", random_state=42)
+        perplexity = min(30.0, (latent.n_obs - 1) / 3)  # of fewer than 91 cells
+        rate = tsne_learning_rate or "auto"
+        tsne = TSNE(perplexity=perplexity, learning_rate=rate, random_state=42)
         latent.obsm["X_tsne"] = tsne.fit_transform(latent.X)
 
 

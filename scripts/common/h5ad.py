@@ -66,7 +66,13 @@ def _checked(path: Path | str, backed: bool, least: float) -> ad.AnnData:
 def read_h5ad(path: Path | str, backed: bool = False) -> ad.AnnData:
     """Read any h5ad file; errors of the libraries are passed on."""
     cells = ad.read_h5ad(path, backed="r" if backed else None)
-    for matrix in () if backed else (cells.X, *layers_of(cells).values()):
+    return cells if backed else validated(cells)
+
+
+def validated(cells: ad.AnnData) -> ad.AnnData:
+    """Return the cells if their sparse matrices are valid; scipy raises otherwise."""
+    raw = [] if cells.raw is None else [cells.raw.X]
+    for matrix in (cells.X, *layers_of(cells).values(), *raw):
         if sp.issparse(matrix):
             matrix.check_format()  # an index out of range would read foreign memory
     return cells

@@ -12,6 +12,7 @@ import hashlib
 import io
 import os
 import re
+import shlex
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,6 +21,7 @@ from typing import Literal
 from pydantic import TypeAdapter
 
 from scripts.common.config.figures import File
+from vega.errors import InputError
 from vega.files import atomic_write, read_errors
 
 TABLE = Path("config/files.tsv")
@@ -78,6 +80,26 @@ def expected_checksum(row: File, lock: Path) -> Checksums:
         fcntl.flock(handle, fcntl.LOCK_SH)
         content = handle.read()
     return _read_lock(content, lock).get((row.study, row.file), published)
+
+
+def accept_hint(path: Path) -> str:
+    """Return how to take a user's own file as it is now."""
+    return f"restore it, or take it as it is now: make accept FILE={shlex.quote(str(path))}"
+
+
+def check_own(row: File, raw: Path) -> None:
+    """Check that a user's own file is the one that was added, if it changed since it was copied.
+
+    `raw` is its copy. What was never copied is checked by the download.
+    """
+    copied = _record_path(raw)
+    if not (row.own and row.own.is_file() and copied.exists()):
+        return
+    # The time of the last change of the inode, which copying and moving do not preserve.
+    if row.own.stat().st_ctime > copied.stat().st_mtime:
+        expected = expected_checksum(row, LOCK)
+        if difference := expected.difference(measure(row.own)):
+            raise InputError(f"{row.own}: {difference}; {accept_hint(row.own)}")
 
 
 def pin(row: File, found: Measures, lock: Path) -> Checksums:
@@ -168,7 +190,7 @@ def read_record(path: Path) -> Provenance | None:
     path = _record_path(path)
     if not path.exists():
         return None
-    with read_errors(path, "a provenance record", "remove it and make the file again"):
+    with read_errors(path, "a provenance record", "remove it and run again"):
         return RECORD.validate_json(path.read_bytes())
 
 
@@ -185,7 +207,8 @@ def record_absence(path: Path, row: File, reason: str) -> Provenance:
 
 def retry_hint(path: Path) -> str:
     """Return how to get an optional file later: for Snakemake the empty one is up to date."""
-    command = f'make paper ARGS="--forcerun {path}"'
+    run = path.parts[-4]  # results/<run>/raw/<study>/<file>
+    command = f'make paper {"" if run == "paper" else f"RUN={run} "}ARGS="--forcerun {path}"'
     return f"once it is available, run `{command}`, with its mirror if any"
 
 

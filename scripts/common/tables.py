@@ -8,6 +8,9 @@ import pandas as pd
 
 from vega.files import atomic_write, read_errors
 
+# Columns of names, such as those of clusters, which may look like numbers.
+NAMES = ("contrast", "group", "reference", "comparison", "gmv", "gene", "cell")
+
 
 def write_table(table: pd.DataFrame, path: Path | str, index: bool = False) -> None:
     """Write a table, separated by commas for `.csv` and by tabs otherwise; `.gz` compresses it.
@@ -35,10 +38,9 @@ def markdown_table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
 def read_table(path: Path | str, text: Iterable[str] = ()) -> pd.DataFrame:
     """Read a table written by `write_table` without an index.
 
-    Only an empty field is missing: "NA" and "None" are names like any other. The columns of `text`
-    are not read as numbers, whatever they hold.
+    Only an empty field is missing: "NA" and "None" are names like any other. The columns of `NAMES`
+    and of `text` are not read as numbers, whatever they hold.
     """
+    names = dict.fromkeys([*NAMES, *text], str)
     with read_errors(path, "a table", "remove it and run again"):
-        return pd.read_csv(
-            path, sep="\t", keep_default_na=False, na_values=[""], dtype=dict.fromkeys(text, str)
-        )
+        return pd.read_csv(path, sep="\t", keep_default_na=False, na_values=[""], dtype=names)

@@ -21,6 +21,7 @@ from scripts.common.provenance import (
     Checksums,
     Measures,
     Provenance,
+    accept_hint,
     expected_checksum,
     measure,
     pin,
@@ -197,12 +198,18 @@ def _explain(
         remedy = "give a mirror (`make paper MIRROR=<folder or URL>`) or run `make demo`"
     else:
         what = f"{name}: " + "; ".join(f"{url}: {error.reason}" for url, error in failures.items())
-        remedy = (
-            f"copy the file into the mirror again and update its {SUMS}, or give another mirror"
-            if mirror
-            else "nothing was kept: run again, give a mirror or, if the source has changed for "
-            f"good, correct {origin}"
-        )
+        if row.own:
+            missing = f"put it back, or correct its path in {TABLE}"
+            remedy = accept_hint(row.own) if row.own.exists() else missing
+        elif mirror:
+            remedy = (
+                f"copy the file into the mirror again and update its {SUMS}, or give another mirror"
+            )
+        else:
+            remedy = (
+                "nothing was kept: run again, give a mirror or, if the source has changed for "
+                f"good, correct {origin}"
+            )
     return f"{what}; {remedy}{_note(row)}"
 
 

@@ -13,6 +13,8 @@ from vega.errors import InputError
 
 FIXED = {"title": "title", "source": "source_name_ch1", "organism": "organism_ch1"}
 
+SUPERSERIES = "SuperSeries of: "  # begins such a relation
+
 
 @dataclass(frozen=True)
 class Series:
@@ -27,6 +29,7 @@ class Series:
     samples: pd.DataFrame
     files: list[str]  # URLs of the supplementary files
     sample_files: dict[str, list[str]]  # those of each sample, by accession
+    subseries: list[str]  # accessions, if it is a SuperSeries
 
 
 def read_series(soft: Path) -> Series:
@@ -37,6 +40,11 @@ def read_series(soft: Path) -> Series:
         title=" ".join(series.metadata.get("title", [])),
         samples=pd.DataFrame([_annotation(*sample) for sample in said.items()]),
         files=_supplementary_files(series.metadata),
+        subseries=[
+            relation.removeprefix(SUPERSERIES)
+            for relation in series.metadata.get("relation", [])
+            if relation.startswith(SUPERSERIES)
+        ],
         sample_files={name: _supplementary_files(metadata) for name, metadata in said.items()},
     )
 

@@ -58,6 +58,9 @@ def main(snakemake):
     else:
         log.info("no %s yet, so raw files only: a run ends with it", folder / ro_crate.NAME)
     if bad := [check for check in raw + results if check.status != "ok"]:
+        for row, check in zip(rows, raw, strict=True):
+            if check.status == "differs" and row.own and not row.own.exists():
+                raise InputError(f"{check.name} differs; put back its original {row.own} first")
         raise InputError(
             f"{len(bad)} of {len(raw) + len(results)} files differ or are missing: "
             f"{', '.join(check.name for check in bad)}; remove those that differ and run again"

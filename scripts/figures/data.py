@@ -62,6 +62,11 @@ class Results:
         gsea = _of_contrast(self.gsea, name, group)[["fdr", "neg_log10_fdr"]]
         return self.contrast(name, group).join(gsea, how="inner")
 
+    def without_gsea(self, name: str, group: str) -> str:
+        """Return why GSEA of a contrast and group was left out; empty if it was not."""
+        found = _of_contrast(self.gsea, name, group)
+        return " ".join(found["left_out"].dropna()) if "left_out" in found else ""
+
 
 def _of_contrast(table: pd.DataFrame, name: str, group: str | None) -> pd.DataFrame:
     rows = table["contrast"] == name

@@ -100,7 +100,7 @@ def r2(data: FigureData, experiment: str) -> Content:
 def draw_r2(figure: FigureBase, table: pd.DataFrame) -> None:
     """Draw R2, one colour per sample."""
     ax = _bars(figure, table)
-    ax.set_ylabel("$R^2$ of mean expression")
+    ax.set_ylabel("R² of mean expression")
     legend_above(ax, 3, left=-0.04, bottom=1)
 
 

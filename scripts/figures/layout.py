@@ -4,16 +4,20 @@ A panel is drawn from its table into a (sub)figure, whose size in inches the lay
 function draws its file and its place on the page, so both hold vectors and text.
 """
 
-from collections.abc import Callable, Mapping
+import re
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pandas as pd
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, FigureBase, SubFigure
 
+from scripts.common.run import log
 from scripts.figures.data import SIMULATED, FigureData, Results
 from scripts.figures.source_data import read_source_data, write_source_data
 from scripts.figures.style import STYLE
@@ -22,6 +26,7 @@ from vega.gene_sets import readable
 
 Content = pd.DataFrame | str  # the table of a panel, or why there is nothing to draw
 
+LACKS = re.compile(r"Glyph (\d+) .* missing from")  # how matplotlib warns of a character
 STRIP = 0.25  # inches above panels and page for title and tag
 NO_DATE = {".png": {"Software": None}, ".pdf": {"CreationDate": None}}  # same data, same bytes
 
@@ -173,17 +178,38 @@ def write_panels(
     tables = {letter: t for letter, t in contents.items() if not isinstance(t, str)}
     write_source_data(tables, folder / name)
     contents |= read_source_data(folder / name)
-    figures = {
-        f"{name}/{letter}": panel_figure(panel, contents.get(letter), layout.size(letter), data.tag)
-        for letter, panel in panels.items()
-    }
-    figures[name] = page_figure(panels, contents, layout, title, data.tag)
-    for stem, figure in figures.items():
-        for suffix in NO_DATE:
-            save(figure, folder / f"{stem}{suffix}")
+    with log_missing_characters():
+        figures = {
+            f"{name}/{letter}": panel_figure(
+                panel, contents.get(letter), layout.size(letter), data.tag
+            )
+            for letter, panel in panels.items()
+        }
+        figures[name] = page_figure(panels, contents, layout, title, data.tag)
+        for stem, figure in figures.items():
+            for suffix in NO_DATE:
+                save(figure, folder / f"{stem}{suffix}")
 
 
 def save(figure: Figure, path: Path | str) -> None:
     """Write a figure as PNG (300 dots per inch) or PDF, by the suffix."""
     with rc_context(STYLE), atomic_write(path) as part:
         figure.savefig(part, dpi=300, metadata=NO_DATE[Path(path).suffix])
+
+
+@contextmanager
+def log_missing_characters() -> Iterator[None]:
+    """Log each character that the font lacks once; matplotlib warns wherever it measures text."""
+    with warnings.catch_warnings():
+        show, logged = warnings.showwarning, set()
+
+        def log_or_show(message: Warning, *where: Any, **options: Any) -> None:
+            lacks = LACKS.match(str(message))
+            if lacks is None:
+                show(message, *where, **options)
+            elif lacks[1] not in logged:
+                logged.add(lacks[1])
+                log.warning("%s: the font lacks this character; a box is drawn", chr(int(lacks[1])))
+
+        warnings.showwarning = log_or_show
+        yield

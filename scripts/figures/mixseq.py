@@ -111,6 +111,6 @@ def keys_below(figure: FigureBase, heatmap: Axes, first: ColourStrip, tissue: Co
     width, height = inches(figure)
     top = (KEYS - 0.14) / height
     box = (0.12 / width, top - 0.22 / height, 1.2 / width, 0.08 / height)
-    heatmap_key(figure, heatmap, r"$\log_e$(Bayes factor)", box)
+    heatmap_key(figure, heatmap, "logₑ(Bayes factor)", box)
     strip_key(figure, first, (1.65 / width, top))
     strip_key(figure, tissue, (2.65 / width, top), columns=4)

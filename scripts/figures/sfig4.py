@@ -49,12 +49,12 @@ def draw_against_size(
 PANELS = {
     "a": Panel(
         "Size against VEGA's Bayes factor.",
-        partial(draw_against_size, threshold=3, ylabel=r"VEGA, |$\log_e$(Bayes factor)|", clip=10),
+        partial(draw_against_size, threshold=3, ylabel="VEGA, |logₑ(Bayes factor)|", clip=10),
         partial(significance, measure="log_bf"),
     ),
     "b": Panel(
         "Size against GSEA's false discovery rate.",
-        partial(draw_against_size, threshold=-np.log10(0.05), ylabel=r"GSEA, $-\log_{10}$(FDR)"),
+        partial(draw_against_size, threshold=-np.log10(0.05), ylabel="GSEA, −log₁₀(FDR)"),
         partial(significance, measure="neg_log10_fdr"),
     ),
 }

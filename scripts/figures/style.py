@@ -3,7 +3,7 @@
 STYLE = {
     "font.family": "sans-serif",
     "font.sans-serif": ["DejaVu Sans"],  # comes with matplotlib: the same letters everywhere
-    "mathtext.fontset": "dejavusans",
+    "text.parse_math": False,  # names of types or conditions may have dollar signs
     "font.size": 7.5,  # points at print size; "small", for names and legends, is 6.2
     "axes.titlesize": "medium",
     "axes.labelsize": "medium",

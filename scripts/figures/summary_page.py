@@ -119,7 +119,8 @@ def _legend_width(labels: pd.Series) -> float:
     """Inches that the legend of these labels needs, right of the axes."""
     names = labels.dropna().astype(str).unique()
     columns = -(-len(names) // LEGEND_ROWS)
-    return max(LEGEND, columns * (0.3 + CHARACTER * max(map(len, names))))
+    width = columns * (0.3 + CHARACTER * max(map(len, names)))
+    return min(max(LEGEND, width), 2 * HALF - 1.5)  # longer names leave the page
 
 
 def _embedding(
@@ -160,6 +161,10 @@ def _comparisons(results: Results) -> list[Part]:
     shows = "The GMVs that differ most in all comparisons."
     parts.append(Part(shows, partial(_heatmap, n=len(pairs)), strongest, height, wide=True))
     for pair in [] if results.gsea is None else _pairs(results.gsea)[:MOST_GSEA]:
+        if why := results.without_gsea(*pair):
+            words = "\n".join(wrap(f"No GSEA of {': '.join(pair)}: {why}.", 110))
+            parts.append(Part("GSEA was left out.", _gsea, words, height=0.8, wide=True))
+            continue
         table = results.with_gsea(*pair).reset_index()
         table = table[[*OF_COMPARISON, "n_genes", "neg_log10_fdr"]]
         parts.append(Part(f"GSEA and VEGA on {': '.join(pair)}.", _gsea, table, height=2.8))

@@ -191,21 +191,31 @@ def _most_variable(
     return adata[:, np.sort(order[:n])].copy()
 
 
-@_step(lambda _: "log-normalised by the authors")
-def processed(adata: ad.AnnData, _: bool) -> ad.AnnData:
-    """Take cells that are log-normalised already; they have no counts."""
+@_step(lambda value: f"{'log1p, ' if value == 'log1p' else 'log-'}normalised by the authors")
+def processed(adata: ad.AnnData, value: bool | str) -> ad.AnnData:
+    """Take cells that are normalised already; they have no counts."""
     if is_normalised(adata):
         raise InputError("cells are normalised already; ask for it once")
+    adata = adata.copy()
     values = adata.X.data
+    if value == "log1p" and (values >= 0).all():
+        adata.X.data = values = np.log1p(values)
     if not np.isfinite(values).all() or (values < 0).any() or (values > LARGEST_LOG).any():
         raise InputError(
-            f"values from {values.min():g} to {values.max():g} are not log-normalised expression; "
-            "take the matrix of the counts and normalise instead"
+            f"values from {np.nanmin(values):g} to {np.nanmax(values):g}, "
+            f"{(~np.isfinite(values)).sum():,} not finite, are not log-normalised expression; take "
+            "the matrix of the counts and normalise instead"
         )
     if (values == np.round(values)).all():
         raise InputError("all values are whole numbers, as counts are; normalise instead")
-    adata = adata.copy()
     adata.uns["processed"] = True
+    return adata
+
+
+@_step(lambda _: "gene symbols in capital letters")
+def upper_case(adata: ad.AnnData, _: bool) -> ad.AnnData:
+    adata = adata.copy()
+    adata.var_names = ad.utils.make_index_unique(adata.var_names.str.upper())
     return adata
 
 

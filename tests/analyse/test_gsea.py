@@ -79,3 +79,35 @@ def test_the_control_of_gsea_is_that_of_shuffled_labels(data):
     rows = table[table["shuffle"] == 2].set_index("gmv")
     np.testing.assert_allclose(rows["es"], prerank(scores, SETS)["es"], rtol=1e-4)
     assert shuffled_gsea(data, SETS, ANALYSES, shuffles=0).empty
+
+
+def test_a_comparison_that_gsea_cannot_make_is_left_out_with_the_reason(data):
+    """The others are made."""
+    contrast = ANALYSES["contrasts"]["innate"]
+    data = data.copy()
+    data.obs["condition"] = data.obs["condition"].astype(str)
+    innate = data.obs_names[data.obs["cell_type"] != "T"]
+    data.obs.loc[innate[0], "condition"] = "one"
+    analyses = {**ANALYSES, "contrasts": {"few": {**contrast, "group": "one"}, "innate": contrast}}
+    table = gsea_tables(data, GENES, SETS, analyses)
+    left_out = table.dropna(subset="left_out").set_index("contrast")
+    assert list(left_out.index) == ["few"] and left_out["gmv"].isna().all()
+    assert left_out.loc["few", "left_out"] == (
+        "the group has 1 and the reference 39 cells; expected at least 2 each"
+    )
+    made = table[table["contrast"] == "innate"].set_index("gmv")
+    assert made.loc["SIX", "fdr"] < 0.05 and list(made.index) == list(SETS)
+
+
+def test_without_a_set_of_the_right_size_there_is_no_gsea(data):
+    small = {"SMALL": GENES[:2], "ALL": GENES}  # which gseapy does not test either
+    (row,) = gsea_tables(data, GENES, small, ANALYSES).itertuples()
+    assert row.left_out == (
+        "of 2 gene sets none has 5 to 1,000 of the 100 ranked genes; the largest has 100"
+    )
+    assert shuffled_gsea(data, small, ANALYSES, shuffles=2).empty
+    # Sets that only the variable genes make too small are tested in the other rankings.
+    table = gsea_tables(data, GENES[6:], {"SIX": GENES[:6]}, ANALYSES).set_index("gmv")
+    assert table.loc["SIX", "fdr"] < 0.05
+    assert np.isnan(table.loc["SIX", "fdr_variable"])
+    assert table.loc["SIX", "neg_log10_fdr_variable"] == 0

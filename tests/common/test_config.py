@@ -2,6 +2,7 @@
 
 import re
 import shutil
+from pathlib import Path
 
 import pytest
 import yaml
@@ -297,6 +298,9 @@ def test_fidelity_chooses_between_code_and_text():
             "config.yaml: extra_seeds: entry 'kong' is not among kang",
         ),
         ({"run": "../x"}, "config.yaml: run: String should match"),
+        ({"run": 202310}, "config.yaml: run: .*202310 was read as a number; use make RUN="),
+        ({"studies": 1e5}, "config.yaml: studies: .*100000.0 was read as a number"),
+        ({"run": "gene_sets"}, "config.yaml: run: .*gene_sets is a reserved name; choose another"),
         ({"mirrow": "x"}, "config.yaml: mirrow: Extra inputs are not permitted"),
         ({"robustness": ["kong"]}, "config.yaml: robustness 'kong' is not among seed_2, seed_3, "),
         ({"studies": "kong"}, "kong is not in config/studies.yaml; choose from kang, kang_counts"),
@@ -394,3 +398,45 @@ def test_a_bad_checksum_names_its_line(folder):
 def test_what_is_written_from_other_files_is_up_to_date():
     stale = [str(p) for p, text in derived_files().items() if p.read_text() != text]
     assert not stale, "run `make config`"
+
+
+@pytest.mark.parametrize(
+    ("table", "name", "message"),
+    [
+        ("studies", "all", "studies.yaml: all is a reserved name; choose another"),
+        ("studies", "gene_sets", "studies.yaml: gene_sets is a reserved name"),
+        ("models", "robustness", "models.yaml: robustness is a reserved name"),
+        ("models", 202310, "models.yaml: 202310 was read as a number; quote the name"),
+    ],
+)
+def test_a_name_that_means_something_else_is_refused(folder, table, name, message):
+    edit(folder / f"{table}.yaml", lambda c: c.update({name: c["kang"]}))
+    with one_line_error(message):
+        load({}, folder)
+
+
+@pytest.mark.parametrize(
+    ("given", "path"),
+    [
+        ("file:///data/my%20mirror", "/data/my mirror"), ("~/mirror", f"{Path.home()}/mirror"),
+        ("/data/{a} b", "/data/{a} b"), ("https://a.org/~b", "https://a.org/~b"),
+    ],
+)  # fmt: skip
+def test_a_mirror_may_be_a_url_of_a_folder_or_below_the_home(given, path):
+    assert load({"mirror": given}, ROOT / "config").settings.mirror == path
+
+
+def test_models_of_types_that_differ_in_signs_alone_have_names_of_their_own(folder):
+    types = ["dox+", "dox-", "NK cells"]
+    edit(folder / "studies.yaml", lambda c: c["kang"].update(cell_types=types))
+    runs = load({}, folder).sweeps["kang_holdout"]
+    assert {name: run.by["cell_type"] for name, run in runs.items()} == {
+        "kang_holdout_dox-": "dox+", "kang_holdout_dox--2": "dox-",
+        "kang_holdout_NK-cells": "NK cells",
+    }  # fmt: skip
+
+
+def test_a_study_needs_its_own_files_and_gene_sets_alone():
+    files = load({"studies": "darmanis"}, ROOT / "config").raw_files
+    assert {study for study, _ in files} == {"darmanis", "gene_sets"}
+    assert [file for study, file in files if study == "gene_sets"] == ["gbm_aracne.gmt"]

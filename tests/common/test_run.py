@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 from conftest import ROOT
 
-from scripts.common.log_errors import log_errors
+from scripts.common.log_errors import log_errors, print_left_out
 from scripts.common.run import run
 from vega.files import atomic_write
 
@@ -99,3 +99,11 @@ def test_what_a_killed_writer_leaves_goes_with_the_next(tmp_path, fault):
         second.write_text("second")
     assert target.read_text() == "first"
     assert {*tmp_path.iterdir()} == {target, elsewhere}
+
+
+def test_what_was_left_out_is_printed_by_name(tmp_path, capsys):
+    log = tmp_path / "gsea" / "mine.log"
+    log.parent.mkdir()
+    log.write_text("12:00:00 left out: GSEA of mine, drug: no gene\n12:00:01 wrote a table\n")
+    print_left_out(tmp_path)
+    assert capsys.readouterr().err == "left out: GSEA of mine, drug: no gene\n"

@@ -5,6 +5,7 @@ import hashlib
 import json
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from functools import partial
+from types import SimpleNamespace
 
 import pytest
 from helpers.file_server import DATA, OTHER, make_mirror, row, serving, sha256
@@ -13,6 +14,7 @@ from scripts.common.config.figures import File
 from scripts.common.config.load import load
 from scripts.common.provenance import (
     absence,
+    check_own,
     expected_checksum,
     forget_absences,
     measure,
@@ -22,6 +24,7 @@ from scripts.common.provenance import (
     record_absence,
 )
 from scripts.download.download import fetch, fetch_if_available
+from scripts.download.verify import main as verify_rule
 from scripts.download.verify import verify
 from vega.errors import InputError
 
@@ -206,6 +209,27 @@ def test_a_file_without_a_source_names_remedies_that_work(place, tmp_path):
     fetched = place.fetch(row(f"file:{here}"))
     assert (fetched.source, fetched.identity) == (str(here), "first use")
     assert place.fetch(asked).source == str(here), "it is kept"
+
+
+def test_a_file_of_ones_own_is_never_to_be_removed(place, tmp_path):
+    here = tmp_path / "my cells.gz"
+    here.write_bytes(DATA)
+    asked = row(f"file:{here}", DATA)
+    place.fetch(asked)
+    check_own(asked, place.target)
+    here.write_bytes(OTHER)
+    with pytest.raises(InputError, match=r"expected .*; restore it, or .*FILE='.*my cells.gz'$"):
+        check_own(asked, place.target)
+    put(place, OTHER)
+    message = place.fails(asked)
+    assert f"take it as it is now: make accept FILE='{here}'" in message
+    here.unlink()
+    check_own(asked, place.target)  # the copy will do, if it is right
+    assert "put it back, or correct its path in config/files.tsv" in place.fails(asked)
+    rows = [asked.model_dump(exclude_none=True)]
+    params = SimpleNamespace(run=str(place.raw.parent), rows=rows)
+    with pytest.raises(InputError, match=r"cells.gz differs; put back its original .*cells.gz fir"):
+        verify_rule(SimpleNamespace(params=params))
 
 
 @pytest.mark.parametrize("url", ["a.org/x", "https://a.org/x file:/x", "https://a.org/x y", " "])

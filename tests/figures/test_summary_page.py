@@ -10,6 +10,7 @@ from conftest import ROOT
 from helpers.drawn import texts
 from helpers.legible import assert_legible
 from helpers.organoid import TYPES, planted_organoid
+from matplotlib.text import Text
 
 from scripts.analyse.differential import differential_tables
 from scripts.common.config.load import load
@@ -246,3 +247,26 @@ def test_models_that_no_figure_names_have_a_summary_page(tmp_path):
     assert "kang" in alone.summary_models and "organoid" not in alone.summary_models
     # Nothing could be shown of a model without an embedding of which nothing is asked.
     assert "kang_control" not in alone.summary_models
+
+
+def test_gsea_that_was_left_out_says_why(results):
+    row = {"contrast": "treatment", "group": "treated", "gmv": None, "left_out": "few"}
+    _, parts, words = page(replace(results, gsea=pd.DataFrame([row])))
+    assert "No GSEA of treatment: treated: few." in words
+    assert len(parts) == len(page(results)[1])
+
+
+def test_names_are_shown_as_they_are_and_what_the_font_lacks_is_logged_once(
+    results, tmp_path, caplog
+):
+    names = ["$x$ and $y$", r"\frac{a}", "細胞"]
+    found = of_types(results, np.resize(names, results.latent.n_obs))
+    summary_page.write_summary_page("toy", FigureData({"toy": found}), tmp_path)
+    lacks = [r.getMessage() for r in caplog.records if "the font lacks" in r.getMessage()]
+    assert sorted(line[0] for line in lacks) == ["細", "胞"]
+    _, parts, _ = page(found)
+    assert {f"{name} against all other cells" for name in names} <= set(titles(parts))
+    drawn = [text for part in parts for text in part.findobj(Text)]
+    for name in names:
+        shown = [text for text in drawn if name in text.get_text()]
+        assert shown and not any(text.get_parse_math() for text in shown)

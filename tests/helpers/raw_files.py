@@ -71,7 +71,7 @@ SAMPLES = {
 
 def soft_text(
     samples=SAMPLES, title="toy", series="GSE1", files=(SUPPLEMENT,), sample_files=None,
-    organism="Homo sapiens",
+    organism="Homo sapiens", relations=(),
 ) -> str:  # fmt: skip
     """Return a SOFT family file.
 
@@ -81,6 +81,7 @@ def soft_text(
     lines = ["^DATABASE = GeoMiame", "!Database_name = GEO", f"^SERIES = {series}"]
     lines += [f"!Series_title = {title}", *(f"!Series_sample_id = {name}" for name in samples)]
     lines += [f"!Series_supplementary_file = {url}" for url in (*files, "NONE")]
+    lines += [f"!Series_relation = {relation}" for relation in relations]
     lines += ["^PLATFORM = GPL1", "!Platform_title = sequencer"]
     for name, (sample_title, characteristics) in samples.items():
         lines += [f"^SAMPLE = {name}", f"!Sample_title = {sample_title}"]

@@ -98,7 +98,8 @@ def test_plain_files_are_read_like_gzipped_ones(folder):
 @pytest.mark.parametrize("value", ["-1", "1.5", "nan", "inf"])
 def test_values_that_are_no_counts(folder, kind, value):
     put(folder / "b.mtx.gz", market(COUNTS["b"].T, kind).replace(b"2 2 6", f"2 2 {value}".encode()))
-    says(folder, "b.mtx.gz", "gene LYZ", "AAAT-1", f"{value} is no count", "unprocessed matrix")
+    remedy = "unprocessed matrix" if np.isfinite(float(value)) else "write 0 in place of missing"
+    says(folder, "b.mtx.gz", "gene LYZ", "AAAT-1", f"{value} is no count", remedy)
 
 
 def test_whole_numbers_written_as_real_are_counts(folder):
@@ -118,8 +119,6 @@ def test_whole_numbers_written_as_real_are_counts(folder):
         ("a_barcodes.tsv.gz", "AAAC-1\n",
          ["a.mtx.gz", "2 cells", "a_barcodes.tsv.gz has 1", "check the names"]),
         ("genes.tsv.gz", "ENSG1\tA\n", ["a.mtx.gz", "3 genes", "genes.tsv.gz has 1"]),
-        ("genes.tsv.gz", "CD3D\nLYZ\nLYZ2\n",
-         ["genes.tsv.gz", "line 1", "Ensembl id, tab, symbol", "'CD3D'"]),
         ("b_barcodes.tsv.gz", "TTTT-1\nTTTG-1\n",
          ["cells.tsv.gz", "only 0 of the 2 barcodes of b.mtx.gz", "TTTT-1", "AAAC-1",
           "studies.yaml"]),
@@ -137,10 +136,35 @@ def test_files_that_do_not_fit_together_are_named(folder, name, text, words):
     says(folder, *words)
 
 
-def test_matrices_with_other_genes(folder):
+def test_matrices_with_genes_of_another_kind_are_refused(folder):
     put(folder / "other.tsv.gz", "ENSG1\tA\nENSG2\tB\nENSG3\tC\n")
     entry = changed(matrix={"genes": "other.tsv.gz"})
-    says(folder, "other.tsv.gz", "same order", entry=entry)
+    says(folder, "other.tsv.gz", "only 0 of its 3 genes are in", "genes.tsv.gz", entry=entry)
+
+
+@pytest.mark.parametrize(
+    ("genes", "rows", "names"),
+    [
+        # Another order: each count stays with its gene, of two LYZ too.
+        (GENES[::-1], [2, 1, 0], ["CD3D", "LYZ", "LYZ-1"]),
+        # One gene less and a new one, of a symbol that the first has.
+        ([GENES[2], GENES[0], ("ENSG4", "CD3D")], [1, None, 0, 2],
+         ["CD3D", "LYZ", "LYZ-1", "CD3D-1"]),
+    ],
+)  # fmt: skip
+def test_matrices_with_other_genes_are_joined_by_gene(folder, caplog, genes, rows, names):
+    put(folder / "other.tsv.gz", "".join(f"{i}\t{s}\n" for i, s in genes))
+    adata = read(changed(matrix={"genes": "other.tsv.gz"}), folder)
+    second = np.array([np.zeros(2) if row is None else COUNTS["b"][row] for row in rows])
+    first = np.zeros_like(second)
+    first[:3] = COUNTS["a"]
+    np.testing.assert_array_equal(adata.X.toarray(), np.hstack([first, second]).T)
+    assert adata.X.has_sorted_indices
+    assert adata.var_names.tolist() == names
+    ids = [i for i, _ in GENES] + [i for i, _ in genes if i == "ENSG4"]
+    assert adata.var["gene_id"].tolist() == ids
+    told = "have other genes, the fewest 3: of all 4 those that one lacks are zero"
+    assert (told in caplog.text) == (len(names) == 4)
 
 
 def test_match_by_a_column_that_is_missing(folder):

@@ -98,7 +98,7 @@ def test_each_archive_has_its_own_annotation_and_one_matches_by_a_column(tmp_pat
     entry = source("mtx", *matrices, annotations=[*own, lines])
 
     head = "CCLE_ID,BRAF_MUT\n"
-    (tmp_path / "lines.csv").write_text(f"{head}A375_SKIN,1.0\nA375_SKIN,1.0\n")
+    (tmp_path / "lines.csv").write_text(f"{head}A375_SKIN,1.0\nA375_SKIN,0.0\n")
     says(entry, tmp_path, "lines.csv", "A375_SKIN stands twice")
     (tmp_path / "lines.csv").write_text(f"{head}HELA,1.0\n")
     says(entry, tmp_path, "lines.csv", "none of the cells' cell_line", "match")
@@ -172,10 +172,11 @@ def test_parts_of_cell_names_become_columns(tmp_path):
         ("\t7\n", "\t1.5\n", ["gene Opn 4", "P2.A1", "1.5 is no count"]),
         ("\t7\n", "\t-7\n", ["-7 is no count"]),
         ("\t7\n", "\tnan\n", ["nan is no count"]),
-        ("\t", ";", ["line 2", "counts", "Gad1;0"]),
+        ("\t", ":", ["line 2", "counts", "Gad1:0"]),
+        ("\t7\n", "\t0,7\n", ["line 4", "Opn 4", "write numbers with a point, not a comma"]),
         ("P1.A2", "P1.A1", ["cell P1.A1 stands twice"]),
         ("P1.A2\t", "", ["line 2", "name and 2 counts"]),
-        ("no_feature\t1\t1\t1\n", "\n", ["line 5", "name and 3 counts"]),
+        ("no_feature\t1\t1\t1\n", "no_feature\n", ["line 5", "name and 3 counts"]),
     ],
 )
 def test_damaged_tables_are_named_with_line_and_gene(tmp_path, old, new, words):

@@ -186,7 +186,7 @@ def test_without_network_and_mirror_one_line_says_what_to_do(repository):
     output = snakemake(repository, *options, check=False)
     last = [line for line in output.splitlines() if line.startswith("error: ")]
     assert len(last) == 1
-    assert "could not reach 127.0.0.1 for gene_sets/gbm_aracne.gmt and 9 more" in last[0]
+    assert "could not reach 127.0.0.1 for gene_sets/reactomes.gmt and 6 more" in last[0]
     assert "make paper MIRROR=" in last[0]
     assert "make demo" in last[0]
     assert "Traceback" not in output

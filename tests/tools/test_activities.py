@@ -69,7 +69,7 @@ def test_cells_are_scaled_to_the_total_of_the_training_cells(trained, tmp_path, 
     model = vega.load(tmp_path / "m")
     whole, scaling, _ = activities_of(model, path)
     np.testing.assert_allclose(whole.X, model.embed(known), atol=1e-5)
-    assert "like the training cells" in scaling
+    assert scaling == f"counts, log-normalised to {model.target_sum:,.6g} per cell"
 
     few = counts[::7].copy()
     depth = np.arange(2, 2 + few.n_obs, dtype=np.float32)[:, None]
@@ -84,8 +84,8 @@ def test_log_normalised_cells_are_scaled_from_their_total(trained):
     model.target_sum = 5000.0
     expected, _, _ = activities_of(model, path)
     for to, said in (
-        (1e4, "log-normalised to 10,000, scaled to the 5,000 of the training cells"),
-        (5000, "log-normalised to the 5,000 of the training cells"),
+        (1e4, "log-normalised values of 10,000 per cell, scaled to 5,000"),
+        (5000, "log-normalised values, as they are"),
     ):
         normal = normalise(counts, to)
         found, scaling, _ = activities_of(model, path, ad.AnnData(normal.X, var=counts.var))
@@ -99,8 +99,8 @@ def test_log_normalised_cells_without_a_common_total_are_taken_as_they_are(train
     zero = learnt.copy()
     zero.X = sp.csr_matrix(learnt.X.multiply((learnt.var_names != "G7")[None]))
     for target_sum, words in (
-        (None, "as they are: the model does not know its total"),
-        (5000.0, "warning: log-normalised, but their totals differ (from "),
+        (None, "as they are: the total of the training cells is not known"),
+        (5000.0, "as they are: they have no common total"),
     ):
         model.target_sum = target_sum
         found, scaling, share = activities_of(model, path, fewer)
@@ -112,7 +112,7 @@ def test_cells_with_other_genes_than_the_model_are_refused(trained):
     model, _, path = trained
     cells = ad.read_h5ad(path)
     cells.var_names = [f"ENSG{i:011d}" for i in range(60)]
-    with pytest.raises(InputError, match=r"only 0% of the model.s 60 genes are in it; its are EN"):
+    with pytest.raises(InputError, match=r"new.h5ad: only 0% of the model.s 60 genes .* have EN"):
         activities_of(model, path, cells)
 
 
@@ -129,8 +129,30 @@ def test_the_command_writes_activities_and_says_how_cells_were_scaled(
     main()
     said = capsys.readouterr().out
     assert "200 cells x 6 GMVs; 100% of the model's genes were measured" in said
-    assert "counts per cell, their own median: the model does not know" in said
+    assert "per cell, their own median: the model does not know" in said
     np.testing.assert_allclose(read_latent(out).X, model.embed(learnt), atol=1e-4)
     monkeypatch.setattr(sys, "argv", ["activities", str(tmp_path / "none"), str(path)])
     with pytest.raises(SystemExit, match=r"^error: [^\n]+$"):
         main()
+
+
+def test_the_name_of_the_output_is_that_of_the_input_and_nothing_is_overwritten(
+    trained, tmp_path, monkeypatch, capsys, caplog
+):
+    caplog.set_level("INFO", "workflow")
+    model, _, path = trained
+    model.save(tmp_path / "model")
+    monkeypatch.chdir(tmp_path)
+    for name in ("a.b.h5ad", "a.c.h5ad"):
+        path = path.rename(tmp_path / name)
+        monkeypatch.setattr(sys, "argv", ["activities", "model", name])
+        main()
+    first = read_latent("a.b_activities.h5ad")
+    np.testing.assert_array_equal(first.X, read_latent("a.c_activities.h5ad").X)
+    before = (tmp_path / "a.c_activities.h5ad").read_bytes()
+    with pytest.raises(SystemExit, match=r"^error: a.c_activities.h5ad: .*another with --out$"):
+        main()
+    assert (tmp_path / "a.c_activities.h5ad").read_bytes() == before
+    monkeypatch.setattr(sys, "argv", ["activities", "model", name, "--out", "second.h5ad"])
+    main()
+    np.testing.assert_array_equal(read_latent("second.h5ad").X, first.X)

@@ -1,7 +1,9 @@
 """A study of a user's own: rows in the tables and files in a mirror, no code."""
 
 import hashlib
+import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -27,8 +29,8 @@ from scripts.common.config.load import load
 from scripts.common.config.studies import Source
 from scripts.common.tables import read_table
 from scripts.preprocess.readers import read
-from tools.new_study.inputs import of_file
-from tools.new_study.inspect import columns_of, inspect_file
+from tools.new_study.inspect import inspect_file
+from tools.new_study.names import pair
 from tools.new_study.suggest import guessed, reference, suggest
 from vega.errors import InputError
 
@@ -177,7 +179,8 @@ def test_only_columns_that_group_cells_are_kept(own):
         "treatment": {"Ctrl": 80, "treated": 80},
         "patient": {"p1": 106, "p2": 54},
     }
-    assert columns_of(own / "cells.csv") == expected  # and not score
+    table = inspect_file(own / "down.csv", ()).annotated(own / "cells.csv")
+    assert table.columns == expected  # and not score
     assert inspect_file(own / "mine.h5ad", ()).columns == expected
 
 
@@ -192,7 +195,7 @@ def test_columns_and_references_are_guessed_by_their_names():
 
 
 def proposal(own, file="mine.h5ad", **options):
-    given = of_file("mine", own / file, own / "cells.csv", ())
+    given = inspect_file(own / file, ()).annotated(own / "cells.csv")
     options = {"columns": guessed(list(given.columns)), **options}
     return suggest("mine", given, title="Mine", gene_sets="own.gmt", **options)
 
@@ -303,3 +306,80 @@ def test_from_a_plain_table_to_its_page(repository, own):
     (line,) = (line for line in said.splitlines() if line.startswith("error: "))
     assert "down.csv: bytes expected" in line
     assert not raw.exists()
+
+
+def test_conditions_that_differ_in_signs_alone_or_have_colons_are_compared(own):
+    cells = pd.read_csv(own / "cells.csv", index_col=0)
+    cells["treatment"] = np.resize(["dox+", "dox-", "IL2:1h", "Ctrl"], len(cells))
+    cells.to_csv(own / "cells.csv")
+    contrasts = proposal(own).model["analyses"]["contrasts"]
+    assert {name: c["group"] for name, c in contrasts.items()} == {
+        "dox": "dox+", "dox-2": "dox-", "IL2-1h": "IL2:1h"
+    }  # fmt: skip
+    assert {c["reference"] for c in contrasts.values()} == {"Ctrl"}
+    chosen = pair("IL2:1h:dox-", ["dox+", "dox-", "IL2:1h"])
+    assert chosen == ("IL2:1h", "dox-")
+    (contrast,) = proposal(own, contrast=chosen).model["analyses"]["contrasts"].values()
+    assert (contrast["group"], contrast["reference"]) == ("IL2:1h", "dox-")
+    with pytest.raises(InputError, match="give two conditions as A:B; there are a:b, c"):
+        pair("a:b:d", ["a:b", "c"])
+
+
+def test_four_studies_at_once_are_all_added(repository, own):
+    names = ["a", "b", "c", "d"]
+    running = [
+        subprocess.Popen(
+            [sys.executable, "-m", "tools.new_study", own / "mine.h5ad", "--name", name,
+             "--gene-sets", own / "own.gmt", "--yes"],
+            cwd=repository, env=environment(repository), stderr=subprocess.PIPE, text=True,
+        )
+        for name in names
+    ]  # fmt: skip
+    assert [process.communicate()[1] for process in running] == [""] * 4
+    config = load({}, repository / "config")
+    assert set(names) <= set(config.studies) & set(config.models)
+    rows = [(file.study, file.file) for file in config.files]
+    assert rows.count(("gene_sets", "own.gmt")) == 1
+    assert {(name, "mine.h5ad") for name in names} <= set(rows)
+
+
+@pytest.mark.parametrize("name", ["all", "gene_sets"])
+def test_a_reserved_name_is_refused(repository, own, command, name):
+    words = (own / "mine.h5ad", "--gene-sets", own / "own.gmt", "--name", name, "--yes")
+    code, _, error = command(*words)
+    assert code == 1 and f"{name} is a reserved name; choose another --name" in error
+
+
+@pytest.mark.slow
+def test_a_changed_file_of_ones_own_stops_the_next_run_until_it_is_accepted(
+    repository, own, command, fault
+):
+    gmt = own / "own.gmt"
+    assert command(own / "mine.h5ad", "--gene-sets", gmt, "--yes")[0] == 0
+    raw = [f"results/m/raw/{file}" for file in ("gene_sets/own.gmt", "mine/mine.h5ad")]
+    settings = ("--config", "run=m", "data=public", "studies=mine")
+    snakemake(repository, *settings, "--", *raw)
+    # No other collection and no network is needed.
+    jobs = snakemake(repository, "--dry-run", *settings)
+    assert "gbm_aracne" not in jobs and "https://" not in jobs
+    assert "nothing to be done" in snakemake(repository, *settings, "--", *raw).lower()
+
+    gmt.touch()  # the same content
+    assert "nothing to be done" in snakemake(repository, *settings, "--", *raw).lower()
+    with fault("own file edited", keeps=[own / "mine.h5ad", repository / raw[0]]):
+        text = gmt.read_text()
+        gmt.write_text(text.replace("GENE1\t", "GENE2\t"))  # of the same size
+        os.utime(gmt, (0, 0))
+        said = snakemake(repository, *settings, "--", *raw, check=False)
+        (line,) = (line for line in said.splitlines() if line.startswith("error: "))
+        assert line.startswith(f"error: {gmt}: md5 expected ") and "restore it, or" in line
+    remedy = re.search("make accept FILE=(.*)", line)[1]
+    accept = [sys.executable, "-m", "tools.accept", *shlex.split(remedy)]
+    subprocess.run(accept, cwd=repository, env=environment(repository), check=True)
+    snakemake(repository, *settings, "--", *raw)
+    assert (repository / raw[0]).read_bytes() == gmt.read_bytes()
+    said = subprocess.run(
+        [*accept[:-1], own / "cells.csv"], cwd=repository, env=environment(repository),
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert said.returncode == 1 and "cells.csv: no row of config/files.tsv has this" in said.stderr

@@ -21,6 +21,7 @@ from scripts.preprocess.readers import read
 SUPPLEMENT = "/series/GSE1nnn/GSE1234/suppl"
 FAMILY = "/series/GSE1nnn/GSE1234/soft/GSE1234_family.soft.gz"
 PUBLIC = "https://ftp.ncbi.nlm.nih.gov/geo"
+ALL_GENES = range(len(GENES))  # their places
 TRIPLE = ("matrix.mtx.gz", "barcodes.tsv.gz", "features.tsv.gz")
 RAW = "GSE1234_RAW.tar"
 # By accession: title, characteristics. The last one has no counts, and alone another tissue; of
@@ -34,7 +35,9 @@ SAMPLES = {
 SIZES = {"GSM13": 30, "GSM11": 20, "GSM12": 25}  # in the order of the archive
 
 
-def family(samples=SAMPLES, files=(), sample_files=(), organism="Homo sapiens") -> bytes:
+def family(
+    samples=SAMPLES, files=(), sample_files=(), organism="Homo sapiens", relations=()
+) -> bytes:
     """Return a SOFT family file."""
     root = "ftp://ftp.ncbi.nlm.nih.gov/geo"
     urls = {sample: [] for sample in samples}
@@ -42,7 +45,7 @@ def family(samples=SAMPLES, files=(), sample_files=(), organism="Homo sapiens") 
         sample = name.split("_")[0]
         urls[sample].append(f"{root}/samples/GSMnnn/{sample}/suppl/{name}")
     files = [f"{root}{SUPPLEMENT}/{name}" for name in files]
-    soft = soft_text(samples, "Cells of a test", "GSE1234", files, urls, organism)
+    soft = soft_text(samples, "Cells of a test", "GSE1234", files, urls, organism, relations)
     return gzip.compress(soft.encode())
 
 
@@ -51,9 +54,10 @@ def barcodes(cells: int) -> list[str]:
     return [f"AAAC{i:04d}-1" for i in range(cells)]
 
 
-def triple(counts: np.ndarray) -> list[bytes]:
-    """Return a Matrix Market file and its lists."""
-    genes = "".join(f"ENSG{i:011d}\t{gene}\n" for i, gene in enumerate(GENES))
+def triple(counts: np.ndarray, genes=ALL_GENES) -> list[bytes]:
+    """Return a Matrix Market file and its lists; `genes` are the places of its genes in GENES."""
+    counts = counts[:, genes]
+    genes = "".join(f"ENSG{i:011d}\t{GENES[i]}\n" for i in genes)
     names = "".join(f"{name}\n" for name in barcodes(len(counts)))
     return [gzip.compress(part) for part in (market(counts), names.encode(), genes.encode())]
 
@@ -83,9 +87,10 @@ def geo(repository, monkeypatch, capsys, caplog):
     def config():
         return {p: p.read_bytes() for p in (repository / "config").rglob("*") if p.is_file()}
 
-    def serve(samples=SAMPLES, sample_files=(), organism="Homo sapiens", **files):
+    def serve(samples=SAMPLES, sample_files=(), organism="Homo sapiens", relations=(), **files):
         """Serve a series with its supplementary files."""
-        answers[FAMILY] = [(200, {}, family(samples, files, sample_files, organism))]
+        content = family(samples, files, sample_files, organism, relations)
+        answers[FAMILY] = [(200, {}, content)]
         for name, data in files.items():
             answers[f"{SUPPLEMENT}/{name}"] = [(200, {}, data)]
 
@@ -318,6 +323,66 @@ def test_filtered_counts_of_cell_ranger_are_read_of_each_sample(geo, truth):
     assert_cells(cells, truth, TREATED)
 
 
+@pytest.mark.parametrize("format", ["mtx", "table"])
+def test_samples_with_other_genes_or_another_order_are_joined_by_gene(geo, truth, caplog, format):
+    # The first sample lacks a gene, the second has them from the last to the first.
+    genes = {"GSM13": [*range(1, 240)], "GSM11": [*range(240)][::-1], "GSM12": [*range(240)]}
+    members = {}
+    for sample, counts in truth.items():
+        if format == "mtx":
+            files = zip(TRIPLE, triple(counts, genes[sample]), strict=True)
+            members |= {f"{sample}_x_{end}": part for end, part in files}
+        else:
+            cells = pd.DataFrame(counts, barcodes(len(counts)), GENES).iloc[:, genes[sample]]
+            members[f"{sample}_counts.csv.gz"] = gzip.compress(cells.T.to_csv().encode())
+    geo.serve(**archive_of(members))
+    _, cells = geo.adds()
+    expected = np.vstack([*truth.values()])
+    expected[: SIZES["GSM13"], 0] = 0
+    assert list(cells.var_names) == [*GENES[1:], GENES[0]]
+    np.testing.assert_array_equal(cells[:, GENES].X.toarray(), expected)
+    told = "matrices have other genes, the fewest 239: of all 240 those that one lacks are zero"
+    assert told in caplog.text
+
+
+def test_an_h5ad_file_of_each_sample(geo, truth):
+    members, kinds = {}, []
+    for number, (sample, counts) in enumerate(truth.items()):
+        obs = pd.DataFrame({"kind": ["T", "B"] * 15, "tissue": "none", "n": 1.0}, barcodes(30))
+        obs = obs.iloc[: len(counts), : 3 - number]  # n is only of the first
+        kinds += [*obs["kind"]]
+        cells = AnnData(sp.csr_matrix(counts, dtype=np.float32), obs)
+        cells.var_names = GENES
+        cells.layers["umis"], cells.X = cells.X, cells.X.log1p()
+        cells.write_h5ad("x.h5ad")
+        content = (geo.repository / "x.h5ad").read_bytes()
+        members[f"{sample}_cells.h5ad.gz"] = gzip.compress(content)
+    geo.serve(**archive_of(members))
+    study, cells = geo.adds("--cell-type", "kind")
+    assert study.format == "h5ad"
+    assert study.matrices[0].layer == "umis"
+    assert_cells(cells, truth, TREATED)
+    assert list(cells.obs["cell_type"]) == kinds
+    assert study.cell_types == ["B", "T"]
+
+
+@pytest.mark.parametrize("names", ["{}_{}.matrix.mtx.gz", "{}_A.{}_matrix.mtx.gz"])
+def test_filtered_matrices_are_taken_and_raw_ones_told(geo, truth, names):
+    members = {}
+    for sample, counts in truth.items():
+        for kind, of_kind in (("raw", np.vstack([counts, counts])), ("filtered", counts)):
+            for end, part in zip(TRIPLE, triple(of_kind), strict=True):
+                name = names.format(sample, kind).replace("matrix.mtx.gz", end)
+                members[name] = part
+    geo.serve(**archive_of(members))
+    _, output, _ = geo.run()
+    raw = [name for name in members if "raw" in name and "mtx" in name]
+    assert f"note: not taken of GSE1234_RAW.tar: {', '.join(raw)}" in output
+    study, cells = geo.adds()
+    assert all("filtered" in matrix.matrix for matrix in study.matrices)
+    assert_cells(cells, truth, TREATED)
+
+
 def test_an_unknown_or_unreachable_series_is_named(geo):
     geo.answers[FAMILY] = [(404, {}, b"")]
     _, error = geo.fails()
@@ -332,7 +397,7 @@ def unreadable(*names):
     return archive_of(dict.fromkeys(names, b"x"))
 
 
-OTHER_GENES = gzip.compress(b",c1\nGENE0,1\nRPL13A,2\n")
+OTHER_GENES = gzip.compress(b",c1\nGENE0,1\nRPL13A,2\nMT-ND1,2\n")
 
 
 @pytest.mark.parametrize(
@@ -340,13 +405,17 @@ OTHER_GENES = gzip.compress(b",c1\nGENE0,1\nRPL13A,2\n")
     [
         ({}, "GSE1234: it has no supplementary files; convert the counts to h5ad"),
         (
-            {"GSE1234_seurat.rds": b"x", "GSE1234_a.loom": b"x"},
-            "none of its files can be read as counts: GSE1234_seurat.rds, GSE1234_a.loom; convert "
+            {"GSE1234_seurat.rds": b"x", "GSE1234_a.mat": b"x"},
+            "none of its files can be read as counts: GSE1234_seurat.rds, GSE1234_a.mat; convert "
             "the counts to h5ad and give that as FILE",
         ),
         (
             unreadable("GSM11_a.rds", "GSM12_matrix.mtx.gz"),  # without its lists
             "none of its files can be read as counts: GSE1234_RAW.tar, GSM11_a.rds, GSM12_matrix",
+        ),
+        (
+            {"relations": ["BioProject: x", "SuperSeries of: GSE11", "SuperSeries of: GSE12"]},
+            "GSE1234: a SuperSeries; give one of its SubSeries: GSE11, GSE12",
         ),
         ({"organism": "Danio rerio"}, "its samples are of Danio rerio, and a study is of Homo"),
         (
@@ -362,7 +431,7 @@ OTHER_GENES = gzip.compress(b",c1\nGENE0,1\nRPL13A,2\n")
                 "GSM11_counts.csv.gz": table(np.ones((20, len(GENES)), int), barcodes(20)),
                 "GSM12_counts.csv.gz": OTHER_GENES,
             }),
-            "GSM12_counts.csv.gz: other genes than in",
+            "GSM12_counts.csv.gz: only 1 of its 3 genes are in",
         ),
     ],
 )  # fmt: skip

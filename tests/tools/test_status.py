@@ -119,3 +119,21 @@ def test_the_command_says_it_all(config, tmp_path):
         "results/x: 1 of 10 figures drawn, claims not judged yet, report not written yet"
     )
     assert "there are x" in status(tmp_path).stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["demo"], "results/demo: no run has begun there; begin one with make demo"),
+        (["mine"], "results/mine: no run has begun there; begin one with make paper RUN=mine"),
+        ([""], "results/paper: no run has begun there; begin one with make paper"),
+        (["../x"], "'../x' is no name; it begins with a letter or digit"),
+        (["bad"], "results/bad/config.yaml: not the configuration of a run ('settings'); run it"),
+    ],
+)
+def test_the_status_of_what_is_no_run_is_one_line(tmp_path, words, message):
+    touch(tmp_path / "results" / "bad" / "config.yaml")
+    (tmp_path / "results" / "bad" / "config.yaml").write_text("a: 1\n")
+    said = status(tmp_path, *words)
+    line = said.stderr.replace("; there are bad", "")
+    assert said.returncode == 1 and line.startswith(f"error: {message}") and line.count("\n") == 1

@@ -92,13 +92,27 @@ def test_genes_that_were_not_measured_are_zero_and_told(cells, model, opened):
         assert model.embed(few, min_coverage=0.3).shape == (150, 6)
 
 
-def test_cells_of_another_total_are_told(cells, model):
+def test_cells_of_another_total_are_scaled_to_that_of_the_model(cells, model, opened):
+    expected = model.embed(vega.examples.log_normalised(cells, TARGET))
+    for total, words in ((10 * TARGET, "5,000"), (0.3 * TARGET, "150")):
+        latent = model.latent(opened(vega.examples.log_normalised(cells, total)))
+        np.testing.assert_allclose(latent.X, expected, atol=1e-4)
+        said = f"log-normalised values of {words} per cell, scaled to 500"
+        assert latent.uns["vega"]["scaling"] == said
+
+
+def test_cells_of_another_total_are_told_where_genes_are_left_out(cells, model):
+    cells = cells[:, model.genes]
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        model.embed(vega.examples.log_normalised(cells, 0.7 * TARGET))
+        fewer = vega.examples.log_normalised(cells, 0.7 * TARGET)
+        fewer.X.data[::9] *= 1.01  # as if other genes had been there
+        assert "no common total" in model.latent(fewer).uns["vega"]["scaling"]
     for factor in (10, 0.1):
         with pytest.warns(UserWarning, match=f"have {factor} times the total .* give counts"):
-            model.embed(vega.examples.log_normalised(cells, factor * TARGET))
+            more = vega.examples.log_normalised(cells, factor * TARGET)
+            more.X.data[::9] *= 1.01
+            model.embed(more)
 
 
 def test_what_is_on_another_scale_is_refused(cells, model):

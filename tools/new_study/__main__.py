@@ -9,22 +9,29 @@ import argparse
 import logging
 import re
 import sys
-from collections.abc import Mapping
+import tempfile
+from collections.abc import Collection, Mapping
+from itertools import chain
 from pathlib import Path
 
 from scripts.common.config.figures import File
 from scripts.common.config.load import load
+from scripts.common.config.models import Data
 from scripts.common.provenance import LOCK, expected_checksum, measure
+from scripts.download.transfer import DownloadError, download
+from scripts.preprocess.readers.names import stem
 from tools.new_study import geo
-from tools.new_study.inputs import check_name, of_file, own
-from tools.new_study.inspect import Inspection
-from tools.new_study.names import some
-from tools.new_study.suggest import GENES, KINDS, guessed, suggest
+from tools.new_study.files import check_name, file_name, own
+from tools.new_study.inspect import Inspection, add_choices, choices, inspect_file
+from tools.new_study.names import pair, some
+from tools.new_study.suggest import KINDS, guessed, suggest
 from tools.new_study.write import add, additions, check_free
 from vega.errors import InputError
 from vega.gene_sets import read_gmt
 
 CONFIG = Path("config")
+MOST_GENES = Data.model_fields["max_genes"].default
+MOST_VALUES = 60  # of a column that is shown without being asked for
 
 
 def main() -> None:
@@ -35,12 +42,13 @@ def main() -> None:
     )  # fmt: skip
     parser.add_argument(
         "file", type=Path,
-        help="h5ad, Cell Ranger's HDF5, Matrix Market (its lists beside it) or table, or the "
+        help="h5ad, loom, zarr, Cell Ranger's HDF5 or folder, Matrix Market or table, or the "
         "accession of a GEO series",
     )  # fmt: skip
     parser.add_argument(
         "--annotation", type=Path, help="table of the cells, by their names; a file of the series"
     )
+    add_choices(parser)
     parser.add_argument("--counts", help="of a series: its file of the counts, if there are more")
     parser.add_argument("--geo", default=geo.PUBLIC, help="a mirror of %(default)s")
     parser.add_argument("--name", help="of the study; by default that of the file")
@@ -67,77 +75,89 @@ def run(options: argparse.Namespace) -> None:
     config = load({}, CONFIG)
     gmt = Path(options.gene_sets)
     collections = {file.file: file for file in config.files if file.study == "gene_sets"}
-    is_path = str(gmt) not in collections
+    is_path, namesake = str(gmt) not in collections, collections.get(file_name(gmt))
     if is_path and not gmt.is_file():
         raise InputError(f"{gmt}: no such file, and not one of {', '.join(collections)}")
-    known = {gene for genes in read_gmt(gmt).values() for gene in genes} if is_path else set()
-    namesake = collections.get(gmt.name)
     if is_path and namesake and not _same(namesake, gmt):
         raise InputError(
             f"{gmt}: there are other gene sets of this name in config/files.tsv; rename the file, "
             f"or take those by --gene-sets {gmt.name}"
         )
-    name = options.name or re.sub(r"[^A-Za-z0-9_]+", "_", options.file.name.split(".")[0])
+    sets, why = (read_gmt(gmt, 0, MOST_GENES), "") if is_path else _at_hand(namesake)
+    known = set(chain.from_iterable((sets or {}).values()))
+    name = options.name or re.sub(r"[^A-Za-z0-9_]+", "_", stem(options.file.name))
     check_name(name)
+    check_free(name, CONFIG)  # before anything large is read or downloaded
     if geo.ACCESSION.fullmatch(str(options.file)) and not options.file.exists():
-        check_free(name, CONFIG)  # before anything large is downloaded
         series = geo.Geo(str(options.file), Path("results", "paper", "raw", name), options.geo)
         print(series.summary())
-        inputs = series.inputs(known, options.counts, options.annotation)
+        found, files, about = series.inputs(known, options.counts, options.annotation)
         title = series.about.title
     else:
-        inputs, title = of_file(name, options.file, options.annotation, known), name
-    columns = guessed(list(inputs.columns))
-    columns |= {kind: asked for kind in KINDS if (asked := getattr(options, kind))}
-    columns = {kind: column for kind, column in columns.items() if column != "-"}
+        found, about, title = inspect_file(options.file, known, **choices(options)), {}, name
+        if options.annotation:
+            found = found.annotated(options.annotation)
+        files = [own(name, path) for path in found.files.values()]
+    values = found.columns
+    asked = {kind: column for kind in KINDS if (column := getattr(options, kind))}
+    free = [column for column in values if column not in asked.values()]
+    columns = {k: column for k, column in (guessed(free) | asked).items() if column != "-"}
+    summary = _summary(found, values, columns.values())
+    conditions = values.get(columns.get("condition", ""), {})
     suggestion = suggest(
-        name, inputs, title=options.title or title, gene_sets=gmt.name, columns=columns,
-        contrast=_pair(options.contrast), batch=options.batch not in (None, "-"),
+        name, found, title=options.title or title, gene_sets=file_name(gmt), columns=columns,
+        contrast=options.contrast and pair(options.contrast, conditions),
+        batch=options.batch not in (None, "-"), sets=sets, series=about,
     )  # fmt: skip
+    if sets is None:
+        suggestion.notes.append(f"genes were not compared with {gmt}, which {why}; the run does so")
     if namesake is None:
-        suggestion.files.append(own("gene_sets", gmt))
-    print(_summary(inputs.inspection, inputs.columns))
-    added = additions(suggestion)
+        files.append(own("gene_sets", gmt))
+    print(summary)
+    added = additions(suggestion, files)
     for file, text in added.items():
         print(f"\nto {CONFIG / file}:\n{text.strip()}")
     for note in suggestion.notes:
         print(f"\nnote: {note}")
-    if not (options.yes or _confirmed()):
+    question = "\nadd these rows? [y/N] "
+    sure = options.yes or (sys.stdin.isatty() and input(question).strip().lower() in ("y", "yes"))
+    if not sure:
         print("\nnothing was added; --yes adds it, and the options above change it")
         return
     add(name, added, CONFIG)
     print(f"\nadded; now run: make paper STUDIES={name}")
 
 
-def _summary(found: Inspection, values: Mapping[str, Mapping[str, int]]) -> str:
-    kind = "counts" if found.counts else "values that are no counts"
+def _summary(
+    found: Inspection, values: Mapping[str, Mapping[str, int]], chosen: Collection[str]
+) -> str:
     cells, genes = found.adata.shape
-    lines = [f"{found.files[0]}: {cells:,} cells, {genes:,} genes, {kind}"]
+    lines = [f"{next(iter(found.files.values()))}: {cells:,} cells, {genes:,} genes, {found.scale}"]
     for column, counts in values.items():
-        lines.append(f"  {column}: {some([f'{value} ({n:,})' for value, n in counts.items()])}")
-    if genes > GENES and found.counts:
-        lines.append(f"  the {GENES:,} most variable genes will be kept")
+        if len(counts) <= MOST_VALUES or column in chosen:
+            lines.append(f"  {column}: {some([f'{value} ({n:,})' for value, n in counts.items()])}")
     return "\n".join(lines)
+
+
+def _at_hand(row: File) -> tuple[dict[str, list[str]] | None, str]:
+    """Return gene sets of `files.tsv`, of an earlier run or downloaded; or None, and why."""
+    expected = expected_checksum(row, CONFIG / LOCK.name)
+    with tempfile.TemporaryDirectory() as folder:
+        there = [*Path("results").glob(f"*/raw/gene_sets/{row.file}"), Path(folder, row.file)]
+        try:
+            if not there[0].exists():
+                download(next(iter(row.urls)), there[0])
+        except (DownloadError, OSError, StopIteration) as error:
+            return None, f"could not be downloaded ({error})"
+        if difference := expected.difference(measure(there[0])):
+            return None, f"differs: {difference}"
+        return read_gmt(there[0], 0, MOST_GENES), ""
 
 
 def _same(known: File, path: Path) -> bool:
     """Return whether a file has the checksums of a row of `files.tsv`, or of the lock."""
     expected = expected_checksum(known, CONFIG / LOCK.name)
     return expected.identify and not expected.difference(measure(path))
-
-
-def _pair(text: str | None) -> tuple[str, str] | None:
-    if text is None:
-        return None
-    group, _, control = text.partition(":")
-    if not (group and control):
-        raise InputError(f"--contrast {text}: give two conditions as A:B")
-    return group, control
-
-
-def _confirmed() -> bool:
-    question = "\nadd these rows? [y/N] "
-    return sys.stdin.isatty() and input(question).strip().lower() in ("y", "yes")
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import chain
 from pathlib import Path
@@ -14,9 +14,10 @@ from scripts.download.download import fetch_unpinned
 from scripts.download.sample_annotations import Series, read_series
 from scripts.download.transfer import DownloadError
 from scripts.preprocess.readers.annotations import LEAST_KNOWN_CELLS
-from tools.new_study.inputs import Inputs, Table, check_name, own
-from tools.new_study.inspect import Inspection, columns_of, inspect_file, values_of
-from tools.new_study.names import Counts, counts_among, some
+from scripts.preprocess.readers.names import Counts, counts_among, without_unfiltered
+from tools.new_study.files import check_name, own
+from tools.new_study.inspect import Inspection, inspect_file
+from tools.new_study.names import some
 from tools.new_study.raw_archive import CONVERT, RAW_ARCHIVE, bundled, inspect_archive
 from vega.errors import InputError
 
@@ -71,12 +72,17 @@ class Geo:
 
     def inputs(
         self, known: Collection[str], counts: str | None = None, table: Path | None = None
-    ) -> Inputs:
-        """Fetch and inspect the counts and the table of the cells; see `inspect_file`.
+    ) -> tuple[Inspection, list[File], dict[str, str]]:
+        """Return the counts with the table of the cells, the rows of their files, and the series.
 
         `counts` names the file of counts where there are several. `table` is a file of the user or
         of the series; without it the family file is that table if its samples are the cells.
         """
+        if self.about.subseries:
+            raise InputError(
+                f"{self.accession}: a SuperSeries; give one of its SubSeries: "
+                f"{', '.join(self.about.subseries)}"
+            )
         series = {"series": self.accession, "organism": self._organism()}
         chosen = self._chosen(counts)
         files = [self._fetched(self.urls[name]) for name in chosen.entry.values()]
@@ -86,8 +92,10 @@ class Geo:
             found = inspect_archive(path, self.about.samples, known)
         else:
             found = inspect_file(path, known)
+        if others := [c.name for c in counts_among(self.urls) if c.name != chosen.name]:
+            found = replace(found, notes=[*found.notes, f"not taken: {some(others)}"])
         if table is None:
-            return Inputs(found, files, self._samples_as_cells(found), series)
+            return self._with_samples(found), files, series
         if table.is_file():
             files.append(own(self.folder.name, table))
         elif table.name in self.urls:
@@ -95,7 +103,7 @@ class Geo:
             table = self.folder / table.name
         else:
             raise InputError(f"{table}: no such file, and not one of {', '.join(self.urls)}")
-        return Inputs(found, files, Table(table.name, columns_of(table)), series)
+        return found.annotated(table), files, series
 
     @property
     def _sample_files(self) -> list[str]:
@@ -124,7 +132,7 @@ class Geo:
                 f"{self.accession}: none of its files can be read as counts: {names}; {CONVERT}"
             )
         if asked is None:
-            fits = [counts for counts in found if counts.likely]
+            fits = [counts for counts in without_unfiltered(found) if counts.likely]
         else:
             fits = [counts for counts in found if counts.name == asked]
         if len(fits) != 1:
@@ -133,13 +141,12 @@ class Geo:
             raise InputError(f"{self.accession}: {problem}; name one with --counts: {names}")
         return fits[0]
 
-    def _samples_as_cells(self, found: Inspection) -> Table | None:
-        """Return the samples as a table if one of their columns has the names of the cells."""
-        samples = self.about.samples
-        for column, names in samples.items():
+    def _with_samples(self, found: Inspection) -> Inspection:
+        """Take the samples as the table of the cells if a column has the names of these."""
+        for column, names in self.about.samples.items():
             if names.is_unique and found.adata.obs_names.isin(names).mean() >= LEAST_KNOWN_CELLS:
-                return Table(self.family.file, values_of(samples), f"{{{column}}}")
-        return None
+                return found.annotated(self.folder / self.family.file, f"{{{column}}}")
+        return found
 
     def _fetched(self, url: str) -> File:
         """Return the row of a file of GEO, and download it unless it exists."""

@@ -1,149 +1,157 @@
 """What is in the files of a new study: their format, their genes, what is known of their cells."""
 
-import re
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+import argparse
+import shutil
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import anndata as ad
-import numpy as np
-import pandas as pd
 
 from scripts.common.config.studies import Source
 from scripts.preprocess.readers import read
-from scripts.preprocess.readers.checks import are_counts
-from scripts.preprocess.readers.files import RETRY, RawFile
-from scripts.preprocess.readers.matrices import h5ad
-from tools.new_study.names import CELL_RANGER, H5AD, LISTS, MARKET, TABLES, lists_of
+from scripts.preprocess.readers.annotated import ANNDATA
+from scripts.preprocess.readers.annotations import table_of
+from scripts.preprocess.readers.choices import NO_COUNTS, all_columns, chosen, orientation
+from scripts.preprocess.readers.files import RawFile
+from scripts.preprocess.readers.formats import format_of, market_in
+from scripts.preprocess.readers.names import LISTS, lists_of
+from tools.new_study.files import file_name, linked, named
 from vega.errors import InputError
-from vega.files import read_errors
+from vega.files import atomic_write
+from vega.scale import COUNTS, scale_of
 
-LOOK = "check that this is the file you mean"
-COMMON = re.compile(
-    r"RP[LS]P?\d+[ALXY]?\d?|MT-\w+|ACTB|GAPDH|B2M|MALAT1|EEF1A1|TMSB4X|FTL|FTH1|ENS[A-Z]*G\d{11}.*",
-    re.IGNORECASE,
-)  # genes that nearly all cells of all tissues have, and Ensembl ids
-MOST_VALUES = 60  # of a column that groups cells
-# Rows of a table that are listed among its genes: spike-ins, and HTSeq's summary.
-NO_GENES = r"ERCC-\d{5}|(__)?(no_feature|ambiguous|too_low_aQual|not_aligned|alignment_not_unique)"
+# By format: the options that say what to take.
+OPTIONS = {"mtx": ("barcodes", "genes"), **dict.fromkeys(ANNDATA, ("layer", "raw", "symbols"))}
 
 
 @dataclass(frozen=True)
 class Inspection:
-    """What the files of counts hold."""
+    """What the files of counts hold, and a table of their cells."""
 
-    format: str  # this and `matrices` as the entry of the study has them, without paths
+    # As the entry of the study has them, with all columns.
+    format: str
     matrices: list[dict[str, Any]]
-    files: list[Path]
-    adata: ad.AnnData  # cells x genes
-    counts: bool  # whether all values are whole numbers from 0 up
-    columns: Mapping[str, Mapping[str, int]]  # of the cells, see `values_of`
+    files: Mapping[str, Path]  # by their names in a run
+    notes: Sequence[str] = ()  # what was chosen
+    annotations: Sequence[dict[str, Any]] = ()
+
+    @cached_property
+    def adata(self) -> ad.AnnData:
+        """Cells x genes, as the workflow reads them."""
+        parts = {"format": self.format, "matrices": self.matrices, "annotations": self.annotations}
+        with linked(self.files) as folder:  # a step for processed values takes what is no count
+            return read(Source(**parts, steps=[{"processed": True}]), folder)
+
+    @cached_property
+    def scale(self) -> str | None:
+        """What the values are, see `vega.scale`."""
+        return scale_of(self.adata.X)
+
+    @property
+    def counts(self) -> bool:
+        """Whether they are counts."""
+        return self.scale == COUNTS
+
+    @property
+    def columns(self) -> dict[str, dict[str, int]]:
+        """Values of the columns that group cells, of two or more each, and cells of each value."""
+        found = {}
+        for column in self.adata.obs.columns.drop("annotated", errors="ignore"):
+            counts = self.adata.obs[column].value_counts().sort_index()
+            if 1 < len(counts) <= self.adata.n_obs / 2:
+                found[column] = {value: int(n) for value, n in counts.items()}
+        return found
+
+    def annotated(self, table: Path, barcode: str | None = None) -> Self:
+        """Return it with a table of the cells, whose columns go before those of the matrices.
+
+        `barcode` is a cell's name in terms of its columns, such as `{title}`.
+        """
+        name = file_name(table)
+        with linked({name: table}) as folder:
+            columns = all_columns(table_of(RawFile(folder / name)))
+        matrices = [
+            {**m, "columns": {c: c for c in m.get("columns", ()) if c not in columns}}
+            for m in self.matrices
+        ]
+        entry = {"file": name, **({"barcode": barcode} if barcode else {}), "columns": columns}
+        files = named([*self.files.values(), table])
+        return replace(self, matrices=matrices, annotations=[entry], files=files)
 
 
-def inspect_file(path: Path, known: Collection[str]) -> Inspection:
-    """Inspect a file of counts, whose format follows from its name.
+def add_choices(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `inspect_file`."""
+    place = parser.add_mutually_exclusive_group()
+    place.add_argument("--layer", help="of an h5ad, loom or zarr: the layer of the counts")
+    place.add_argument("--raw", action="store_true", help="of an h5ad or zarr: .raw has the counts")
+    parser.add_argument("--symbols", metavar="COLUMN", help="of its genes, with their symbols")
+    for what in OPTIONS["mtx"]:
+        parser.add_argument(
+            f"--{what}", type=Path, help=f"of Matrix Market: its list of {what}, if not beside it"
+        )
 
-    The `known` symbols of genes help to decide whether a table has genes down or across.
+
+def choices(options: argparse.Namespace) -> dict[str, Any]:
+    """Return those options, as `inspect_file` takes them."""
+    return {name: getattr(options, name) for name in set(chain.from_iterable(OPTIONS.values()))}
+
+
+def inspect_file(path: Path, known: Collection[str], **options: Any) -> Inspection:
+    """Inspect a file or folder of counts, whose format follows from its content.
+
+    The `known` symbols of genes help to find the symbols, and to decide whether a table has genes
+    down or across. `options` are those of `OPTIONS`.
     """
-    if not path.is_file():
+    if not path.exists():
         raise InputError(f"{path}: no such file")
-    name = path.name.lower()
-    try:
-        if name.endswith(H5AD):
-            cells = h5ad(RawFile(path))
-            layer = {"layer": "counts"} if "counts" in cells.layers else {}
-            matrix = {"matrix": path.name, **layer}
-            return inspect_matrices("h5ad", [matrix], [path], cells.obs)
-        if name.endswith(CELL_RANGER):
-            return inspect_matrices("10x_h5", [{"matrix": path.name}], [path])
-        if name.endswith(MARKET):
-            return _market(path)
-        if name.endswith(TABLES):
-            matrix = {"matrix": path.name, **orientation(RawFile(path), known)}
-            return inspect_matrices("table", [matrix], [path])
-    except InputError as error:  # which thinks of files that were downloaded
-        raise InputError(str(error).replace(RETRY, LOOK)) from None
-    raise InputError(
-        f"{path}: not a file of counts; give an h5ad file, Cell Ranger's .h5, a Matrix Market file "
-        "(.mtx) or a table (.csv, .tsv, .txt), gzipped or not"
-    )
+    with linked({file_name(path): path}) as folder:
+        format = format_of(RawFile(folder / file_name(path)))
+    if path.is_dir():
+        path = _zipped(path) if format == "zarr" else market_in(path)
+    asked = {option: value for option, value in options.items() if value}
+    for option in asked.keys() - {*OPTIONS.get(format, ())}:
+        raise InputError(f"{path}: --{option} is not for {format} files; leave it out")
+    name, notes = file_name(path), []
+    entry, files = {"matrix": name}, {name: path}
+    with linked(files) as folder:
+        if format in ANNDATA:
+            more, notes = chosen(ANNDATA[format](RawFile(folder / name)), known, **asked)
+            entry |= more
+        elif format == "mtx":
+            lists = _lists(path, **asked)
+            entry |= {what: file_name(at) for what, at in lists.items()}
+            files = named([path, *lists.values()])
+        elif format == "table":
+            entry |= orientation(RawFile(folder / name), known)
+        elif format != "10x_h5":
+            raise InputError(f"{path}: {NO_COUNTS}")
+    return Inspection(format, [entry], files, notes)
 
 
-def columns_of(path: Path) -> dict[str, dict[str, int]]:
-    """Return what a table or an h5ad file says of cells, see `values_of`."""
-    if path.name.endswith(H5AD):
-        return values_of(h5ad(RawFile(path)).obs)
-    with read_errors(path, "a table of cells", LOOK):
-        table = pd.read_csv(path, sep=None, engine="python", index_col=0, dtype=str)
-    return values_of(table)
+def _zipped(path: Path) -> Path:
+    """Zip a folder of zarr, since a run's raw files are files."""
+    target = path.with_name(f"{path.name}.zip")
+    with atomic_write(target) as part:
+        shutil.make_archive(str(part).removesuffix(".zip"), "zip", path)
+    return target
 
 
-def _market(path: Path) -> Inspection:
-    """Inspect a Matrix Market file; its two lists are in the same folder, and named as it is."""
-    lists = lists_of(path.name, [beside.name for beside in path.parent.iterdir()])
+def _lists(path: Path, barcodes: Path | None = None, genes: Path | None = None) -> dict[str, Path]:
+    """Return the two lists of a Matrix Market file: those named, or those beside it."""
+    beside = lists_of(path.name, [file.name for file in path.parent.iterdir()])
+    lists = {what: path.parent / name for what, name in beside.items()}
+    lists |= {what: at for what, at in (("barcodes", barcodes), ("genes", genes)) if at}
     for what, words in LISTS.items():
         if what not in lists:
             prefix = path.name[: max(path.name.lower().rfind("matrix"), 0)]
             raise InputError(
                 f"{path}: needs its list of {what} beside it, named {prefix}{words[-1]}.tsv or "
-                f"{prefix}{words[0]}.tsv.gz"
+                f"{prefix}{words[0]}.tsv.gz; or name it by --{what}"
             )
-    beside = [path.parent / name for name in lists.values()]
-    return inspect_matrices("mtx", [{"matrix": path.name, **lists}], [path, *beside])
-
-
-def orientation(file: RawFile, known: Collection[str]) -> dict[str, bool]:
-    """Return `cells_down` for a table of counts in which more of the names across are genes."""
-    with file.opened() as stream, read_errors(file, "a table of counts", LOOK):
-        head = pd.read_csv(stream, sep=None, engine="python", index_col=0, nrows=500)
-    down, across = (
-        np.mean([is_gene(str(name), known) for name in names] or [0])
-        for names in (head.index, head.columns)
-    )
-    return {"cells_down": True} if across > down else {}
-
-
-def is_gene(name: str, known: Collection[str]) -> bool:
-    """Return whether a name is certainly that of a gene: a known one, or one of all cells.
-
-    >>> is_gene("RPL13A", ()), is_gene("mt-Nd1", ()), is_gene("AAACATACAACCAC-1", ())
-    (True, True, False)
-    """
-    return name in known or COMMON.fullmatch(name) is not None
-
-
-def inspect_matrices(
-    format: str,
-    matrices: list[dict[str, Any]],
-    files: list[Path],
-    obs: pd.DataFrame | None = None,
-) -> Inspection:
-    """Read matrices of one folder as the workflow does; see `Inspection`.
-
-    `obs` annotates the cells where the matrices' own `obs` does not.
-    """
-    # Steps for processed values accept what is not a count.
-    source = Source(format=format, matrices=matrices, steps=[{"processed": True}])
-    cells = read(source, files[0].parent)
-    no_genes = cells.var_names.str.fullmatch(NO_GENES)
-    if no_genes.any() and not any(matrix.cells_down for matrix in source.matrices):
-        cells = cells[:, ~no_genes].copy()
-        matrices = [{**matrix, "no_genes": NO_GENES} for matrix in matrices]
-    if obs is not None:
-        cells.obs = obs.set_axis(cells.obs_names)
-    counts = bool(are_counts(cells.X.data).all())
-    return Inspection(format, matrices, files, cells, counts, values_of(cells.obs))
-
-
-def values_of(table: pd.DataFrame) -> dict[str, dict[str, int]]:
-    """Return the columns that group cells: by column, its values and how many cells have each.
-
-    Such a column has more than one value, and at least two cells per value on average.
-    """
-    found = {}
-    for column in table:
-        counts = table[column].astype(str)[table[column].notna()].value_counts(sort=False)
-        if 1 < len(counts) <= min(MOST_VALUES, len(table) / 2):
-            found[str(column)] = {str(k): int(v) for k, v in counts.sort_index().items()}
-    return found
+        if not lists[what].is_file():
+            raise InputError(f"{lists[what]}: no such file")
+    return lists

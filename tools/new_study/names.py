@@ -1,89 +1,39 @@
-"""Recognise files of counts by their names."""
+"""Names that the user types, and names of comparisons."""
 
 import re
 from collections.abc import Collection, Iterable
-from typing import Any, NamedTuple
 
-H5AD = (".h5ad", ".h5ad.gz")
-CELL_RANGER = (".h5", ".h5.gz")
-MARKET = (".mtx", ".mtx.gz")
-TABLES = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".txt", ".txt.gz")
-# The lists of a Matrix Market file are named as it is, with these instead of "matrix" or after it.
-LISTS = {"barcodes": ("barcodes",), "genes": ("features", "genes")}
-NO_COUNTS = re.compile(
-    r"(barcodes?|features?|genes|samples?)\.(csv|tsv|txt)|meta|annot|clusters?|tsne|umap|pca|"
-    r"cell_?(types?|info)|labels?|markers?|sample_?(info|sheet)|readme|filelist",
-    re.IGNORECASE,
-)  # tables that say what cells or genes are
-UNFILTERED = re.compile(r"raw_(feature|gene)_bc", re.IGNORECASE)  # empty droplets and all
+from scripts.common.config.run import slugs
+from vega.errors import InputError
+
 SHOWN = 8  # of many names
 
 
-class Counts(NamedTuple):
-    """A matrix of counts."""
+def pair(text: str, conditions: Collection[str]) -> tuple[str, str]:
+    """Return the two conditions of `A:B`, each of which may have colons.
 
-    format: str
-    entry: dict[str, Any]  # its files, as the entry of a study has them
-
-    @property
-    def name(self) -> str:
-        """Name of the file of the matrix itself."""
-        return self.entry["matrix"]
-
-    @property
-    def likely(self) -> bool:
-        """Whether the name does not point to anything but counts of cells."""
-        of_all_droplets = UNFILTERED.search(self.name)
-        return not (of_all_droplets or (self.format == "table" and NO_COUNTS.search(self.name)))
-
-
-def counts_among(names: Collection[str]) -> list[Counts]:
-    """Return all files that may be read as counts, each Matrix Market file with its lists.
-
-    >>> [c.name for c in counts_among(["a_matrix.mtx.gz", "a_barcodes.tsv.gz", "a_genes.tsv.gz"])]
-    ['a_matrix.mtx.gz']
-    >>> [(c.name, c.likely) for c in counts_among(["b.mtx", "c.rds", "d.csv.gz", "e_meta.csv.gz"])]
-    [('d.csv.gz', True), ('e_meta.csv.gz', False)]
-    >>> [c.likely for c in counts_among(["filtered_feature_bc_a.h5", "raw_feature_bc_a.h5"])]
-    [True, False]
+    >>> pair("IL2:1h:ctrl", ["ctrl", "IL2:1h"])
+    ('IL2:1h', 'ctrl')
     """
-    found = [counts for name in names if (counts := _counts(name, names))]
-    lists = {name for counts in found for what, name in counts.entry.items() if what in LISTS}
-    return [counts for counts in found if counts.name not in lists]
+    pairs = [(text[:i], text[i + 1 :]) for i, letter in enumerate(text) if letter == ":"]
+    known = [each for each in pairs if set(each) <= set(conditions)]
+    if not (known or (len(pairs) == 1 and all(pairs[0]))):
+        there = f"there are {some(conditions)}" if conditions else "name their column: --condition"
+        raise InputError(f"--contrast {text}: give two conditions as A:B; {there}")
+    return (known or pairs)[0]
 
 
-def _counts(name: str, names: Collection[str]) -> Counts | None:
-    lower = name.lower()
-    if lower.endswith(H5AD):
-        return Counts("h5ad", {"matrix": name})
-    if lower.endswith(CELL_RANGER):
-        return Counts("10x_h5", {"matrix": name})
-    if lower.endswith(TABLES):
-        return Counts("table", {"matrix": name})
-    if lower.endswith(MARKET) and LISTS.keys() == (lists := lists_of(name, names)).keys():
-        return Counts("mtx", {"matrix": name, **lists})
-    return None
+def contrast_names(conditions: Iterable[str]) -> dict[str, str]:
+    """Return the name of the contrast of each condition.
 
-
-def lists_of(matrix: str, names: Iterable[str]) -> dict[str, str]:
-    """Return the lists of barcodes and of genes that belong to a Matrix Market file.
-
-    >>> lists_of("GSM1_matrix_a.mtx.gz", ["GSM1_features_a.tsv.gz", "GSM1_barcodes_b.tsv.gz"])
-    {'genes': 'GSM1_features_a.tsv.gz'}
-    >>> lists_of("GSM1.mtx", ["GSM1.genes.tsv", "GSM1_barcodes.tsv.gz", "GSM2.genes.tsv"])
-    {'barcodes': 'GSM1_barcodes.tsv.gz', 'genes': 'GSM1.genes.tsv'}
+    >>> contrast_names(["dox+", "dox-", "β"])
+    {'dox+': 'dox', 'dox-': 'dox-2', 'β': 'contrast'}
     """
-    there = {name.lower(): name for name in names}
-    stem = matrix.lower().removesuffix(".gz").removesuffix(".mtx")
-    before, named, after = stem.rpartition("matrix")
-    around = [(before, after), (before, "")]
-    around += [] if named else [(f"{stem}_", ""), (f"{stem}.", "")]
-    found = {}
-    for what, words in LISTS.items():
-        stems = [f"{start}{word}{end}.tsv" for start, end in around for word in words]
-        fits = [there[name] for s in stems for name in (f"{s}.gz", s) if name in there]
-        found |= {what: fits[0]} if fits else {}
-    return found
+
+    def name(condition: str) -> str:
+        return re.sub(r"[^A-Za-z0-9_.-]+", "-", condition).strip("_.-") or "contrast"
+
+    return slugs(conditions, name)
 
 
 def some(names: Collection[str]) -> str:

@@ -5,9 +5,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from scripts.common.config.figures import File
-from tools.new_study.inputs import Inputs
+from anndata import AnnData
+
+from scripts.preprocess.readers.checks import check_counts
+from tools.new_study.inspect import Inspection
+from tools.new_study.names import contrast_names
+from tools.new_study.rehearse import rehearse
 from vega.errors import InputError
+from vega.scale import LOGS, RAW
 
 # Columns are recognised by their names, without case and signs; the first that exists counts.
 KINDS = {
@@ -33,21 +38,16 @@ GENES = 7000  # highly variable ones that a model learns from, as in the paper
 
 @dataclass(frozen=True)
 class Suggestion:
-    """Rows of three tables, and what to tell the user."""
+    """Rows of two tables, and what to tell the user."""
 
     name: str
     study: dict[str, Any]
     model: dict[str, Any]
-    files: list[File]
     notes: list[str]
 
 
 def plain(name: str) -> str:
-    """Return a name without case and signs.
-
-    >>> plain("Cell_Type"), plain("seurat.clusters")
-    ('celltype', 'seuratclusters')
-    """
+    """Return a name without case and signs: of `Seurat.Clusters` that is `seuratclusters`."""
     return re.sub(r"[^a-z0-9]", "", name.lower())
 
 
@@ -69,91 +69,131 @@ def _first_named(names: Sequence[str], candidates: Sequence[str]) -> str | None:
 
 def suggest(
     name: str,
-    inputs: Inputs,
+    found: Inspection,
     *,
     title: str,
     gene_sets: str,
     columns: Mapping[str, str],
     contrast: tuple[str, str] | None = None,
     batch: bool = False,
+    sets: Mapping[str, Sequence[str]] | None = None,
+    series: Mapping[str, str] | None = None,
 ) -> Suggestion:
-    """Suggest the entries of a new study and of a model of it.
+    """Suggest the entries of a new study and of a model of it, which were rehearsed.
 
-    `columns` are kept of the cells: `cell_type`, `condition`, `batch` -> column of the files. The
-    `contrast` (condition, reference) is guessed if it is None. With `batch` the decoder receives
-    the batch.
+    `columns` are kept of the cells, as `guessed` gives them. The `contrast` (condition, reference)
+    is guessed if it is None. With `batch` the decoder receives the batch. `sets` are those of
+    `gene_sets`, if at hand. `series` has accession and organism of a series of GEO.
     """
-    found, table, values = inputs.inspection, inputs.table, inputs.columns
+    values = found.columns
     for column in columns.values():
         if column not in values:
             known = ", ".join(values) or "none"
-            raise InputError(f"no column {column} that groups the cells; there are {known}")
+            raise InputError(
+                f"no column {column} that groups the cells; there are {known}; such a column has "
+                "two values or more, of two cells each on average"
+            )
     kept = {theirs: ours for ours, theirs in columns.items()}
-    of_table = {theirs: ours for theirs, ours in kept.items() if table and theirs in table.columns}
-    of_matrix = {theirs: ours for theirs, ours in kept.items() if theirs not in of_table}
-    study: dict[str, Any] = {"title": title, **inputs.series, "format": found.format}
-    study["matrices"] = [_with_columns(matrix, of_matrix) for matrix in found.matrices]
-    if of_table:
-        named = {"barcode": table.barcode} if table.barcode else {}
-        study["annotations"] = [{"file": table.file, **named, "columns": of_table}]
-    study["steps"] = [{"processed": True}]
+    if len(kept) < len(columns):
+        raise InputError(f"{', '.join(columns)} are not all of another column; - is for none")
+    source = _source(found, kept)
+    steps, told = _steps(found)
+    notes = [*found.notes, *told]
+    where = next(iter(found.files.values()))
     if found.counts:
-        study["steps"] = [{"gene_min_cells": 3}, {"cell_min_genes": 200}, {"normalise": "median"}]
-        if found.adata.n_vars > GENES:
-            study["steps"].append({"highly_variable": GENES})
-    for ours, entry in (("cell_type", "cell_types"), ("condition", "conditions")):
-        if ours in columns:
-            study[entry] = list(values[columns[ours]])
+        check_counts(found.adata, where)
+    obs = found.adata.obs
+    is_kept = obs.columns.isin([*kept, *(["annotated"] if "annotations" in source else [])])
+    obs = obs.loc[:, is_kept].rename(columns=kept)
+    cells = AnnData(found.adata.X, obs=obs, var=found.adata.var)
+    here = cells.obs[cells.obs["annotated"]] if "annotated" in cells.obs else cells.obs
+    if len(here) < cells.n_obs:
+        notes.append(f"{cells.n_obs - len(here):,} cells are not in the annotation and left out")
+    for ours, theirs in columns.items():
+        if missing := int(here[ours].isna().sum()):
+            notes.append(f"{missing:,} of {len(here):,} cells have no {ours} ({theirs})")
+            if ours == "batch" and batch:
+                steps.insert(0, {"labelled": ours})
+                notes.append("these are left out, as the decoder needs a batch")
+    study: dict[str, Any] = {"title": title, **(series or {}), **source, "steps": steps}
+    for ours in (kind for kind in ("cell_type", "condition") if kind in columns):
+        study[f"{ours}s"] = sorted(here[ours].dropna().unique())
     data: dict[str, Any] = {"study": name, "gene_sets": gene_sets}
     analyses: dict[str, Any] = {}
-    notes = []
-    if "cell_type" in columns:
+    if len(study.get("cell_types", ())) > 1:
         analyses["one_vs_rest"] = "cell_type"
-    if "condition" in columns:
-        conditions = study["conditions"]
-        if contrasts := _contrasts(conditions, contrast):
+    if "conditions" in study:
+        contrasts, why = _contrasts(study["conditions"], contrast)
+        notes.append(why)
+        if contrasts:
             analyses["contrasts"] = contrasts
             first = next(iter(contrasts.values()))["reference"]
-            conditions.sort(key=lambda value: value != first)
-        else:
-            listed = ", ".join(conditions)
-            notes.append(f"conditions {listed} are not compared: name two with --contrast A:B")
+            study["conditions"].sort(key=lambda value: value != first)
     if batch:
         data["batch_key"] = "batch"
     elif column := columns.get("batch"):
         notes.append(f"the decoder is not told of batches; --batch {column} tells it of {column}")
-    if inputs.series.get("organism") == "mouse":
+    if "mouse" in (series or {}).values():
         notes.append("genes are those of mouse, as those of the gene sets must be")
-    if not found.counts:
-        notes.append("values are no counts: taken as log-normalised, no further step is done")
     model = {"data": data, "analyses": analyses}
-    return Suggestion(name, study, model, [*inputs.files], notes)
+    study, more = rehearse(cells, study, model, sets, f"{where} with {gene_sets}")
+    return Suggestion(name, study, model, [*notes, *more])
 
 
-def _with_columns(matrix: Mapping[str, Any], kept: Mapping[str, str]) -> dict[str, Any]:
-    """Return a matrix with the columns that are kept of its cells, under our names."""
-    if "obs" not in matrix:
-        return {**matrix, **({"columns": dict(kept)} if kept else {})}
-    obs = matrix["obs"]
-    kept_obs = {ours: obs[theirs] for theirs, ours in kept.items()}
-    return {**matrix, "obs": {"sample": obs["sample"], **kept_obs}}
+def _source(found: Inspection, kept: Mapping[str, str]) -> dict[str, Any]:
+    """Return the part of a study's entry that says where its cells and their columns come from."""
+
+    def part(entry: Mapping[str, Any]) -> dict[str, Any]:
+        columns = {c: kept[c] for c in entry.get("columns", ()) if c in kept}
+        obs = {kept.get(c, c): v for c, v in entry.get("obs", {}).items() if c in (*kept, "sample")}
+        rest = {key: value for key, value in entry.items() if key not in ("columns", "obs")}
+        return rest | ({"columns": columns} if columns else {}) | ({"obs": obs} if obs else {})
+
+    annotations = [entry for entry in map(part, found.annotations) if "columns" in entry]
+    source = {"format": found.format, "matrices": [*map(part, found.matrices)]}
+    return source | ({"annotations": annotations} if annotations else {})
 
 
-def _contrasts(values: list[str], asked: tuple[str, str] | None) -> dict[str, dict[str, Any]]:
-    """Return the comparisons of conditions by name; without `asked`, all with the reference."""
+def _steps(found: Inspection) -> tuple[list[dict[str, Any]], list[str]]:
+    """Return the steps for values of this scale, and what to say of them."""
+    if found.counts:
+        steps = [{"gene_min_cells": 3}, {"cell_min_genes": 200}, {"normalise": "median"}]
+        return steps + [{"highly_variable": GENES}] * (found.adata.n_vars > GENES), []
+    if found.scale == LOGS:
+        words = "values are no counts: taken as log-normalised, no further step is done"
+        return [{"processed": True}], [words]
+    if found.scale == RAW:
+        return [{"processed": "log1p"}], [
+            f"values are no counts, up to {found.adata.X.max():,.6g}, such as TPM: log1p is taken"
+        ]
+    raise InputError(
+        f"{next(iter(found.files.values()))}: expected counts or log-normalised values, found "
+        f"{found.scale or 'zeros alone'}; give a file of the counts"
+    )
+
+
+def _contrasts(
+    values: list[str], asked: tuple[str, str] | None
+) -> tuple[dict[str, dict[str, Any]], str]:
+    """Return the comparisons of conditions by name, and the reason for their reference."""
+    listed, control = ", ".join(values), reference(values)
     if asked is not None:
         for value in asked:
             if value not in values:
-                raise InputError(f"no condition {value}; there are {', '.join(values)}")
-        pairs = [asked]
+                raise InputError(f"no condition {value}; there are {listed}")
+        control, why = asked[1], "as --contrast says"
+    elif control is not None:
+        why = "by its name"
+    elif len(values) == 2:
+        control = values[0]
+        why = f"as the first of two; --contrast {values[0]}:{values[1]} is the other way"
     else:
-        control = reference(values)
-        if control is None and len(values) == 2:
-            control = values[0]
-        pairs = [(value, control) for value in values if control and value != control]
-    found = {}
-    for number, (group, control) in enumerate(pairs, start=1):
-        name = re.sub(r"[^A-Za-z0-9_.-]", "-", group).strip("-.") or f"contrast-{number}"
-        entry = {"column": "condition", "group": group, "reference": control, "gsea": True}
-        found[name] = entry
-    return found
+        return {}, f"conditions {listed} are not compared: name two with --contrast A:B"
+    groups = [asked[0]] if asked else [value for value in values if value != control]
+    named = contrast_names(groups)
+    return {
+        named[group]: {
+            "column": "condition", "group": group, "reference": control, "gsea": True
+        }
+        for group in groups
+    }, f"{control} is the reference, {why}"  # fmt: skip

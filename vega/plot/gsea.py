@@ -69,7 +69,7 @@ def gsea_comparison(
     right, top = 1.08 * max(x.max(), 2 * line), 1.1 * max(y.max(), 2 * bayes_factor)
     left, bottom = -0.05 * right, -0.04 * top
     ax.set(xlim=(left, right), ylim=(bottom, top))
-    ax.set(xlabel=r"GSEA, $-\log_{10}$(FDR)", ylabel=r"VEGA, |$\log_e$(Bayes factor)|")
+    ax.set(xlabel="GSEA, −log₁₀(FDR)", ylabel="VEGA, |logₑ(Bayes factor)|")
     for who, (x0, x1), (y0, y1) in (
         ("VEGA only", (left, line), (bayes_factor, top)),
         ("both", (line, right), (bayes_factor, top)),

@@ -49,6 +49,6 @@ def heatmap(
             )  # fmt: skip
     lowest, highest = table.to_numpy().min(), table.to_numpy().max()
     extend = EXTEND[bool(lowest < -limit), bool(highest > limit)]
-    bar = vector_colorbar(ax, drawn, r"$\log_e$(Bayes factor)", extend=extend)
+    bar = vector_colorbar(ax, drawn, "logₑ(Bayes factor)", extend=extend)
     bar.set_ticks(np.linspace(-limit, limit, 5).tolist())
     return ax

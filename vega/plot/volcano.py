@@ -75,7 +75,7 @@ def volcano(
     for threshold in (-bayes_factor, bayes_factor):
         ax.axvline(threshold, **GUIDE)
     ax.axhline(mean_difference, **GUIDE)
-    ax.set(xlabel=r"$\log_e$(Bayes factor)", ylabel="MD")
+    ax.set(xlabel="logₑ(Bayes factor)", ylabel="MD")
     width = 1.08 * max(x.abs().max(), 1.3 * bayes_factor)
     height = 1.08 * max(y.max(), 1.2 * mean_difference)
     ax.set(xlim=(-width, width), ylim=(-0.03 * height, height))

@@ -17,6 +17,7 @@ def _template(value: str) -> str:
 # Names become parts of paths: none leads out of its folder, or hides.
 NAME = r"^[A-Za-z0-9][A-Za-z0-9_.-]*$"
 NO_NAME = "is no name; it begins with a letter or digit and has none but these and . _ -"
+RESERVED = {"all", "gene_sets", "robustness"}  # they mean something else, or are folders of a run
 Name = Annotated[str, Field(pattern=NAME)]
 Share = Annotated[float, Field(ge=0, lt=1)]
 Template = Annotated[str, AfterValidator(_template)]

@@ -58,4 +58,5 @@ class File(Model):
     @property
     def own(self) -> Path | None:
         """Where it is on this machine, if it is one's own."""
-        return Path(self.url.removeprefix(OWN)) if self.url.startswith(OWN) else None
+        own = self.url.startswith(OWN)
+        return Path(self.url.removeprefix(OWN)).expanduser() if own else None

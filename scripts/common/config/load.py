@@ -13,7 +13,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from scripts.common.config.base import NAME, NO_NAME, Model
+from scripts.common.config.base import NAME, NO_NAME, RESERVED, Model
 from scripts.common.config.figures import FigureConfig, File
 from scripts.common.config.models import BLOCKS, Baseline, ModelConfig, block_of
 from scripts.common.config.plain import RESTORE, read_yaml
@@ -230,8 +230,12 @@ def _entries(kind: type[Model], path: Path) -> dict[str, Any]:
     if kind is ModelConfig:
         entries = dict(_per_study(entries))
     for name in entries:
-        if not (isinstance(name, str) and re.fullmatch(NAME, name)):
+        if not isinstance(name, str):
+            raise InputError(f"{path}: {name!r:.60} was read as a number; quote the name")
+        if not re.fullmatch(NAME, name):
             raise InputError(f"{path}: {name!r:.60} {NO_NAME}")
+        if name in RESERVED and kind in (Study, ModelConfig, Baseline):
+            raise InputError(f"{path}: {name} is a reserved name; choose another")
     return {name: _checked(kind, entry, path, name) for name, entry in entries.items()}
 
 
@@ -250,6 +254,14 @@ def _per_study(entries: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
 def _with_conditions(name: str, model: ModelConfig, study: Study, path: Path) -> ModelConfig:
     """Return a model whose contrasts name their groups: by default the study's conditions."""
     contrasts = {}
+    orders = {"condition": study.conditions, "cell_type": study.cell_types}
+    for label, contrast in model.analyses.contrasts.items():
+        named = {"group": contrast.group, "reference": contrast.reference}
+        asked = [(field, contrast.column, value) for field, value in named.items() if value]
+        asked += [("within", c, value) for c, values in contrast.within.items() for value in values]
+        for field, column, value in asked:
+            known = orders.get(column) or [value]
+            _known(value, known, f"{path}: {name}.contrasts.{label}.{field}: {column}")
     for label, contrast in model.analyses.contrasts.items():
         if contrast.group and contrast.reference:
             contrasts[label] = contrast

@@ -2,9 +2,9 @@
 
 import hashlib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property
-from itertools import product
+from itertools import chain, count, product
 from typing import Any, NamedTuple, Self
 
 from scripts.common.config.base import Model, Name
@@ -27,6 +27,20 @@ class SweepRun(NamedTuple):
 def slug(name: str) -> str:
     """Return a name as part of a path: letters and digits, the rest a dash."""
     return re.sub(r"[^A-Za-z0-9]+", "-", name)
+
+
+def slugs(names: Iterable[str], slug: Callable[[str], str] = slug) -> dict[str, str]:
+    """Return the slug of each name; of those that are the same, the later ones are numbered.
+
+    >>> slugs(["NK", "dox+", "dox-"])
+    {'NK': 'NK', 'dox+': 'dox-', 'dox-': 'dox--2'}
+    """
+    found: dict[str, str] = {}
+    for name in names:
+        first = slug(name)
+        numbered = (f"{first}-{number}" for number in count(2))
+        found[name] = next(each for each in chain([first], numbered) if each not in found.values())
+    return found
 
 
 class Config(Model):
@@ -101,14 +115,15 @@ class Config(Model):
         types = study.cell_types if model.each else [None]
         alone = model.model_copy(update={"each": None, "variants": {}, "sweep": {}})
         variants = model.variants or [None]
+        short = [slugs(filter(None, names)) for names in (types, variants)]
         for kind, variant, *values in product(types, variants, *model.sweep.values()):
             words, by, settings = [name], {}, {}
             if kind is not None:
-                words.append(slug(kind))
+                words.append(short[0][kind])
                 by[model.each] = kind
                 settings["leave_out"] = {**model.data.leave_out, model.each: [kind]}
             if variant is not None:
-                words.append(slug(variant))
+                words.append(short[1][variant])
                 by["variant"] = variant
                 settings |= model.variants[variant]
             swept = dict(zip(model.sweep, values, strict=True))
@@ -323,19 +338,13 @@ class Config(Model):
 
     @property
     def raw_files(self) -> list[tuple[str, str]]:
-        """Study and name of every raw file of this run: its studies' files and the gene sets.
-
-        Gene sets are all of `files.tsv`; of simulated data, those that models use.
-        """
+        """Study and name of every raw file of this run: its studies' and those of gene sets."""
         files = [
             (self.raw_folder(s), f) for s in self.needed_studies for f in self.studies[s].files
         ]
-        if self.settings.simulated:
-            named = (*self.selected_models, *self.selected_baselines)
-            gene_sets = [self.latent(name).gene_sets for name in named]
-        else:
-            gene_sets = [row.file for row in self.files if row.study == "gene_sets"]
-        return list(dict.fromkeys(files + [("gene_sets", file) for file in gene_sets]))
+        named = (*self.selected_models, *self.selected_baselines)
+        gene_sets = [("gene_sets", self.latent(name).gene_sets) for name in named]
+        return list(dict.fromkeys(files + gene_sets))
 
     def is_optional(self, folder: str, name: str) -> bool:
         """Return whether a run can do without a raw file: all studies that read it can."""

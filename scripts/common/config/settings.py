@@ -1,10 +1,13 @@
 """The switches of a run: `config.yaml`."""
 
+from pathlib import Path
 from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
-from pydantic import Field, PositiveInt, model_validator
+from pydantic import Field, PositiveInt, field_validator, model_validator
 
-from scripts.common.config.base import Model, Name
+from scripts.common.config.base import RESERVED, Model, Name
 
 Seed = Annotated[int, Field(gt=0, lt=2**31)]
 
@@ -78,6 +81,32 @@ class Settings(Model):
     def from_authors(self) -> bool:
         """Whether studies are the authors' processed data where these have them."""
         return self.data in ("authors", "simulated_authors")
+
+    @field_validator("run", "studies", mode="before")
+    @classmethod
+    def _text(cls, value: Any) -> Any:
+        for each in value if isinstance(value, list) else [value]:
+            if isinstance(each, bool | int | float):
+                raise ValueError(
+                    f"{each} was read as a number; use make RUN=, STUDIES=, or quote the name "
+                    "between blanks, as in --config \"run= '2023_10' \""
+                )
+        return value
+
+    @field_validator("run")
+    @classmethod
+    def _free(cls, value: str) -> str:
+        if value in RESERVED:
+            raise ValueError(f"{value} is a reserved name; choose another")
+        return value
+
+    @field_validator("mirror")
+    @classmethod
+    def _folder(cls, value: str | None) -> str | None:
+        """Return the path of a folder that is given as a URL or below the home."""
+        if value and value.lower().startswith("file:"):
+            value = url2pathname(urlsplit(value).path)
+        return str(Path(value).expanduser()) if value and value.startswith("~") else value
 
     @model_validator(mode="after")
     def _seeds_differ(self) -> Self:

@@ -24,11 +24,21 @@ class Matrix(Model):
         "first that has `matrix`."
     )  # fmt: skip
     matrix: str = Field(
-        description="File of the counts: genes down and cells across, or an HDF5 file."
+        description="File of the counts: genes down and cells across (`mtx`: or the other way, as "
+        "the lists say), an HDF5 file or a zip of zarr."
     )
     barcodes: str | None = Field(None, description="`mtx`: file of the cell barcodes, one a line.")
-    genes: str | None = Field(None, description="`mtx`: file of the genes: Ensembl id, symbol.")
-    layer: str | None = Field(None, description="`h5ad`: layer of the counts, if not `X`.")
+    genes: str | None = Field(
+        None, description="`mtx`: file of the genes: Ensembl id, symbol, kind; or one name a line."
+    )
+    layer: str | None = Field(
+        None, description="`h5ad`, `loom`, `zarr`: layer of the counts, if not `X`."
+    )
+    raw: bool = Field(False, description="`h5ad`, `zarr`: the counts are those of `raw`.")
+    symbols: str | None = Field(
+        None, description="`h5ad`, `loom`, `zarr`: column of its genes that has their symbols; "
+        "their names by default."
+    )  # fmt: skip
     cells_down: bool = Field(False, description="`table`: cells are down and genes across.")
     no_genes: str | None = Field(
         None, description="`table`: regular expression of row names that are no genes."
@@ -37,7 +47,9 @@ class Matrix(Model):
         None, description="Regular expression of cell names; its named groups become columns."
     )
     columns: dict[str, str] = Field(
-        {}, description="`h5ad`: columns of its cells that are kept: their name -> ours."
+        {},
+        description="`h5ad`, `loom`, `zarr`: columns of its cells that are kept: their name -> "
+        "ours.",
     )
     values: dict[str, dict[str, str]] = Field(
         {}, description="Per column of ours: what the cell names or the file say -> what we say. A "
@@ -92,7 +104,7 @@ class Annotation(Model):
     )  # fmt: skip
     barcode: Template | None = Field(
         None, description="The cell's name in terms of the columns, such as `{plate}.{well}`; "
-        "the row name by default."
+        "by default the row name, or the column that has the cells' names."
     )  # fmt: skip
     columns: dict[str, str] = Field(description="Its columns that are kept: their name -> ours.")
     values: dict[str, dict[str, str]] = Field(
@@ -162,9 +174,13 @@ class Step(Model):
     reindex: Name | None = Field(
         None, description="Take the genes of another study, in its order; absent ones are zero."
     )
-    processed: Literal[True] | None = Field(
-        None, description="The matrix is log-normalised already, there are no counts."
+    upper_case: Literal[True] | None = Field(
+        None, description="Gene symbols in capital letters; those that then repeat are numbered."
     )
+    processed: Literal[True, "log1p"] | None = Field(
+        None, description="The matrix is normalised already, there are no counts; `log1p` if its "
+        "values are not yet log-transformed, such as TPM."
+    )  # fmt: skip
 
     @model_validator(mode="after")
     def _one(self):
@@ -214,7 +230,9 @@ class Source(Model):
     raw: Name | None = Field(
         None, description="Folder of the raw files, for studies that share them; its own name."
     )
-    format: Literal["mtx", "table", "h5ad", "10x_h5"] = Field(description="Format of the matrices.")
+    format: Literal["mtx", "table", "h5ad", "10x_h5", "loom", "zarr"] = Field(
+        description="Format of the matrices."
+    )
     matrices: list[Matrix] = Field(min_length=1, description="The matrices, joined in order.")
     annotations: list[Annotation] = Field([], description="What each cell is.")
     steps: list[Step] = Field(min_length=1, description="Preprocessing, in order.")

@@ -2,7 +2,6 @@
 
 import io
 import logging
-from itertools import islice
 from pathlib import Path
 from string import Formatter
 
@@ -13,10 +12,19 @@ import pandas as pd
 from scripts.common.config.studies import Annotation
 from scripts.common.obs_mask import obs_mask
 from scripts.common.provenance import absence, retry_hint
+from scripts.preprocess.readers.annotated import ANNDATA
 from scripts.preprocess.readers.checks import check_unique
 from scripts.preprocess.readers.files import RETRY, RawFile
-from scripts.preprocess.readers.matrices import h5ad, meant, renamed
+from scripts.preprocess.readers.formats import format_of
 from scripts.preprocess.readers.r_files import read_r
+from scripts.preprocess.readers.tables import (
+    EMPTY,
+    MISSING,
+    as_texts,
+    meant,
+    renamed,
+    separator_of,
+)
 from vega.errors import InputError
 from vega.files import read_errors
 
@@ -40,10 +48,10 @@ def annotate(adata: ad.AnnData, annotations: list[Annotation], folder: Path) -> 
                     adata.obs[column] = pd.Series(index=adata.obs_names, dtype=object)
             continue
         file = RawFile.of(folder, annotation.archive, annotation.file)
-        table = _annotation_table(annotation, file)
         mine = annotation.matrix is None or adata.obs["matrix"].eq(annotation.matrix)
         cells = np.flatnonzero(np.broadcast_to(mine, adata.n_obs))
         obs = adata.obs.iloc[cells]
+        table = _annotation_table(annotation, file, pd.Index(obs["barcode"].unique()))
         rows = _rows(table, obs, annotation.match, file)
         _check_known(rows >= 0, obs, table, annotation.match, file)
         if "barcode" in annotation.match:
@@ -104,29 +112,80 @@ def _check_known(
             )
 
 
-def _annotation_table(annotation: Annotation, file: RawFile) -> pd.DataFrame:
+def _annotation_table(annotation: Annotation, file: RawFile, barcodes: pd.Index) -> pd.DataFrame:
     """Return the kept rows and columns in our names and values, the cells' names as index."""
-    table = _with_rows(_source_table(annotation, file), annotation.rows, file)
+    table = _with_rows(table_of(file, annotation), annotation.rows, file)
     if annotation.barcode:
         table = table.set_axis(_filled(annotation.barcode, table, file))
+    if "barcode" in annotation.match:
+        table = table.set_axis(_barcodes(table, barcodes, file, bool(annotation.barcode)))
+        table = table[table.index != ""]
     table = renamed(table, annotation.columns, file)
     table = table.apply(meant, values=annotation.values, file=file)
-    return table.dropna(subset=[c for c in annotation.match if c in table])
+    table = table.dropna(subset=[c for c in annotation.match if c in table])
+    again = table.assign(**{"row name": table.index}).duplicated().to_numpy()
+    if again.any():
+        log.warning("%s: %d rows repeat others: left out", file.name, again.sum())
+    return table[~again]
 
 
-def _source_table(annotation: Annotation, file: RawFile) -> pd.DataFrame:
-    """Return the table as it is in the file, whose format the end of the name says."""
-    name = annotation.file.removesuffix(".gz")
-    if name.endswith(".h5ad"):
-        return h5ad(file).obs
-    if name.endswith(".rds"):
-        return read_r(file, annotation.element)
-    if name.endswith("_family.soft"):
-        from scripts.download.sample_annotations import read_series
+def table_of(file: RawFile, annotation: Annotation | None = None) -> pd.DataFrame:
+    """Return a table of cells as it is in a file of any format."""
+    match format_of(file):
+        case "rds":
+            return read_r(file, annotation and annotation.element)
+        case "soft":
+            from scripts.download.sample_annotations import read_series
 
-        with file.on_disk() as path:
-            return read_series(path).samples.set_index("accession", drop=False)
-    return read_table(file, annotation.skip_rows)
+            with file.on_disk() as path:
+                return read_series(path).samples.set_index("accession", drop=False)
+        case "table":
+            return read_table(file, annotation.skip_rows if annotation else 0)
+        case format if format in ANNDATA:
+            return ANNDATA[format](file).obs
+        case format:
+            raise InputError(f"{file}: expected a table of cells, found {format}; give another")
+
+
+# What programs make of a barcode: R of its sign, others of the number of the sample at its end.
+FORMS = {
+    "as they are": lambda names: names,
+    "with - for .": lambda names: names.str.replace(".", "-"),
+    "without the number at the end": lambda names: names.str.replace(r"[.-]\d+$", "", regex=True),
+}
+
+
+def _barcodes(table: pd.DataFrame, cells: pd.Index, file: RawFile, named: bool) -> pd.Index:
+    """Return each row's barcode as the cells have it; other names where they have none.
+
+    Unless the rows are `named`, another column than the first may have the barcodes.
+    """
+    rows = table.index.astype(str)
+    if cells.isin(rows).mean() >= LEAST_KNOWN_CELLS:
+        return rows
+    names = {"its row names": rows}
+    if not named:
+        names |= {f"its column {c}": pd.Index(as_texts(table[c]).fillna("")) for c in table}
+    for form, changed in FORMS.items():
+        wanted = changed(cells)
+        for where, theirs in names.items():
+            found = changed(theirs)
+            if wanted.isin(found).mean() < LEAST_KNOWN_CELLS:
+                continue
+            told = f"{where} {form} are the cells' barcodes"
+            known = theirs[found.isin(wanted)]
+            for all_names in (cells, known.unique()):
+                same = changed(all_names)
+                if not same.is_unique:
+                    first = all_names[same == same[same.duplicated()][0]][:2]
+                    raise InputError(
+                        f"{file}: {told}, but {' and '.join(first)} would be the same; write "
+                        "them as in the matrix"
+                    )
+            log.warning("%s: %s", file.name, told)
+            ours = pd.Series(cells, wanted).reindex(found).to_numpy()
+            return pd.Index(np.where(pd.isna(ours), theirs, ours))
+    return rows
 
 
 def _with_rows(table: pd.DataFrame, asked: dict[str, list[str]], file: RawFile) -> pd.DataFrame:
@@ -169,7 +228,7 @@ def _rows(table: pd.DataFrame, obs: pd.DataFrame, match: list[str], file: RawFil
         return pd.MultiIndex.from_arrays(list(parts))
 
     index = keys(table, table.index)
-    check_unique(index, file, "row of")
+    check_unique(index, file, "row of", "keep one of the rows that differ")
     rows = index.get_indexer(keys(obs, obs["barcode"]))
     if len(match) > 1 and "barcode" in match:
         again = index.get_indexer(keys(obs, obs["barcode"] + "1"))
@@ -178,26 +237,27 @@ def _rows(table: pd.DataFrame, obs: pd.DataFrame, match: list[str], file: RawFil
 
 
 def read_table(file: RawFile, skip_rows: int = 0) -> pd.DataFrame:
-    """Read a delimited table as strings, row names as index; `NA` and empty fields are missing.
+    """Read a delimited table as texts, row names as index; see `MISSING`.
 
-    Fields are separated by tabs, commas or blanks, whichever the header has. The first column
-    holds the row names; it is a column too if the header has a name for it. `skip_rows` lines
-    below the header are left out.
+    The first column holds the row names; it is a column too if the header has a name for it.
+    `skip_rows` lines below the header are left out.
     """
     with file.opened() as stream:
-        header = stream.readline()
-        separator = next((s for s in ("\t", ",") if s.encode() in header), r"\s+")
-        lines = list(islice(stream, skip_rows, None))
-        if not lines:
-            raise InputError(f"{file}: no row below the header; {RETRY}")
-        with read_errors(file, "a delimited table", RETRY):
-            table = pd.read_csv(
-                io.BytesIO(header + b"".join(lines)),
-                sep=separator,
-                dtype=str,
-                keep_default_na=False,
-                na_values=["NA", ""],
-            )
+        header, *lines = stream.read().splitlines()
+    lines = [line for line in lines[skip_rows:] if line.strip(EMPTY)]
+    if not lines:
+        raise InputError(f"{file}: no row below the header; {RETRY}")
+    separator = separator_of(header.decode(errors="replace"), lines[0].decode(errors="replace"))
+    if all(line.endswith(separator.encode()) for line in lines):  # of an empty column
+        header, *lines = (line.removesuffix(separator.encode()) for line in (header, *lines))
+    with read_errors(file, "a delimited table", RETRY):
+        table = pd.read_csv(
+            io.BytesIO(b"\n".join([header, *lines])),
+            sep=r"\s+" if separator == " " else separator,
+            dtype=str,
+            keep_default_na=False,
+            na_values=MISSING,
+        )
     if table.index.nlevels > 1:
         raise InputError(
             f"{file}: rows have {table.index.nlevels} fields more than the header; {RETRY}"

@@ -1,5 +1,6 @@
 """Raw files as streams of bytes: plain, gzipped, or members of an archive."""
 
+import codecs
 import errno
 import gzip
 import io
@@ -19,7 +20,7 @@ from scripts.preprocess.readers.archives import is_meant, member, members_of
 from vega.errors import InputError
 
 RETRY = "delete it and run again to fetch it again"
-GZIP_MAGIC = b"\x1f\x8b"
+GZIP_MAGIC, ZIP_MAGIC = b"\x1f\x8b", b"PK\x03\x04"
 
 
 @dataclass(frozen=True)
@@ -48,23 +49,21 @@ class RawFile:
 
     @contextmanager
     def opened(self) -> Iterator[BinaryIO]:
-        """Open its bytes, decompressed if gzipped; a damaged file raises `InputError`."""
-        with self._told(), self._raw() as raw:
-            packed = raw.peek(2)[:2] == GZIP_MAGIC
-            with _buffered(gzip.open(raw)) if packed else raw as stream:
-                _check_start(stream, self)
-                if self.name.endswith(".gz") and not packed:
-                    raise InputError(f"{self}: not a gzip file in spite of its name; {RETRY}")
-                yield stream
+        """Open its bytes, decompressed if gzipped or alone in a zip, without byte order mark.
+
+        A damaged file raises `InputError`.
+        """
+        with self._told(), self._raw() as raw, self._unpacked(raw) as stream:
+            _check_start(stream, self)
+            if self.name.endswith(".gz") and stream is raw:
+                raise InputError(f"{self}: not a gzip file in spite of its name; {RETRY}")
+            yield _in_utf8(stream)
 
     @contextmanager
-    def on_disk(self, unpacked: bool = False) -> Iterator[Path]:
-        """Give its path, for readers that take nothing else.
-
-        A member, or a gzipped file to be `unpacked`, is a temporary file.
-        """
+    def on_disk(self) -> Iterator[Path]:
+        """Give its path, for readers that take nothing else; what is packed is a temporary file."""
         with self.opened() as stream:
-            if self.member is None and not (unpacked and self.name.endswith(".gz")):
+            if self.member is None and isinstance(stream.raw, io.FileIO):
                 yield self.path
                 return
             with tempfile.TemporaryDirectory() as folder:
@@ -125,6 +124,25 @@ class RawFile:
                 with _buffered(stream) as unpacked:
                     yield unpacked
 
+    @contextmanager
+    def _unpacked(self, raw: BinaryIO) -> Iterator[BinaryIO]:
+        """Open the bytes of a gzip file, or of the only member of a zip."""
+        start = raw.peek(4)[:4]
+        if start.startswith(GZIP_MAGIC):
+            with _buffered(gzip.open(raw)) as stream:
+                yield stream
+        elif start == ZIP_MAGIC and self.member is None:
+            names = {entry.name for entry in members_of(raw)}
+            if "[Content_Types].xml" in names:
+                raise InputError(f"{self}: an Excel workbook; save the sheet as a CSV file")
+            names = {name for name in names if not name.startswith("__MACOSX/")}
+            if len(names) != 1:
+                raise InputError(f"{self}: a zip of {len(names)} files, expected one: unpack it")
+            with member(raw, str(self.path), *names) as entry, _buffered(entry.open()) as stream:
+                yield stream
+        else:
+            yield raw
+
     def _copy(self, stream: BinaryIO, path: Path) -> None:
         try:
             with path.open("wb") as copy:
@@ -141,6 +159,16 @@ class RawFile:
 def _buffered(stream: BinaryIO) -> io.BufferedReader:
     """Add a buffer, without which lines are read slowly."""
     return io.BufferedReader(stream, 2**17)
+
+
+def _in_utf8(stream: BinaryIO) -> BinaryIO:
+    """Return a text with a byte order mark in UTF-8 and without the mark; else the stream."""
+    start = stream.peek(3)[:3]
+    if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return io.BufferedReader(io.BytesIO(stream.read().decode("utf-16").encode()))
+    if start == codecs.BOM_UTF8:
+        stream.read(len(start))
+    return stream
 
 
 def _check_start(stream: BinaryIO, file: RawFile) -> None:

@@ -5,10 +5,11 @@ import io
 import logging
 import re
 import shutil
-import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
+from itertools import chain, product
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 import anndata as ad
 import numpy as np
@@ -17,42 +18,68 @@ import scipy.io
 import scipy.sparse as sp
 
 from scripts.common.config.studies import Matrix
-from scripts.common.h5ad import read_h5ad as read_valid_h5ad
+from scripts.preprocess.readers.annotated import ANNDATA, h5ad, raw_of, repeated_names_allowed
 from scripts.preprocess.readers.checks import check_unique
 from scripts.preprocess.readers.files import RETRY, RawFile
+from scripts.preprocess.readers.tables import EMPTY, are_running, meant, renamed, separator_of
 from vega.errors import InputError
 from vega.files import read_errors
 from vega.values import layers_of
 
 log = logging.getLogger("workflow")
 
+IDS = ("gene_ids", "Accession", "ensembl_ids")  # columns of Ensembl ids, by program
+
 
 def read_mtx(matrix: Matrix, folder: Path) -> ad.AnnData:
-    """Read Matrix Market, genes down and cells across, with files of barcodes and of genes."""
+    """Read Matrix Market with lists of barcodes and of genes; genes are down, or cells."""
     file, barcodes, genes = (
         RawFile.of(folder, matrix.archive, name)
         for name in (matrix.matrix, matrix.barcodes, matrix.genes)
     )
     counts = _matrix_market(file)
-    names = barcodes.lines()
-    fields = [line.split("\t") for line in genes.lines()]
-    for number, line in enumerate(fields, start=1):
-        if len(line) < 2:
-            raise InputError(
-                f"{genes}: line {number}: expected Ensembl id, tab, symbol, found {line[0]!r:.60}; "
-                "check that this is the file of genes"
-            )
-    for axis, what, found, side in ((0, "genes", fields, genes), (1, "cells", names, barcodes)):
-        if counts.shape[axis] != len(found):
-            raise InputError(
-                f"{file}: {counts.shape[axis]} {what}, but {side.name} has {len(found)}; the files "
-                "are not of the same sample, or one is damaged: check the names in studies.yaml, "
-                "or delete both and run again"
-            )
-    ids, symbols = [f[0] for f in fields], [f[1] for f in fields]
+    features, cells = _list(genes), _list(barcodes)
+    fits = product((counts, counts.T), features, cells)
+    found = next((f for f in fits if f[0].shape == (len(f[1]), len(f[2]))), None)
+    if found is None:
+        sides = ((0, "genes", features[0], genes), (1, "cells", cells[0], barcodes))
+        size, what, rows, side = next(
+            (counts.shape[axis], *rest)
+            for axis, *rest in sides
+            if counts.shape[axis] != len(rest[1])
+        )
+        raise InputError(
+            f"{file}: {size} {what}, but {side.name} has {len(rows)}; the files are not of the "
+            "same sample, or one is damaged: check the names in studies.yaml, or delete both and "
+            "run again"
+        )
+    if found[0] is not counts:
+        log.warning("%s: cells are down in it, by the lengths of its lists", file.name)
+    counts, features, names = found[0], found[1], [row[0] for row in found[2]]
+    ids = [row[0] for row in features]
+    symbols = [row[1] if row[1:2] > [""] else row[0] for row in features]
     check_unique(names, barcodes, "barcode")
-    check_unique(ids, genes, "gene")
-    return _cells(counts.T, names, symbols, ids, genes)
+    if ids != symbols:
+        check_unique(ids, genes, "gene")
+    kinds = [row[2] if len(row) > 2 else GENE for row in features]
+    return _cells(counts.T, names, symbols, ids, genes, kinds)
+
+
+HEADER = re.compile(
+    r"x|v\d|index|[a-z_. -]*(barcode|bc|cell|feature|gene|id|name|sample|symbol|well)s?", re.I
+)
+
+
+def _list(file: RawFile) -> list[list[list[str]]]:
+    """Return the fields of each line of a list, and also without a first line like a header."""
+    lines = file.lines()
+    separator = next((s for s in "\t;," if s in lines[-1]), "\t")
+    rows = [row for row in csv.reader(lines, delimiter=separator) if row]
+    both = [rows, rows[1:]] if any(map(HEADER.fullmatch, rows[0])) else [rows]
+    return [
+        [row[1:] for row in rows] if are_running([row[0] for row in rows if row[1:]]) else rows
+        for rows in both
+    ]
 
 
 def read_delimited(matrix: Matrix, folder: Path) -> ad.AnnData:
@@ -64,19 +91,17 @@ def read_delimited(matrix: Matrix, folder: Path) -> ad.AnnData:
     file = RawFile.of(folder, matrix.archive, matrix.matrix)
     genes, rows, width = [], [], None
     with file.opened() as stream:
-        header = stream.readline().decode(errors="replace").rstrip("\r\n")
-        separator = next((s for s in "\t, " if s in header), "\t")
-        try:
-            names = next(csv.reader([header], delimiter=separator))
-        except csv.Error as error:
-            raise InputError(f"{file}: line 1: not names of cells ({error}); {RETRY}") from None
-        for number, line in enumerate(stream, start=2):
+        names, separator, lines = _lines(stream, file)
+        for number, line in lines:
             gene, row = _row(line, separator)
             fits = [len(names), len(names) - 1] if width is None else [width]
             if not row.width or row.width not in fits:
+                commas = rb'"\d+,\d+"' if separator == "," else rb"\d,\d"
+                remedy = "write numbers with a point, not a comma"
                 raise InputError(
                     f"{file}: line {number}: expected a name and {fits[0]} counts, but not all of "
-                    f"{line[:60].decode(errors='replace').strip()!r} is that; {RETRY}"
+                    f"{line[:60].decode(errors='replace').strip()!r} is that; "
+                    f"{remedy if re.search(commas, line) else RETRY}"
                 )
             if not (matrix.no_genes and re.fullmatch(matrix.no_genes, gene)):
                 width = row.width
@@ -95,22 +120,47 @@ def read_delimited(matrix: Matrix, folder: Path) -> ad.AnnData:
     return _cells(whole.T, names, genes, genes, file)
 
 
-def read_h5ad(matrix: Matrix, folder: Path) -> ad.AnnData:
-    """Read an h5ad file; `columns` of its cells are kept, names that repeat are numbered."""
+def _lines(stream: BinaryIO, file: RawFile) -> tuple[list[str], str, Iterator[tuple[int, bytes]]]:
+    """Return the header's names, the separator, and the other lines with their numbers."""
+    header = stream.readline().decode(errors="replace").rstrip("\r\n")
+    lines = ((n, line.rstrip(b"\r\n")) for n, line in enumerate(stream, 2) if line.strip(EMPTY))
+    number, first = next(lines, (0, b""))
+    separator = separator_of(header, first.decode(errors="replace"))
+    empty = first[len(first.rstrip(separator.encode())) :]  # columns at the end
+    try:
+        [names] = csv.reader([header.rstrip(separator)], delimiter=separator)
+    except (csv.Error, ValueError) as error:
+        raise InputError(f"{file}: line 1: not names of cells ({error}); {RETRY}") from None
+    rest = chain([(number, first)] if first else [], lines)
+    return names, separator, ((n, line.removesuffix(empty)) for n, line in rest)
+
+
+def read_anndata(
+    matrix: Matrix, folder: Path, load: Callable[[RawFile], ad.AnnData] = h5ad
+) -> ad.AnnData:
+    """Read X, a layer or `raw` of annotated data; `columns` of its cells are kept."""
     file = RawFile.of(folder, matrix.archive, matrix.matrix)
-    whole = h5ad(file)
-    if matrix.layer and matrix.layer not in whole.layers:
+    whole = load(file)
+    if matrix.raw and whole.raw is None:
+        raise InputError(f"{file}: no raw; take raw out in studies.yaml")
+    part = raw_of(whole) if matrix.raw else whole
+    if matrix.layer and matrix.layer not in part.layers:
         raise InputError(
-            f"{file}: no layer {matrix.layer} (it has {', '.join(layers_of(whole)) or 'none'}); "
+            f"{file}: no layer {matrix.layer} (it has {', '.join(layers_of(part)) or 'none'}); "
             "correct layer in studies.yaml"
         )
-    counts = whole.layers[matrix.layer] if matrix.layer else whole.X
+    counts = part.layers[matrix.layer] if matrix.layer else part.X
     if counts is None:
         raise InputError(f"{file}: no matrix X in it; name a layer in studies.yaml")
-    genes = whole.var_names.astype(str)
-    ids = whole.var.get("gene_ids", genes)
-    with read_errors(file, "an h5ad file of counts", RETRY):
-        adata = _cells(counts, whole.obs_names.astype(str), genes, ids, file)
+    genes = part.var_names.astype(str)
+    symbols = genes
+    if matrix.symbols:
+        [symbols] = renamed(part.var, {matrix.symbols: "symbol"}, file).to_numpy(object).T
+        symbols = np.where(pd.isna(symbols), genes, symbols)
+    ids = next((part.var[column].astype(str) for column in IDS if column in part.var), genes)
+    kinds = part.var.get("feature_types")
+    with read_errors(file, "a file of counts", RETRY):
+        adata = _cells(counts, whole.obs_names.astype(str), symbols, ids, file, kinds)
     table = renamed(whole.obs, matrix.columns, file)
     for column in table:
         adata.obs[column] = meant(table[column], matrix.values, file).to_numpy()
@@ -123,91 +173,54 @@ def read_cell_ranger(matrix: Matrix, folder: Path) -> ad.AnnData:
 
     file = RawFile.of(folder, matrix.archive, matrix.matrix)
     with (
-        file.on_disk(unpacked=True) as path,
+        file.on_disk() as path,
         read_errors(file, "Cell Ranger's HDF5 of counts", RETRY),
+        repeated_names_allowed(),
     ):
         whole = sc.read_10x_h5(path, gex_only=False)
         whole.X.check_format()  # an index out of range would read foreign memory
-        if "feature_types" in whole.var:
-            whole = whole[:, whole.var["feature_types"] == "Gene Expression"]
     check_unique(whole.obs_names, file, "barcode")
     check_unique(whole.var["gene_ids"], file, "gene")
-    return _cells(whole.X, whole.obs_names, whole.var_names, whole.var["gene_ids"], file)
+    genes = (whole.var_names, whole.var["gene_ids"])
+    return _cells(whole.X, whole.obs_names, *genes, file, whole.var.get("feature_types"))
 
 
 READERS: dict[str, Callable[[Matrix, Path], ad.AnnData]] = {
     "mtx": read_mtx,
     "table": read_delimited,
-    "h5ad": read_h5ad,
     "10x_h5": read_cell_ranger,
+    **{format: partial(read_anndata, load=load) for format, load in ANNDATA.items()},
 }
 
-
-def h5ad(file: RawFile) -> ad.AnnData:
-    with (
-        file.on_disk(unpacked=True) as path,
-        read_errors(file, "an h5ad file", RETRY),
-        warnings.catch_warnings(),
-    ):
-        # Names that repeat are numbered later.
-        warnings.filterwarnings("ignore", ".* names are not unique", UserWarning)
-        return read_valid_h5ad(path)
+# What a file may hold apart from genes, as Cell Ranger and others call it.
+GENE = "Gene Expression"
+FEATURES = {GENE, "Antibody Capture", "Antigen Capture", "CRISPR Guide Capture", "Custom",
+            "Multiplexing Capture", "Peaks"}  # fmt: skip
 
 
-def renamed(table: pd.DataFrame, columns: dict[str, str], file: RawFile) -> pd.DataFrame:
-    """Return the kept columns under our names, as texts."""
-    absent = [c for c in columns if c not in table]
-    if absent:
-        raise InputError(
-            f"{file}: no column {', '.join(absent)} (it has {', '.join(map(str, table))}); correct "
-            "columns in studies.yaml"
-        )
-    return table[list(columns)].rename(columns=columns).apply(_texts)
+def _cells(
+    counts: Any, names: Any, symbols: Any, ids: Any, file: RawFile, kinds: Any = None
+) -> ad.AnnData:
+    """Return cells x genes as CSR float32; names that repeat are numbered, as scanpy does.
 
-
-def meant(column: pd.Series, values: dict[str, dict[str, str]], file: RawFile | str) -> pd.Series:
-    """Return a column of texts in our words, if `values` has words for it."""
-    words = values.get(column.name)
-    if words is None:
-        return column
-    meanings = {said: _meaning(said, words) for said in column.dropna().unique()}
-    unknown = sorted(said for said, word in meanings.items() if word is None)
-    if unknown:
-        raise InputError(
-            f"{file}: {column.name}: no meaning is given for {', '.join(map(repr, unknown))}; add "
-            f"it to values.{column.name} in studies.yaml"
-        )
-    return column.map(meanings)
-
-
-def _meaning(said: str, words: dict[str, str]) -> str | None:
-    """Return the word of the same key, or of the longest `key*` that `said` begins with."""
-    if said in words:
-        return words[said]
-    beginnings = [key for key in words if key.endswith("*") and said.startswith(key[:-1])]
-    return words[max(beginnings, key=len)] if beginnings else None
-
-
-def _texts(column: pd.Series) -> pd.Series:
-    """Return the values as texts, whole numbers without a fraction; missing ones stay missing."""
-    here = column.notna().to_numpy()
-    known = column[here]
-    if pd.api.types.is_float_dtype(known) and (known == known.round()).all():
-        known = known.astype(int)
-    texts = pd.Series(None, column.index, dtype=object)
-    texts[here] = known.astype(str).to_numpy()
-    return texts
-
-
-def _cells(counts: Any, names: Any, symbols: Any, ids: Any, file: RawFile) -> ad.AnnData:
-    """Return cells x genes as CSR float32; names that repeat are numbered, as scanpy does."""
-    obs = pd.DataFrame(index=ad.utils.make_index_unique(pd.Index(names)))
-    symbols = pd.Index(symbols)
+    Of features of several `kinds`, such as peaks and antibodies, the genes are kept.
+    """
+    counts = sp.csr_matrix(counts, dtype=np.float32)
+    symbols, ids = pd.Index(symbols), np.array(ids, dtype=object)
+    kinds = np.array([GENE] * len(ids) if kinds is None else kinds, dtype=object)
+    genes = kinds == GENE
+    if FEATURES.intersection(kinds) and not genes.all():
+        others = ", ".join(sorted({*map(str, kinds[~genes])}))
+        n = (~genes).sum()
+        log.warning("%s: %d features are no genes (%s): left out", file.name, n, others)
+        counts, symbols, ids = counts[:, genes], symbols[genes], ids[genes]
     if again := symbols.duplicated().sum():
         first = symbols[symbols.duplicated()][0]
         log.info("%s: %d names of genes repeat, as %s: these are numbered", file, again, first)
-    var = pd.DataFrame({"gene_id": list(ids)}, ad.utils.make_index_unique(symbols))
-    return ad.AnnData(sp.csr_matrix(counts, dtype=np.float32), obs=obs, var=var)
+    with repeated_names_allowed():
+        obs = pd.DataFrame(index=ad.utils.make_index_unique(pd.Index(names)))
+        var = pd.DataFrame({"gene_id": ids}, ad.utils.make_index_unique(symbols))
+    return ad.AnnData(counts, obs=obs, var=var)
 
 
 class Row(NamedTuple):
