@@ -74,7 +74,7 @@ class VEGA:
     Raises
     ------
     ValueError
-        If no gene is in any set, a gene is named twice, or a setting is not valid.
+        If no gene is in any set, a gene is a duplicate, or a setting is not valid.
 
     Examples
     --------

@@ -46,7 +46,7 @@ class EarlyStopping:
 
 @dataclass
 class TrainState:
-    """The content of a checkpoint besides the weights."""
+    """The content of a checkpoint except for the weights."""
 
     train: EarlyStopping
     validation: EarlyStopping

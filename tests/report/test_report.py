@@ -1,4 +1,4 @@
-"""The report: one page that needs nothing beside it, and says what the tables say."""
+"""The report: one page that needs no other file, and says what the tables say."""
 
 import base64
 import html.parser
@@ -105,7 +105,7 @@ def test_published_numbers_and_ours_stand_in_one_plot(tmp_path, page):
         band = "M80.0 2H100.0v" if published.startswith("-") else "M-100.0 2H-80.0v"
         assert f'class="control" d="{band}' in drawn
         assert "whisker" not in drawn
-    # Three seeds: as published, once more and twice more of it, so that the mean is at its edge.
+    # Three seeds: as published, 100 % and 200 % above, so that the mean is at the edge of the plot.
     for _, _, drawn, published, here in forest(report(tmp_path, seeds=[1, 2, 3])):
         mean, sd = map(float, here.split(" ± "))
         number = float(published)

@@ -43,7 +43,7 @@ def changed(tmp_path):
 
 @pytest.mark.parametrize("folder", FOLDERS)
 def test_planted_genes_change_by_their_effect_and_only_in_their_cells(folder):
-    """In every group of cells that a programme can tell apart, those without effect too."""
+    """In every group of cells that a programme can distinguish, those without effect too."""
     counts, cells = good_cells(folder)
     programmes, groups = TABLES[folder].programmes, 0
     for name, own in {(p.gene_set, *p.genes): p for p in programmes}.items():
