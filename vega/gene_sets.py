@@ -64,7 +64,7 @@ def read_gmt(
             raise InputError(f"{path}: line {number}: duplicate set {name}; rename one")
         gene_sets[name] = [g for g in dict.fromkeys(map(str.strip, rest[1:])) if g]
     if not gene_sets:
-        raise InputError(f"{path}: no gene set in it")
+        raise InputError(f"{path}: no gene set in it; give a GMT file, a set per line")
     most = float("inf") if max_genes is None else max_genes
     return {n: genes for n, genes in gene_sets.items() if min_genes <= len(genes) <= most}
 

@@ -66,7 +66,7 @@ def verdict_counts(table: pd.DataFrame) -> str:
     for size, title in runs_of(table).items():
         counts = table[f"verdict_{size}"].value_counts()
         numbers = " | ".join(str(counts.get(v.value, 0)) for v in Verdict)
-        lines.append(f"| Kang, {title} | {numbers} |")
+        lines.append(f"| {title} of Kang | {numbers} |")
     return "\n".join(lines) + "\n"
 
 
