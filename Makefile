@@ -128,12 +128,13 @@ test-browser: $(READY_DEV)  ## the report in a browser (chromium, chromium-drive
 docs: $(READY_DEV)  ## the documentation as a site: site/index.html
 	NO_MKDOCS_2_WARNING=1 OMP_NUM_THREADS=1 $(BIN)/python -m mkdocs build --strict --quiet
 
-lint: $(READY_DEV)  ## style and types of the code, and Snakemake's own advice
+lint: $(READY_DEV)  ## style and types of the code, Snakemake's own advice, wording
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/snakefmt --check Snakefile rules
 	$(BIN)/snakemake --lint
+	$(BIN)/python -m tools.lint_language
 
 format: $(READY_DEV)  ## mend the style
 	$(BIN)/ruff check --fix .

@@ -17,7 +17,7 @@ import torch
 
 from bench.cells import SIZES, Size, simulated, write_gene_sets
 from bench.interleave import Runner, RunnerError, interleave, ratios, summary
-from bench.workflow import FEW, beside_busy_processes, busy, demo
+from bench.workflow import FEW, busy, demo, with_busy_processes
 from vega.files import atomic_write
 
 HERE = Path(__file__).resolve().parent
@@ -164,7 +164,7 @@ def competitors(
 def under_load(
     size: Size, folder: Path, rounds: int, idle: dict[str, Any], log: IO
 ) -> dict[str, Any]:
-    """Return times on idle cores and beside a busy process per core, and their ratio.
+    """Return times on idle cores and with a busy process per core, and their ratio.
 
     They are those of training, with one thread and one per core, and of the demo, of which `idle`
     is the result on idle cores.
@@ -175,7 +175,7 @@ def under_load(
         Runner(f"{n} threads", ["env", f"OMP_NUM_THREADS={n}", sys.executable, *command])
         for n in sorted({1, cores})
     ]
-    training = beside_busy_processes(runners, rounds, cores, log, folder)
+    training = with_busy_processes(runners, rounds, cores, log, folder)
     with busy(cores):
         seconds = {"idle": idle["seconds"], "busy": demo(idle["targets"], log)["seconds"]}
     ratio = seconds["busy"] / seconds["idle"]

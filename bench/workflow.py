@@ -1,4 +1,4 @@
-"""The demo as a whole, and both demo and training beside busy processes."""
+"""The demo as a whole, and both demo and training with busy processes."""
 
 import os
 import shutil
@@ -65,10 +65,10 @@ def _remove() -> None:
         shutil.rmtree(ROOT / folder / RUN, ignore_errors=True)
 
 
-def beside_busy_processes(
+def with_busy_processes(
     runners: list[Runner], rounds: int, cores: int, log: IO, folder: Path
 ) -> dict[str, Any]:
-    """Give each runner a turn on idle cores and one beside a busy process per core, each round.
+    """Give each runner a turn on idle cores and one with a busy process per core, each round.
 
     Return by runner `idle` and `busy`, seconds of all turns, and `ratio`, the median over the
     rounds but the first of busy / idle.
@@ -79,11 +79,11 @@ def beside_busy_processes(
             for runner in runners:
                 idle = runner.turn()["seconds"]
                 with busy(cores):
-                    beside = runner.turn()["seconds"]
+                    loaded = runner.turn()["seconds"]
                 turns[runner.name]["idle"].append(idle)
-                turns[runner.name]["busy"].append(beside)
+                turns[runner.name]["busy"].append(loaded)
                 progress = f"  load {number + 1}/{rounds} {runner.name}"
-                print(f"{progress}: {idle:.2f} s, {beside:.2f} s", flush=True)
+                print(f"{progress}: {idle:.2f} s, {loaded:.2f} s", flush=True)
     for found in turns.values():
         found["ratio"] = median(ratios(found["busy"], found["idle"])[DROPPED:])
     return turns

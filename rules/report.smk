@@ -79,7 +79,7 @@ TRAINED = {
 
 
 rule report_page:
-    """The regenerated paper as one page: figures, claims, errata, what it took."""
+    """The regenerated paper as one page: figures, claims, errata, run times."""
     input:
         table=rules.claims.output.table,
         values=rules.claims.output.values,

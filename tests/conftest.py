@@ -49,7 +49,7 @@ FAULTS = defaultdict(Counter)  # by kind of fault: how many were injected, survi
 def fault():
     """Counts a fault: `with fault("reset in mid-file", keeps=files): ...`.
 
-    The block injects it and checks what came of it. The files of `keeps` must be there as before
+    The block injects it and checks the result. The files of `keeps` must be there as before
     when it ends. `make test-faults` prints the account.
     """
 

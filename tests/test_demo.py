@@ -1,4 +1,4 @@
-"""What was planted in the simulated studies comes back in the demo's results (`make demo`)."""
+"""The effects of the simulated studies are recovered in the demo's results (`make demo`)."""
 
 import re
 
@@ -57,7 +57,7 @@ def test_hardly_a_criterion_holds_on_shuffled_labels(claims):
 
 
 def test_interferon_responses_rise_under_trametinib_only(claims):
-    """Under the other drugs they are planted to fall slightly, which may pass unseen."""
+    """Under the other drugs they have a slight negative effect, which may not be detected."""
     found = re.findall(r"(\w+) IFN (\w+) (-?[\d.]+)", claims.loc["M03", "reproduced"])
     assert len(found) == 8
     for drug, which, mean in found:

@@ -30,7 +30,7 @@ TABLES: dict[str, tuple[type[BaseModel], str]] = {
     "config.yaml": (Settings, "The switches of a run."),
     "studies.yaml": (Study, "One entry per study, by name."),
     "models.yaml": (ModelConfig, "One entry per model, by name."),
-    "baselines.yaml": (Baseline, "One entry per other method beside VEGA, by name."),
+    "baselines.yaml": (Baseline, "One entry per baseline, by name."),
     "figures.yaml": (FigureConfig, "One entry per figure, by name."),
     "robustness.yaml": (Choice, "One entry per choice of the robustness page, by name."),
     "files.tsv": (File, "One row per raw file."),

@@ -78,7 +78,7 @@ def consensus(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
     APOPTOSIS           2.0       2.12                0.5  4.0
     """
     if not tables:
-        raise InputError("a consensus needs at least one model, found none")
+        raise InputError("a consensus needs at least one model, found none; give a list of them")
     keys = [key for key in KEYS if key in tables[0]] if "gmv" in tables[0] else []
     if keys:
         tables = [table.set_index(keys) for table in tables]

@@ -200,9 +200,9 @@ def compare(
     cell. Each comparison draws from a generator of its own, with the same seed.
     """
     if method not in METHODS:
-        raise InputError(f"method {method!r} is not one of {', '.join(METHODS)}")
+        raise InputError(f"method {method!r} is not one of {', '.join(METHODS)}; give one of them")
     if not all(side.any() for pair in sides for side in pair):
-        raise InputError("both groups need cells, got none in one of them")
+        raise InputError("both groups need cells, found none in one; check how they are chosen")
     _check(posterior)
     if method == "exact":
         found = list(zip(*exact_comparisons(posterior, sides), strict=True))
@@ -264,7 +264,9 @@ def compare_groups(
         groups = [groups]
     asked = list(comparisons(obs, groupby, groups, reference, within, by))
     if not asked:
-        raise InputError(f"no value of {by} has cells of a group and of its reference")
+        raise InputError(
+            f"no value of {by} has cells of a group and of its reference; leave out by={by!r}"
+        )
     sides = [(each.side == 1, each.side == -1) for each in asked]
     tables = compare(posterior, sides, gmvs, **options)
     rows = []

@@ -74,7 +74,7 @@ class VEGA:
     Raises
     ------
     ValueError
-        If no gene is in any set, a gene is named twice, or a setting is not valid.
+        If no gene is in any set, a gene is a duplicate, or a setting is not valid.
 
     Examples
     --------
@@ -502,7 +502,10 @@ class VEGA:
         True
         """
         if not isinstance(self.module.decoder, LinearDecoder):
-            raise InputError("a deep decoder has no weights of single latent variables")
+            raise InputError(
+                "a deep decoder has no weights of single latent variables; use a model with "
+                "another decoder"
+            )
         weight = self.module.decoder.dense_weight().detach().cpu().numpy()
         return pd.DataFrame(weight, index=self.genes, columns=self.gmvs)
 
@@ -739,7 +742,10 @@ class VEGA:
                 f"VEGA(..., batches=adata.obs[{batch_key!r}].unique()), or leave batch_key out"
             )
         if batch_key is None or batch_key not in adata.obs:
-            raise InputError(f"the model has batches: name their column of obs, got {batch_key!r}")
+            raise InputError(
+                f"the model has batches: name their column of obs, got {batch_key!r}; give "
+                "batch_key="
+            )
         labels = pd.Index(self.batches).get_indexer(adata.obs[batch_key].astype(str))
         if (labels < 0).any():
             unknown = adata.obs[batch_key][labels < 0].iloc[0]

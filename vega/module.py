@@ -38,7 +38,8 @@ class VEGAModule(nn.Module):
         super().__init__()
         if settings.encode_covariates and not (n_covariates and settings.encoder == "deep"):
             raise InputError(
-                "encode_covariates needs a deep encoder, and covariates or at least two batches"
+                "encode_covariates needs a deep encoder, and covariates or at least two batches; "
+                "leave it out, or give these"
             )
         if settings.encoder == "deep":
             self.encoder = DeepEncoder(annotation, settings, n_covariates)

@@ -27,7 +27,10 @@ def extended(
     """
     settings = model.settings
     if settings.encoder != "deep" or settings.decoder not in ("masked", "soft"):
-        raise InputError("extend needs a deep encoder, and a masked or soft decoder")
+        raise InputError(
+            "extend needs a deep encoder, and a masked or soft decoder, found "
+            f"{settings.encoder} and {settings.decoder}; build the model with these"
+        )
     batches, covariates = list(model.batches), list(model.covariates)
     if covariates:
         columns = dict.fromkeys(each.name for each in covariates if each.category is not None)

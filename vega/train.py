@@ -46,7 +46,7 @@ class EarlyStopping:
 
 @dataclass
 class TrainState:
-    """The content of a checkpoint besides the weights."""
+    """The content of a checkpoint except for the weights."""
 
     train: EarlyStopping
     validation: EarlyStopping
@@ -67,7 +67,8 @@ def split(n_cells: int, settings: TrainSettings) -> tuple[np.ndarray, np.ndarray
     n_train = round(n_cells * settings.train_fraction)
     if min(n_train, n_cells - n_train) < 2:
         raise InputError(
-            f"{n_cells} cells cannot be split into at least 2 for training and 2 for validation"
+            f"{n_cells} cells cannot be split into at least 2 for training and 2 for validation; "
+            "give more cells, or train_fraction=1 to train on all"
         )
     return np.sort(order[:n_train]), np.sort(order[n_train:])
 

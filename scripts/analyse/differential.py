@@ -28,7 +28,7 @@ def differential_tables(
     gmvs = latent.var_names
     asked = list(groups(latent.obs, analyses))
     if not asked:
-        raise InputError("config/models.yaml: a model needs contrasts or one_vs_rest")
+        raise InputError("config/models.yaml: a model needs contrasts or one_vs_rest; add one")
     sides = [(side == 1, side == -1) for *_, side in asked]
     published = compare(posterior, sides, gmvs, method="monte_carlo", seed=seed)
     exact = compare(posterior, sides, gmvs, method="exact")

@@ -18,10 +18,10 @@ Without a posterior, p is the area of the Mann-Whitney test, so that sets rank b
 with a posterior without width. The statistic of GSEA is the normalised enrichment score, 0 for sets
 that it does not test.
 
-Not everything that shifts is planted: the random sets hold marker genes of the cell types, and do
-shift between types, yet they count as negative. This is the same for all methods, but it bounds
-what can be reached where types are compared; conditions do not have this flaw. The two kinds of
-comparisons are therefore reported separately.
+Not every set that shifts has a simulated effect: the random sets hold marker genes of the cell
+types, and do shift between types, yet they count as negative. This is the same for all methods, but
+it bounds what can be reached where types are compared; conditions do not have this flaw. The two
+kinds of comparisons are therefore reported separately.
 """
 
 import json
@@ -96,7 +96,7 @@ def benchmark(
 
     `latents` are `cells` x GMVs or sets, by method and seed: `X` is the activity, and
     `layers["variance"]` its variance if there is a posterior. Only sets that all methods have are
-    scored. `truth` is what was planted (`scripts.simulate.truth.truth`).
+    scored. `truth` has the simulated effects (`scripts.simulate.truth.truth`).
     """
     study = json.loads(cells.uns["provenance"])["study"]
     sets = _sets_of_all(latents, gene_sets)
@@ -199,8 +199,8 @@ def spearman(activity: np.ndarray, planted: np.ndarray) -> dict[str, float]:
     """Return the Spearman correlation over cells, 0 for a constant activity, and its bound.
 
     Tied cells have their mean rank. `in_order` is the correlation of the planted activity with one
-    that orders all cells correctly and none equally. As most cells are planted alike, it is below
-    1; only ties can exceed it.
+    that orders all cells correctly and none equally. As most cells have the same activity, it is
+    below 1; only ties can exceed it.
     """
     ranks, truth = rankdata(activity), rankdata(planted)
     return {

@@ -24,7 +24,10 @@ def weights(models: list[Trained], gmvs: list[str]) -> pd.DataFrame:
         weight = model.weights()
         for gmv in gmvs:
             if gmv not in model.gmvs:
-                raise InputError(f"config/models.yaml: weights_of: {each.name} has no GMV {gmv}")
+                raise InputError(
+                    f"config/models.yaml: weights_of: {each.name} has no GMV {gmv}; correct "
+                    "the name"
+                )
             rows = weight[gmv].sort_values(ascending=False, kind="stable")
             rows = rows.rename_axis("gene").reset_index(name="weight")
             rows["rank"] = np.arange(1, len(rows) + 1)

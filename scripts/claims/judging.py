@@ -278,7 +278,7 @@ def judge(
 def holds_by_chance(
     id: str, numbers: Published, controls: Sequence[Values], partial: str, simulated: bool
 ) -> int | None:
-    """Return in how many shuffles a claim would come back; None if it is not judged at all.
+    """Return in how many shuffles a claim would be reproduced; None if it is not judged.
 
     Each shuffle is judged as the run is, against the others. Where only the direction can be
     judged, that counts.

@@ -3,7 +3,7 @@
 Numbers that only the whole public data can give back have a direction too: overlaps exceed those of
 shuffled labels, decoded means are nearer to the real ones than the means of other cells are (the
 control cells of the type, or the same type of another study), study B is predicted worse than study
-A. What the negative control shuffles is told in `scripts.analyse.out_of_sample`.
+A. `scripts.analyse.out_of_sample` describes what the negative control shuffles.
 """
 
 import numpy as np

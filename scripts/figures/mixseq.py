@@ -16,7 +16,7 @@ from scripts.figures.clustered_heatmap import ColourStrip, heatmap_key, strip_ke
 from scripts.figures.data import FigureData
 from scripts.figures.layout import Content, Panel, inches, note
 
-# Some twenty tissues: ten hues, then lighter tones, are easier to tell apart than one rainbow.
+# Some twenty tissues: ten hues, then lighter tones, are easier to distinguish than one rainbow.
 TAB20 = colormaps["tab20"].colors
 TISSUE_COLOURS = [*TAB20[::2], *TAB20[1::2], *colormaps["tab20b"].colors]
 KEYS = 0.9  # inches below heatmaps for their keys

@@ -27,7 +27,7 @@ KINDS = {CONDITION: "conditions", TYPE: "types of cells"}
 VEGA = "VEGA"
 MEASURES = ("auroc", "auprc", "sign", "spearman")
 IN_ORDER = "all cells in order"
-NOTHING = "nothing is planted\nthat could be recovered"
+NOTHING = "no simulated effect\nto be recovered"
 
 
 def comparisons(data: FigureData, columns: Sequence[str]) -> Content:

@@ -1,4 +1,4 @@
-"""Supplementary Figure 10: genes removed from a gene set come back to its latent variable.
+"""Supplementary Figure 10: genes removed from a gene set are recovered by its latent variable.
 
 A soft mask lets a latent variable reach genes outside its set, at a price. The published penalty
 shrinks their weights in proportion (erratum 9); an L1 penalty would be paid by soft thresholding.

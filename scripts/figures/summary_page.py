@@ -37,7 +37,7 @@ from vega.plot import gsea_comparison, heatmap, top_weights
 from vega.plot.scatter import LEGEND_ROWS
 
 COLUMNS = ("cell_type", "condition", "batch")  # what the cells may be coloured by
-MOST_CATEGORIES = 48  # more cannot be told apart, nor listed
+MOST_CATEGORIES = 48  # more can be neither distinguished nor listed
 MOST_VOLCANOES, MOST_GSEA, MOST_COLUMNS, MOST_ROWS = 8, 4, 24, 32
 GMVS, GENES = 8, 10  # whose genes are shown, and how many of each
 COLUMN_NAME = 24  # letters at most
@@ -45,8 +45,8 @@ NAMED = 2  # sets that each of GSEA and VEGA finds most significant
 
 HALF, HEIGHT = 3.6, 2.5  # inches: half the width of the page, and the height of most panels
 LEGEND = 1.05  # inches right of the axes that a legend gets at least
-ACROSS, ROW_OF_GENES = 4, 2.05  # GMVs beside each other, and inches for each row of them
-GENE_NAMES, AXIS, TITLE = 0.72, 0.36, 0.34  # inches beside, below and above the bars
+ACROSS, ROW_OF_GENES = 4, 2.05  # GMVs next to each other, and inches for each row of them
+GENE_NAMES, AXIS, TITLE = 0.72, 0.36, 0.34  # inches left of, below and above the bars
 CHARACTER, ROW = 0.062, 0.13  # inches that names of small letters need, at most
 
 

@@ -13,7 +13,7 @@ QUALITY = 86
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture that stands in the page itself."""
+    """A picture as a part of the page itself."""
 
     data: str
     width: int

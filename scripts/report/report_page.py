@@ -17,12 +17,15 @@ from scripts.common.tables import read_table
 from scripts.report.facts import duration, run_facts, steps_of, trainings
 from scripts.report.forest import Estimate, estimates
 from scripts.report.images import Picture, embedded
+from scripts.report.summary import what_it_shows, words_of
 from scripts.report.texts import caption, document
 from scripts.report.upstream_jobs import upstream_jobs
 from vega.files import atomic_write
 
 PANEL = re.compile(r"(S?)(\d+)")  # how `config/claims.tsv` names panels: 1e, S4
 SUMMARY = "Summary page"
+# Values of a claim that are its noise: how the page calls them.
+NOISE = {"by chance": "random choices", "seed alone": "two seeds of one model"}
 FIGURE = re.compile(r"(s?)fig(\d+)")  # names of the paper's own figures
 
 
@@ -36,6 +39,7 @@ class Shown:
     picture: Picture
     caption: str
     links: Mapping[str, str]
+    panels: Mapping[str, str]  # the source data of each panel
     claims: Sequence[Mapping[str, str]] = field(default=())
 
 
@@ -57,10 +61,11 @@ def figure(
     source = "summary_page" if summary else name
     wildcards = {"model": name.removeprefix("summary/")} if summary else {"figure": name}
     template = captions / ("summary_page.rst" if summary else "figure.rst")
+    data = sorted((run / "figures" / name).glob("*.tsv*"))
     links = {
         "full size": f"figures/{name}.png",
         "PDF": f"figures/{name}.pdf",
-        "panels and their data": f"figures/{name}/",
+        "all panels": f"figures/{name}/",
         "code": f"workflow/scripts/figures/{source}.py",
         **{f"{table}.tsv": f"tables/{table}.tsv" for table in tables},
     }
@@ -71,8 +76,20 @@ def figure(
         picture=embedded(run / "figures" / f"{name}.png"),
         caption=caption(template, settings, **wildcards),
         links=links,
-        claims=claims[claims["panel"].map(figure_of) == name].fillna("").to_dict("records"),
+        panels={path.name.split(".")[0]: f"figures/{name}/{path.name}" for path in data},
+        claims=records(claims[claims["panel"].map(figure_of) == name]),
     )
+
+
+def records(claims: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return the rows of the table of claims, with `noise` taken out of `reproduced`."""
+    rows = claims.fillna("").to_dict("records")
+    for row in rows:
+        values = [part for part in row["reproduced"].split("; ") if part]
+        noise = {part: name for part in values for name in NOISE if part.startswith(f"{name} ")}
+        row["reproduced"] = "; ".join(part for part in values if part not in noise)
+        row["noise"] = [f"{NOISE[n]}: {part.removeprefix(n).strip()}" for part, n in noise.items()]
+    return rows
 
 
 def figure_of(panel: str) -> str:
@@ -121,8 +138,17 @@ def report_page(
     environment.filters |= {"duration": duration, "breakable": breakable}
     of_paper = any(figure.label != SUMMARY for figure in figures)
     counts = claims["verdict"].value_counts()
+    figure_names = claims["panel"].map(figure_of)
+    labels = figure_names.map(lambda name: label(name) if name else "")
+    in_order = (
+        claims.fillna("").assign(label=labels).loc[figure_names.map(place).sort_values().index]
+    )
+    simulated = parts["settings"]["data"].startswith("simulated")
     return environment.get_template("report.html.jinja").render(
-        claims=claims.fillna("").assign(figure=claims["panel"].map(figure_of)).to_dict("records"),
+        claims=records(claims.assign(figure=figure_names)),
+        shows=what_it_shows(in_order, simulated) if of_paper else [],
+        simulated=simulated,
+        words=words_of(simulated),
         verdicts={str(v): int(counts.get(v, 0)) for v in Verdict},
         figures=figures,
         estimates=estimates if of_paper else {},

@@ -40,7 +40,8 @@ def simulate_cells(study: Study, simulation: Simulation, rng: np.random.Generato
     elif len(sizes) != n_matrices:
         raise InputError(
             f"config/simulations.yaml: studies: cells: expected one number for each of "
-            f"{n_matrices} matrices, found {len(sizes)}"
+            f"{n_matrices} matrices, found {len(sizes)}; "
+            "correct the list, or give one number for all"
         )
     matrix = np.repeat(np.arange(n_matrices), sizes)
     n, types = len(matrix), simulation.types

@@ -33,7 +33,10 @@ def gene_symbols(simulations: Simulations, file: str) -> list[str]:
     real = dict.fromkeys(own + simulations.genes.outside)
     synthetic = simulations.genes.n - len(real)
     if synthetic < 0:
-        raise InputError(f"{TABLE}: genes.n: {len(real)} genes have real symbols, ask for as many")
+        raise InputError(
+            f"{TABLE}: genes.n: expected at least {len(real)}, the number of genes with real "
+            f"symbols, found {simulations.genes.n}; raise it"
+        )
     return [*real, *(f"SIM{i:04d}" for i in range(1, synthetic + 1))]
 
 
@@ -89,8 +92,8 @@ def _named(table: SimulatedSets, file: str, fill: list[str], seed: int) -> dict[
         missing = table.named[name].size - len(own)
         if not 0 <= missing <= len(free):
             raise InputError(
-                f"{where}.named.{name}: size is {table.named[name].size}, but it has {len(own)} "
-                f"genes of its own and of its subsets, and {len(free)} are left to fill it"
+                f"{where}.named.{name}: size: expected {len(own)} (its genes and those of its "
+                f"subsets) to {len(own) + len(free)}, found {table.named[name].size}; correct it"
             )
         drawn = named_rng(seed, name).choice(list(free), missing, replace=False).tolist()
         free = dict.fromkeys(gene for gene in free if gene not in set(drawn))

@@ -1,4 +1,4 @@
-"""The table of what was planted."""
+"""The table of simulated effects."""
 
 from collections.abc import Iterator, Mapping
 from math import ceil
@@ -27,7 +27,7 @@ def truth(study: Study, simulation: Simulation, gene_sets: GeneSets) -> pd.DataF
       `shift` moves every gene by its own random amount
     - `where`: the cells in words; then a column per column of cells, values separated by `;`
     - `effect`: log2 fold change of the programme (effects in a cell add up), or SD of the shift
-    - `share` of the set's genes that are planted, and these `genes`, separated by `;`
+    - `share` of the set's genes that are shifted, and these `genes`, separated by `;`
     """
     groups = simulated_groups(study, simulation)
     named = {column for programme in simulation.programmes for column in programme.where}

@@ -141,11 +141,15 @@ def without_genes(
     changed = dict(gene_sets)
     for name, genes in removed.items():
         if name not in gene_sets:
-            raise InputError(f"config/models.yaml: remove_genes: no gene set {name}")
+            raise InputError(
+                f"config/models.yaml: remove_genes: no gene set {name} in the collection; correct "
+                "the name"
+            )
         changed[name] = [gene for gene in gene_sets[name] if gene not in genes]
         if changed[name] == gene_sets[name]:
             raise InputError(
-                f"config/models.yaml: remove_genes: {name} has none of {', '.join(genes)}"
+                f"config/models.yaml: remove_genes: {name} has none of {', '.join(genes)}; name "
+                "genes of the set"
             )
     return changed
 
@@ -161,13 +165,16 @@ def fold_of(obs: pd.DataFrame, folds: dict[str, Any] | None, fold: int) -> np.nd
 
     _check_column(obs, folds["column"], "folds: ")
     if fold > folds["n"]:
-        raise InputError(f"config/models.yaml: fold {fold} of {folds['n']}")
+        raise InputError(
+            f"config/models.yaml: fold: expected at most {folds['n']} (folds.n), found {fold}; "
+            "correct one of them"
+        )
     parts = StratifiedKFold(folds["n"], shuffle=True, random_state=SPLIT_SEED)
     labels = obs[folds["column"]].astype(str)
     if folds["n"] > (most := labels.value_counts().max()):
         raise InputError(
             f"config/models.yaml: folds: {folds['n']} parts, but no {folds['column']} has more "
-            f"than {most} cells"
+            f"than {most} cells; use fewer folds"
         )
     _, rows = list(parts.split(labels, labels))[fold - 1]
     return np.isin(np.arange(len(obs)), rows)
@@ -186,10 +193,15 @@ def learnt_from(
     if leave_out:
         out = obs_mask(obs, leave_out)
         if not out.any():
-            raise InputError(f"config/models.yaml: leave_out: no cell has all of {leave_out}")
+            raise InputError(
+                f"config/models.yaml: leave_out: no cell has all of {leave_out}; correct the values"
+            )
         chosen &= ~out
     if not chosen.any():
-        raise InputError(f"config/models.yaml: cells: no cell is left with {cells}")
+        raise InputError(
+            f"config/models.yaml: cells: no cell has all of {cells}; correct the values, or leave "
+            "out fewer cells"
+        )
     return chosen
 
 

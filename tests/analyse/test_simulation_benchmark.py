@@ -428,7 +428,7 @@ def test_panels_without_rows_say_so():
     empty = {name: table.iloc[:0] for name, table in recovery_tables().items()}
     for letter in "abc":
         part = panel("recovery", letter, shown(empty))
-        assert not part.axes and "nothing is planted" in part.texts[0].get_text()
+        assert not part.axes and "no simulated effect" in part.texts[0].get_text()
 
 
 def test_no_text_of_a_page_without_variants_covers_another(monkeypatch):

@@ -72,7 +72,7 @@ def test_speedup_is_the_median_of_ratios_within_rounds():
     assert found["dropped_repeats"] == 1
 
 
-def test_load_is_the_median_ratio_of_turns_beside_busy_processes(tmp_path, monkeypatch):
+def test_load_is_the_median_ratio_of_turns_with_busy_processes(tmp_path, monkeypatch):
     """The busy processes are there in every second turn, and nowhere else."""
     running = []
 
@@ -84,7 +84,7 @@ def test_load_is_the_median_ratio_of_turns_beside_busy_processes(tmp_path, monke
     monkeypatch.setattr(workflow, "busy", busy)
     steady = runner("steady", tmp_path / "trace", (1, 9, 2, 3, 2, 4, 1, 4))
     with (tmp_path / "log").open("w") as log:
-        found = workflow.beside_busy_processes([steady], 4, 2, log, tmp_path)
+        found = workflow.with_busy_processes([steady], 4, 2, log, tmp_path)
     assert found == {"steady": {"idle": [1, 2, 2, 1], "busy": [9, 3, 4, 4], "ratio": 2}}
     assert running == [2, 2, 2, 2]
 

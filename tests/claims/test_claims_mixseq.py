@@ -1,4 +1,4 @@
-"""Claims on MIX-seq and glioblastoma: what is planted is found, and what is not is not."""
+"""Claims on MIX-seq and glioblastoma: effects that the data have are found, and no others."""
 
 import numpy as np
 import pandas as pd

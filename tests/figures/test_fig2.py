@@ -1,4 +1,4 @@
-"""Figure 2 and Supplementary Figure 6 show what is planted, and nothing else."""
+"""Figure 2 and Supplementary Figure 6 show the effects that the data have, and no others."""
 
 from dataclasses import replace
 from itertools import combinations

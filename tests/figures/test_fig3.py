@@ -1,4 +1,4 @@
-"""Figure 3, Supplementary Figure 7 and their claims show what is planted, and nothing else."""
+"""Figure 3, Supplementary Figure 7 and their claims show the effects of the data alone."""
 
 from dataclasses import replace
 

@@ -62,7 +62,7 @@ def test_s1_bars_are_means_of_the_first_seed_s_folds_with_their_sd(data):
         drawn = [ends[round(x, 6)] for x in middles(group)]
         np.testing.assert_allclose(drawn, np.column_stack([mean - sd, mean + sd]))
     assert legend(ax) == NAMES
-    assert not ax.texts  # numbers would stand in the error bars
+    assert not ax.texts  # numbers would overlap the error bars
 
 
 def test_s1_boxes_are_the_losses_of_the_first_seed_s_folds(data):

@@ -63,7 +63,7 @@ def toy_model(**options):
 
 
 def fit(model, adata, **settings):
-    """Train a model of the toy cells, for two epochs if not told otherwise."""
+    """Train a model of the toy cells, for two epochs by default."""
     key = "batch" if len(model.batches) > 1 else None
     return model.fit(adata, batch_key=key, progress=False, **{"max_epochs": 2, **settings})
 

@@ -145,6 +145,6 @@ def dropout_weights() -> pd.DataFrame:
 
 
 def with_second_seed(table: pd.DataFrame, *columns: str) -> pd.DataFrame:
-    """The table, and once more as that of seed 2, with other numbers in these columns."""
+    """The table, and that of a seed 2 with other numbers in these columns."""
     other = table.assign(seed=2, **{column: 1000 - table[column] for column in columns})
     return pd.concat([table, other], ignore_index=True)

@@ -1,4 +1,4 @@
-"""A disk that fills under a run: one line names the file, and with room the run goes on."""
+"""A disk that fills under a run: one line names the file, and with room the run continues."""
 
 import shutil
 import subprocess

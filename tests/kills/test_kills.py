@@ -24,7 +24,7 @@ def whole_run(main, rng):
 
 
 def snakemake_alone(main, rng):
-    """Its jobs have to end with it, or they would write beside those of the next run."""
+    """Its jobs have to end with it, or they would write together with those of the next run."""
     main.kill()
 
 

@@ -1,4 +1,4 @@
-"""The report: one page that needs nothing beside it, and says what the tables say."""
+"""The report: one page that needs no other file, and says what the tables say."""
 
 import base64
 import html.parser
@@ -67,7 +67,39 @@ def test_every_claim_stands_on_the_page_with_its_verdict(page):
         assert f"{sign} {verdict}</span>" in page
     cautions = re.findall(r"✓ reproduced</span> <span class=.caution.>⚠ uninformative", page)
     assert len(cautions) > (claims["caution"] != "").sum()  # in two tables, or three
-    assert page.count("criterion holds in 0 of 20") == len(claims)
+    of_figures = claims["panel"].map(figure_of) != ""
+    assert page.count("criterion holds in 0 of 20") == len(claims) + of_figures.sum()
+
+
+def test_a_claim_is_next_to_its_control_and_its_noise(tmp_path):
+    value = "mean overlap 0.757; by chance 0.0741; seed alone 0.81"
+    text = report(tmp_path, claims_in_turn(reproduced=value))
+    (row,) = re.findall(r'<tr id="I02".*?</tr>', text, re.DOTALL)
+    here, control = re.findall(r'<td class="number[^>]*>(.*?)</td>', row, re.DOTALL)[1:]
+    assert here.startswith("mean overlap 0.757<small>")
+    assert re.findall(r"<small>([^<]+)", control) == [
+        "criterion holds in 0 of 20", "random choices: 0.0741", "two seeds of one model: 0.81",
+    ]  # fmt: skip
+    assert control.startswith("AUC 0.5 ±0.02")
+
+
+def test_the_source_data_of_each_panel_is_one_click_away(page):
+    (links,) = re.findall(r'Source data of the panels of Figure 1">(.*?)</ul>', page, re.DOTALL)
+    assert re.findall(r'href="([^"]+)">([^<]+)', links) == [
+        ("figures/fig1/a.tsv", "panel a"), ("figures/fig1/b.tsv.gz", "panel b"),
+        ("figures/fig1/columns.tsv", "meaning of the columns"),
+    ]  # fmt: skip
+
+
+def test_simulated_data_reproduce_nothing(tmp_path, page):
+    text = report(tmp_path, data="simulated")
+    assert "holds on simulated data</span>" in text
+    assert "does not hold on simulated data</span>" in text
+    body = text.split("<body")[1].split('id="errata"')[0]
+    without_captions = re.sub(r"<figcaption>.*?</figcaption>", "", body, flags=re.DOTALL)
+    assert "reproduced" not in " ".join(Elements(without_captions).text)
+    assert 'data-verdict="reproduced"' in text  # as in claims.tsv
+    assert "on simulated data" not in page
 
 
 def test_each_figure_stands_before_its_own_claims(page):
@@ -105,7 +137,7 @@ def test_published_numbers_and_ours_stand_in_one_plot(tmp_path, page):
         band = "M80.0 2H100.0v" if published.startswith("-") else "M-100.0 2H-80.0v"
         assert f'class="control" d="{band}' in drawn
         assert "whisker" not in drawn
-    # Three seeds: as published, once more and twice more of it, so that the mean is at its edge.
+    # Three seeds: as published, 100 % and 200 % above, so that the mean is at the edge of the plot.
     for _, _, drawn, published, here in forest(report(tmp_path, seeds=[1, 2, 3])):
         mean, sd = map(float, here.split(" ± "))
         number = float(published)
@@ -127,7 +159,7 @@ def test_of_other_studies_nothing_is_said_of_the_paper(tmp_path, page):
     assert "Studies that are not the paper’s" in text
     assert "Studies that are not the paper’s" not in page
     ids = set(Elements(text).all("id"))
-    assert not {"claims", "forest", "errata", "K01"} & ids
+    assert not {"claims", "forest", "errata", "shows", "K01"} & ids
     assert {"figures", "summary-kang", "run"} <= ids
     links = {href[1:] for href in Elements(text).all("href") if href.startswith("#")}
     assert links <= ids

@@ -1,4 +1,4 @@
-"""What a run leaves when it is broken off, and what the next one makes of it.
+"""What a run leaves when it is interrupted, and what the next one makes of it.
 
 Whole runs that are killed, or whose disk fills, are in tests/kills; jobs that a cluster ends are in
 tests/cluster.
@@ -41,7 +41,7 @@ def save(folder, seed, fatal):
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
-@pytest.mark.parametrize("over", [False, True], ids=["anew", "over another one"])
+@pytest.mark.parametrize("over", [False, True], ids=["first run", "over another one"])
 @pytest.mark.parametrize("fatal", range(3))
 def test_a_model_half_written_is_never_taken_for_one(tmp_path, fault, over, fatal):
     folder = tmp_path / "model"

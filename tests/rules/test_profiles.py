@@ -55,6 +55,19 @@ def test_the_image_the_conda_file_and_the_lock_name_the_same_versions():
     assert named <= {pin.split("==")[0].lower() for pin in pins}
 
 
+def test_make_takes_the_environment_of_the_image_and_installs_nothing(tmp_path):
+    image = (ROOT / "envs" / "Containerfile").read_text()
+    stamp = re.search(r"touch -t (\d+) \$VENV/.ready", image)[1]
+    subprocess.run(["touch", "-t", stamp, tmp_path / ".ready"], check=True)
+    make = subprocess.run(
+        ["make", "--dry-run", "demo"], cwd=ROOT, env={**os.environ, "VENV": str(tmp_path)},
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    commands = make.stdout.splitlines()
+    assert [line.split()[0] for line in commands] == 2 * [f"{tmp_path}/bin/snakemake"]
+    assert "ENV VENV=/opt/vega PATH=/opt/vega/bin:$PATH" in image
+
+
 def programs_but(folder: Path, *without: str) -> str:
     """A PATH with all programs of this machine but some."""
     folder.mkdir()

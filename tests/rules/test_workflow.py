@@ -1,4 +1,4 @@
-"""The workflow as its users run it: whole, broken off, changed, without a network.
+"""The workflow as its users run it: whole, interrupted, changed, without a network.
 
 Each test works in a copy of the repository with a simulated study small enough for a minute.
 """
@@ -80,7 +80,7 @@ def test_the_whole_demo_brings_its_planted_truth_back_and_reruns_only_what_chang
         os.utime(source, ns=(state.st_atime_ns, state.st_mtime_ns))
     assert planned(repository) == set()
 
-    # A question is asked anew without training; a filter of the study changes everything after.
+    # An analysis is repeated without training; a filter of the study changes everything after.
     edit(
         repository / "config" / "models.yaml",
         lambda c: c["kang"]["analyses"]["contrasts"]["innate"].update(

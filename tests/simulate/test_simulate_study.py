@@ -43,7 +43,7 @@ def changed(tmp_path):
 
 @pytest.mark.parametrize("folder", FOLDERS)
 def test_planted_genes_change_by_their_effect_and_only_in_their_cells(folder):
-    """In every group of cells that a programme can tell apart, those without effect too."""
+    """In every group of cells that a programme can distinguish, those without effect too."""
     counts, cells = good_cells(folder)
     programmes, groups = TABLES[folder].programmes, 0
     for name, own in {(p.gene_set, *p.genes): p for p in programmes}.items():
@@ -284,8 +284,8 @@ def test_wrong_entries_of_the_table_are_named(changed, path, value, message):
 @pytest.mark.parametrize(
     ("path", "value", "message"),
     [
-        (f"{NAMED}/{IFN}/size", 5, f"named.{IFN}: size is 5, but it has 29 genes"),
-        ("genes/n", 10, r"genes.n: \d+ genes have real symbols"),
+        (f"{NAMED}/{IFN}/size", 5, rf"named.{IFN}: size: expected 29 .* found 5; correct it"),
+        ("genes/n", 10, r"genes.n: expected at least \d+, .* found 10; raise it"),
         ("kang/markers", 2400, "markers: 2400 are asked for, but only"),
         ("kang/cells", [900], "one number for each of 2 matrices, found 1"),
         (f"kang/tables/{CELLS}/columns/tsne3", "tsne3", "tables: tsne3: tsne3 is not simulated"),

@@ -2,6 +2,7 @@
 
 import re
 
+import pandas as pd
 import pytest
 from conftest import ROOT
 from helpers.drawn import module
@@ -11,7 +12,23 @@ import vega.plot
 from scripts.claims.claims import load_measures
 from scripts.claims.judging import read_claims
 from scripts.common.config.load import load
-from tools.site.pages import ELSEWHERE, claims_page, figures_page, relinked
+from tools.site.errors import errors_page, messages
+from tools.site.pages import ELSEWHERE, claims_page, figures_page, filled_in, relinked, section
+from tools.site.real_cells import findings_page, measured, outcome, read_real_cells, verdict_counts
+
+GENERATED = {"figures.md", "claims.md", "findings.md", "error-messages.md"}
+
+
+@pytest.fixture(scope="module")
+def real():
+    """Two claims of two runs."""
+    return pd.DataFrame(
+        [["K06", "GMVs with |log BF| > 3", "16", "20; negative 1", "reproduced", "18", "differs",
+          "8 ±0", "0 of 20"],
+         ["S12", "R2", ".06", "0.8", "direction only", "", "not run", "", ""]],
+        columns=["claim", "statement", "published", "cells_2000", "verdict_2000", "cells_14000",
+                 "verdict_14000", "control", "control_holds"],
+    ).set_index("claim")  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +44,7 @@ def menu():
 
 def test_every_page_stands_in_the_menu_and_every_entry_has_a_page():
     written = {path.name for path in (ROOT / "docs").iterdir() if path.suffix in (".md", ".ipynb")}
-    assert sorted(menu()) == sorted(written | set(ELSEWHERE.values()) | {"figures.md", "claims.md"})
+    assert sorted(menu()) == sorted(written | set(ELSEWHERE.values()) | GENERATED)
     assert all((ROOT / place).exists() for place in ELSEWHERE)
 
 
@@ -40,19 +57,22 @@ def test_every_figure_and_panel_is_described():
         "Figure 1", "Figure 2", "Figure 3", "Figure 4", "Figure S1",
     ]  # fmt: skip
     for name, figure in figures.items():
-        (section,) = (part for part in sections if part.partition(". ")[2].startswith(figure.title))
-        rows = re.findall(r"(?m)^\| (\w+) \| (.+) \|$", section)[1:]
+        (part,) = (part for part in sections if part.partition(". ")[2].startswith(figure.title))
+        assert f"{{ #{name} }}" in part.splitlines()[0]  # to which other pages link
+        rows = re.findall(r"(?m)^\| (\w+) \| (.+) \|$", part)[1:]
         assert [panel for panel, _ in rows] == list(module(name).PANELS)
         assert all(len(words) > 10 for _, words in rows)
-        assert all(f"`{study}`" in section for study in figure.studies)
+        assert all(f"`{study}`" in part for study in figure.studies)
 
 
-def test_every_claim_is_described_as_it_is_measured(claims):
-    page = claims_page(claims, load_measures())
+def test_every_claim_is_described_as_it_is_measured(claims, real):
+    page = claims_page(claims, load_measures(), real)
     assert sorted(re.findall(r"(?m)^\| \*\*(\w+)\*\*", page)) == sorted(claims["id"])
     (k06,) = (line for line in page.splitlines() if line.startswith("| **K06**"))
     assert "GMVs with \\|log BF\\| &gt; 3 and MD &gt; 5" in k06
-    assert len(re.findall(r"(?<!\\)\|", k06)) == 6  # five cells
+    assert len(re.findall(r"(?<!\\)\|", k06)) == 7  # six cells
+    found = "2,000 cells: 20; negative 1, **✓ reproduced**<br>14,000 cells: 18, **✗ differs**"
+    assert f"| {found} |" in k06
     assert "more than in as many cells of all types" in k06
 
 
@@ -78,3 +98,81 @@ def test_the_reference_has_all_that_the_package_offers():
         assert f"{function.__module__}.{name}" in named, name
     for name, place in vega._PUBLIC.items():
         assert {place, f"{place}.{name}"} & named, name
+
+
+def test_what_was_measured_on_real_cells_is_counted_and_shown(claims, real, tmp_path):
+    assert verdict_counts(real).splitlines() == [
+        "| run | ✓ reproduced | ↗ direction only | ✗ differs | – not run |",
+        "|---|---|---|---|---|",
+        "| 2,000 cells of Kang | 1 | 1 | 0 | 0 |",
+        "| 14,000 cells of Kang | 0 | 0 | 1 | 1 |",
+    ]
+    assert measured(real, "S12") == "2,000 cells: 0.8, **↗ direction only**"
+    assert measured(real, "K01") == "–"
+    page = findings_page(real, claims, tmp_path)
+    assert re.findall(r"(?m)^## (.+)", page)[:2] == ["Figure 1", "Figure S12"]
+    (k06,) = (line for line in page.splitlines() if line.startswith("| **K06**"))
+    assert k06.endswith("| 18<br>**✗ differs** | 8 ±0 | 0 of 20 |")
+
+
+def test_the_committed_results_are_of_known_claims_and_verdicts(claims):
+    real = read_real_cells(ROOT / "docs")
+    assert set(real.index) <= set(claims["id"])
+    counts = re.findall(r"(?m)^\| .* of Kang .*", verdict_counts(real))
+    for line in counts:
+        assert sum(map(int, re.findall(r"\| (\d+) (?=\|)", line))) == len(real)
+
+
+def test_pages_show_a_figure_where_its_picture_is(claims, real, tmp_path):
+    titles = {"sfig12": "Latent dropout", "fig1": "Blood cells"}
+    assert "<figure>" not in outcome(real, tmp_path, titles)
+    (tmp_path / "img").mkdir()
+    for name in ("fig1", "sfig12", "published-and-ours"):
+        (tmp_path / "img" / f"{name}.webp").touch()
+    home = outcome(real, tmp_path, titles)
+    assert re.findall(r'href="figures.html#(\w+)"', home) == ["fig1", "sfig12"]
+    assert re.findall(r'src="(img/\S+)"', home) == ["img/fig1.webp", "img/sfig12.webp"]
+    assert "(img/published-and-ours.webp)" in home
+    assert findings_page(real, claims, tmp_path).count("loading=lazy") == 3
+
+
+def test_a_page_takes_sections_of_other_files_with_links_that_work():
+    part = section("CONTRIBUTING.md", "Where things go")
+    assert part.startswith("## Where things go\n") and part.count("\n## ") == 0
+    assert "| add a figure | 3 |" in part
+    text = filled_in("A\n\n<!-- CONTRIBUTING.md: A new claim -->\n")
+    assert "](../config/README.md#claimstsv)" in text
+
+
+ERRORS = {
+    "duplicate": ("<path>: line <number>: duplicate set <name>; rename one", "vega/gene_sets.py"),
+    "of a folder": ("mirror <mirror>: no such folder; give MIRROR=<folder or URL>",
+                    "scripts/download/download.py"),
+    "constant of another file": (
+        "<file>: empty file; delete it and run again to fetch it again",
+        "scripts/preprocess/readers/files.py"),
+    "quoted by another error": ("a programme has a gene_set, genes or both",
+                                "scripts/common/config/simulations.py"),
+    "not run": ("there are no <NEOPLASTIC> cells", "scripts/claims/darmanis.py"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "file"), ERRORS.values(), ids=ERRORS)
+def test_known_errors_are_on_their_page(text, file):
+    assert [each.file for each in messages(ROOT) if each.text == text] == [file]
+
+
+def test_the_branches_of_a_message_are_not_mixed():
+    """Where two parts are chosen by one condition."""
+    network = [m.text for m in messages(ROOT) if m.text.startswith("could not reach")]
+    assert len(network) == 1
+    assert "make paper MIRROR=" in network[0]
+
+
+def test_the_page_of_errors_has_all_messages_by_phase():
+    page = errors_page(ROOT)
+    assert re.findall(r"(?m)^## (.+)", page)[:3] == [
+        "The configuration, at the start of a run", "Download", "Simulate",
+    ]  # fmt: skip
+    assert page.count("<code>&#") + page.count("| <code>") >= len(messages(ROOT)) > 200
+    assert "&lt;path&gt;: line &lt;number&gt;: duplicate set" in page

@@ -234,7 +234,7 @@ def repeat(adata):
             (name, rename, {}, "none of the 150 genes")
             for name in ("mask_pca", "intercode", "ulm", "score_genes")
         ),
-        ("ulm", repeat, {}, "G0 is named twice"),
+        ("ulm", repeat, {}, "genes: duplicate G0"),
     ],
 )
 def test_wrong_input_is_named_in_one_line(study, name, damage, settings, message):

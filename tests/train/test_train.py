@@ -127,7 +127,7 @@ def test_folds_are_stratified_and_hold_every_cell_once():
     assert fold_of(obs, None, 1) is None
     with one_line_error("folds: the study has no column type; it has kind"):
         fold_of(obs, {"n": 4, "column": "type"}, 1)
-    with one_line_error("fold 5 of 4"):
+    with one_line_error("fold: expected at most 4 .* found 5"):
         fold_of(obs, {"n": 4, "column": "kind"}, 5)
 
 

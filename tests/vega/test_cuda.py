@@ -96,7 +96,7 @@ def test_models_side_by_side_on_a_gpu_are_those_that_train_alone(cells_with_prog
             require_gpu=True, threads=1,
         )  # fmt: skip
         weights[at_once] = [vega.load(f).weights() for f in folders]
-    assert all(alone.equals(beside) for alone, beside in zip(*weights.values(), strict=True))
+    assert all(alone.equals(parallel) for alone, parallel in zip(*weights.values(), strict=True))
 
 
 def test_a_step_is_recorded_once_for_the_common_size(monkeypatch):

@@ -34,7 +34,7 @@ def test_the_size_filter_counts_genes_as_published(write):
     ("content", "message"),
     [
         (b"SET_A\t-\tA\njust a line", r"a\.gmt.* line 2 is not a gene set"),
-        (b"SET_A\t-\tA\nSET_A\t-\tB", r"a\.gmt.* line 2: the set SET_A "),
+        (b"SET_A\t-\tA\nSET_A\t-\tB", r"a\.gmt.* line 2: duplicate set SET_A"),
         (b"\n \n", r"a\.gmt.* no gene set in it"),
         (b"\x1f\x8b\xff\xfe\x00", r"a\.gmt.*not a text file"),
     ],
@@ -58,7 +58,7 @@ def test_the_mask_is_that_of_brute_force():
     ("genes", "message"),
     [
         (["ENSG1", "ENSG2"], r"none of the 2 genes \(such as ENSG1, ENSG2\)"),
-        (["ISG15", "ISG15"], "ISG15 is named twice"),
+        (["ISG15", "ISG15"], "genes: duplicate ISG15"),
     ],
 )
 def test_genes_without_a_set_and_repeated_genes_are_refused(genes, message):

@@ -1,4 +1,4 @@
-"""Cells that a model has not learnt from: their genes, their scale, what is told of them."""
+"""Cells that a model has not learnt from: their genes, their scale, the warnings."""
 
 import warnings
 

@@ -222,7 +222,7 @@ def test_names_do_not_overlap_and_point_at_their_dots(table, stacked):
     boxes = [super(type(t), t).get_window_extent() for t in ax.texts]
     boxes.sort(key=lambda box: box.y0)
     assert all(low.y1 < high.y0 for low, high in pairwise(boxes))
-    assert min(box.x0 for box in boxes) > ax.bbox.x1  # beside the axes: no dot is hidden
+    assert min(box.x0 for box in boxes) > ax.bbox.x1  # right of the axes: no dot is hidden
 
 
 def test_comparison_colours_each_set_by_who_finds_it(ax, table):

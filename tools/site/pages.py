@@ -3,7 +3,6 @@
 MkDocs calls this file (`hooks` in `mkdocs.yml`): `make docs`.
 """
 
-import html
 import importlib
 import inspect
 import posixpath
@@ -12,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
@@ -28,8 +28,12 @@ from scripts.common.config.load import load
 from scripts.common.config.run import Config
 from scripts.common.shuffles import SHUFFLES
 from scripts.report.report_page import figure_of, label, place
+from tools.site import real_cells
+from tools.site.errors import errors_page
+from tools.site.real_cells import escaped, read_real_cells
 
 ROOT = Path(__file__).resolve().parents[2]
+DOCS = ROOT / "docs"
 
 # Pages outside of docs/, and their names on the site.
 ELSEWHERE = {
@@ -40,6 +44,9 @@ ELSEWHERE = {
     "results/README.md": "results.md",
 }
 IN_THE_REPOSITORY = {site: place for place, site in ELSEWHERE.items()}
+# Comments in pages of docs/ that are replaced by what they name.
+OUTCOME = "<!-- results on real cells -->"
+SECTION = re.compile(r"<!-- (\S+\.md): (.+) -->")  # a section of a file
 LINK = re.compile(r"\]\((?!\w+:|#)([^)#\s]+)(#[^)\s]*)?\)")  # to a file, relative to the page's own
 
 
@@ -47,16 +54,36 @@ def on_files(files: Files, config: Any) -> Files:
     """Add the pages that are not files of `docs/`."""
     pages = {site: (ROOT / place).read_text("utf-8") for place, site in ELSEWHERE.items()}
     tables, claims = load({}, ROOT / "config"), read_claims(ROOT / "config" / "claims.tsv")
+    table = read_real_cells(DOCS)
     pages["figures.md"] = figures_page(tables)
-    pages["claims.md"] = claims_page(claims, load_measures())
+    pages["claims.md"] = claims_page(claims, load_measures(), table)
+    pages["findings.md"] = real_cells.findings_page(table, claims, DOCS)
+    pages["error-messages.md"] = errors_page(ROOT)
     for uri, text in pages.items():
         files.append(File.generated(config, uri, content=text))
     return files
 
 
 def on_page_markdown(markdown: str, page: Page, config: Any, files: Files) -> str:
-    """Point links between files of the repository to their pages on the site."""
-    return relinked(markdown, page.file.src_uri)
+    """Fill in what a page names, and point links between files to their pages on the site."""
+    return relinked(filled_in(markdown), page.file.src_uri)
+
+
+def filled_in(markdown: str) -> str:
+    """Return a page with results and with sections of other files in place of their comments."""
+    if OUTCOME in markdown:
+        figures = load({}, ROOT / "config").figures
+        titles = {name: figure.title for name, figure in figures.items()}
+        shown = real_cells.outcome(read_real_cells(DOCS), DOCS, titles)
+        markdown = markdown.replace(OUTCOME, shown)
+    return SECTION.sub(lambda found: section(found[1], found[2]), markdown)
+
+
+def section(file: str, title: str) -> str:
+    """Return a section of a file at the top of the repository, with links as from docs/."""
+    text = (ROOT / file).read_text("utf-8")
+    (part,) = (p for p in re.split(r"(?m)^(?=## )", text) if p.startswith(f"## {title}\n"))
+    return LINK.sub(lambda link: f"](../{link[1]}{link[2] or ''})", part)
 
 
 def relinked(markdown: str, uri: str) -> str:
@@ -74,7 +101,9 @@ def relinked(markdown: str, uri: str) -> str:
 def figures_page(config: Config) -> str:
     """Return a page on how each figure is made: its data, models, tables and panels."""
     parts = [
-        "# How each figure is made\n\n"
+        "# Figures, and how each is made\n\n"
+        "Pictures are those of the last run on [real cells](real-cells.md); figures without one "
+        "need studies that it did not have. "
         "`snakemake --cores all results/paper/figures/fig1.pdf` makes one figure and whatever it "
         "needs. Each panel is a file, `results/<run>/figures/<figure>/<panel>.{png,pdf}`, "
         "with the table that it is drawn from, `<panel>.tsv` (`.tsv.gz` above 5,000 rows); "
@@ -90,19 +119,24 @@ def figures_page(config: Config) -> str:
             "models and methods": figure.models,
             "further tables": [f"{table}.tsv" for table in figure.tables],
         }
-        parts.append(f"\n## {label(name)}. {figure.title}\n\n")
+        parts.append(f"\n## {label(name)}. {figure.title} {{ #{name} }}\n\n")
+        parts.append(real_cells.picture(DOCS, name, label(name)))
         parts += [f"- {what}: {_code(names)}\n" for what, names in facts.items() if names]
         parts.append("\n| panel | draws |\n|---|---|\n")
-        parts += [f"| {p} | {_cell(panel.shows)} |\n" for p, panel in module.PANELS.items()]
+        parts += [f"| {p} | {escaped(panel.shows)} |\n" for p, panel in module.PANELS.items()]
     return "".join(parts)
 
 
-def claims_page(claims: Any, measures: dict[str, Measure]) -> str:
-    """Return a page on what the paper claims, how it is judged, and how it is measured."""
+def claims_page(claims: Any, measures: dict[str, Measure], real: pd.DataFrame) -> str:
+    """Return a page on what the paper claims, how it is judged, and how it is measured.
+
+    `real` has what was measured on real cells (`real_cells.read_real_cells`).
+    """
     parts = [
-        "# The claims\n\n"
+        "---\nhide: [toc]\n---\n\n# The claims\n\n"
         "Every number and every finding that the paper publishes, the criterion by which ours is "
-        "judged, and what is measured. `results/<run>/claims.tsv` has the verdicts of a run:\n\n"
+        "judged, what is measured, and what that was on [real cells](findings.md). "
+        "`results/<run>/claims.tsv` has the verdicts of a run:\n\n"
         "| verdict | means |\n|---|---|\n"
         "| reproduced | the criterion is met |\n"
         "| direction only | it is missed, but ours points the published way, further than in any "
@@ -124,25 +158,23 @@ def claims_page(claims: Any, measures: dict[str, Measure]) -> str:
     ]
     by_figure = claims["panel"].map(figure_of)
     for name in sorted(filter(None, by_figure.unique()), key=place):
-        parts += _claims(label(name), claims[by_figure == name], measures)
-    parts += _claims("Data, gene sets, training", claims[by_figure == ""], measures)
+        parts += _claims(label(name), claims[by_figure == name], measures, real)
+    parts += _claims("Data, gene sets, training", claims[by_figure == ""], measures, real)
     return "".join(parts)
 
 
-def _claims(title: str, claims: Any, measures: dict[str, Measure]) -> Iterator[str]:
-    yield f"\n## {title}\n\n| claim | published | criterion | measured | control shuffles |\n"
-    yield "|---|---|---|---|---|\n"
+def _claims(
+    title: str, claims: Any, measures: dict[str, Measure], real: pd.DataFrame
+) -> Iterator[str]:
+    head = ("claim", "published", "on real cells", "criterion", "how it is measured", "shuffles")
+    yield f"\n## {title}\n\n| {' | '.join(head)} |\n|{'---|' * len(head)}\n"
     for row in claims.itertuples():
         measured = " ".join(inspect.getdoc(measures[row.id].function).split())
         about = f"({row.panel}) {row.statement}"
         shuffled = SHUFFLED[measures[row.id].shuffle]
-        cells = map(_cell, (about, row.published, criterion(row), measured, shuffled))
+        cells = [*map(escaped, (about, row.published, criterion(row), measured, shuffled))]
+        cells.insert(2, real_cells.measured(real, row.id))
         yield f"| **{row.id}** {' | '.join(cells)} |\n"
-
-
-def _cell(text: str) -> str:
-    """Escape a text for a cell of a table."""
-    return re.sub(r"([|*_`\[])", r"\\\1", html.escape(text, quote=False))
 
 
 def _code(names: list[str]) -> str:
