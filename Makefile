@@ -92,7 +92,7 @@ verify: $(READY)  ## hash raw files and results on disk again
 compare: $(READY)  ## two runs: which claims, tables and figures moved, by how much (RUN=a WITH=b)
 	$(BIN)/python -m tools.compare $(call quoted,RUN) $(call needs,WITH)$(call quoted,WITH)
 
-report: $(READY)  ## results/paper/report.html, and Snakemake's own beside it (RUN=)
+report: $(READY)  ## results/paper/report.html, and Snakemake's own report (RUN=)
 	$(PAPER) $(RESULTS)/report.html
 	$(if $(DRY),,$(PAPER) --report $(RESULTS)/snakemake.html)
 	@$(if $(DRY),,$(BIN)/python -m scripts.common.log_errors logs/$(call quoted,RUN))
@@ -107,7 +107,7 @@ rehearsal: $(READY)  ## before a release: every rule on simulated raw files of t
 	    $$(cd results/rehearsal/tables && ls *_qc.tsv | sed 's|\(.*\)_qc.tsv|results/rehearsal_authors/data/\1.h5ad|')
 	$(BIN)/python -m tools.rehearsal
 
-bench: $(READY)  ## speed and memory beside scvega, linear scVI and the authors' loop (SIZE=small)
+bench: $(READY)  ## speed and memory compared with scvega, linear scVI and the authors' loop (SIZE=small)
 	$(BIN)/python -m bench $(if $(SIZE),--size $(SIZE)) $(ARGS)
 
 test: $(READY_DEV)  ## the tests, but for those of faults, cluster and browser
@@ -136,7 +136,7 @@ lint: $(READY_DEV)  ## style and types of the code, Snakemake's own advice, word
 	$(BIN)/snakemake --lint
 	$(BIN)/python -m tools.lint_language
 
-format: $(READY_DEV)  ## mend the style
+format: $(READY_DEV)  ## fix the style
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 	$(BIN)/snakefmt Snakefile rules

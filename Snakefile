@@ -86,9 +86,9 @@ onsuccess:
     print_left_out(LOGS)
 
 
-# The reason stands at the end, where one looks, and once.
+# The reason is the last line, and is shown once.
 onerror:
-    # What could not be had may be there when the next run makes the cells, such as the network.
+    # A file that was not available may be available in the next run, which then makes the cells again.
     for study in CONFIG.needed_studies:
         if not Path(f"{RUN}/data/{study}.h5ad").exists():
             forget_absences(Path(f"{RUN}/raw/{CONFIG.raw_folder(study)}"))

@@ -190,7 +190,7 @@ CONSENSUS = [
     for model in filter(CONFIG.asks_contrasts, CONFIG.selected_models)
     if len(CONFIG.seeds_of(model)) > 1
 ]
-# The regularised autoencoder, and the model beside which it is trained (Fig. S9).
+# The regularised autoencoder, and the model with which it is compared (Fig. S9).
 AUTOENCODERS = [
     baseline
     for baseline in map(CONFIG.baselines.get, CONFIG.selected_baselines)
@@ -201,7 +201,7 @@ TIMES = [f"{RUN}/tables/time_per_epoch.tsv"] if TIMED else []
 
 if TIMED:
 
-    # Both take turns. Alone, as far as that can be said here: other jobs beside it slow both.
+    # Both train in turns. Other jobs on the machine slow both.
     rule time_per_epoch:
         input:
             data=f"{RUN}/data/{TIMED.study}.h5ad",
@@ -360,7 +360,7 @@ if CONFIG.choices:
         if choice.changes_cells or choice.shuffled
     ]
 
-    # Claims on Kang under each choice of the run, beside those of the run itself.
+    # Claims on Kang under each choice of the run, and those of the run itself.
     rule robustness:
         input:
             **results_of(["kang"]),

@@ -6,7 +6,7 @@
 if not SETTINGS.simulated:
 
     rule download:
-        """Fetches one raw file, verifies it and records what it is, or that it cannot be had."""
+        """Download one raw file, verify it and record what it is, or that it is not available."""
         # update(): a file that is right already is kept, and a failed attempt leaves the old one.
         input:
             code=code_of("download/download.py"),

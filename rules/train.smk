@@ -4,7 +4,7 @@
 #      models/<name>/seed<N>/{latent.h5ad,method.json}
 
 # One rule per entry of models.yaml: the runs of a sweep, and all seeds of each, train in one
-# job, side by side. The state of each training, also of a finished one, is kept beside these files
+# job, in parallel. The state of each training, also of a finished one, is kept next to these files
 # until the job ends, and is no output of the rule, so that Snakemake leaves it where it is when a
 # run breaks off.
 for name, entry in CONFIG.models.items():
@@ -86,7 +86,7 @@ if CHOICES:
             "../scripts/train/train.py"
 
 
-# Other methods beside VEGA: each gives its latent space at once.
+# Baselines: each writes its latent space in one step.
 rule baseline:
     input:
         data=lambda w: f"{RUN}/data/{CONFIG.baselines[w.baseline].study}.h5ad",

@@ -11,7 +11,7 @@ APOPTOSIS = "REACTOME_INTRINSIC_PATHWAY_FOR_APOPTOSIS"
 # Each of them should tell stimulated from control cells by itself (Fig. S9), in the paper's order.
 INTERFERON_RELATED = (CYTOKINE, ANTIVIRAL, INTERFERON_AB, INTERFERON)
 
-# Genes of INTERFERON_AB that the models of Fig. S10 are not told of.
+# Genes of INTERFERON_AB that are removed from the set in the models of Fig. S10.
 REMOVED = ("ISG15", "IFIT2", "ISG20")
 
 # Figure 3: the marker set of each cell type of the organoids; MKI67 marks cycling cells, and is in

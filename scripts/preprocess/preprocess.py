@@ -94,7 +94,7 @@ def _apply(
     """Apply one step to each part, and add its row to the table."""
     after = [STEPS[step.name][0](part, given.get(step.name, step.value)) for part in parts]
     if any(0 in part.shape for part in after):
-        raise InputError("nothing is left after this step; relax or remove it")
+        raise InputError("no cells or genes remain after this step; relax or remove it")
     qc.append(_qc_row(step.name, asked, _size(parts), _size(after)))
     log.info("%s: %s cells, %s genes", asked, *(f"{n:,}" for n in _size(after)))
     return after

@@ -155,7 +155,7 @@ def test_a_study_may_not_have_the_name_of_the_cells_of_a_choice(folder):
         studies["kang-labels"] = {**studies["kang"], "raw": "kang"}
 
     edit(folder / "studies.yaml", add)
-    with one_line_error("robustness.yaml: kang-labels stands twice; rename or remove one"):
+    with one_line_error("robustness.yaml: kang-labels is a duplicate; rename or remove one"):
         load({"robustness": ["labels"]}, folder)
 
 

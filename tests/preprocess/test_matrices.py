@@ -111,11 +111,11 @@ def test_whole_numbers_written_as_real_are_counts(folder):
     ("name", "text", "words"),
     [
         ("genes.tsv.gz", "ENSG1\tA\nENSG2\tB\nENSG1\tC\n",
-         ["genes.tsv.gz", "gene ENSG1 stands twice", "source's own file"]),
+         ["genes.tsv.gz", "gene ENSG1 is a duplicate", "source's own file"]),
         ("a_barcodes.tsv.gz", "AAAC-1\nAAAC-1\n",
-         ["a_barcodes.tsv.gz", "barcode AAAC-1 stands twice"]),
+         ["a_barcodes.tsv.gz", "barcode AAAC-1 is a duplicate"]),
         ("cells.tsv.gz", TABLE + "AAAT-1\t0.5\t107\tstim\tNK cells\tsinglet\n",
-         ["cells.tsv.gz", "stimulated AAAT-1 stands twice"]),
+         ["cells.tsv.gz", "stimulated AAAT-1 is a duplicate"]),
         ("a_barcodes.tsv.gz", "AAAC-1\n",
          ["a.mtx.gz", "2 cells", "a_barcodes.tsv.gz has 1", "check the names"]),
         ("genes.tsv.gz", "ENSG1\tA\n", ["a.mtx.gz", "3 genes", "genes.tsv.gz has 1"]),
@@ -273,7 +273,7 @@ def test_real_cells_have_their_own_rows(mirror):
     assert adata.shape == (2000, 13215) and adata.obs["annotated"].all()
     assert adata.obs["condition"].tolist() == ["control"] * 1000 + ["stimulated"] * 1000
     assert adata.obs["multiplet"].value_counts().to_dict() == {"singlet": 1993, "doublet": 7}
-    # An independent reading: the mirror's rows stand in the order of the matrices.
+    # An independent reading: the mirror's rows have the order of the matrices.
     table = pd.read_csv(mirror / "kang" / kang.annotations[0].file, sep="\t", keep_default_na=False)
     assert (table.index != [n[:-2] for n in adata.obs_names]).sum() == 2  # doubled barcodes
     meant = table["cell"].map(kang.annotations[0].values["cell_type"])

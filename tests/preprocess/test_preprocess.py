@@ -278,10 +278,16 @@ def each(column):
         ([{"labelled": "type"}], ["no column type"]),
         (
             [{"drop": {"condition": ["stim"]}}, {"drop": {"condition": ["ctrl"]}}],
-            ["step 2 (condition is not ctrl)", "nothing is left"],
+            ["step 2 (condition is not ctrl)", "no cells or genes remain"],
         ),
-        ([{"cell_min_genes": 81}], ["step 1 (cells with at least 81 genes)", "nothing is left"]),
-        ([{"gene_min_cells": 61}], ["step 1 (genes in at least 61 cells)", "nothing is left"]),
+        (
+            [{"cell_min_genes": 81}],
+            ["step 1 (cells with at least 81 genes)", "no cells or genes remain"],
+        ),
+        (
+            [{"gene_min_cells": 61}],
+            ["step 1 (genes in at least 61 cells)", "no cells or genes remain"],
+        ),
         ([{"highly_variable": 5}], ["step 1 (5 most variable genes)", "after normalise"]),
         ([NORMALISE, {"normalise": 1e4}], ["step 2", "normalised already"]),
         ([{"gene_min_cells": 1}], ["normalise is missing"]),

@@ -217,7 +217,7 @@ def test_rows_that_repeat_are_told_and_those_that_differ_refused(tmp_path, caplo
     rows = "cell,kind,n\nAAAC-1,T,1\nAAAG-1,B,1\nAAAG-1,B,2\n"  # n is not asked for
     assert annotated(tmp_path, rows)["kind"].fillna("-").tolist() == ["T", "B", "-"]
     assert "c.txt: 1 rows repeat others: left out" in caplog.text
-    with pytest.raises(ValueError, match=r"AAAG-1 stands twice .*: keep one of the rows"):
+    with pytest.raises(ValueError, match=r"AAAG-1 is a duplicate .*: keep one of the rows"):
         annotated(tmp_path, rows, columns={"kind": "kind", "n": "n"})
 
 

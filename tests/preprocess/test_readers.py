@@ -99,7 +99,7 @@ def test_each_archive_has_its_own_annotation_and_one_matches_by_a_column(tmp_pat
 
     head = "CCLE_ID,BRAF_MUT\n"
     (tmp_path / "lines.csv").write_text(f"{head}A375_SKIN,1.0\nA375_SKIN,0.0\n")
-    says(entry, tmp_path, "lines.csv", "A375_SKIN stands twice")
+    says(entry, tmp_path, "lines.csv", "A375_SKIN is a duplicate")
     (tmp_path / "lines.csv").write_text(f"{head}HELA,1.0\n")
     says(entry, tmp_path, "lines.csv", "none of the cells' cell_line", "match")
     rows = "HT29_COLON,1.0\nA375_SKIN,1.0\nMCF7_BREAST,0.0\n,1.0\n,0.0\n"
@@ -174,7 +174,7 @@ def test_parts_of_cell_names_become_columns(tmp_path):
         ("\t7\n", "\tnan\n", ["nan is no count"]),
         ("\t", ":", ["line 2", "counts", "Gad1:0"]),
         ("\t7\n", "\t0,7\n", ["line 4", "Opn 4", "write numbers with a point, not a comma"]),
-        ("P1.A2", "P1.A1", ["cell P1.A1 stands twice"]),
+        ("P1.A2", "P1.A1", ["cell P1.A1 is a duplicate"]),
         ("P1.A2\t", "", ["line 2", "name and 2 counts"]),
         ("no_feature\t1\t1\t1\n", "no_feature\n", ["line 5", "name and 3 counts"]),
     ],

@@ -128,7 +128,7 @@ def archive_of(members: dict[str, bytes]) -> dict:
 
 
 def bundle(geo, truth, **more):
-    """A series whose samples have a Matrix Market file each, and one a table beside it."""
+    """A series whose samples have a Matrix Market file each, and one a table in addition."""
     members = {"GSM12_normalised.csv.gz": table(truth["GSM12"] / 2, barcodes(25))}
     for sample, counts in truth.items():
         members |= {

@@ -91,7 +91,9 @@ def add_choices(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--symbols", metavar="COLUMN", help="of its genes, with their symbols")
     for what in OPTIONS["mtx"]:
         parser.add_argument(
-            f"--{what}", type=Path, help=f"of Matrix Market: its list of {what}, if not beside it"
+            f"--{what}",
+            type=Path,
+            help=f"of Matrix Market: its list of {what}, if in another folder",
         )
 
 
@@ -141,15 +143,15 @@ def _zipped(path: Path) -> Path:
 
 
 def _lists(path: Path, barcodes: Path | None = None, genes: Path | None = None) -> dict[str, Path]:
-    """Return the two lists of a Matrix Market file: those named, or those beside it."""
-    beside = lists_of(path.name, [file.name for file in path.parent.iterdir()])
-    lists = {what: path.parent / name for what, name in beside.items()}
+    """Return the two lists of a Matrix Market file: those named, or those in its folder."""
+    found = lists_of(path.name, [file.name for file in path.parent.iterdir()])
+    lists = {what: path.parent / name for what, name in found.items()}
     lists |= {what: at for what, at in (("barcodes", barcodes), ("genes", genes)) if at}
     for what, words in LISTS.items():
         if what not in lists:
             prefix = path.name[: max(path.name.lower().rfind("matrix"), 0)]
             raise InputError(
-                f"{path}: needs its list of {what} beside it, named {prefix}{words[-1]}.tsv or "
+                f"{path}: needs its list of {what} in its folder, named {prefix}{words[-1]}.tsv or "
                 f"{prefix}{words[0]}.tsv.gz; or name it by --{what}"
             )
         if not lists[what].is_file():

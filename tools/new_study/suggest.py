@@ -132,7 +132,7 @@ def suggest(
     if batch:
         data["batch_key"] = "batch"
     elif column := columns.get("batch"):
-        notes.append(f"the decoder is not told of batches; --batch {column} tells it of {column}")
+        notes.append(f"the decoder has no batches; --batch {column} gives it {column}")
     if "mouse" in (series or {}).values():
         notes.append("genes are those of mouse, as those of the gene sets must be")
     model = {"data": data, "analyses": analyses}

@@ -28,7 +28,7 @@ class FigureConfig(Model):
     )  # fmt: skip
 
 
-OWN = "file:"  # begins the URL of a file of one's own
+OWN = "file:"  # begins the URL of a user's own file
 PUBLIC = r"(https?|ftp|doi):\S+"
 
 
@@ -48,7 +48,7 @@ class File(Model):
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = Field(
         None, description="SHA-256. Without any checksum the file is pinned on first use."
     )
-    note: str | None = Field(None, description="What to know where the file cannot be had.")
+    note: str | None = Field(None, description="What to know if the file is not available.")
 
     @property
     def urls(self) -> list[str]:
@@ -57,6 +57,6 @@ class File(Model):
 
     @property
     def own(self) -> Path | None:
-        """Where it is on this machine, if it is one's own."""
+        """Where it is on this machine, if it is a user's own file."""
         own = self.url.startswith(OWN)
         return Path(self.url.removeprefix(OWN)).expanduser() if own else None

@@ -281,7 +281,7 @@ def _with_conditions(name: str, model: ModelConfig, study: Study, path: Path) ->
 def _once(names: Iterable[str], where: Path) -> None:
     twice = [name for name, n in Counter(names).items() if n > 1]
     if twice:
-        raise InputError(f"{where}: {twice[0]} stands twice; rename or remove one")
+        raise InputError(f"{where}: {twice[0]} is a duplicate; rename or remove one")
 
 
 def _leads_on(following: dict[str, str | None], where: str, field: str) -> None:

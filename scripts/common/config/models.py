@@ -64,7 +64,8 @@ class Silhouette(Model):
     column: str = Field(description="Column of the labels.")
     within: dict[str, list[str]] = Field({}, description="Only cells with these values.")
     of: Literal["mean", "sample"] = Field(
-        "mean", description="Whether cells stand at their posterior mean or at a sample of it."
+        "mean",
+        description="Whether cells are at their posterior mean or at a sample of the posterior.",
     )
     extra_nodes: bool = Field(True, description="Whether extra nodes are part of the space.")
 

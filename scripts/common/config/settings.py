@@ -111,5 +111,5 @@ class Settings(Model):
     @model_validator(mode="after")
     def _seeds_differ(self) -> Self:
         if len(set(self.seeds)) < len(self.seeds):
-            raise ValueError("seeds: one stands twice")
+            raise ValueError("seeds: duplicate; give each seed once")
         return self

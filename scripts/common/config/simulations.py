@@ -15,7 +15,7 @@ from pydantic import (
 from scripts.common.config.base import Model, Name, Share, Template
 from scripts.common.config.studies import Study
 
-# What else a simulated cell's name may be made of, beside its columns.
+# What a simulated cell's name may contain in addition to its columns.
 PARTS_OF_NAMES = ("bases", "plate", "well")
 
 
@@ -96,7 +96,7 @@ class SimulatedTable(Model):
         None, description="`h5ad`: counts per cell, whose log1p the file has instead of counts."
     )
     separator: Literal["tab", "comma", "blank"] = Field("tab", description="Between the fields.")
-    quoted: bool = Field(False, description="Whether names stand in quotes.")
+    quoted: bool = Field(False, description="Whether names are in quotes.")
     row_names: str | None = Field(
         None, description="Counts: what the header calls the row names; by default, as R does, "
         "it does not count them."
@@ -144,7 +144,7 @@ class Simulation(Model):
 
     seed: PositiveInt = Field(1, description="Seed of the study's cells and counts.")
     gene_sets: str = Field(description="GMT file whose genes it measures and programmes name.")
-    outside: list[str] = Field([], description="Symbols that it measures besides.")
+    outside: list[str] = Field([], description="Further symbols that it measures.")
     genes: PositiveInt | None = Field(
         None, description="Genes that it measures: the first of `genes.n`, or further ones in no "
         "set; by default all of `genes.n`."

@@ -115,10 +115,10 @@ class Annotation(Model):
     )
     optional: bool = Field(
         False,
-        description="If its file cannot be had, its columns stay empty, and the run continues.",
+        description="If its file is not available, its columns stay empty, and the run continues.",
     )
     otherwise: "Annotation | None" = Field(
-        None, description="The annotation that is read if the file of this one cannot be had."
+        None, description="The annotation that is read if the file of this one is not available."
     )
 
     @property

@@ -82,7 +82,7 @@ def _available(asked: Annotation, folder: Path) -> Annotation | None:
         reasons.append(f"{folder / file}: {reason}")
     if not asked.optional:
         raise InputError(
-            f"none of the files that say what the cells are can be had: {'; '.join(reasons)}; "
+            f"no file of annotations is available: {'; '.join(reasons)}; "
             "put one of them into a mirror and run again with it"
         )
     columns = ", ".join(asked.columns.values())
@@ -214,7 +214,7 @@ def _rows(table: pd.DataFrame, obs: pd.DataFrame, match: list[str], file: RawFil
     """Return the row of `table` for each cell, -1 where it has none.
 
     R needs unique row names, so the second of two equal barcodes, which other columns of `match`
-    tell apart, may have one more "1": such rows are tried for cells that have no other row.
+    distinguish, may have one more "1": such rows are tried for cells that have no other row.
     """
     absent = [c for c in match if c != "barcode" and (c not in table or c not in obs)]
     if absent:

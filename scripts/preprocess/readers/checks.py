@@ -29,8 +29,8 @@ def check_unique(
     if len(twice):
         name = " ".join(twice[0]) if isinstance(twice[0], tuple) else twice[0]
         raise InputError(
-            f"{file}: {what} {name} stands twice ({len(twice)} duplicates in all); each must "
-            f"stand once: {remedy}"
+            f"{file}: {what} {name} is a duplicate ({len(twice)} in all); "
+            f"expected unique names: {remedy}"
         )
 
 
