@@ -41,7 +41,8 @@ def are_counts(values: np.ndarray) -> np.ndarray:
 def check_counts(adata: ad.AnnData, file: RawFile) -> None:
     """Refuse what is no count; what is one but for a rounding error becomes it."""
     values = adata.X.data
-    error = np.abs(values - np.rint(values)).max(initial=0)
+    with np.errstate(invalid="ignore"):  # of what is not finite
+        error = np.abs(values - np.rint(values)).max(initial=0)
     if 0 < error <= WHOLE:
         log.warning("%s: counts differ from whole numbers by up to %.1g: rounded", file.name, error)
         values[:] = np.rint(values)
