@@ -429,6 +429,7 @@ def test_a_mirror_may_be_a_url_of_a_folder_or_below_the_home(given, path):
 def test_models_of_types_that_differ_in_signs_alone_have_names_of_their_own(folder):
     types = ["dox+", "dox-", "NK cells"]
     edit(folder / "studies.yaml", lambda c: c["kang"].update(cell_types=types))
+    edit(folder / "models.yaml", lambda c: c["kang"]["analyses"].update(contrasts={}))
     runs = load({}, folder).sweeps["kang_holdout"]
     assert {name: run.by["cell_type"] for name, run in runs.items()} == {
         "kang_holdout_dox-": "dox+", "kang_holdout_dox--2": "dox-",

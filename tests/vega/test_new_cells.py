@@ -102,16 +102,15 @@ def test_cells_of_another_total_are_scaled_to_that_of_the_model(cells, model, op
 
 
 def test_cells_of_another_total_are_told_where_genes_are_left_out(cells, model):
-    cells = cells[:, model.genes]
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         fewer = vega.examples.log_normalised(cells, 0.7 * TARGET)
-        fewer.X.data[::9] *= 1.01  # as if other genes had been there
+        fewer.X.data[0] *= 1.5  # as if genes had been left out of a cell
         assert "no common total" in model.latent(fewer).uns["vega"]["scaling"]
     for factor in (10, 0.1):
         with pytest.warns(UserWarning, match=f"have {factor} times the total .* give counts"):
             more = vega.examples.log_normalised(cells, factor * TARGET)
-            more.X.data[::9] *= 1.01
+            more.X.data[0] *= 1.5
             model.embed(more)
 
 
