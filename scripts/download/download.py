@@ -194,23 +194,24 @@ def _explain(
         # Without addresses, so that all files of a host give the same reason.
         hosts = ", ".join(dict.fromkeys(urlsplit(url).hostname or "doi.org" for url in failures))
         reasons = "; ".join(dict.fromkeys(error.reason for error in failures.values()))
-        what = f"could not reach {hosts} for {name} ({reasons})"
-        remedy = "give a mirror (`make paper MIRROR=<folder or URL>`) or run `make demo`"
+        return (
+            f"could not reach {hosts} for {name} ({reasons}); give a mirror "
+            f"(`make paper MIRROR=<folder or URL>`) or run `make demo`{_note(row)}"
+        )
+    reasons = "; ".join(f"{url}: {error.reason}" for url, error in failures.items())
+    if row.own:
+        missing = f"put it back, or correct its path in {TABLE}"
+        remedy = accept_hint(row.own) if row.own.exists() else missing
+    elif mirror:
+        remedy = (
+            f"copy the file into the mirror again and update its {SUMS}, or give another mirror"
+        )
     else:
-        what = f"{name}: " + "; ".join(f"{url}: {error.reason}" for url, error in failures.items())
-        if row.own:
-            missing = f"put it back, or correct its path in {TABLE}"
-            remedy = accept_hint(row.own) if row.own.exists() else missing
-        elif mirror:
-            remedy = (
-                f"copy the file into the mirror again and update its {SUMS}, or give another mirror"
-            )
-        else:
-            remedy = (
-                "nothing was kept: run again, give a mirror or, if the source has changed for "
-                f"good, correct {origin}"
-            )
-    return f"{what}; {remedy}{_note(row)}"
+        remedy = (
+            "nothing was kept: run again, give a mirror or, if the source has changed for "
+            f"good, correct {origin}"
+        )
+    return f"{name}: {reasons}; {remedy}{_note(row)}"
 
 
 def _note(row: File) -> str:

@@ -64,7 +64,8 @@ def test_make_takes_the_environment_of_the_image_and_installs_nothing(tmp_path):
         capture_output=True, text=True, check=True,
     )  # fmt: skip
     commands = make.stdout.splitlines()
-    assert [line.split()[0] for line in commands] == 2 * [f"{tmp_path}/bin/snakemake"]
+    programs = [line.split()[0] for line in commands]
+    assert programs == [f"{tmp_path}/bin/{name}" for name in ("snakemake", "snakemake", "python")]
     assert "ENV VENV=/opt/vega PATH=/opt/vega/bin:$PATH" in image
 
 

@@ -36,7 +36,7 @@ def test_the_size_filter_counts_genes_as_published(write):
         (b"SET_A\t-\tA\njust a line", r"a\.gmt.* line 2 is not a gene set"),
         (b"SET_A\t-\tA\nSET_A\t-\tB", r"a\.gmt.* line 2: duplicate set SET_A"),
         (b"\n \n", r"a\.gmt.* no gene set in it"),
-        (b"\x1f\x8b\xff\xfe\x00", r"a\.gmt.*not a text file"),
+        (b"\x1f\x8b\xff\xfe\x00", r"a\.gmt.*not a GMT file \(Compressed file ended"),
     ],
 )
 def test_a_broken_file_is_named_with_its_line(tmp_path, content, message):
