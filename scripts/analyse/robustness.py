@@ -61,7 +61,7 @@ MAIN: dict[str, tuple[str, Callable[[Values], float]]] = {
     "K10": ("|rho|: GSEA − VEGA", stronger_in_gsea),
     "T01": ("validation loss", lambda v: v["validation"]),
     "I01": ("stimulated − control", above_control),
-    "I05": ("R² above control mean", lambda v: v["above control mean"]),
+    "I05": ("R² above control", lambda v: v["above control mean"]),
 }
 COLUMNS = [
     "claim", "statement", "choice", "heading", "label", "measure", "value", "verdict", "reproduced",

@@ -35,6 +35,12 @@ def verdicts(data: FigureData) -> pd.DataFrame:
     return table.assign(choice=table["label"])[columns]
 
 
+def number_of_cell(value: float) -> str:
+    """Return a number with three digits, and at most three after the point, so that it fits."""
+    decimals = abs(value) < 1 and value != round(value)
+    return (f"{value:.3f}" if decimals else shown(value)).replace("-", "−")
+
+
 def draw(figure: FigureBase, table: pd.DataFrame) -> None:
     """Draw a row per claim and a column per choice, with sign and number where both meet."""
     claims, choices = (table.drop_duplicates(kind) for kind in ("claim", "choice"))
@@ -56,7 +62,7 @@ def draw(figure: FigureBase, table: pd.DataFrame) -> None:
         sign += "" if pd.isna(each.caution) else f" {CAUTION}"
         box = {"facecolor": colour, "edgecolor": "white", "linewidth": 1.5, "alpha": 0.15}
         ax.add_patch(Rectangle((x, y), 1, 1, **box))
-        number = "" if pd.isna(each.value) else shown(round(each.value, 3)).replace("-", "−")
+        number = "" if pd.isna(each.value) else number_of_cell(each.value)
         middle = LEFT + (x + 0.5) * cell
         text(middle, y - 0.2, sign, color=colour, ha="center", weight="bold")
         text(middle, y + 0.2, number, color=colour, ha="center")
