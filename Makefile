@@ -64,40 +64,40 @@ DRY := $(filter -n --dry-run,$(ARGS))
 help:  ## list these targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
-paper: $(READY)  ## the whole run, from the public sources or MIRROR=, for all or some STUDIES=
+paper: $(READY)  ## run everything, from the public sources or MIRROR=, for all or some STUDIES=
 	$(PAPER)
 	$(if $(DRY),,$(PAPER) --report $(RESULTS)/snakemake.html)
 	@$(if $(DRY),,$(BIN)/python -m scripts.common.log_errors logs/$(call quoted,RUN))
 
-demo: $(READY)  ## every rule on simulated studies whose truth is known, without a network
+demo: $(READY)  ## run every rule on simulated studies with known truth, without a network
 	$(DEMO)
 	$(if $(DRY),,$(DEMO) --report results/$(DEMO_RUN)/snakemake.html)
 	@$(if $(DRY),,$(BIN)/python -m scripts.common.log_errors logs/$(DEMO_RUN))
 
-status: $(READY)  ## how far a run is, figure by figure (RUN=demo)
+status: $(READY)  ## show the progress of a run, figure by figure (RUN=demo)
 	$(BIN)/python -m tools.status $(call quoted,RUN)
 
-new-study: $(READY)  ## rows for a study of your own: FILE=cells.h5ad or FILE=GSE123456, ARGS="--condition treatment"
+new-study: $(READY)  ## add rows for your own study: FILE=cells.h5ad or FILE=GSE123456, ARGS="--condition treatment"
 	$(BIN)/python -m tools.new_study $(call needs,FILE)$(call quoted,FILE) $(ARGS)
 
-accept: $(READY)  ## a file of your own as it is now, after you changed it: FILE=own.gmt
+accept: $(READY)  ## accept a file of your own that you have changed: FILE=own.gmt
 	$(BIN)/python -m tools.accept $(call needs,FILE)$(call quoted,FILE)
 
-activities: $(READY)  ## of new cells under a trained model: MODEL=results/paper/models/kang/seed1 FILE=cells.h5ad
+activities: $(READY)  ## compute activities of new cells: MODEL=results/paper/models/kang/seed1 FILE=cells.h5ad
 	$(BIN)/python -m tools.activities $(call needs,MODEL)$(call quoted,MODEL) $(call needs,FILE)$(call quoted,FILE) $(ARGS)
 
-verify: $(READY)  ## hash raw files and results on disk again
+verify: $(READY)  ## check raw files and results against their checksums
 	$(SNAKEMAKE) verify $(ARGS) $(if $(strip $(CONFIG)),--config $(CONFIG))
 
-compare: $(READY)  ## two runs: which claims, tables and figures moved, by how much (RUN=a WITH=b)
+compare: $(READY)  ## list claims, tables and figures that differ between two runs (RUN=a WITH=b)
 	$(BIN)/python -m tools.compare $(call quoted,RUN) $(call needs,WITH)$(call quoted,WITH)
 
-report: $(READY)  ## results/paper/report.html, and Snakemake's own report (RUN=)
+report: $(READY)  ## write results/paper/report.html and Snakemake's own report (RUN=)
 	$(PAPER) $(RESULTS)/report.html
 	$(if $(DRY),,$(PAPER) --report $(RESULTS)/snakemake.html)
 	@$(if $(DRY),,$(BIN)/python -m scripts.common.log_errors logs/$(call quoted,RUN))
 
-rehearsal: $(READY)  ## before a release: every rule on simulated raw files of the real sizes, hours
+rehearsal: $(READY)  ## before a release: run every rule on simulated raw files of the real sizes (hours)
 	$(REHEARSAL)
 	@# The same raw files from a mirror, and the authors' processed data.
 	cd results/rehearsal/raw && sha256sum */* > .sums && mv .sums SHA256SUMS
@@ -107,28 +107,28 @@ rehearsal: $(READY)  ## before a release: every rule on simulated raw files of t
 	    $$(cd results/rehearsal/tables && ls *_qc.tsv | sed 's|\(.*\)_qc.tsv|results/rehearsal_authors/data/\1.h5ad|')
 	$(BIN)/python -m tools.rehearsal
 
-bench: $(READY)  ## speed and memory compared with scvega, linear scVI and the authors' loop (SIZE=small)
+bench: $(READY)  ## compare speed and memory with scvega, linear scVI and the authors' loop (SIZE=small)
 	$(BIN)/python -m bench $(if $(SIZE),--size $(SIZE)) $(ARGS)
 
-test: $(READY_DEV)  ## the tests, but for those of faults, cluster and browser
+test: $(READY_DEV)  ## run the tests, except those of faults, cluster and browser
 	$(PYTEST) -m "not fault" $(ARGS)
 
-test-fast: $(READY_DEV)  ## those of them that take seconds
+test-fast: $(READY_DEV)  ## run the tests that take seconds
 	$(PYTEST) -m "not slow and not fault" $(ARGS)
 
 test-faults: $(READY_DEV)  ## inject faults of downloads, disks and input, and kill runs (KILLS=100)
 	$(BIN)/python -m pytest -m fault tests tests/kills $(ARGS)
 
-test-cluster: $(READY_DEV)  ## the demo through a Slurm of its own on this machine (root, slurm-wlm, munge)
+test-cluster: $(READY_DEV)  ## run the demo through a Slurm on this machine (root, slurm-wlm, munge)
 	$(BIN)/python -m pytest -s tests/cluster $(ARGS)
 
-test-browser: $(READY_DEV)  ## the report in a browser (chromium, chromium-driver)
+test-browser: $(READY_DEV)  ## test the report and the site in a browser (chromium, chromium-driver)
 	$(BIN)/python -m pytest tests/browser $(ARGS)
 
-docs: $(READY_DEV)  ## the documentation as a site: site/index.html
+docs: $(READY_DEV)  ## build the documentation as a site: site/index.html
 	NO_MKDOCS_2_WARNING=1 OMP_NUM_THREADS=1 $(BIN)/python -m mkdocs build --strict --quiet
 
-lint: $(READY_DEV)  ## style and types of the code, Snakemake's own advice, wording
+lint: $(READY_DEV)  ## check style, types and wording
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -153,7 +153,7 @@ lock:  ## resolve requirements*.in into locks for each Python from 3.11 on (need
 	@# torch names its own GPU libraries, and its CPU builds need none.
 	sed -i -E '/^(nvidia|cuda|triton)/d' requirements.lock requirements-dev.lock
 
-clean:  ## forget the demo run
+clean:  ## remove the demo run
 	rm -rf results/demo logs/demo
 
 # The environment: installed again whenever the lock changes.

@@ -65,7 +65,7 @@ if ExecutorPluginRegistry().is_installed("kubernetes"):
 
 
 rule all:
-    """Every figure and claim, and in the end the description of the run, which needs them all."""
+    """Request every figure and claim, and the description of the run, which needs them all."""
     default_target: True
     input:
         rules.ro_crate.output,

@@ -39,7 +39,7 @@ wildcard_constraints:
 
 
 def scale_with_attempt(amount):
-    """Memory or time, which grows with each attempt, as a job may have failed for want of it."""
+    """Return memory or time, increased with each attempt, since a job may have failed for lack of it."""
     return lambda wildcards, attempt: amount * attempt
 
 
@@ -48,7 +48,7 @@ def study_data(wildcards):
 
 
 def filtered_genes(wildcards):
-    """Cells with all filtered genes: a file apart where a study selects variable genes."""
+    """Return the file of cells with all filtered genes: its own if a study selects variable genes."""
     study = CONFIG.model(wildcards.model).study
     return f"{RUN}/data/{CONFIG.filtered_genes(study)}"
 
@@ -58,7 +58,7 @@ def gene_set_file(wildcards):
 
 
 def raw_with_provenance(folder, files):
-    """Raw files of a folder and their provenance, as inputs or outputs of a rule."""
+    """Return raw files of a folder and their provenance, as inputs or outputs of a rule."""
     return {
         "raw": [f"{RUN}/raw/{folder}/{file}" for file in files],
         "provenance": [f"{RUN}/raw/{folder}/.provenance/{file}.json" for file in files],
@@ -66,7 +66,7 @@ def raw_with_provenance(folder, files):
 
 
 def preprocessing_inputs(wildcards):
-    """Raw files of a study with their records, and the study whose genes it takes."""
+    """Return raw files of a study with their records, and the study whose genes it takes."""
     study = CONFIG.study(wildcards.study)
     others = filter(None, [study.reindexed_to])
     return {
@@ -76,7 +76,7 @@ def preprocessing_inputs(wildcards):
 
 
 def model_files(models, files=MODEL_FILES):
-    """Files of models, of all their seeds."""
+    """Return files of models, of all their seeds."""
     return [
         f"{RUN}/models/{model}/seed{seed}/{file}"
         for model in models
@@ -86,7 +86,7 @@ def model_files(models, files=MODEL_FILES):
 
 
 def differential_tables(model):
-    """The comparisons of a model, one table for each of its seeds."""
+    """Return the tables of comparisons of a model, one per seed."""
     return expand(
         f"{RUN}/tables/{model}_seed{{seed}}_differential.tsv",
         seed=CONFIG.seeds_of(model),
@@ -94,7 +94,7 @@ def differential_tables(model):
 
 
 def results_of(runs):
-    """Files of each model's results, as inputs of a rule."""
+    """Return files of each model's results, as inputs of a rule."""
     return {
         "latent": [f"{RUN}/models/{m}/seed{SEED}/latent.h5ad" for m in runs],
         "differential": [
@@ -117,13 +117,13 @@ def pages(names):
 
 
 def shown_models(wildcards):
-    """Models of a figure, one per latent space."""
+    """Return the models of a figure, one per latent space."""
     entries = CONFIG.figures[wildcards.figure].models
     return [run for name in entries for run in CONFIG.runs_of(name)]
 
 
 def figure_inputs(wildcards):
-    """Results that a figure is drawn from, as its entry in config/figures.yaml says."""
+    """Return the results from which a figure is drawn, by its entry in config/figures.yaml."""
     entry = CONFIG.figures[wildcards.figure]
     return {
         **results_of(shown_models(wildcards)),
@@ -142,7 +142,7 @@ def sweep_files(wildcards):
 
 
 def sweep_models(wildcards):
-    """The models of a sweep as `scripts.analyse.trained_models.Trained` takes them, but for the seed."""
+    """Return the models of a sweep as arguments of `scripts.analyse.trained_models.Trained`, without the seed."""
     return {
         name: {
             "by": run.by,
@@ -154,7 +154,7 @@ def sweep_models(wildcards):
 
 
 def forget_stale_locks():
-    """Remove the locks of a run that was killed, at which Snakemake itself would stop.
+    """Remove the locks of a killed run, which would stop Snakemake.
 
     The main process of every run holds a lock of the operating system, which ends with it. Whoever
     gets it is alone, so locks that still lie here are of no living run.

@@ -33,7 +33,7 @@ if not SETTINGS.simulated:
 
 
 rule sample_annotations:
-    """Tabulates what GEO says of each sample of a study's series."""
+    """Write a table of what GEO says of each sample of a study's series."""
     input:
         lambda w: f"{RUN}/raw/{w.study}/{CONFIG.studies[w.study].family_file}",
         code=code_of("download/sample_annotations.py"),
@@ -50,7 +50,7 @@ rule sample_annotations:
 
 
 rule verify:
-    """Hashes raw files and results on disk; without inputs it makes nothing and always runs."""
+    """Check raw files and results against their checksums. Without inputs and outputs, it always runs."""
     log:
         f"{LOGS}/download/verify.log",
     localrule: True

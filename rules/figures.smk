@@ -12,7 +12,7 @@ QC_FIGURES = pages(f"qc/{study}" for study in CONFIG.needed_studies)
 
 
 rule figure:
-    """Writes the tables of a figure's panels, and draws panels and page from them."""
+    """Write the tables of a figure's panels, and draw panels and page from them."""
     input:
         unpack(figure_inputs),
     output:
@@ -46,7 +46,7 @@ rule figure:
 
 
 rule qc:
-    """Draws how many cells and genes remain after each step of preprocessing."""
+    """Draw how many cells and genes remain after each step of preprocessing."""
     input:
         table=f"{RUN}/tables/{{study}}_qc.tsv",
         code=code_of("figures/qc.py"),
@@ -65,7 +65,7 @@ rule qc:
 
 
 rule summary_page:
-    """Draws all that can be shown of any model, for studies that are on no figure of the paper."""
+    """Draw the summary page of a model that is on no figure of the paper."""
     input:
         unpack(lambda w: results_of([w.model])),
         genes=f"{RUN}/tables/{{model}}_seed{SEED}_top_genes.tsv",

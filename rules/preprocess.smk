@@ -5,7 +5,7 @@
 
 
 rule preprocess:
-    """Reads a study's counts and annotation, filters and normalises its cells."""
+    """Read a study's counts and annotations, filter and normalise its cells."""
     input:
         unpack(preprocessing_inputs),
         gene_sets=lambda w: sorted(
@@ -33,7 +33,7 @@ rule preprocess:
 
 
 rule all_genes:
-    """Keeps all filtered genes of the same cells, which GSEA ranks as the paper did."""
+    """Keep all filtered genes of the same cells, which GSEA ranks as in the paper."""
     input:
         unpack(preprocessing_inputs),
         cells=f"{RUN}/data/{{study}}.h5ad",

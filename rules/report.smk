@@ -79,7 +79,7 @@ TRAINED = {
 
 
 rule report_page:
-    """The regenerated paper as one page: figures, claims, errata, run times."""
+    """Write the regenerated paper as one page: figures, claims, errata, run times."""
     input:
         table=rules.claims.output.table,
         values=rules.claims.output.values,
@@ -123,7 +123,7 @@ WORKFLOW_FILES = [
 
 
 rule ro_crate:
-    """Describes the run: what it was made from, by which steps, and the checksums of all files."""
+    """Describe the run as an RO-Crate: inputs, jobs, and the checksums of all files."""
     input:
         results=[
             rules.effective_config.output.config,

@@ -10,7 +10,7 @@ if SETTINGS.simulated:
     GMT_FILES = [file for folder, file in CONFIG.raw_files if folder == "gene_sets"]
 
     rule simulate_gene_sets:
-        """Makes the GMT files of the run's models."""
+        """Simulate the GMT files of the run's models."""
         input:
             code=code_of("simulate/simulate_gene_sets.py"),
         output:
@@ -74,7 +74,7 @@ if SETTINGS.simulated:
     if AUTHORS:
 
         rule simulate_authors:
-            """Makes the authors' processed data of all studies that have some."""
+            """Simulate the authors' processed data of all studies that have some."""
             input:
                 code=code_of("simulate/simulate_authors.py"),
             output:
