@@ -1,5 +1,6 @@
 """A small study in files, and what reading it says."""
 
+import pandas as pd
 import pytest
 from helpers.raw_files import market
 
@@ -34,3 +35,9 @@ def says(entry, folder, *words):
     assert "\n" not in message
     for word in words:
         assert word in message, message
+
+
+def labels(adata, column):
+    """A column of the cells as a list, with None where a value is missing."""
+    values = adata.obs[column].astype(object)
+    return [None if pd.isna(value) else value for value in values]

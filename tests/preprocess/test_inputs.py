@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 import scipy.sparse as sp
 from helpers.raw_files import cell_ranger, market, pack
-from helpers.readers import says, source
+from helpers.readers import labels, says, source
 
 from scripts.preprocess.readers import read
 from scripts.preprocess.readers.files import RawFile
@@ -67,7 +67,7 @@ def test_raw_and_layers_with_symbols_of_a_column(tmp_path, name):
     np.testing.assert_array_equal(raw.X.toarray(), np.column_stack([COUNTS, [5, 6]]))
     assert raw.var_names.tolist() == ["CD3D", "LYZ", IDS[2], "MT-ND1"]  # one has no symbol
     assert raw.var["gene_id"].tolist() == [*IDS, "ENSG9"]
-    assert raw.obs["cell_type"].tolist() == ["a", None]
+    assert labels(raw, "cell_type") == ["a", None]
     layer = read(source(format, matrix | {"layer": "umis"}), tmp_path)
     np.testing.assert_array_equal(layer.X.toarray(), COUNTS)
     says(source(format, matrix), tmp_path, "-1 is no count")
@@ -80,7 +80,7 @@ def test_the_cells_of_a_loom_file(tmp_path):
     matrix = {"matrix": "x.loom", "columns": {"kind": "cell_type"}}
     adata = read(source("loom", matrix), tmp_path)
     np.testing.assert_array_equal(adata.X.toarray(), COUNTS)
-    assert adata.obs_names.tolist() == CELLS and adata.obs["cell_type"].tolist() == ["a", None]
+    assert adata.obs_names.tolist() == CELLS and labels(adata, "cell_type") == ["a", None]
     assert adata.var_names.tolist() == ["CD3D", "LYZ", "LYZ-1"]
     assert adata.var["gene_id"].tolist() == IDS
     double = read(source("loom", matrix | {"layer": "double"}), tmp_path)

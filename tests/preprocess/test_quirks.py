@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 import scipy.sparse as sp
 from helpers.raw_files import cell_ranger, market
-from helpers.readers import says, source
+from helpers.readers import labels, says, source
 
 from scripts.preprocess.readers import read
 from scripts.preprocess.readers.annotations import table_of
@@ -182,7 +182,7 @@ def test_the_same_words_are_missing_values_in_all_formats(tmp_path, word):
     cells = ad.AnnData(sp.csr_matrix(COUNTS), obs, pd.DataFrame(index=NUMBERED))
     cells.write_h5ad(tmp_path / "x.h5ad")
     matrix = {"matrix": "x.h5ad", "columns": {"kind": "kind"}}
-    assert read(source("h5ad", matrix), tmp_path).obs["kind"].tolist() == ["T", None, "B"]
+    assert labels(read(source("h5ad", matrix), tmp_path), "kind") == ["T", None, "B"]
     entry = {"file": "x.h5ad", "columns": {"kind": "kind"}}
     obs = read(source("mtx", MARKET, annotations=[entry]), tmp_path).obs
     assert obs["kind"].fillna("-").tolist() == ["T", "-", "B"]

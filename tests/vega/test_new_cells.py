@@ -103,7 +103,7 @@ def test_cells_of_another_total_are_scaled_to_that_of_the_model(cells, model, op
 
 def test_cells_of_another_total_are_told_where_genes_are_left_out(cells, model):
     with warnings.catch_warnings():
-        warnings.simplefilter("error")
+        warnings.simplefilter("error", UserWarning)
         fewer = vega.examples.log_normalised(cells, 0.7 * TARGET)
         fewer.X.data[0] *= 1.5  # as if genes had been left out of a cell
         assert "no common total" in model.latent(fewer).uns["vega"]["scaling"]
