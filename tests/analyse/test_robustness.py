@@ -248,7 +248,8 @@ def test_the_figure_has_a_cell_for_each_verdict_and_no_other():
         assert drawn[x, y].get_facecolor()[:3] == to_rgb(colour)
         middles = {(round(a - x, 3), words) for (a, b), words in written if y < b < y + 1}
         assert (0.5, sign + " ⚠" * (row.caution is not None)) in middles
-        numbers = [words.replace("−", "-") for _, words in middles if words[-1:].isdigit()]
+        here = [words.replace("−", "-") for at, words in middles if at == 0.5]
+        numbers = [words for words in here if words[-1:].isdigit()]
         expected_number = [] if np.isnan(row.value) else [row.value]
         assert list(map(float, numbers)) == pytest.approx(expected_number, rel=0.005, abs=0.0005)
     said = texts(panel("robustness", "a", data))
