@@ -25,10 +25,13 @@ from helpers.own_study import (
     write_own,
 )
 
+from scripts.common.config.figures import File
 from scripts.common.config.load import load
 from scripts.common.config.studies import Source
+from scripts.common.provenance import measure
 from scripts.common.tables import read_table
 from scripts.preprocess.readers import read
+from tools.new_study.__main__ import _at_hand
 from tools.new_study.inspect import inspect_file
 from tools.new_study.names import pair
 from tools.new_study.suggest import guessed, reference, suggest
@@ -383,3 +386,17 @@ def test_a_changed_file_of_ones_own_stops_the_next_run_until_it_is_accepted(
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert said.returncode == 1 and "cells.csv: no row of config/files.tsv has this" in said.stderr
+
+
+def test_genes_are_compared_with_the_public_gene_sets_not_with_those_of_the_demo(
+    tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    for run, gene in (("demo", "SIMULATED"), ("paper", "ISG15")):
+        folder = tmp_path / "results" / run / "raw" / "gene_sets"
+        folder.mkdir(parents=True)
+        (folder / "sets.gmt").write_text(f"A\t\t{gene}\n")
+    row = File(study="gene_sets", file="sets.gmt", **measure(folder / "sets.gmt"))
+    assert _at_hand(row) == ({"A": ["ISG15"]}, "")
+    (folder / "sets.gmt").write_text("A\t\tCHANGED\n")
+    assert _at_hand(row)[0] is None
