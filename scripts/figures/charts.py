@@ -9,6 +9,7 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import FigureBase
 from matplotlib.legend import Legend
+from matplotlib.ticker import MaxNLocator
 from scipy.stats import linregress
 
 from scripts.figures.data import FigureData
@@ -211,6 +212,8 @@ def silhouette_bars(
     barplot(table, "labels", "silhouette", "method", sd=sd, limits=None, colors=colors, ax=ax)
     label_groups(ax, table["labels"])
     ax.set_ylabel("Silhouette")
+    # Short numbers, so that the label of the axis stays on the page.
+    ax.yaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
     if not sd:
         for container in ax.containers:
             numbers = [f"{bar:.{digits}f}".replace("-", "−") for bar in container.datavalues]
