@@ -59,10 +59,10 @@ class InMemoryData:
             chosen = order[start : start + size]
             yield self.x[chosen], self.batch[chosen]
 
-    def identify(self, digest: Callable[[bytes], None]) -> None:
+    def identify(self, digest: Callable[[bytes | memoryview], None]) -> None:
         """Pass all that distinguishes these cells from others to `digest`, for checkpoints."""
         for array in (self.x.indptr, self.x.indices, self.x.data, self.batch):
-            digest(array.tobytes())
+            digest(np.ascontiguousarray(array).data)
 
 
 class BackedData:
@@ -113,12 +113,12 @@ class BackedData:
                     chosen = within[start : start + size]
                     yield x[chosen], self.batch[window[chosen]]
 
-    def identify(self, digest: Callable[[bytes], None]) -> None:
+    def identify(self, digest: Callable[[bytes | memoryview], None]) -> None:
         """Pass the name, size and date of the file, genes and batches to `digest`."""
         state = self.path.stat()
         digest(repr((self.path.resolve(), state.st_size, state.st_mtime_ns)).encode())
         for array in (self.genes, self.batch):
-            digest(b"all" if array is None else array.tobytes())
+            digest(b"all" if array is None else np.ascontiguousarray(array).data)
 
     def _read(self, rows: np.ndarray) -> sp.csr_matrix:
         """Return the expression of some cells, in the order of `rows`."""

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from vega.errors import InputError
 from vega.files import atomic_write, read_errors
 
@@ -40,5 +42,5 @@ def checksum(content: Mapping[str, Any], tensors: Mapping[str, "Tensor"] | None 
     digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode())
     for name, tensor in sorted((tensors or {}).items()):
         digest.update(f"{name} {tensor.dtype} {list(tensor.shape)} ".encode())
-        digest.update(tensor.cpu().numpy().tobytes())
+        digest.update(np.ascontiguousarray(tensor.cpu().numpy()).data)
     return digest.hexdigest()
