@@ -287,23 +287,26 @@ def other_study(
 
     `full` are all cells of study A in the model that has seen them all; `control_model` has seen
     its control cells only, `again` is this model of another seed. No cell of study B is stimulated.
+    Only the tables that are `measured` are computed.
     """
     a, b = full.where("condition", CONTROL), encode(full.model, other)
-    under_control = [encode(control_model, side.cells) for side in (a, b)]
-    if again is not None:
-        under_control.append(encode(again, a.cells))
+    under_control = []
+    if "overlap" in measured:
+        under_control = [encode(control_model, side.cells) for side in (a, b)]
+        if again is not None:
+            under_control.append(encode(again, a.cells))
     for i, cell_type in _logged(cell_types, "types of the other study", repeats):
         names = {"seed": seed, "experiment": OTHER_STUDY, "cell_type": cell_type}
-        pairs = [
-            tuple(side.where("cell_type", cell_type, others) for others in (False, True))
-            for side in under_control
-        ]
-        groups = {
-            f"{side} of {study}": cells
-            for study, pair in zip((STUDY_A, STUDY_B), pairs[:2], strict=True)
-            for side, cells in zip(("cells", "other cells"), pair, strict=True)
-        }
         if "overlap" in measured:
+            pairs = [
+                tuple(side.where("cell_type", cell_type, others) for others in (False, True))
+                for side in under_control
+            ]
+            groups = {
+                f"{side} of {study}": cells
+                for study, pair in zip((STUDY_A, STUDY_B), pairs[:2], strict=True)
+                for side, cells in zip(("cells", "other cells"), pair, strict=True)
+            }
             row = _row(names, groups, overlaps, pairs, (seed, i, 4), repeats)
             yield "overlap", row | _chance(control_model)
         of_type = {s: x.where("cell_type", cell_type) for s, x in ((STUDY_A, a), (STUDY_B, b))}
