@@ -5,18 +5,16 @@ Needs Chromium and its driver (Debian: chromium, chromium-driver).
 
 import json
 import re
-import shutil
 from itertools import pairwise
 
 import pytest
 from conftest import ROOT
+from helpers.chromium import CHROMIUM, DRIVER, headless
 from helpers.report_of_a_run import VERDICTS, claims_in_turn, write_report
-from selenium import webdriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import Select
 
-CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 DEMO = ROOT / "results" / "demo" / "report.html"
 WIDTHS = {"desktop": 1280, "tablet": 768, "phone": 360}
 
@@ -42,14 +40,8 @@ def report(request, made_up):
 
 @pytest.fixture(scope="module")
 def chromium():
-    options = webdriver.ChromeOptions()
-    options.binary_location = CHROMIUM
-    for word in ("headless=new", "no-sandbox", "disable-dev-shm-usage", "force-color-profile=srgb"):
-        options.add_argument(f"--{word}")
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    driver = webdriver.Chrome(options, webdriver.ChromeService(DRIVER))
-    yield driver
-    driver.quit()
+    with headless("force-color-profile=srgb") as driver:
+        yield driver
 
 
 @pytest.fixture

@@ -5,17 +5,14 @@ Needs Chromium and its driver (Debian: chromium, chromium-driver).
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 
 import pytest
 from conftest import ROOT
-from selenium import webdriver
+from helpers.chromium import CHROMIUM, DRIVER, headless
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
-
-CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 
 pytestmark = pytest.mark.skipif(
     not (CHROMIUM and DRIVER), reason="no Chromium (install chromium and chromium-driver)"
@@ -39,14 +36,8 @@ def site(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def browser():
-    options = webdriver.ChromeOptions()
-    options.binary_location = CHROMIUM
-    for word in ("headless=new", "no-sandbox", "disable-dev-shm-usage", "window-size=1280,900"):
-        options.add_argument(f"--{word}")
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    driver = webdriver.Chrome(options, webdriver.ChromeService(DRIVER))
-    yield driver
-    driver.quit()
+    with headless("window-size=1280,900") as driver:
+        yield driver
 
 
 def test_the_search_finds_a_page_from_a_folder_and_asks_no_other_host(browser, site):
