@@ -15,22 +15,17 @@ WORDS_SIMULATED = {
     Verdict.DIFFERS: "does not hold on simulated data",
     Verdict.NOT_RUN: "not run",
 }
+DIRECTION = ("has the published direction only", "have the published direction only")
 # What claims of each verdict do, one and several of them: in runs on real and on simulated cells.
 VERBS = {
     False: {
         Verdict.REPRODUCED: ("is reproduced", "are reproduced"),
-        Verdict.DIRECTION: (
-            "has the published direction only",
-            "have the published direction only",
-        ),
+        Verdict.DIRECTION: DIRECTION,
         Verdict.DIFFERS: ("differs", "differ"),
     },
     True: {
         Verdict.REPRODUCED: ("holds", "hold"),
-        Verdict.DIRECTION: (
-            "has the published direction only",
-            "have the published direction only",
-        ),
+        Verdict.DIRECTION: DIRECTION,
         Verdict.DIFFERS: ("does not hold", "do not hold"),
     },
 }
