@@ -247,7 +247,7 @@ def test_the_figure_has_a_cell_for_each_verdict_and_no_other():
         sign, colour = VERDICTS[row.verdict]
         assert drawn[x, y].get_facecolor()[:3] == to_rgb(colour)
         middles = {(round(a - x, 3), words) for (a, b), words in written if y < b < y + 1}
-        assert (0.5, sign + " ⚠" * (row.caution is not None)) in middles
+        assert (0.5, sign + " ⚠" * pd.notna(row.caution)) in middles
         here = [words.replace("−", "-") for at, words in middles if at == 0.5]
         numbers = [words for words in here if words[-1:].isdigit()]
         expected_number = [] if np.isnan(row.value) else [row.value]
