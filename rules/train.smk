@@ -15,6 +15,8 @@ for name, entry in CONFIG.models.items():
         input:
             data=[f"{RUN}/data/{entry.study}.h5ad"],
             gene_sets=[f"{RUN}/raw/gene_sets/{entry.gene_sets}"],
+            # Only checked before: other comparisons do not train a model again.
+            group_sizes=ancient(f"{RUN}/tables/{entry.study}_group_sizes.tsv"),
             code=code_of("train/train.py"),
         output:
             model_files(CONFIG.runs_of(name)),
@@ -95,6 +97,9 @@ rule baseline:
             f"{RUN}/models/{model}/seed{w.seed}/model.json"
             for model in filter(None, [CONFIG.baselines[w.baseline].epochs_of])
         ],
+        group_sizes=lambda w: ancient(
+            f"{RUN}/tables/{CONFIG.baselines[w.baseline].study}_group_sizes.tsv"
+        ),
         code=lambda w: code_of("train/baseline.py", method_of(w).module),
     output:
         latent=f"{RUN}/models/{{baseline}}/seed{{seed}}/latent.h5ad",

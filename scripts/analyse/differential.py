@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from anndata import AnnData
 
-from scripts.analyse.contrasts import FEW_CELLS, Analyses, groups
+from scripts.common.contrasts import FEW_CELLS, Analyses, groups
 from scripts.common.h5ad import read_latent
 from scripts.common.run import log, run
 from scripts.common.tables import write_table

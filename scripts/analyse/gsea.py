@@ -8,7 +8,7 @@ import scipy.sparse as sp
 from anndata import AnnData
 from scipy.stats import rankdata
 
-from scripts.analyse.contrasts import Analyses, groups
+from scripts.common.contrasts import Analyses, groups
 from scripts.common.h5ad import read_cells
 from scripts.common.log_errors import LEFT_OUT
 from scripts.common.progress import log_progress

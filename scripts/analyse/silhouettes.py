@@ -54,17 +54,12 @@ def _spaces(
 
     Without labels where there are fewer than two, or one for each cell.
     """
+    check_columns(latent.obs, asked)
     spaces = {"mean": np.asarray(latent.X)}
     if any(how["of"] == "sample" for how in asked.values()):
         posterior = Posterior(spaces["mean"], np.asarray(latent.layers["variance"]))
         spaces["sample"] = posterior.sample(np.random.default_rng(seed))
     for name, how in asked.items():
-        for column in (how["column"], *how["within"]):
-            if column not in latent.obs:
-                raise InputError(
-                    f"config: silhouettes.{name}: the study has no column {column}; "
-                    f"it has {', '.join(latent.obs)}"
-                )
         column = how["column"]
         chosen = latent.obs[column].notna().to_numpy() & obs_mask(latent.obs, how["within"])
         space = spaces[how["of"]]
@@ -75,6 +70,17 @@ def _spaces(
         tables = [obs, *(shuffle_labels(obs, column, n + 1) for n in range(shuffles))]
         labels = [table[column].astype(str).to_numpy() for table in tables] if several else []
         yield f"silhouette_{name}", space[chosen], labels
+
+
+def check_columns(obs: pd.DataFrame, asked: Asked, where: str = "") -> None:
+    """Refuse a silhouette of a column that the cells do not have."""
+    for name, how in asked.items():
+        for column in (how["column"], *how["within"]):
+            if column not in obs:
+                raise InputError(
+                    f"config: {where}silhouettes.{name}: the study has no column {column}; it has "
+                    f"{', '.join(obs)}"
+                )
 
 
 def main(snakemake):

@@ -35,8 +35,8 @@ from anndata import AnnData
 from scipy.stats import rankdata
 
 import vega
-from scripts.analyse.contrasts import ONE_VS_REST, Analyses, groups
 from scripts.analyse.gsea import prerank, wilcoxon_scores
+from scripts.common.contrasts import ONE_VS_REST, Analyses, groups
 from scripts.common.h5ad import read_cells
 from scripts.common.obs_mask import obs_mask
 from scripts.common.run import log, run

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from scripts.analyse.contrasts import ONE_VS_REST
+from scripts.common.contrasts import ONE_VS_REST
 from scripts.common.run import run
 from scripts.common.tables import read_table, write_table
 

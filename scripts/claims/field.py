@@ -3,9 +3,9 @@
 import numpy as np
 from scipy.stats import pearsonr
 
-from scripts.analyse.contrasts import ONE_VS_REST
 from scripts.claims.judging import claim
 from scripts.claims.run_results import NotAvailable, RunResults, get_gmv
+from scripts.common.contrasts import ONE_VS_REST
 from scripts.common.gmvs import CELL_CYCLE, MARKER_SETS, PROLIFERATION
 from vega.values import values_of
 

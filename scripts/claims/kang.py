@@ -9,10 +9,10 @@ from contextlib import suppress
 import numpy as np
 from scipy.stats import spearmanr
 
-from scripts.analyse.contrasts import ONE_VS_REST
 from scripts.claims.judging import Values, claim, exact_claim, shown
 from scripts.claims.run_results import NotAvailable, RunResults, get_gmv, known, rows_of
 from scripts.common import gmvs
+from scripts.common.contrasts import ONE_VS_REST
 from vega.metrics import auc
 
 THRESHOLD = -np.log10(0.05)  # of -log10 FDR

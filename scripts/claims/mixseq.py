@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from scripts.analyse.contrasts import FEW_CELLS
 from scripts.claims.judging import claim, exact_claim, lead
 from scripts.claims.run_results import NotAvailable, RunResults, get_gmv
 from scripts.common import mixseq
 from scripts.common.clustering import clustered
+from scripts.common.contrasts import FEW_CELLS
 from scripts.common.mixseq import DRUGS, REFERENCE
 
 G2M = "HALLMARK_G2M_CHECKPOINT"

@@ -13,8 +13,8 @@ import pandas as pd
 from anndata import AnnData
 from scipy.stats import rankdata
 
-from scripts.analyse.contrasts import groups
 from scripts.claims.run_results import NotAvailable, RunResults
+from scripts.common.contrasts import groups
 from scripts.common.shuffles import shuffle_labels
 from vega.differential import log_bayes_factor
 from vega.posterior import Posterior

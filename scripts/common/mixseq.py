@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from scripts.analyse.contrasts import FEW_CELLS
+from scripts.common.contrasts import FEW_CELLS
 
 DRUGS = {
     "Trametinib": "mixseq_trametinib",

@@ -5,7 +5,7 @@ from functools import partial
 import pandas as pd
 from matplotlib.figure import FigureBase
 
-from scripts.analyse.contrasts import FEW_CELLS, ONE_VS_REST
+from scripts.common.contrasts import FEW_CELLS, ONE_VS_REST
 from scripts.figures.data import FigureData, Results
 from scripts.figures.layout import Content, Panel, axes, shortened
 from vega.plot import volcano

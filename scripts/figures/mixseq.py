@@ -8,8 +8,8 @@ from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import FigureBase
 
-from scripts.analyse.contrasts import FEW_CELLS
 from scripts.common.clustering import clustered
+from scripts.common.contrasts import FEW_CELLS
 from scripts.common.mixseq import DRUGS, REFERENCE, cell_lines, few_cells, line_bayes_factors
 from scripts.figures.charts import cells, draw_cells
 from scripts.figures.clustered_heatmap import ColourStrip, heatmap_key, strip_key

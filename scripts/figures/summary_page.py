@@ -14,8 +14,8 @@ from typing import NamedTuple
 import pandas as pd
 from matplotlib.figure import FigureBase
 
-from scripts.analyse.contrasts import ONE_VS_REST
 from scripts.common.config.studies import Study
+from scripts.common.contrasts import ONE_VS_REST
 from scripts.common.run import run
 from scripts.figures.charts import cells, draw_cells
 from scripts.figures.comparisons import COLUMNS as OF_COMPARISON

@@ -6,8 +6,8 @@ import pytest
 from helpers.checks import one_line_error
 from helpers.latent import ANALYSES, latent_cells
 
-from scripts.analyse.contrasts import groups
 from scripts.analyse.differential import differential_tables
+from scripts.common.contrasts import groups
 
 
 @pytest.fixture(scope="module")

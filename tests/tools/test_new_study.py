@@ -44,7 +44,7 @@ matrices:
   - {matrix: matrix.mtx.gz, barcodes: barcodes.tsv, genes: features.tsv}
 annotations:
   - file: cells.csv
-    columns: {Cell.Type: cell_type, treatment: condition}
+    columns: {Cell.Type: cell_type, treatment: condition, patient: patient}
 steps:
   - gene_min_cells: 3
   - normalise: median
@@ -99,13 +99,20 @@ def mirror_of_tiny(repository, own, tmp_path):
 @pytest.mark.slow
 def test_a_new_study_gets_its_summary_page_from_rows_in_tables(repository, mirror_of_tiny):
     settings = ("--config", "run=new", "data=public", f"mirror={mirror_of_tiny}", "studies=tiny")
+    run, models = repository / "results" / "new", repository / "config" / "models.yaml"
+    # The configuration has no list of the patients, so that only the cells can tell.
+    contrast = {"column": "patient", "group": "p3", "reference": "p1"}
+    edit(models, lambda c: c["tiny"]["analyses"]["contrasts"].update(patient=contrast))
+    said = snakemake(repository, *settings, check=False)
+    assert "tiny.patient: no cell has patient p3; there are p1, p2" in said
+    assert not (run / "models").exists()
+    edit(models, lambda c: c["tiny"]["analyses"]["contrasts"]["patient"].update(group="p2"))
     snakemake(repository, *settings)
-    run = repository / "results" / "new"
     for suffix in ("png", "pdf"):
         assert (run / "figures" / "summary" / f"tiny.{suffix}").stat().st_size > 10_000
-        # Two embeddings, three volcanoes, the heatmap, GSEA and the top genes.
+        # Two embeddings, four volcanoes, the heatmap, GSEA and the top genes.
         panels = {p.stem for p in (run / "figures" / "summary" / "tiny").glob(f"*.{suffix}")}
-        assert panels == set("abcdefgh")
+        assert panels == set("abcdefghi")
     table = read_table(run / "tables" / "tiny_seed1_differential.tsv")
     for group, planted in (("alpha", OF_ALPHA), ("treated", OF_DRUG)):
         rows = table[(table["group"] == group) & table["gmv"].isin(SETS)]
@@ -135,7 +142,7 @@ def test_a_new_study_gets_its_summary_page_from_rows_in_tables(repository, mirro
     page = "results/new/figures/summary/tiny.png"
     output = snakemake(repository, *settings, "--", page, check=False)
     (line,) = (line for line in output.splitlines() if line.startswith("error: "))
-    assert "config/models.yaml: one_vs_rest: obs has no column tissue; it has" in line
+    assert "config/models.yaml: tiny.one_vs_rest: obs has no column tissue; it has" in line
     assert "Traceback" not in output
 
 

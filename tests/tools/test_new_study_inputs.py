@@ -15,10 +15,10 @@ from anndata import AnnData, read_h5ad
 from conftest import edit
 from helpers.own_study import COMMON, GENES, OF_ALPHA, SETS, new_study, write_own
 
-from scripts.analyse.contrasts import groups
 from scripts.common.config.load import load
 from scripts.common.config.models import ModelConfig
 from scripts.common.config.studies import Study
+from scripts.common.contrasts import groups
 from scripts.preprocess.preprocess import read_and_preprocess
 from tools.new_study.files import linked
 from tools.new_study.inspect import inspect_file

@@ -6,9 +6,9 @@ from typing import Any
 
 from anndata import AnnData
 
-from scripts.analyse.contrasts import FEW_CELLS, groups
 from scripts.common.config.models import ModelConfig
 from scripts.common.config.studies import Study
+from scripts.common.contrasts import FEW_CELLS, groups
 from scripts.preprocess.preprocess import preprocess
 from scripts.preprocess.readers import check_namespace
 from vega.errors import InputError

@@ -1,0 +1,77 @@
+"""Rule `group_sizes`: what is asked of models is checked on the cells before training."""
+
+import pandas as pd
+import pytest
+from helpers.checks import one_line_error
+
+from scripts.analyse.group_sizes import group_sizes
+from scripts.common.config.models import Analyses
+
+OBS = pd.DataFrame({
+    "cell_type": [*"aaabbb", None],
+    "donor": ["1", "2", "2", "1", "1", "1", "2"],
+    "site": ["x", "x", "y", "y", "y", "y", "x"],
+})  # fmt: skip
+
+
+def sizes(**analyses):
+    table = group_sizes(OBS, {"mine": Analyses(**analyses).model_dump()})
+    return [tuple(row) for row in table.itertuples(index=False)]
+
+
+def test_both_sides_of_each_comparison_are_counted():
+    by_type = {"column": "donor", "group": "1", "reference": "2", "by": "cell_type"}
+    within = {"column": "donor", "group": "2", "reference": "1", "within": {"site": ["y"]}}
+    found = sizes(one_vs_rest="cell_type", contrasts={"by_type": by_type, "in_y": within})
+    assert found == [
+        ("mine", "by_type", "a", "2", 1, 2),  # all b are of donor 1
+        ("mine", "in_y", "2", "1", 1, 3),
+        ("mine", "one_vs_rest", "a", "rest", 3, 3),
+        ("mine", "one_vs_rest", "b", "rest", 3, 3),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("analyses", "message"),
+    [
+        (
+            {"contrasts": {"d": {"column": "donor", "group": "3", "reference": "1"}}},
+            "mine.d: no cell has donor 3; there are 1, 2",
+        ),
+        (
+            {"contrasts": {"d": {"column": "donor", "group": "1", "reference": "one"}}},
+            "mine.d: no cell has donor one; there are 1, 2",
+        ),
+        (
+            {"contrasts": {"d": {"column": "Donor", "group": "1", "reference": "2"}}},
+            "mine.d: obs has no column Donor; it has cell_type, donor, site",
+        ),
+        (
+            {"contrasts": {"d": {
+                "column": "donor", "group": "2", "reference": "1", "within": {"site": ["z"]}
+            }}},
+            "mine.d: no cell has donor 1; there are none",
+        ),
+        (
+            {"contrasts": {"d": {
+                "column": "site", "group": "x", "reference": "y", "by": "lane"
+            }}},
+            "mine.d: obs has no column lane",
+        ),
+        (
+            {"contrasts": {"d": {
+                "column": "cell_type", "group": "a", "reference": "b", "by": "cell_type"
+            }}},
+            "mine.d: no cell_type has cells of the group and of the reference",
+        ),
+        ({"one_vs_rest": "type"}, "mine.one_vs_rest: obs has no column type"),
+        ({"silhouettes": {"s": {"column": "lane"}}}, "mine.silhouettes.s: .* no column lane"),
+        (
+            {"silhouettes": {"s": {"column": "donor", "within": {"lane": ["1"]}}}},
+            "mine.silhouettes.s: .* no column lane; it has cell_type, donor, site",
+        ),
+    ],
+)  # fmt: skip
+def test_what_the_cells_do_not_have_is_named(analyses, message):
+    with one_line_error(message):
+        sizes(**analyses)
