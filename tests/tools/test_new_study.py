@@ -265,25 +265,6 @@ def test_rows_are_shown_and_added_only_on_request(repository, own, command):
     assert [path.read_bytes() for path in tables] == after
 
 
-@pytest.mark.parametrize(
-    ("words", "message"),
-    [
-        (["none.h5ad"], "none.h5ad: no such file"),
-        (["cells.csv"], "cells.csv: line 2: expected a name and .*check that this is the file"),
-        (["own.gmt"], "own.gmt: not a file of counts; give an h5ad file"),
-        (["mine.h5ad", "--contrast", "a"], "--contrast a: give two conditions as A:B"),
-        (["mine.h5ad", "--name", "../x"], "'../x' is no name"),
-        (["mine.h5ad", "--gene-sets", "no.gmt"], "no.gmt: no such file, and not one of"),
-    ],
-)
-def test_a_mistake_ends_in_one_line_and_adds_nothing(repository, own, command, words, message):
-    table = repository / "config" / "studies.yaml"
-    before = table.read_bytes()
-    code, _, error = command(own / words[0], *words[1:], "--yes")
-    assert code == 1 and re.match(f"error: .*{message}", error) and "\n" not in error
-    assert table.read_bytes() == before
-
-
 def test_gene_sets_of_a_known_name_are_taken_if_they_are_the_same(repository, own, command):
     table = repository / "config" / "files.tsv"
     options = ("--gene-sets", own / "own.gmt", "--yes")

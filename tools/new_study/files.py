@@ -15,9 +15,10 @@ LOOK = "check that this is the file you mean"
 # What readers advise of an entry of studies.yaml, which is not yet written.
 REMEDIES = {
     re.escape(RETRY): LOOK,
-    r"correct layer in studies\.yaml": "correct --layer",
+    r"check that it is there, or run again to get it": "check its name",
+    r"correct layer in studies\.yaml": "correct --layer, or leave it out",
     r"take raw out in studies\.yaml": "leave out --raw",
-    r"correct columns in studies\.yaml": "name one of these",
+    r"correct columns in studies\.yaml": "correct --symbols, or leave it out",
     r"check annotations and obs in studies\.yaml": "name the table of these cells by --annotation",
     r"check the names in studies\.yaml, or .*": "name the lists by --barcodes and --genes",
 }

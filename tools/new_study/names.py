@@ -17,9 +17,12 @@ def pair(text: str, conditions: Collection[str]) -> tuple[str, str]:
     """
     pairs = [(text[:i], text[i + 1 :]) for i, letter in enumerate(text) if letter == ":"]
     known = [each for each in pairs if set(each) <= set(conditions)]
+    if not conditions:
+        raise InputError(f"--contrast {text}: no column of conditions; name it by --condition")
     if not (known or (len(pairs) == 1 and all(pairs[0]))):
-        there = f"there are {some(conditions)}" if conditions else "name their column: --condition"
-        raise InputError(f"--contrast {text}: give two conditions as A:B; {there}")
+        raise InputError(
+            f"--contrast {text}: give two conditions as A:B; there are {some(conditions)}"
+        )
     return (known or pairs)[0]
 
 

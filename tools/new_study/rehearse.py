@@ -28,9 +28,9 @@ def rehearse(
 ) -> tuple[dict[str, Any], list[str]]:
     """Return the entry of a study with steps under which it runs, and what to say of it.
 
-    `cells` are as the run reads them. The InputError is that of the steps as they were proposed.
+    `cells` are as the run reads them. The InputError is what no filter is the reason of.
     """
-    steps, first = study["steps"], None
+    steps, refusal = study["steps"], None
     notes = [] if sets is None else _names(cells.var_names, sets, steps)
     for left_out in LEFT_OUT:
         study = {**study, "steps": [step for step in steps if not step.keys() & set(left_out)]}
@@ -39,8 +39,8 @@ def rehearse(
         try:
             return study, [*notes, *told, *_tried(cells, study, model, sets, where)]
         except InputError as error:
-            first = first or error
-    raise InputError(f"{where}: the run would stop: {first}")
+            refusal = error
+    raise InputError(f"{where}: the run would stop: {refusal}")
 
 
 def _tried(

@@ -95,7 +95,9 @@ def suggest(
             )
     kept = {theirs: ours for ours, theirs in columns.items()}
     if len(kept) < len(columns):
-        raise InputError(f"{', '.join(columns)} are not all of another column; - is for none")
+        same = next(c for c in kept if list(columns.values()).count(c) > 1)
+        options = " and ".join(f"--{k.replace('_', '-')}" for k, c in columns.items() if c == same)
+        raise InputError(f"{options} are both {same}; name another column, or - for none")
     source = _source(found, kept)
     steps, told = _steps(found)
     notes = [*found.notes, *told]

@@ -54,7 +54,7 @@ def check_counts(adata: ad.AnnData, file: RawFile) -> None:
         gene = adata.X.indices[wrong[0]]
         raise InputError(
             f"{file}: gene {adata.var_names[gene]}, cell {adata.obs_names[cell]}: "
-            f"{values[wrong[0]]:g} is no count ({len(wrong)} such values); "
+            f"{values[wrong[0]]:g} is no count (such values: {len(wrong):,}); "
             + (
                 "raw counts are whole numbers from 0 up: take the source's unprocessed matrix"
                 if np.isfinite(values).all()

@@ -56,8 +56,9 @@ def renamed(table: pd.DataFrame, columns: dict[str, str], file: RawFile) -> pd.D
     """Return the kept columns under our names, as texts."""
     absent = [c for c in columns if c not in table]
     if absent:
+        there = ", ".join(map(str, table)) or "none"
         raise InputError(
-            f"{file}: no column {', '.join(absent)} (it has {', '.join(map(str, table))}); correct "
+            f"{file}: no column {', '.join(absent)} (it has {there}); correct "
             "columns in studies.yaml"
         )
     return table[list(columns)].rename(columns=columns).apply(as_texts)
