@@ -23,7 +23,7 @@ from scripts.common.h5ad import write_cells
 from scripts.preprocess.readers.names import stem
 from tools.new_study.inspect import Inspection, add_choices, choices, inspect_file
 from vega.errors import InputError
-from vega.scale import log_normalise
+from vega.scale import COUNTS, log_normalise
 
 
 def query(model: vega.VEGA, found: Inspection) -> tuple[AnnData, float]:
@@ -34,7 +34,7 @@ def query(model: vega.VEGA, found: Inspection) -> tuple[AnnData, float]:
     cells, scaling, path = found.adata, None, next(iter(found.files.values()))
     if layer := model.settings.layer:
         cells.layers[layer] = cells.X
-    elif found.counts and not model.target_sum:
+    elif found.scale == COUNTS and not model.target_sum:
         totals = np.asarray(cells.X.sum(axis=1)).ravel()
         median = float(np.median(totals[totals > 0]))
         cells.X = log_normalise(cells.X, median)

@@ -36,6 +36,7 @@ from tools.new_study.inspect import inspect_file
 from tools.new_study.names import pair
 from tools.new_study.suggest import guessed, reference, suggest
 from vega.errors import InputError
+from vega.scale import COUNTS
 
 STUDY = yaml.safe_load("""
 title: Cells made in a test (Nobody 2031)
@@ -165,7 +166,7 @@ def test_the_format_of_a_file_is_recognised(own, file, format):
     assert found.adata.shape == (160, 243)
     assert found.adata.obs_names[1] == "AAAC0001-1"
     assert list(found.adata.var_names[-3:]) == COMMON
-    assert found.counts
+    assert found.scale == COUNTS
     assert found.matrices[0].get("cells_down", False) == (file == "down.csv")
     assert len(found.files) == (3 if format == "mtx" else 1)
 

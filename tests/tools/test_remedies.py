@@ -51,7 +51,7 @@ FOLLOWED = [
         "mine.h5ad --gene-sets renamed.gmt",
     ),
     # files
-    ("none.h5ad", "none.h5ad: no such file", "mine.h5ad"),
+    ("none.h5ad", "none.h5ad: cannot be read .*; check its name", "mine.h5ad"),
     ("own.gmt", "not a file of counts; give an h5ad file", "mine.h5ad"),
     ("seurat.rds", "not a file of counts; give .* a table", "down.csv"),
     ("other.h5", "HDF5 of another program .*; convert the counts to h5ad", "mine.h5ad"),
@@ -69,7 +69,11 @@ FOLLOWED = [
         "lone --barcodes barcodes.tsv --genes features.tsv",
     ),
     ("lone --barcodes barcodes.tsv", "its list of genes in its folder, named genes.tsv", "whole"),
-    ("lone --barcodes no.tsv --genes features.tsv", "no.tsv: no such file", "whole"),
+    (
+        "lone --barcodes no.tsv --genes features.tsv",
+        "no.tsv: cannot be .*; check its name",
+        "whole",
+    ),
     (
         "whole --genes short.tsv",
         "has 3; .*name the lists by --barcodes and --genes",

@@ -14,11 +14,12 @@ from scripts.download.download import fetch_unpinned
 from scripts.download.sample_annotations import Series, read_series
 from scripts.download.transfer import DownloadError
 from scripts.preprocess.readers.annotations import LEAST_KNOWN_CELLS
+from scripts.preprocess.readers.formats import CONVERT
 from scripts.preprocess.readers.names import Counts, counts_among, without_unfiltered
 from tools.new_study.files import check_name, own
 from tools.new_study.inspect import Inspection, inspect_file
 from tools.new_study.names import some
-from tools.new_study.raw_archive import CONVERT, RAW_ARCHIVE, bundled, inspect_archive
+from tools.new_study.raw_archive import RAW_ARCHIVE, bundled, inspect_archive
 from vega.errors import InputError
 
 PUBLIC = "https://ftp.ncbi.nlm.nih.gov/geo"

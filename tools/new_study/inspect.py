@@ -22,7 +22,7 @@ from scripts.preprocess.readers.names import LISTS, lists_of
 from tools.new_study.files import file_name, linked, named
 from vega.errors import InputError
 from vega.files import atomic_write
-from vega.scale import COUNTS, scale_of
+from vega.scale import scale_of
 
 # By format: the options that say what to take.
 OPTIONS = {"mtx": ("barcodes", "genes"), **dict.fromkeys(ANNDATA, ("layer", "raw", "symbols"))}
@@ -50,11 +50,6 @@ class Inspection:
     def scale(self) -> str | None:
         """What the values are, see `vega.scale`."""
         return scale_of(self.adata.X)
-
-    @property
-    def counts(self) -> bool:
-        """Whether they are counts."""
-        return self.scale == COUNTS
 
     @property
     def columns(self) -> dict[str, dict[str, int]]:
@@ -108,8 +103,6 @@ def inspect_file(path: Path, known: Collection[str], **options: Any) -> Inspecti
     The `known` symbols of genes help to find the symbols, and to decide whether a table has genes
     down or across. `options` are those of `OPTIONS`.
     """
-    if not path.exists():
-        raise InputError(f"{path}: no such file")
     with linked({file_name(path): path}) as folder:
         format = format_of(RawFile(folder / file_name(path)))
     if path.is_dir():
@@ -154,6 +147,4 @@ def _lists(path: Path, barcodes: Path | None = None, genes: Path | None = None) 
                 f"{path}: needs its list of {what} in its folder, named {prefix}{words[-1]}.tsv or "
                 f"{prefix}{words[0]}.tsv.gz; or name it by --{what}"
             )
-        if not lists[what].is_file():
-            raise InputError(f"{lists[what]}: no such file")
     return lists

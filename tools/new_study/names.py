@@ -32,11 +32,8 @@ def contrast_names(conditions: Iterable[str]) -> dict[str, str]:
     >>> contrast_names(["dox+", "dox-", "β"])
     {'dox+': 'dox', 'dox-': 'dox-2', 'β': 'contrast'}
     """
-
-    def name(condition: str) -> str:
-        return re.sub(r"[^A-Za-z0-9_.-]+", "-", condition).strip("_.-") or "contrast"
-
-    return slugs(conditions, name)
+    other = re.compile("[^A-Za-z0-9_.-]+")
+    return slugs(conditions, lambda name: other.sub("-", name).strip("_.-") or "contrast")
 
 
 def some(names: Collection[str]) -> str:

@@ -10,6 +10,7 @@ import pandas as pd
 from scripts.preprocess.readers.annotated import ANNDATA
 from scripts.preprocess.readers.choices import OURS, chosen, orientation
 from scripts.preprocess.readers.files import RawFile
+from scripts.preprocess.readers.formats import CONVERT
 from scripts.preprocess.readers.names import Counts, counts_among, without_unfiltered
 from scripts.preprocess.readers.tables import as_texts
 from tools.new_study.inspect import Inspection
@@ -19,7 +20,6 @@ from vega.errors import InputError
 RAW_ARCHIVE = "_RAW.tar"  # ends its name
 FORMATS = ("mtx", "10x_h5", "h5ad", "loom", "table")  # tables go last: they may be anything
 SAMPLE = re.compile(r"(GSM\d+)\D.*")  # begins the names of a sample's files
-CONVERT = "convert the counts to h5ad and give that as FILE"
 
 
 def inspect_archive(path: Path, samples: pd.DataFrame, known: Collection[str]) -> Inspection:

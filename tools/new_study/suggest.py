@@ -12,7 +12,7 @@ from tools.new_study.inspect import Inspection
 from tools.new_study.names import contrast_names
 from tools.new_study.rehearse import rehearse
 from vega.errors import InputError
-from vega.scale import LOGS, RAW
+from vega.scale import COUNTS, LOGS, RAW
 
 # Columns are recognised by their names, without case and signs; the first that exists counts.
 KINDS = {
@@ -102,7 +102,7 @@ def suggest(
     steps, told = _steps(found)
     notes = [*found.notes, *told]
     where = next(iter(found.files.values()))
-    if found.counts:
+    if found.scale == COUNTS:
         check_counts(found.adata, where)
     obs = found.adata.obs
     is_kept = obs.columns.isin([*kept, *(["annotated"] if "annotations" in source else [])])
@@ -158,7 +158,7 @@ def _source(found: Inspection, kept: Mapping[str, str]) -> dict[str, Any]:
 
 def _steps(found: Inspection) -> tuple[list[dict[str, Any]], list[str]]:
     """Return the steps for values of this scale, and what to say of them."""
-    if found.counts:
+    if found.scale == COUNTS:
         steps = [{"gene_min_cells": 3}, {"cell_min_genes": 200}, {"normalise": "median"}]
         return steps + [{"highly_variable": GENES}] * (found.adata.n_vars > GENES), []
     if found.scale == LOGS:

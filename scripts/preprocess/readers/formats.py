@@ -11,7 +11,7 @@ from vega.errors import InputError
 
 HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
 R_MAGIC = (XDR, ASCII, NATIVE, b"RDX", b"RDA")
-ASK = "convert the counts to h5ad and give that as FILE"
+CONVERT = "convert the counts to h5ad and give that as FILE"
 
 
 def format_of(file: RawFile) -> str:
@@ -34,7 +34,7 @@ def format_of(file: RawFile) -> str:
     if start.startswith(b"^"):
         return "soft"
     if b"\0" in start:
-        raise InputError(f"{file}: expected a text, HDF5 or zarr, found {start[:8]!r}; {ASK}")
+        raise InputError(f"{file}: expected a text, HDF5 or zarr, found {start[:8]!r}; {CONVERT}")
     return "table"
 
 
@@ -48,7 +48,7 @@ def _of_hdf5(file: RawFile) -> str:
         # Before version 3 of Cell Ranger there was a group for each genome.
         if any("barcodes" in group for group in content.values() if isinstance(group, h5py.Group)):
             return "10x_h5"
-    raise InputError(f"{file}: HDF5 of another program ({', '.join(sorted(names)[:5])}); {ASK}")
+    raise InputError(f"{file}: HDF5 of another program ({', '.join(sorted(names)[:5])}); {CONVERT}")
 
 
 def market_in(folder: Path) -> Path:
