@@ -5,7 +5,8 @@ are left; its input stays unchanged. `orthologs` and `reindex` take genes in pla
 """
 
 import logging
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import anndata as ad
@@ -210,6 +211,23 @@ def processed(adata: ad.AnnData, value: bool | str) -> ad.AnnData:
         raise InputError("all values are whole numbers, as counts are; normalise instead")
     adata.uns["processed"] = True
     return adata
+
+
+@_step(lambda pattern: f"genes named by the part ( ) of {pattern}")
+def rename_genes(adata: ad.AnnData, pattern: str) -> ad.AnnData:
+    adata = adata.copy()
+    adata.var_names = ad.utils.make_index_unique(pd.Index(parts_of(adata.var_names, pattern)))
+    return adata
+
+
+def parts_of(genes: Iterable[str], pattern: str) -> list[str]:
+    """Return the group of a pattern in each name that it matches, and other names as they are.
+
+    >>> parts_of(["ENSG00000187608_ISG15", "ACTB"], "ENSG[0-9]+_(.+)")
+    ['ISG15', 'ACTB']
+    """
+    matches = ((gene, re.fullmatch(pattern, gene)) for gene in genes)
+    return [(found and found[1]) or gene for gene, found in matches]
 
 
 @_step(lambda _: "gene symbols in capital letters")

@@ -2,6 +2,7 @@
 
 import codecs
 import gzip
+import re
 
 import anndata as ad
 import numpy as np
@@ -62,6 +63,10 @@ def assert_same(adata):
         text("\t", last="\n\t\t\t\n\n"),
         text("\t").replace("\n", "\t\n", 1),  # the header alone
         text("\t", corner="gene").replace("\n", "\t\n").replace("\t\n", "\n", 1),  # all others
+        "# made, by a program\n#\n" + text(","),
+        text(";", corner="#gene"),
+        "#version 2\n" + text("\t", corner="#gene"),
+        re.sub("[^,\n]+", r'"\g<0>"', text(",")),  # numbers in quotes, too
     ],
 )
 def test_tables_of_counts(tmp_path, content):
@@ -205,6 +210,7 @@ def test_the_same_words_are_missing_values_in_all_formats(tmp_path, word):
         ',cell,kind\n0,AAAC-1,"T, CD4"\n1,AAAG-1,\n2,AAAT-1,B\n',
         'cell,kind\n"1","AAAC-1","T, CD4"\n"2","AAAG-1",NA\n"3","AAAT-1","B"\n',
         'n,kind,barcode\n9,"T, CD4",AAAC-1\n7,B,AAAT-1\n7,B,\n',
+        '# cells, of 2020\ncell,kind\nAAAC-1,"T, CD4 "\nAAAG-1, \nAAAT-1, B\n',
     ],
 )  # fmt: skip
 def test_annotations(tmp_path, content):
@@ -224,8 +230,8 @@ def test_rows_that_repeat_are_told_and_those_that_differ_refused(tmp_path, caplo
 @pytest.mark.parametrize(
     ("names", "told"),
     [
-        (["AAAC.1", "AAAG.1", "CCCC.1"], "its row names with - for . are the cells' barcodes"),
-        (["AAAC", "AAAG", "CCCC"], "its row names without the number at the end are the cells'"),
+        (["AAAC.1", "AAAG.1", "CCCC.1"], "barcodes are its row names, with - for ."),
+        (["AAAC", "AAAG", "CCCC"], "barcodes are its row names, without the number at the end"),
     ],
 )
 def test_barcodes_in_another_form_are_matched_and_told(tmp_path, caplog, names, told):
@@ -252,8 +258,31 @@ def test_barcodes_of_two_samples_without_their_numbers_are_refused(tmp_path, bar
     lists(tmp_path, "\n".join(barcodes))
     (tmp_path / "c.csv").write_text("cell,kind\n" + "".join(f"{row},x\n" for row in rows))
     entry = {"file": "c.csv", "columns": {"kind": "kind"}}
-    words = ("c.csv: its row names without", "AAAC-1 and AAAC-2 would be the same; write them as")
+    words = (
+        "c.csv: the cells' barcodes are its row names, without",
+        "AAAC-1 and AAAC-2 would be the same; write them as",
+    )
     says(source("mtx", MARKET, annotations=[entry]), tmp_path, *words)
+
+
+BASES = ["AAACATACAACCAC-1", "AAACATTGAGCTAC-1", "AAACGCACTGGTAC-1"]
+
+
+@pytest.mark.parametrize(
+    "names", [[f"S1_{b}" for b in BASES], [f"{b[:-2]}_1" for b in BASES], [f"a#{b}" for b in BASES]]
+)
+def test_names_of_samples_around_barcodes_are_left_out_and_told(tmp_path, caplog, names):
+    caplog.set_level("INFO", "workflow")
+    rows = "cell,kind\n" + "".join(f"{names[i]},{'TBN'[i]}\n" for i in (2, 0, 1))
+    lists(tmp_path, "\n".join(BASES))
+    (tmp_path / "c.csv").write_text(rows)
+    entry = {"file": "c.csv", "columns": {"kind": "kind"}}
+    obs = read(source("mtx", MARKET, annotations=[entry]), tmp_path).obs
+    assert obs["kind"].tolist() == ["T", "B", "N"]
+    assert "barcodes are its row names, by their bases alone" in caplog.text
+    # The same bases in two samples: which one is meant cannot be known.
+    (tmp_path / "c.csv").write_text(rows + f"S2_{BASES[0]},X\n")
+    says(source("mtx", MARKET, annotations=[entry]), tmp_path, "would be the same; write them as")
 
 
 def test_a_table_of_cells_is_read_whatever_its_name(tmp_path):

@@ -166,7 +166,7 @@ def test_parts_of_cell_names_become_columns(tmp_path):
     [
         ("\t7\n", "\tNA\n", ["line 4", "name and 3 counts", "Opn 4"]),
         ("\t7\n", "\t\n", ["line 4", "name and 3 counts"]),
-        ("\t7\n", '\t"7"\n', ["line 4", "name and 3 counts"]),
+        ("\t7\n", '\t"x"\n', ["line 4", "name and 3 counts"]),
         ("\t7\n", "\n", ["line 4", "name and 3 counts"]),
         ("\t7\n", "\t7\t8\n", ["line 4", "name and 3 counts"]),
         ("\t7\n", "\t1.5\n", ["gene Opn 4", "P2.A1", "1.5 is no count"]),

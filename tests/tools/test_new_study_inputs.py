@@ -198,6 +198,34 @@ def test_ensembl_ids_need_a_column_of_symbols(own, cells, added):
     refused("--symbols is not for table files", Added, own / "down.csv", symbols="name")
 
 
+@pytest.mark.parametrize(
+    "name", ["ENSG00000000001_{}", "GRCh38_____{}", "{}|ENSG00000000001", "{};ENSG00000000001.2"]
+)
+def test_symbols_in_longer_names_are_found(own, cells, added, name):
+    symbols = list(cells.var_names)
+    cells.var_names = [name.format(symbol) for symbol in symbols]
+    found = added(cells)
+    assert list(found.cells.var_names) == symbols
+    assert "genes are named by a part of their names, such as" in found.notes
+    # In a table it is these names, too, that tell genes from cells.
+    table = pd.DataFrame(cells.X.toarray(), cells.obs_names, cells.var_names)
+    table.to_csv(own / "long.csv")
+    assert list(Added(own / "long.csv", columns={}).cells.var_names) == symbols
+
+
+def test_columns_that_the_workflow_uses_itself_are_refused_with_the_reason(cells, added):
+    for name in ("barcode", "matrix", "annotated"):
+        cells.obs[name] = cells.obs["treatment"].to_numpy()
+        message = f"{name} is a name that the workflow uses itself; rename the column"
+        refused(message, added, cells, columns={"condition": name})
+
+
+def test_small_groups_are_told_in_one_note(cells, added):
+    cells.obs["Cell.Type"] = [f"type {i // 4}" for i in range(160)]
+    assert "groups of fewer than 10 cells: type 0 (4, one_vs_rest), type 1" in added(cells).notes
+    assert "and 32 more" in added(cells).notes
+
+
 def test_two_species_are_told(cells, added):
     genomes = cells.copy()
     genomes.var_names = [f"{'GRCh38' if i % 2 else 'mm10'}_{g}" for i, g in enumerate(GENES)] + [
@@ -259,7 +287,7 @@ def test_a_column_that_is_named_is_used_or_refused_with_the_reason(cells, added)
     assert len(found.study["cell_types"]) == 80
     cells.obs["one"] = "a"
     for column in ("one", "score", "tissue"):
-        message = f"no column {column} that groups the cells; there are .*two values or more"
+        message = f"no column {column} that groups the cells: there are .*two values or more"
         refused(message, added, cells, columns={"cell_type": column})
 
 

@@ -3,6 +3,7 @@
 import gzip
 import re
 import shutil
+import tarfile
 import zipfile
 from pathlib import Path
 
@@ -54,6 +55,8 @@ FOLLOWED = [
     ("none.h5ad", "none.h5ad: cannot be read .*; check its name", "mine.h5ad"),
     ("own.gmt", "not a file of counts; give an h5ad file", "mine.h5ad"),
     ("seurat.rds", "not a file of counts; give .* a table", "down.csv"),
+    ("folder.tar.gz", "an archive; unpack it and give its file or folder", "whole"),
+    ("multi.h5mu", "HDF5 of another program .*; convert the counts to h5ad", "mine.h5ad"),
     ("other.h5", "HDF5 of another program .*; convert the counts to h5ad", "mine.h5ad"),
     ("cells.csv", "check that this is the file you mean", "down.csv"),
     ("book.xlsx", "an Excel workbook; save the sheet as a CSV file", "down.csv"),
@@ -147,8 +150,10 @@ def faulty(own):
         (own / name).write_text(text)
     (own / "cut.tsv.gz").write_bytes((own / "across.tsv.gz").read_bytes()[:2000])
     (own / "seurat.rds").write_bytes(gzip.compress(b"X\n\0\0\0\3"))
-    with h5py.File(own / "other.h5", "w") as file:
-        file["weights"] = [1.0]
+    for name, groups in {"other.h5": ["weights"], "multi.h5mu": ["mod", "obs", "var"]}.items():
+        with h5py.File(own / name, "w") as file:
+            for group in groups:
+                file.create_group(group)
     for name, members in {"book.xlsx": ["xl/workbook.xml"], "two.zip": ["a.csv", "b.csv"]}.items():
         with zipfile.ZipFile(own / name, "w") as archive:
             for member in ("[Content_Types].xml", *members) if "xl" in name else members:
@@ -161,6 +166,8 @@ def faulty(own):
         (own / folder).mkdir()
         for file in files:
             shutil.copy(own / file, own / folder)
+    with tarfile.open(own / "folder.tar.gz", "w:gz") as archive:
+        archive.add(own / "whole", "whole")
 
 
 @pytest.fixture(scope="module")

@@ -85,7 +85,7 @@ def run(options: argparse.Namespace) -> None:
         )
     sets, why = (read_gmt(gmt, 0, MOST_GENES), "") if is_path else _at_hand(namesake)
     known = set(chain.from_iterable((sets or {}).values()))
-    name = options.name or re.sub(r"[^A-Za-z0-9_]+", "_", stem(options.file.name))
+    name = options.name or re.sub(r"[^A-Za-z0-9_]+", "_", stem(options.file.name)).strip("_")
     check_name(name)
     check_free(name, CONFIG)  # before anything large is read or downloaded
     if geo.ACCESSION.fullmatch(str(options.file)) and not options.file.exists():

@@ -11,6 +11,9 @@ from scripts.common.config.studies import Study
 from scripts.common.contrasts import FEW_CELLS, groups
 from scripts.preprocess.preprocess import preprocess
 from scripts.preprocess.readers import check_namespace
+from scripts.preprocess.readers.checks import GENOME
+from scripts.preprocess.steps import parts_of
+from tools.new_study.names import some
 from vega.errors import InputError
 from vega.gene_sets import gene_mask
 from vega.settings import TrainSettings
@@ -19,6 +22,8 @@ from vega.train import split
 Sets = Mapping[str, Sequence[str]]
 # Filters that a study can do without; the first that lets it run are left out.
 LEFT_OUT = ((), ("cell_min_genes",), ("cell_min_genes", "gene_min_cells"))
+# Symbols behind the name of a genome or an Ensembl id, or before one.
+PARTS = (r"[^_|;:]+[_|;:]+(.+)", r"(.+)[_|;:][^_|;:]+")
 MANY = 0.9  # of the names, which are then said to be alike
 TWO_SPECIES = 0.2  # of the names, which another one repeats in other letters
 
@@ -63,21 +68,33 @@ def _tried(
             f"{mask.any(axis=1).sum():,} of {len(sets):,} sets have some of them"
         )
     asked = ModelConfig.model_validate(model).comparisons()
-    for name, group, against, side in groups(after.obs, asked):
-        for what, n in ((group, (side == 1).sum()), (against, (side == -1).sum())):
-            if n < FEW_CELLS:
-                notes.append(f"{name}: only {n} cells are {what}")
-    return notes
+    few = [
+        f"{what} ({n}, {name})"
+        for name, group, against, side in groups(after.obs, asked)
+        for what, n in ((group, (side == 1).sum()), (against, (side == -1).sum()))
+        if n < FEW_CELLS
+    ]
+    return [*notes, f"groups of fewer than {FEW_CELLS} cells: {some(few)}"] if few else notes
 
 
 def _names(genes: Sequence[str], sets: Sets, steps: list[dict[str, Any]]) -> list[str]:
-    """Put the step `upper_case` before the others if symbols need it; return what to say."""
+    """Put a step before the others that finds the symbols, if need be; return what to say."""
     members = set(chain.from_iterable(sets.values()))
+    known = len(members.intersection(genes))
     upper = [gene.upper() for gene in genes]
     small = sum(gene == gene.lower() != gene.upper() for gene in genes) > MANY * len(genes)
-    if small and len(members.intersection(upper)) > 2 * len(members.intersection(genes)):
+    if small and len(members.intersection(upper)) > 2 * known:
         steps.insert(0, {"upper_case": True})
         return ["gene symbols are written in small letters: they become capital letters"]
+    genomes = {gene.partition("_")[0] for gene in genes if GENOME.fullmatch(gene)}
+    for pattern in PARTS if len(genomes) < 2 else ():
+        parts = parts_of(genes, pattern)
+        if len(members.intersection(parts)) > 2 * known:
+            steps.insert(0, {"rename_genes": pattern})
+            before, after = next(
+                pair for pair in zip(genes, parts, strict=True) if len({*pair}) > 1
+            )
+            return [f"genes are named by a part of their names, such as {before} by {after}"]
     if len(upper) - len(set(upper)) > TWO_SPECIES * len(upper):
         return ["genes have the same names but for small letters: are they of two species?"]
     return []

@@ -8,6 +8,7 @@ from typing import Any
 from anndata import AnnData
 
 from scripts.preprocess.readers.checks import check_counts
+from scripts.preprocess.readers.choices import OURS
 from tools.new_study.inspect import Inspection
 from tools.new_study.names import contrast_names
 from tools.new_study.rehearse import rehearse
@@ -85,14 +86,8 @@ def suggest(
     is guessed if it is None. With `batch` the decoder receives the batch. `sets` are those of
     `gene_sets`, if at hand. `series` has accession and organism of a series of GEO.
     """
-    values = found.columns
     for column in columns.values():
-        if column not in values:
-            known = ", ".join(values) or "none"
-            raise InputError(
-                f"no column {column} that groups the cells; there are {known}; such a column has "
-                "two values or more, of two cells each on average"
-            )
+        _check_groups(column, found)
     kept = {theirs: ours for ours, theirs in columns.items()}
     if len(kept) < len(columns):
         same = next(c for c in kept if list(columns.values()).count(c) > 1)
@@ -140,6 +135,20 @@ def suggest(
     model = {"data": data, "analyses": analyses}
     study, more = rehearse(cells, study, model, sets, f"{where} with {gene_sets}")
     return Suggestion(name, study, model, [*notes, *more])
+
+
+def _check_groups(column: str, found: Inspection) -> None:
+    """Refuse a column that does not group the cells."""
+    if column in found.columns:
+        return
+    if column in (*OURS, "annotated"):
+        raise InputError(f"{column} is a name that the workflow uses itself; rename the column")
+    known, obs = ", ".join(found.columns) or "none", found.adata.obs
+    values = f", it has {obs[column].nunique():,} in {len(obs):,} cells" if column in obs else ""
+    raise InputError(
+        f"no column {column} that groups the cells: there are {known}; such a column has two "
+        f"values or more, of two cells each on average{values}"
+    )
 
 
 def _source(found: Inspection, kept: Mapping[str, str]) -> dict[str, Any]:

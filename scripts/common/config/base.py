@@ -1,5 +1,6 @@
 """What all parts of the configuration share."""
 
+import re
 from string import Formatter
 from typing import Annotated
 
@@ -14,6 +15,20 @@ def _template(value: str) -> str:
     return value
 
 
+def _pattern(value: str) -> str:
+    try:
+        re.compile(value)
+    except re.error as error:
+        raise ValueError(f"not a regular expression: {error}") from None
+    return value
+
+
+def _with_group(value: str) -> str:
+    if not re.compile(value).groups:
+        raise ValueError("expected a group ( ) in it")
+    return value
+
+
 # Names become parts of paths: none leads out of its folder, or hides.
 NAME = r"^[A-Za-z0-9][A-Za-z0-9_.-]*$"
 NO_NAME = "is no name; it begins with a letter or digit and has none but these and . _ -"
@@ -21,6 +36,8 @@ RESERVED = {"all", "gene_sets", "robustness"}  # they mean something else, or ar
 Name = Annotated[str, Field(pattern=NAME)]
 Share = Annotated[float, Field(ge=0, lt=1)]
 Template = Annotated[str, AfterValidator(_template)]
+Pattern = Annotated[str, AfterValidator(_pattern)]
+GroupPattern = Annotated[Pattern, AfterValidator(_with_group)]
 
 
 class Model(BaseModel):

@@ -1,6 +1,5 @@
 """Studies: where their cells come from, and how they are preprocessed (`studies.yaml`)."""
 
-import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
@@ -9,11 +8,10 @@ from pydantic import (
     NonNegativeInt,
     PositiveFloat,
     PositiveInt,
-    field_validator,
     model_validator,
 )
 
-from scripts.common.config.base import Model, Name, Template
+from scripts.common.config.base import GroupPattern, Model, Name, Pattern, Template
 
 
 class Matrix(Model):
@@ -40,10 +38,10 @@ class Matrix(Model):
         "their names by default."
     )  # fmt: skip
     cells_down: bool = Field(False, description="`table`: cells are down and genes across.")
-    no_genes: str | None = Field(
+    no_genes: Pattern | None = Field(
         None, description="`table`: regular expression of row names that are no genes."
     )
-    cell_name: str | None = Field(
+    cell_name: Pattern | None = Field(
         None, description="Regular expression of cell names; its named groups become columns."
     )
     columns: dict[str, str] = Field(
@@ -56,15 +54,6 @@ class Matrix(Model):
         "key that ends in `*` stands for all that begin so; exact keys win."
     )  # fmt: skip
     obs: dict[str, str] = Field({}, description="Columns that hold for all cells of this matrix.")
-
-    @field_validator("no_genes", "cell_name")
-    @classmethod
-    def _pattern(cls, value: str | None) -> str | None:
-        try:
-            re.compile(value or "")
-        except re.error as error:
-            raise ValueError(f"not a regular expression: {error}") from None
-        return value
 
     @property
     def archives(self) -> list[str]:
@@ -174,6 +163,10 @@ class Step(Model):
     reindex: Name | None = Field(
         None, description="Take the genes of another study, in its order; absent ones are zero."
     )
+    rename_genes: GroupPattern | None = Field(
+        None, description="Regular expression: genes whose whole name it matches are named by its "
+        "group; names that then repeat are numbered."
+    )  # fmt: skip
     upper_case: Literal[True] | None = Field(
         None, description="Gene symbols in capital letters; those that then repeat are numbered."
     )

@@ -22,6 +22,7 @@ from scripts.preprocess.readers.tables import (
     MISSING,
     as_texts,
     meant,
+    past_comments,
     renamed,
     separator_of,
 )
@@ -147,11 +148,17 @@ def table_of(file: RawFile, annotation: Annotation | None = None) -> pd.DataFram
             raise InputError(f"{file}: expected a table of cells, found {format}; give another")
 
 
-# What programs make of a barcode: R of its sign, others of the number of the sample at its end.
+def _bases(names: pd.Index) -> pd.Index:
+    found = names.str.extract("([ACGTN]{10,})", expand=False)
+    return pd.Index(np.where(found.isna(), names, found))
+
+
+# What programs make of a barcode: R of its sign, others of the sample's name or number around it.
 FORMS = {
-    "as they are": lambda names: names,
-    "with - for .": lambda names: names.str.replace(".", "-"),
-    "without the number at the end": lambda names: names.str.replace(r"[.-]\d+$", "", regex=True),
+    "": lambda names: names,
+    ", with - for .": lambda names: names.str.replace(".", "-"),
+    ", without the number at the end": lambda names: names.str.replace(r"[.-]\d+$", "", regex=True),
+    ", by their bases alone": _bases,
 }
 
 
@@ -172,7 +179,7 @@ def _barcodes(table: pd.DataFrame, cells: pd.Index, file: RawFile, named: bool) 
             found = changed(theirs)
             if wanted.isin(found).mean() < LEAST_KNOWN_CELLS:
                 continue
-            told = f"{where} {form} are the cells' barcodes"
+            told = f"the cells' barcodes are {where}{form}"
             known = theirs[found.isin(wanted)]
             for all_names in (cells, known.unique()):
                 same = changed(all_names)
@@ -243,7 +250,8 @@ def read_table(file: RawFile, skip_rows: int = 0) -> pd.DataFrame:
     `skip_rows` lines below the header are left out.
     """
     with file.opened() as stream:
-        header, *lines = stream.read().splitlines()
+        numbered = enumerate(stream.read().splitlines())
+    header, *lines = [line for _, line in past_comments(numbered)] or [b""]
     lines = [line for line in lines[skip_rows:] if line.strip(EMPTY)]
     if not lines:
         raise InputError(f"{file}: no row below the header; {RETRY}")

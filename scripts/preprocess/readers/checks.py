@@ -63,6 +63,7 @@ def check_counts(adata: ad.AnnData, file: RawFile) -> None:
         )
 
 
+GENOME = re.compile(r"(hg|GRC[hm]|mm)\d+_.+")  # what Cell Ranger puts before a gene of several
 NAMESPACES = {
     "Ensembl ids": (
         re.compile(r"ENS[A-Z]*G\d{11}(\.\d+)?"),
@@ -74,7 +75,7 @@ NAMESPACES = {
         "map them to human orthologs, or give the model gene sets with mouse symbols",
     ),
     "names of several genomes": (
-        re.compile(r"(hg|GRC[hm]|mm)\d+_.+"),
+        GENOME,
         "take the genes of one species, without the name of its genome",
     ),
     "numbers such as Entrez ids": (re.compile(r"\d+"), "map them to symbols"),

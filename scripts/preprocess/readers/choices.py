@@ -11,13 +11,14 @@ import scipy.sparse as sp
 
 from scripts.preprocess.readers.annotated import raw_of
 from scripts.preprocess.readers.files import RawFile
-from scripts.preprocess.readers.tables import separator_of
+from scripts.preprocess.readers.tables import past_comments, separator_of
 from vega.errors import InputError
 from vega.scale import COUNTS, LOGS, RAW, SCALED, scale_of
 from vega.values import layers_of
 
 GENE = re.compile(
-    r"RP[LS]P?\d+[ALXY]?\d?|MT-\w+|ACTB|GAPDH|B2M|MALAT1|EEF1A1|TMSB4X|FTL|FTH1|ENS[A-Z]*G\d{11}.*",
+    r"((hg|GRC[hm]|mm)\d+_+)?(RP[LS]P?\d+[ALXY]?\d?|MT-\w+|ACTB|GAPDH|B2M|MALAT1|EEF1A1|TMSB4X|FTL|"
+    r"FTH1)([_|;:].*)?|ENS[A-Z]*G\d{11}.*",
     re.IGNORECASE,
 )  # genes that nearly all cells of all tissues have, and Ensembl ids
 # Rows of a table that are listed among its genes: spike-ins, and HTSeq's summary.
@@ -93,7 +94,8 @@ def orientation(file: RawFile, known: Collection[str]) -> dict[str, Any]:
     The latter only if there are such rows.
     """
     with file.opened() as stream:
-        header, *lines = (line.decode(errors="replace") for line in stream)
+        table = past_comments(enumerate(stream))
+        header, *lines = [line.decode(errors="replace") for _, line in table] or [""]
     separator = separator_of(header, "".join(lines[:1]))
     _, *across = (name.strip('" \r\n') for name in header.split(separator))
     if lines and not re.search(r"\d", re.sub(r"[^\W\d]\w*", "", lines[0].partition(separator)[2])):

@@ -33,6 +33,8 @@ def format_of(file: RawFile) -> str:
         return "rds"
     if start.startswith(b"^"):
         return "soft"
+    if start[257:262] == b"ustar":
+        raise InputError(f"{file}: an archive; unpack it and give its file or folder")
     if b"\0" in start:
         raise InputError(f"{file}: expected a text, HDF5 or zarr, found {start[:8]!r}; {CONVERT}")
     return "table"
@@ -43,7 +45,7 @@ def _of_hdf5(file: RawFile) -> str:
         names = {*content}
         if {"matrix", "row_attrs", "col_attrs"} <= names:
             return "loom"
-        if {"obs", "var"} <= names:
+        if {"obs", "var"} <= names and "mod" not in names:  # of MuData
             return "h5ad"
         # Before version 3 of Cell Ranger there was a group for each genome.
         if any("barcodes" in group for group in content.values() if isinstance(group, h5py.Group)):

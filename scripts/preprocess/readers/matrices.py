@@ -21,7 +21,14 @@ from scripts.common.config.studies import Matrix
 from scripts.preprocess.readers.annotated import ANNDATA, h5ad, raw_of, repeated_names_allowed
 from scripts.preprocess.readers.checks import check_unique
 from scripts.preprocess.readers.files import RETRY, RawFile
-from scripts.preprocess.readers.tables import EMPTY, are_running, meant, renamed, separator_of
+from scripts.preprocess.readers.tables import (
+    EMPTY,
+    are_running,
+    meant,
+    past_comments,
+    renamed,
+    separator_of,
+)
 from vega.errors import InputError
 from vega.files import read_errors
 from vega.values import layers_of
@@ -96,7 +103,7 @@ def read_delimited(matrix: Matrix, folder: Path) -> ad.AnnData:
             gene, row = _row(line, separator)
             fits = [len(names), len(names) - 1] if width is None else [width]
             if not row.width or row.width not in fits:
-                commas = rb'"\d+,\d+"' if separator == "," else rb"\d,\d"
+                commas = COMMA_IN_QUOTES if separator == "," else rb"\d,\d"
                 remedy = "write numbers with a point, not a comma"
                 raise InputError(
                     f"{file}: line {number}: expected a name and {fits[0]} counts, but not all of "
@@ -122,15 +129,17 @@ def read_delimited(matrix: Matrix, folder: Path) -> ad.AnnData:
 
 def _lines(stream: BinaryIO, file: RawFile) -> tuple[list[str], str, Iterator[tuple[int, bytes]]]:
     """Return the header's names, the separator, and the other lines with their numbers."""
-    header = stream.readline().decode(errors="replace").rstrip("\r\n")
-    lines = ((n, line.rstrip(b"\r\n")) for n, line in enumerate(stream, 2) if line.strip(EMPTY))
+    table = past_comments(enumerate(stream, 1))
+    start, header = next(table, (1, b""))
+    header = header.decode(errors="replace").rstrip("\r\n")
+    lines = ((n, line.rstrip(b"\r\n")) for n, line in table if line.strip(EMPTY))
     number, first = next(lines, (0, b""))
     separator = separator_of(header, first.decode(errors="replace"))
     empty = first[len(first.rstrip(separator.encode())) :]  # columns at the end
     try:
         [names] = csv.reader([header.rstrip(separator)], delimiter=separator)
     except (csv.Error, ValueError) as error:
-        raise InputError(f"{file}: line 1: not names of cells ({error}); {RETRY}") from None
+        raise InputError(f"{file}: line {start}: not names of cells ({error}); {RETRY}") from None
     rest = chain([(number, first)] if first else [], lines)
     return names, separator, ((n, line.removesuffix(empty)) for n, line in rest)
 
@@ -223,6 +232,9 @@ def _cells(
     return ad.AnnData(counts, obs=obs, var=var)
 
 
+COMMA_IN_QUOTES = re.compile(rb'"\d+,\d+"')
+
+
 class Row(NamedTuple):
     """The counts of a line of a delimited table."""
 
@@ -237,6 +249,8 @@ def _row(line: bytes, separator: str) -> tuple[str, Row]:
         name, _, rest = line[1:].rstrip(b"\r\n").partition(quote + mark)
     else:
         name, _, rest = line.rstrip(b"\r\n").partition(mark)
+    if quote in rest and not COMMA_IN_QUOTES.search(rest):
+        rest = rest.replace(quote, b"")
     return name.decode(errors="replace"), (
         _whole_numbers(rest, mark) or _numbers(rest.decode(errors="replace"), separator)
     )

@@ -1,6 +1,8 @@
 """What all tables share: separators, missing values, values as texts in our words."""
 
 import re
+from collections.abc import Iterator
+from itertools import chain
 
 import pandas as pd
 
@@ -30,6 +32,25 @@ def separator_of(header: str, row: str) -> str:
     return next(iter([*(s for s in fits if s in in_header), *fits, *in_header, "\t"]))
 
 
+def past_comments(lines: Iterator[tuple[int, bytes]]) -> Iterator[tuple[int, bytes]]:
+    """Return numbered lines from the header on, without lines before it that begin with `#`.
+
+    The last of these is the header if it has as many fields as the line after it, or one less, and
+    no blank after `#`.
+
+    >>> list(past_comments(enumerate([b"#by X", b"#id,a,b", b"G1,0,2"])))
+    [(1, b'#id,a,b'), (2, b'G1,0,2')]
+    """
+    last, line = None, next(lines, None)
+    while line and line[1].startswith(b"#"):
+        last, line = line, next(lines, None)
+    is_header = last is not None and not last[1].startswith(b"# ")
+    if is_header and line:
+        counts = [(line[1].count(mark), last[1].count(mark)) for mark in (b"\t", b";", b",", b"|")]
+        is_header = any(n and n - m in (0, 1) for n, m in counts)
+    return chain([last] if is_header else [], [line] if line else [], lines)
+
+
 def are_running(texts: list[str]) -> bool:
     """Return whether these are the numbers of rows, from 0 or 1.
 
@@ -48,7 +69,7 @@ def as_texts(column: pd.Series) -> pd.Series:
     if pd.api.types.is_float_dtype(known) and (known == known.round()).all():
         known = known.astype(int)
     texts = pd.Series(None, column.index, dtype=object)
-    texts[here] = known.astype(str).to_numpy()
+    texts[here] = known.astype(str).str.strip().to_numpy()
     return texts.mask(texts.isin(MISSING), None)
 
 
