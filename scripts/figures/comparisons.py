@@ -51,4 +51,5 @@ def comparison_title(row: pd.Series) -> str:
     few = f" (only {n} cell{'' if n == 1 else 's'})" if n < FEW_CELLS else ""
     if row["contrast"] == ONE_VS_REST:
         return f"{group}{few} against all other cells"
-    return shortened(f"{row['contrast']}: {group}{few} against {row['reference']}", 56)
+    name = "" if row["contrast"] == row["group"] else f"{row['contrast']}: "
+    return shortened(f"{name}{group}{few} against {row['reference']}", 56)

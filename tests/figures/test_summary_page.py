@@ -16,6 +16,7 @@ from scripts.analyse.differential import differential_tables
 from scripts.common.config.load import load
 from scripts.common.tables import read_table
 from scripts.figures import summary_page
+from scripts.figures.comparisons import comparison_title
 from scripts.figures.data import FigureData, in_order
 from scripts.figures.layout import Layout, page_figure, shortened
 from vega.errors import InputError
@@ -28,6 +29,8 @@ TREATMENT = {
 EACH_TYPE = {"contrasts": {}, "one_vs_rest": "cell_type"}
 ANALYSES = EACH_TYPE | {"contrasts": {"treatment": TREATMENT}}
 MANY = [f"Type {i:02d} of the retina" for i in range(18)]
+
+
 LONG = ["A_TYPE_WITH_A_NAME_THAT_NEVER_ENDS_AND_HAS_NO_BLANKS_IN_IT", "B"]
 
 
@@ -270,3 +273,16 @@ def test_names_are_shown_as_they_are_and_what_the_font_lacks_is_logged_once(
     for name in names:
         shown = [text for text in drawn if name in text.get_text()]
         assert shown and not any(text.get_parse_math() for text in shown)
+
+
+@pytest.mark.parametrize(
+    ("contrast", "group", "title"),
+    [
+        ("drug", "DMSO", "drug: DMSO (only 9 cells) against none"),
+        ("IFN", "IFN", "IFN (only 9 cells) against none"),
+        ("one_vs_rest", "NK", "NK (only 9 cells) against all other cells"),
+    ],
+)
+def test_a_title_says_what_is_compared_once(contrast, group, title):
+    row = {"contrast": contrast, "group": group, "reference": "none", "n_group": 9}
+    assert comparison_title(pd.Series(row)) == title
