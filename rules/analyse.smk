@@ -10,25 +10,6 @@ SUPPLEMENTARY_DATA = [
 ]
 
 
-# Before a model is trained: a group that no cell has stops the run here, not after hours.
-rule group_sizes:
-    input:
-        data=f"{RUN}/data/{{study}}.h5ad",
-        code=code_of("analyse/group_sizes.py"),
-    output:
-        table=f"{RUN}/tables/{{study}}_group_sizes.tsv",
-    log:
-        f"{LOGS}/group_sizes/{{study}}.log",
-    conda:
-        "../envs/vega.yaml"
-    resources:
-        mem_mb=scale_with_attempt(2000),
-    params:
-        analyses=lambda w: CONFIG.analyses_of(w.study),
-    script:
-        "../scripts/analyse/group_sizes.py"
-
-
 rule embed:
     input:
         data=study_data,

@@ -15,8 +15,6 @@ for name, entry in CONFIG.models.items():
         input:
             data=[f"{RUN}/data/{entry.study}.h5ad"],
             gene_sets=[f"{RUN}/raw/gene_sets/{entry.gene_sets}"],
-            # Only checked before: other comparisons do not train a model again.
-            group_sizes=ancient(f"{RUN}/tables/{entry.study}_group_sizes.tsv"),
             code=code_of("train/train.py"),
         output:
             model_files(CONFIG.runs_of(name)),
@@ -34,6 +32,9 @@ for name, entry in CONFIG.models.items():
         params:
             models=lambda w, output: str(Path(output[0]).parents[2]),
             configs=CONFIG.trainings(name),
+            # Snakemake does not compare what depends on the output: that something else is asked of
+            # a model is no reason to train it again.
+            analyses=lambda w, output, entry=entry: entry.analyses.model_dump(),
             device=SETTINGS.device,
             models_per_gpu=SETTINGS.models_per_gpu,
             require_gpu=SETTINGS.require_gpu,
@@ -97,9 +98,6 @@ rule baseline:
             f"{RUN}/models/{model}/seed{w.seed}/model.json"
             for model in filter(None, [CONFIG.baselines[w.baseline].epochs_of])
         ],
-        group_sizes=lambda w: ancient(
-            f"{RUN}/tables/{CONFIG.baselines[w.baseline].study}_group_sizes.tsv"
-        ),
         code=lambda w: code_of("train/baseline.py", method_of(w).module),
     output:
         latent=f"{RUN}/models/{{baseline}}/seed{{seed}}/latent.h5ad",

@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -250,8 +251,14 @@ def _batches(adata: AnnData, batch_key: str | None) -> list[str]:
 def main(snakemake):
     """Rules `train_<entry>` and `train_robustness`."""
     inputs, params = snakemake.input, snakemake.params
+    studies = {Path(file).stem: read_cells(file) for file in inputs.data}
+    if analyses := params.get("analyses"):
+        # By name: a model does not depend on this code, see `code_of`.
+        check_asked = import_module("scripts.analyse.asked").check_asked
+        for cells in studies.values():
+            check_asked(cells.obs, analyses, snakemake.rule.removeprefix("train_"))
     train_models(
-        {Path(file).stem: read_cells(file) for file in inputs.data},
+        studies,
         Path(inputs.gene_sets[0]).parent,
         {Path(params.models, name): config for name, config in params.configs.items()},
         device=params.device,

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, Self
 
 from scripts.common.config.base import Model, Name
 from scripts.common.config.figures import FigureConfig, File
-from scripts.common.config.models import Analyses, Baseline, ModelConfig
+from scripts.common.config.models import Baseline, ModelConfig
 from scripts.common.config.robustness import COMPARED, HELD_OUT, KANG, Choice
 from scripts.common.config.settings import Settings
 from scripts.common.config.simulations import Simulations
@@ -243,15 +243,6 @@ class Config(Model):
     def latent(self, name: str) -> ModelConfig | Baseline:
         """Return the entry of what has a latent space: a model, or another method."""
         return self.baselines[name] if name in self.baselines else self.model(name)
-
-    def analyses_of(self, study: str) -> dict[str, dict[str, Any]]:
-        """Return what this run asks of each entry that learns from a study."""
-        nothing, entries = Analyses().model_dump(), {**self.models, **self.baselines}
-        return {
-            name: {**nothing, **entries[name].analyses.model_dump()}
-            for name in (*self.selected_entries, *self.selected_baselines)
-            if entries[name].study == study
-        }
 
     def entries_asking(self, analysis: str) -> list[str]:
         """Return the entries of `models.yaml` in this run that ask for an analysis."""

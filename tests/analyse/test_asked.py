@@ -1,10 +1,10 @@
-"""Rule `group_sizes`: what is asked of models is checked on the cells before training."""
+"""What is asked of models is compared with the cells before training."""
 
 import pandas as pd
 import pytest
 from helpers.checks import one_line_error
 
-from scripts.analyse.group_sizes import group_sizes
+from scripts.analyse.asked import check_asked
 from scripts.common.config.models import Analyses
 
 OBS = pd.DataFrame({
@@ -14,21 +14,17 @@ OBS = pd.DataFrame({
 })  # fmt: skip
 
 
-def sizes(**analyses):
-    table = group_sizes(OBS, {"mine": Analyses(**analyses).model_dump()})
-    return [tuple(row) for row in table.itertuples(index=False)]
+def check(**analyses):
+    check_asked(OBS, Analyses(**analyses).model_dump(), "mine")
 
 
-def test_both_sides_of_each_comparison_are_counted():
+def test_what_the_cells_have_may_be_asked_of_them():
     by_type = {"column": "donor", "group": "1", "reference": "2", "by": "cell_type"}
     within = {"column": "donor", "group": "2", "reference": "1", "within": {"site": ["y"]}}
-    found = sizes(one_vs_rest="cell_type", contrasts={"by_type": by_type, "in_y": within})
-    assert found == [
-        ("mine", "by_type", "a", "2", 1, 2),  # all b are of donor 1
-        ("mine", "in_y", "2", "1", 1, 3),
-        ("mine", "one_vs_rest", "a", "rest", 3, 3),
-        ("mine", "one_vs_rest", "b", "rest", 3, 3),
-    ]
+    check(
+        one_vs_rest="cell_type", contrasts={"by_type": by_type, "in_y": within},
+        silhouettes={"s": {"column": "donor", "within": {"site": ["x"]}}},
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -74,4 +70,4 @@ def test_both_sides_of_each_comparison_are_counted():
 )  # fmt: skip
 def test_what_the_cells_do_not_have_is_named(analyses, message):
     with one_line_error(message):
-        sizes(**analyses)
+        check(**analyses)
