@@ -17,8 +17,9 @@ from scripts.common.h5ad import read_cells, write_cells
 from scripts.common.provenance import Provenance, provenance
 from scripts.common.run import log, run
 from scripts.common.tables import write_table
+from scripts.preprocess.gene_names import check_namespace
 from scripts.preprocess.orthologs import one_to_one
-from scripts.preprocess.readers import check_namespace, read
+from scripts.preprocess.readers import read
 from scripts.preprocess.readers.files import RawFile
 from scripts.preprocess.steps import STEPS, column_of, describe, is_normalised
 from vega.errors import InputError

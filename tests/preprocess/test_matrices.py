@@ -13,7 +13,8 @@ from helpers.readers import says as says_of
 from helpers.two_matrices import CONTROL, COUNTS, GENES, STIMULATED, TABLE, study
 
 from scripts.common.config.studies import Study
-from scripts.preprocess.readers import check_namespace, read
+from scripts.preprocess.gene_names import check_namespace
+from scripts.preprocess.readers import read
 from scripts.preprocess.readers.annotations import read_table
 from scripts.preprocess.readers.files import RawFile
 from vega.errors import InputError

@@ -1,7 +1,6 @@
 """Rehearse a new study: preprocess its cells in memory, and compare them, as the run will."""
 
 from collections.abc import Mapping, Sequence
-from itertools import chain
 from typing import Any
 
 from anndata import AnnData
@@ -9,10 +8,8 @@ from anndata import AnnData
 from scripts.common.config.models import ModelConfig
 from scripts.common.config.studies import Study
 from scripts.common.contrasts import FEW_CELLS, groups
+from scripts.preprocess.gene_names import check_namespace, step_for_symbols
 from scripts.preprocess.preprocess import preprocess
-from scripts.preprocess.readers import check_namespace
-from scripts.preprocess.readers.checks import GENOME
-from scripts.preprocess.steps import parts_of
 from tools.new_study.names import some
 from vega.errors import InputError
 from vega.gene_sets import gene_mask
@@ -22,10 +19,6 @@ from vega.train import split
 Sets = Mapping[str, Sequence[str]]
 # Filters that a study can do without; the first that lets it run are left out.
 LEFT_OUT = ((), ("cell_min_genes",), ("cell_min_genes", "gene_min_cells"))
-# Symbols behind the name of a genome or an Ensembl id, or before one.
-PARTS = (r"[^_|;:]+[_|;:]+(.+)", r"(.+)[_|;:][^_|;:]+")
-MANY = 0.9  # of the names, which are then said to be alike
-TWO_SPECIES = 0.2  # of the names, which another one repeats in other letters
 
 
 def rehearse(
@@ -33,10 +26,10 @@ def rehearse(
 ) -> tuple[dict[str, Any], list[str]]:
     """Return the entry of a study with steps under which it runs, and what to say of it.
 
-    `cells` are as the run reads them. The InputError is what no filter is the reason of.
+    `cells` are as the run reads them. An error is one that stays without any filter.
     """
-    steps, refusal = study["steps"], None
-    notes = [] if sets is None else _names(cells.var_names, sets, steps)
+    first, notes = ([], []) if sets is None else step_for_symbols(cells.var_names, sets)
+    steps, refusal = [*first, *study["steps"]], None
     for left_out in LEFT_OUT:
         study = {**study, "steps": [step for step in steps if not step.keys() & set(left_out)]}
         gone = ", ".join(f"{k}: {v}" for step in steps for k, v in step.items() if k in left_out)
@@ -75,26 +68,3 @@ def _tried(
         if n < FEW_CELLS
     ]
     return [*notes, f"groups of fewer than {FEW_CELLS} cells: {some(few)}"] if few else notes
-
-
-def _names(genes: Sequence[str], sets: Sets, steps: list[dict[str, Any]]) -> list[str]:
-    """Put a step before the others that finds the symbols, if need be; return what to say."""
-    members = set(chain.from_iterable(sets.values()))
-    known = len(members.intersection(genes))
-    upper = [gene.upper() for gene in genes]
-    small = sum(gene == gene.lower() != gene.upper() for gene in genes) > MANY * len(genes)
-    if small and len(members.intersection(upper)) > 2 * known:
-        steps.insert(0, {"upper_case": True})
-        return ["gene symbols are written in small letters: they become capital letters"]
-    genomes = {gene.partition("_")[0] for gene in genes if GENOME.fullmatch(gene)}
-    for pattern in PARTS if len(genomes) < 2 else ():
-        parts = parts_of(genes, pattern)
-        if len(members.intersection(parts)) > 2 * known:
-            steps.insert(0, {"rename_genes": pattern})
-            before, after = next(
-                pair for pair in zip(genes, parts, strict=True) if len({*pair}) > 1
-            )
-            return [f"genes are named by a part of their names, such as {before} by {after}"]
-    if len(upper) - len(set(upper)) > TWO_SPECIES * len(upper):
-        return ["genes have the same names but for small letters: are they of two species?"]
-    return []

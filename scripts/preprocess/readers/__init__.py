@@ -3,7 +3,6 @@
 `files` opens raw files and members of archives, `matrices` and `annotations` hold the readers.
 """
 
-from scripts.preprocess.readers.checks import check_namespace
 from scripts.preprocess.readers.study import read
 
-__all__ = ["check_namespace", "read"]
+__all__ = ["read"]

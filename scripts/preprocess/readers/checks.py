@@ -1,9 +1,7 @@
-"""Checks of raw data: unique names, counts that are counts, genes named as in the gene sets."""
+"""Checks of raw data: unique names, counts that are counts."""
 
 import logging
-import re
-from collections.abc import Mapping, Sequence
-from itertools import chain
+from collections.abc import Sequence
 
 import anndata as ad
 import numpy as np
@@ -14,9 +12,6 @@ from vega.errors import InputError
 from vega.scale import WHOLE
 
 log = logging.getLogger("workflow")
-
-# A wrong namespace gives no hit, or a handful by chance; the right one most of the smaller list.
-LEAST_KNOWN_GENES = 0.05
 
 
 def check_unique(
@@ -61,43 +56,3 @@ def check_counts(adata: ad.AnnData, file: RawFile) -> None:
                 else "write 0 in place of missing values, or leave out such genes"
             )
         )
-
-
-GENOME = re.compile(r"(hg|GRC[hm]|mm)\d+_.+")  # what Cell Ranger puts before a gene of several
-NAMESPACES = {
-    "Ensembl ids": (
-        re.compile(r"ENS[A-Z]*G\d{11}(\.\d+)?"),
-        "name the column of their symbols (symbols, --symbols), put symbols into the second "
-        "column of the file of genes, or take gene sets of Ensembl ids",
-    ),
-    "mouse symbols": (
-        re.compile(r"[A-Z][a-z0-9-]*[a-z][A-Za-z0-9-]*"),
-        "map them to human orthologs, or give the model gene sets with mouse symbols",
-    ),
-    "names of several genomes": (
-        GENOME,
-        "take the genes of one species, without the name of its genome",
-    ),
-    "numbers such as Entrez ids": (re.compile(r"\d+"), "map them to symbols"),
-}
-
-
-def check_namespace(
-    genes: Sequence[str], gene_sets: Mapping[str, Sequence[str]], where: str
-) -> None:
-    """Check that a twentieth of the shorter list of genes, data or gene sets, is in the other.
-
-    `where` names both in the message.
-    """
-    members = set(chain.from_iterable(gene_sets.values()))
-    known = len(members.intersection(genes))
-    if known >= LEAST_KNOWN_GENES * min(len(members), len(set(genes))) and known:
-        return
-    looks, remedy = "an unknown kind of name", "use the symbols of the gene sets"
-    for name, (pattern, advice) in NAMESPACES.items():
-        if sum(pattern.fullmatch(gene) is not None for gene in genes) > len(genes) / 2:
-            looks, remedy = name, advice
-    raise InputError(
-        f"{where}: only {known} of {len(genes)} genes are in the gene sets; the data have {looks} "
-        f"({', '.join(genes[:3])}), the gene sets {', '.join(sorted(members)[:3])}: {remedy}"
-    )
