@@ -12,6 +12,7 @@ STYLE = {
     "font.size": 9,
     "font.family": "sans-serif",
     "pdf.fonttype": 42,  # text stays text in the PDF
+    "text.parse_math": False,  # values and patterns of steps may have dollar signs
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.spines.bottom": False,

@@ -213,7 +213,7 @@ def processed(adata: ad.AnnData, value: bool | str) -> ad.AnnData:
     return adata
 
 
-@_step(lambda pattern: f"genes named by the part ( ) of {pattern}")
+@_step(lambda pattern: f"genes named by the group in {pattern}")
 def rename_genes(adata: ad.AnnData, pattern: str) -> ad.AnnData:
     adata = adata.copy()
     adata.var_names = ad.utils.make_index_unique(pd.Index(parts_of(adata.var_names, pattern)))

@@ -414,6 +414,7 @@ def test_the_figure_shows_every_number_of_the_table(raw, simulated):
         expected = [f"{left}  (−{gone})" if gone else f"{left}" for left, gone in numbers]
         notes = [text.get_text() for text in axis.texts]
         assert notes == [str(qc[f"{what}_before"][0]), *expected]
+        assert not any(label.get_parse_math() for label in axis.get_yticklabels())  # `$` is a `$`
         boxes = [text.get_window_extent() for text in [*axis.texts, *axis.get_yticklabels()]]
         assert all(figure.bbox.x0 <= box.x0 and box.x1 <= figure.bbox.x1 for box in boxes)
 

@@ -224,7 +224,7 @@ def test_conditions_are_compared_with_their_reference(own):
     assert asked.model["data"]["batch_key"] == "batch"
     with pytest.raises(InputError, match="no condition drug; there are Ctrl, treated"):
         proposal(own, contrast=("drug", "Ctrl"))
-    with pytest.raises(InputError, match="no column tissue that groups the cells: there are Cell"):
+    with pytest.raises(InputError, match="no column tissue that groups the cells; there are Cell"):
         proposal(own, columns={"cell_type": "tissue"})
 
 

@@ -122,7 +122,7 @@ def test_counts_with_rounding_errors_are_rounded_and_told(cells, added, caplog):
 
 def test_a_missing_value_is_refused_with_its_place(cells, added):
     cells.X[3, 5] = np.nan
-    message = "new.h5ad: gene GENE5, cell AAAC0003-1: nan is no count .* write 0 in place"
+    message = "new.h5ad: gene GENE5, cell AAAC0003-1: nan is no count .such values: 1.; write 0 in"
     refused(message, added, cells)
     cells.X = cells.X.log1p()
     refused("with own.gmt: .* 1 not finite", added, cells)
@@ -287,7 +287,7 @@ def test_a_column_that_is_named_is_used_or_refused_with_the_reason(cells, added)
     assert len(found.study["cell_types"]) == 80
     cells.obs["one"] = "a"
     for column in ("one", "score", "tissue"):
-        message = f"no column {column} that groups the cells: there are .*two values or more"
+        message = f"no column {column} that groups the cells; there are .*two values or more"
         refused(message, added, cells, columns={"cell_type": column})
 
 

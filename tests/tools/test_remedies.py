@@ -33,7 +33,7 @@ FOLLOWED = [
     ),
     (
         "mine.h5ad --contrast a",
-        "two conditions as A:B; there are",
+        "--contrast a: give two conditions as A:B; there are",
         "mine.h5ad --contrast treated:Ctrl",
     ),
     ("mine.h5ad --contrast a:b", "there are Ctrl, treated", "mine.h5ad --contrast Ctrl:treated"),
@@ -44,7 +44,7 @@ FOLLOWED = [
     ),
     ("mine.h5ad --name all", "reserved name; choose another --name", "mine.h5ad --name any"),
     ("mine.h5ad --name kang", "an entry kang; choose another --name", "mine.h5ad --name any"),
-    ("mine.h5ad --name ../x", "is no name; .* give another --name", "mine.h5ad --name x"),
+    ("mine.h5ad --name ../x", "'../x' is no name; .* give another --name", "mine.h5ad --name x"),
     ("mine.h5ad --gene-sets no.gmt", "no.gmt: no such file, and not one of", "mine.h5ad"),
     (
         "mine.h5ad --gene-sets reactomes.gmt",
@@ -53,12 +53,16 @@ FOLLOWED = [
     ),
     # files
     ("none.h5ad", "none.h5ad: cannot be read .*; check its name", "mine.h5ad"),
-    ("own.gmt", "not a file of counts; give an h5ad file", "mine.h5ad"),
+    ("own.gmt", ".*/own.gmt: not a file of counts; give an h5ad file", "mine.h5ad"),
     ("seurat.rds", "not a file of counts; give .* a table", "down.csv"),
     ("folder.tar.gz", "an archive; unpack it and give its file or folder", "whole"),
     ("multi.h5mu", "HDF5 of another program .*; convert the counts to h5ad", "mine.h5ad"),
     ("other.h5", "HDF5 of another program .*; convert the counts to h5ad", "mine.h5ad"),
-    ("cells.csv", "check that this is the file you mean", "down.csv"),
+    (
+        "cells.csv",
+        "cells.csv: line 2: expected a name and .*check that this is the file",
+        "down.csv",
+    ),
     ("book.xlsx", "an Excel workbook; save the sheet as a CSV file", "down.csv"),
     ("two.zip", "a zip of 2 files, expected one: unpack it", "down.csv"),
     ("plain.csv.gz", "not a gzip file in spite of its name; check that this", "down.csv"),

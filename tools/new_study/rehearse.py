@@ -26,7 +26,7 @@ def rehearse(
 ) -> tuple[dict[str, Any], list[str]]:
     """Return the entry of a study with steps under which it runs, and what to say of it.
 
-    `cells` are as the run reads them. An error is one that stays without any filter.
+    `cells` are as the run reads them. An error is that of the last attempt, without the filters.
     """
     first, notes = ([], []) if sets is None else step_for_symbols(cells.var_names, sets)
     steps, refusal = [*first, *study["steps"]], None

@@ -144,9 +144,10 @@ def _check_groups(column: str, found: Inspection) -> None:
     if column in (*OURS, "annotated"):
         raise InputError(f"{column} is a name that the workflow uses itself; rename the column")
     known, obs = ", ".join(found.columns) or "none", found.adata.obs
-    values = f", it has {obs[column].nunique():,} in {len(obs):,} cells" if column in obs else ""
+    n = obs[column].nunique() if column in obs else 0
+    values = f"; {column} has {n:,} value{'s' * (n != 1)} in {len(obs):,} cells" if n else ""
     raise InputError(
-        f"no column {column} that groups the cells: there are {known}; such a column has two "
+        f"no column {column} that groups the cells; there are {known}; such a column has two "
         f"values or more, of two cells each on average{values}"
     )
 
