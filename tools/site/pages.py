@@ -58,7 +58,7 @@ def on_files(files: Files, config: Any) -> Files:
     pages["figures.md"] = figures_page(tables)
     pages["claims.md"] = claims_page(claims, load_measures(), table)
     pages["findings.md"] = real_cells.findings_page(table, claims, DOCS)
-    pages["error-messages.md"] = errors_page(ROOT)
+    pages["error-messages.md"] = errors_page()
     for uri, text in pages.items():
         files.append(File.generated(config, uri, content=text))
     return files
