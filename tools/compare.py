@@ -9,6 +9,7 @@ import argparse
 import filecmp
 import sys
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import matplotlib.image
@@ -61,17 +62,7 @@ def _claims(run: Path) -> dict[str, str]:
     return {row.id: f"{row.verdict} {row.reproduced}" for row in table.itertuples()}
 
 
-def _tables(run: Path) -> dict[str, Path]:
-    """Return all tables but the claims, inputs of the run, and what depends on the time."""
-    folders = ("tables", "figures", "models")
-    return _files(run, [f"{f}/**/{p}" for f in folders for p in ("*.tsv", "*.tsv.gz", "*.csv")])
-
-
-def _figures(run: Path) -> dict[str, Path]:
-    return _files(run, ["figures/**/*.png"])
-
-
-def _files(run: Path, patterns: list[str]) -> dict[str, Path]:
+def _files(run: Path, patterns: tuple[str, ...]) -> dict[str, Path]:
     paths = sorted(path for pattern in patterns for path in run.glob(pattern))
     return {str(path.relative_to(run)): path for path in paths}
 
@@ -102,34 +93,33 @@ def _cell_difference(a: Path, b: Path) -> str:
         return f"columns: {', '.join(changed)}"
     if len(before) != len(after):
         return f"{len(before):,} -> {len(after):,} rows"
-    texts, numbers, largest = 0, 0, 0.0
-    for column in before:
-        x, y = before[column], after[column]
-        differ = (x != y) & ~(x.isna() & y.isna())
-        if pd.api.types.is_numeric_dtype(x) and pd.api.types.is_numeric_dtype(y):
-            numbers += differ.sum()
-            largest = max(largest, _relative_change(x[differ], y[differ]))
-        else:
-            texts += differ.sum()
-    parts = []
-    if numbers:
-        parts.append(f"{numbers:,} of {before.size:,} cells by at most {largest:.2g} of their size")
-    if texts:
+    numbers = before.select_dtypes("number").columns.intersection(
+        after.select_dtypes("number").columns
+    )
+    differ = (before != after) & ~(before.isna() & after.isna())
+    x, y = before[numbers], after[numbers]
+    # Where one of both is missing, the change is 1.
+    change = ((x - y).abs() / np.maximum(x.abs(), y.abs())).fillna(1)[differ[numbers]]
+    moved, parts = differ.sum(), []
+    if cells := moved[numbers].sum():
+        size = f"{change.max().max():.2g} of their size"
+        parts.append(f"{cells:,} of {before.size:,} cells by at most {size}")
+    if texts := moved.drop(numbers).sum():
         parts.append(f"{texts:,} of {before.size:,} texts")
     return "; ".join(parts)
 
 
-def _relative_change(x: pd.Series, y: pd.Series) -> float:
-    """Return the largest |x - y| / max(|x|, |y|); where one of both is missing, it is 1."""
-    change = (x - y).abs() / np.maximum(x.abs(), y.abs())
-    return change.fillna(1).max() if len(change) else 0.0
-
-
+# All tables but the claims, inputs of the run, and what depends on the time.
+TABLES = tuple(
+    f"{folder}/**/{name}"
+    for folder in ("tables", "figures", "models")
+    for name in ("*.tsv", "*.tsv.gz", "*.csv")
+)
 # What is compared: how it is found in a run (by name), and how two of it differ.
 KINDS = {
     "claims": (_claims, _claim_difference),
-    "tables": (_tables, _cell_difference),
-    "figures": (_figures, _pixel_difference),
+    "tables": (partial(_files, patterns=TABLES), _cell_difference),
+    "figures": (partial(_files, patterns=("figures/**/*.png",)), _pixel_difference),
 }
 
 

@@ -17,7 +17,11 @@ def runs(tmp_path):
         (run / "figures" / "fig1").mkdir(parents=True)
         claims = {"id": ["K01", "K02"], "verdict": ["reproduced"] * 2, "reproduced": ["1.5", "2"]}
         pd.DataFrame(claims).to_csv(run / "claims.tsv", sep="\t", index=False)
-        table = {"gmv": ["x", "NA", "y"], "p": [0.5, 0.25, None]}
+        table = {
+            "gmv": ["x", "NA", "y"],
+            "p": [0.5, 0.25, None],
+            "significant": [True, False, True],
+        }
         pd.DataFrame(table).to_csv(run / "tables" / "t.tsv", sep="\t", index=False)
         matplotlib.image.imsave(run / "figures" / "fig1" / "a.png", np.zeros((10, 20)))
     return tmp_path / "a", tmp_path / "b"
@@ -45,7 +49,7 @@ def test_a_moved_number_verdict_and_pixel_are_each_named_with_their_size(runs):
     assert compare(*runs)[0] == [
         Difference("claims", "K01", "reproduced 1.5 -> reproduced 1.6"),
         Difference(
-            "tables", "tables/t.tsv", "1 of 6 cells by at most 0.2 of their size; 1 of 6 texts"
+            "tables", "tables/t.tsv", "1 of 9 cells by at most 0.2 of their size; 1 of 9 texts"
         ),
         Difference("figures", "figures/fig1/a.png", "2.00% of the pixels"),
     ]
@@ -54,14 +58,14 @@ def test_a_moved_number_verdict_and_pixel_are_each_named_with_their_size(runs):
 def test_a_number_that_came_or_went_counts_whole(runs):
     b = runs[1] / "tables" / "t.tsv"
     b.write_text(b.read_text().replace("y\t", "y\t0.125"))
-    assert compare(*runs)[0][0].what == "1 of 6 cells by at most 1 of their size"
+    assert compare(*runs)[0][0].what == "1 of 9 cells by at most 1 of their size"
 
 
 @pytest.mark.parametrize(
     ("change", "what"),
     [
         (lambda t: t.rename(columns={"p": "q"}), "columns: p, q"),
-        (lambda t: t[["p", "gmv"]], "columns: their order"),
+        (lambda t: t[["p", "gmv", "significant"]], "columns: their order"),
         (lambda t: t.iloc[:1], "3 -> 1 rows"),
     ],
 )
