@@ -9,7 +9,8 @@ writes its pages of results and claims.
 """
 
 import argparse
-from collections.abc import Container
+from collections.abc import Collection
+from functools import reduce
 from pathlib import Path
 from string import ascii_lowercase
 
@@ -18,47 +19,41 @@ import pandas as pd
 from scripts.common.tables import markdown_table, read_table
 
 
-def side_by_side(claims: dict[str, pd.DataFrame], figures: Container[str] | None = None) -> str:
-    """Return a table in Markdown: what was published, and what each run gives, shuffled too.
+def measured(claims: dict[str, pd.DataFrame], figures: Collection[str] | None) -> pd.DataFrame:
+    """Return the claims that any run has measured, with columns by the name of the run.
 
     `claims` has the content of `claims.tsv` by the name of the run. Only claims of `figures`, such
-    as `1` and `S4`, are shown, or all; claims that no run has measured are left out.
+    as `1` and `S4`, are taken, or all.
     """
-    runs = {name: table.fillna("").set_index("id") for name, table in claims.items()}
-    of_run = ("control", "control_holds", "verdict")
-    titles = (part for name in runs for part in (name, "control", "holds in", "verdict"))
+    runs = pd.concat({name: table.set_index("id") for name, table in claims.items()}, axis=1)
+    is_shown = (runs.xs("verdict", axis=1, level=1) != "not run").any(axis=1)
+    if figures:
+        panels = runs[next(iter(claims))]["panel"]
+        is_shown &= panels.str.rstrip(ascii_lowercase).isin(figures)
+    return runs[is_shown]
+
+
+def side_by_side(claims: dict[str, pd.DataFrame], figures: Collection[str] | None = None) -> str:
+    """Return a table in Markdown: what was published, and what each run gives, shuffled too."""
+    runs, of_run = measured(claims, figures), ["reproduced", "control", "control_holds", "verdict"]
+    about = runs[next(iter(claims))][["statement", "published"]]
+    table = pd.concat([about, *(runs[name][of_run] for name in claims)], axis=1).reset_index()
+    titles = (part for name in claims for part in (name, "control", "holds in", "verdict"))
     head = ["claim", "what", "published", *titles]
-    rows = []
-    for claim, about in next(iter(runs.values())).iterrows():
-        if figures and about["panel"].rstrip(ascii_lowercase) not in figures:
-            continue
-        found = [table.loc[claim, ["reproduced", *of_run]] for table in runs.values()]
-        if all(measured["verdict"] == "not run" for measured in found):
-            continue
-        texts = [str(text) for measured in found for text in measured]
-        rows.append([claim, about["statement"], about["published"], *texts])
-    return markdown_table(head, rows)
+    return markdown_table(head, table.fillna("").astype(str).to_numpy())
 
 
-def for_the_site(claims: dict[str, pd.DataFrame], figures: Container[str] | None = None) -> str:
+def for_the_site(claims: dict[str, pd.DataFrame], figures: Collection[str] | None = None) -> str:
     """Return `docs/real-cells.tsv`: the same by number of cells.
 
     The control is that of the last run that has one.
     """
-    runs = {cells: table.fillna("").set_index("id") for cells, table in claims.items()}
-    rows = []
-    for claim, about in next(iter(runs.values())).iterrows():
-        found = {cells: table.loc[claim] for cells, table in runs.items()}
-        shown = not figures or about["panel"].rstrip(ascii_lowercase) in figures
-        if not shown or all(run["verdict"] == "not run" for run in found.values()):
-            continue
-        row = {"claim": claim, "statement": about["statement"], "published": about["published"]}
-        for cells, run in found.items():
-            row |= {f"cells_{cells}": run["reproduced"], f"verdict_{cells}": run["verdict"]}
-        of_control = [run for run in found.values() if run["control"]]
-        row |= {c: of_control[-1][c] if of_control else "" for c in ("control", "control_holds")}
-        rows.append(row)
-    return pd.DataFrame(rows).to_csv(sep="\t", index=False)
+    runs = measured(claims, figures)
+    table = runs[next(iter(claims))][["statement", "published"]].rename_axis("claim")
+    for cells in claims:
+        table[[f"cells_{cells}", f"verdict_{cells}"]] = runs[cells][["reproduced", "verdict"]]
+    controls = [runs[cells][["control", "control_holds"]] for cells in reversed(claims)]
+    return table.join(reduce(pd.DataFrame.combine_first, controls)).to_csv(sep="\t")
 
 
 def main() -> None:
