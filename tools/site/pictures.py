@@ -72,18 +72,9 @@ def published_and_ours(claims: pd.DataFrame, values: pd.DataFrame) -> Image.Imag
     ax.grid(axis="x", color="#e3e5e8", lw=0.6)
     ax.set_axisbelow(True)
     ax.spines[["top", "right", "left"]].set_visible(False)
-    keys = [
-        pyplot.Line2D([], [], ls="", marker="o", ms=5, color=c, label=v) for v, c in COLOURS.items()
-    ]
-    keys.append(pyplot.Line2D([], [], ls="", marker="o", ms=5, color=OTHER, label="not judged"))
-    ax.legend(
-        handles=keys,
-        ncols=4,
-        loc="lower center",
-        bbox_to_anchor=(0.5, 1),
-        frameon=False,
-        fontsize=8,
-    )
+    for verdict, colour in {**COLOURS, "not judged": OTHER}.items():
+        ax.plot([], [], "o", ms=5, color=colour, label=verdict)
+    ax.legend(ncols=4, loc="lower center", bbox_to_anchor=(0.5, 1), frameon=False, fontsize=8)
     file = io.BytesIO()
     figure.savefig(file, format="png", dpi=180, facecolor="white")
     pyplot.close(figure)
@@ -113,7 +104,7 @@ def write_pictures(run: Path, docs: Path, figures: list[str] | None = None) -> l
             pictures[name] = packed(image)
     if figures is None:
         tables = (read_table(run / path) for path in ("claims.tsv", "tables/claim_values.tsv"))
-        pictures[PUBLISHED_AND_OURS] = packed(published_and_ours(*tables))
+        pictures[PUBLISHED_AND_OURS[0]] = packed(published_and_ours(*tables))
     written = []
     for name, content in pictures.items():
         written.append(docs / "img" / f"{name}.webp")

@@ -16,7 +16,8 @@ from scripts.common.tables import read_table
 from scripts.report.report_page import figure_of, label, place
 
 SIGNS = dict(zip(Verdict, "✓↗✗–", strict=True))
-PUBLISHED_AND_OURS = "published-and-ours"  # the picture of all numbers, beyond those of the figures
+# The picture of all numbers, beyond those of the figures, and its title.
+PUBLISHED_AND_OURS = ("published-and-ours", "Published numbers and ours")
 HEAD = """---
 hide: [toc]
 ---
@@ -89,12 +90,7 @@ def _verdict(word: str) -> str:
 
 def findings_page(table: pd.DataFrame, claims: pd.DataFrame, docs: Path) -> str:
     """Return the page of results: the verdicts, and the claims of each figure with pictures."""
-    parts = [
-        HEAD,
-        verdict_counts(table),
-        "\n",
-        picture(docs, PUBLISHED_AND_OURS, "Published numbers and ours"),
-    ]
+    parts = [HEAD, verdict_counts(table), "\n", picture(docs, *PUBLISHED_AND_OURS)]
     panels = claims.set_index("id")["panel"]
     figures = panels.loc[[claim for claim in table.index if claim in panels.index]].map(figure_of)
     head = ["claim", "published", *runs_of(table).values(), "control", "holds in"]
@@ -127,11 +123,7 @@ def outcome(table: pd.DataFrame, docs: Path, titles: Mapping[str, str]) -> str:
         if has_picture(docs, name)
     ]
     gallery = f'<div class="gallery">\n{chr(10).join(shown)}\n</div>\n' if shown else ""
-    return f"{verdict_counts(table)}\n{gallery}\n{_published_and_ours(docs)}"
-
-
-def _published_and_ours(docs: Path) -> str:
-    return picture(docs, PUBLISHED_AND_OURS, "Published numbers and ours")
+    return f"{verdict_counts(table)}\n{gallery}\n{picture(docs, *PUBLISHED_AND_OURS)}"
 
 
 def has_picture(docs: Path, name: str) -> bool:
