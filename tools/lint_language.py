@@ -11,7 +11,6 @@ import subprocess
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -50,27 +49,18 @@ LEFT_OUT = {
 BETWEEN = r"""(?:[\s#|*>"]|(?<=["'\s])f(?=["']))+"""
 
 
-class Finding(NamedTuple):
-    """A phrase in a file."""
-
-    line: int
-    phrase: str
-    instead: str
-
-
-def findings(text: str) -> list[Finding]:
-    """Return the forbidden phrases of a text, by line.
+def findings(text: str) -> list[tuple[int, str, str]]:
+    """Return the forbidden phrases of a text, with their lines and what to write instead.
 
     >>> findings("A run that was broken\\n# off goes on.")
-    [Finding(line=1, phrase='broken off', instead='interrupted'),
-     Finding(line=2, phrase='goes on', instead='continues, resumes')]
+    [(1, 'broken off', 'interrupted'), (2, 'goes on', 'continues, resumes')]
     """
     found = []
     for phrase, instead in PHRASES.items():
         pattern = rf"(?i)(?<![\w/-])(?:{phrase.replace(' ', BETWEEN)})(?![\w-])"
         for match in re.finditer(pattern, text):
             words = re.sub(BETWEEN, " ", match[0])
-            found.append(Finding(text.count("\n", 0, match.start()) + 1, words, instead))
+            found.append((text.count("\n", 0, match.start()) + 1, words, instead))
     return sorted(found)
 
 

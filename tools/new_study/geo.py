@@ -16,7 +16,7 @@ from scripts.download.transfer import DownloadError
 from scripts.preprocess.readers.annotations import LEAST_KNOWN_CELLS
 from scripts.preprocess.readers.formats import CONVERT
 from scripts.preprocess.readers.names import Counts, counts_among, without_unfiltered
-from tools.new_study.files import check_name, own
+from tools.new_study.files import check_name, file_name, own
 from tools.new_study.inspect import Inspection, inspect_file
 from tools.new_study.names import some
 from tools.new_study.raw_archive import RAW_ARCHIVE, bundled, inspect_archive
@@ -173,9 +173,8 @@ def _explained(error: DownloadError, source: str) -> str:
 
 
 def _by_name(urls: Iterable[str]) -> dict[str, str]:
-    """Return the public URL of each file of GEO, by a name that can be a part of a path."""
-    found = {}
-    for url in filter(HERE.match, urls):
-        name = re.sub(r"[^A-Za-z0-9_.-]+", "_", unquote(url.rsplit("/", 1)[1]))
-        found[name] = HERE.sub(f"{PUBLIC}/", url)
-    return found
+    """Return the public URL of each file of GEO, by its name in a run."""
+    return {
+        file_name(Path(unquote(url))): HERE.sub(f"{PUBLIC}/", url)
+        for url in filter(HERE.match, urls)
+    }
