@@ -9,14 +9,10 @@ import subprocess
 import sys
 from functools import partial
 
-import numpy as np
-import pandas as pd
 import pytest
 import yaml
-from anndata import read_h5ad
 from conftest import edit, environment, planned, snakemake
 from helpers.own_study import (
-    COMMON,
     OF_ALPHA,
     OF_DRUG,
     SETS,
@@ -27,16 +23,10 @@ from helpers.own_study import (
 
 from scripts.common.config.figures import File
 from scripts.common.config.load import load
-from scripts.common.config.studies import Source
 from scripts.common.provenance import measure
 from scripts.common.tables import read_table
-from scripts.preprocess.readers import read
 from tools.new_study.__main__ import _at_hand
-from tools.new_study.inspect import inspect_file
-from tools.new_study.names import pair
-from tools.new_study.suggest import guessed, reference, suggest
 from vega.errors import InputError
-from vega.scale import COUNTS
 
 STUDY = yaml.safe_load("""
 title: Cells made in a test (Nobody 2031)
@@ -155,88 +145,6 @@ def command(repository, monkeypatch, capsys, caplog):
     return partial(new_study, monkeypatch, capsys)
 
 
-@pytest.mark.parametrize(
-    ("file", "format"),
-    [("mine.h5ad", "h5ad"), ("filtered_feature_bc_matrix.h5", "10x_h5"),
-     ("down.csv", "table"), ("across.tsv.gz", "table"), ("matrix.mtx.gz", "mtx")],
-)  # fmt: skip
-def test_the_format_of_a_file_is_recognised(own, file, format):
-    found = inspect_file(own / file, ())
-    assert found.format == format
-    assert found.adata.shape == (160, 243)
-    assert found.adata.obs_names[1] == "AAAC0001-1"
-    assert list(found.adata.var_names[-3:]) == COMMON
-    assert found.scale == COUNTS
-    assert found.matrices[0].get("cells_down", False) == (file == "down.csv")
-    assert len(found.files) == (3 if format == "mtx" else 1)
-
-
-def test_spike_ins_and_summary_rows_are_left_out(own):
-    table = pd.read_csv(own / "across.tsv.gz", sep="\t", index_col=0)
-    genes = ["ERCC1", "ERCC6L2", *table.index]
-    others = ["ERCC-00002", "ERCC-00171", "__no_feature", "alignment_not_unique"]
-    table.reindex([*genes, *others], fill_value=7).to_csv(own / "spiked.tsv", sep="\t")
-    found = inspect_file(own / "spiked.tsv", ())
-    assert list(found.adata.var_names) == genes
-    matrices = proposal(own, "spiked.tsv").study["matrices"]
-    study = Source(format="table", matrices=matrices, steps=[{"normalise": "median"}])
-    assert list(read(study, own).var_names) == genes
-    assert "no_genes" not in proposal(own, "across.tsv.gz").study["matrices"][0]
-
-
-def test_only_columns_that_group_cells_are_kept(own):
-    expected = {
-        "Cell.Type": {"alpha": 80, "beta": 80},
-        "treatment": {"Ctrl": 80, "treated": 80},
-        "patient": {"p1": 106, "p2": 54},
-    }
-    table = inspect_file(own / "down.csv", ()).annotated(own / "cells.csv")
-    assert table.columns == expected  # and not score
-    assert inspect_file(own / "mine.h5ad", ()).columns == expected
-
-
-def test_columns_and_references_are_guessed_by_their_names():
-    assert guessed(["Cell.Type", "Treatment", "patient", "n"]) == {
-        "cell_type": "Cell.Type", "condition": "Treatment", "batch": "patient",
-    }  # fmt: skip
-    assert guessed(["louvain", "cell_type"]) == {"cell_type": "cell_type"}
-    assert guessed(["x"]) == {}
-    assert reference(["stim", "CTRL"]) == "CTRL"
-    assert reference(["a", "b"]) is None
-
-
-def proposal(own, file="mine.h5ad", **options):
-    given = inspect_file(own / file, ()).annotated(own / "cells.csv")
-    options = {"columns": guessed(list(given.columns)), **options}
-    return suggest("mine", given, title="Mine", gene_sets="own.gmt", **options)
-
-
-def test_conditions_are_compared_with_their_reference(own):
-    rows = proposal(own)
-    assert rows.model["analyses"]["contrasts"] == {
-        "treated": {"column": "condition", "group": "treated", "reference": "Ctrl", "gsea": True}
-    }
-    assert rows.study["conditions"] == ["Ctrl", "treated"]
-    assert rows.model["analyses"]["one_vs_rest"] == "cell_type"
-    assert "batch_key" not in rows.model
-    asked = proposal(own, contrast=("Ctrl", "treated"), batch=True)
-    assert asked.model["analyses"]["contrasts"]["Ctrl"]["reference"] == "treated"
-    assert asked.model["data"]["batch_key"] == "batch"
-    with pytest.raises(InputError, match="no condition drug; there are Ctrl, treated"):
-        proposal(own, contrast=("drug", "Ctrl"))
-    with pytest.raises(InputError, match="no column tissue that groups the cells; there are Cell"):
-        proposal(own, columns={"cell_type": "tissue"})
-
-
-def test_values_that_are_not_counts_are_taken_as_processed(own):
-    cells = read_h5ad(own / "mine.h5ad")
-    cells.X.data = np.log1p(cells.X.data)
-    cells.write_h5ad(own / "mine.h5ad")
-    rows = proposal(own)
-    assert rows.study["steps"] == [{"processed": True}]
-    assert any("no counts" in note for note in rows.notes)
-
-
 def test_rows_are_shown_and_added_only_on_request(repository, own, command):
     config = repository / "config"
     tables = [config / name for name in ("files.tsv", "studies.yaml", "models.yaml")]
@@ -259,11 +167,6 @@ def test_rows_are_shown_and_added_only_on_request(repository, own, command):
     assert {"kang", "zheng", "shekhar"} <= demo and "mine" not in demo
     with pytest.raises(InputError, match="data: simulated, but study 'mine' is not among kang"):
         load({"data": "simulated", "studies": "mine"}, config)
-
-    code, _, error = command(*words, "--yes")
-    assert code == 1
-    assert error.startswith("error: config/studies.yaml: there is an entry mine; choose")
-    assert [path.read_bytes() for path in tables] == after
 
 
 def test_gene_sets_of_a_known_name_are_taken_if_they_are_the_same(repository, own, command):
@@ -300,23 +203,6 @@ def test_from_a_plain_table_to_its_page(repository, own):
     assert not raw.exists()
 
 
-def test_conditions_that_differ_in_signs_alone_or_have_colons_are_compared(own):
-    cells = pd.read_csv(own / "cells.csv", index_col=0)
-    cells["treatment"] = np.resize(["dox+", "dox-", "IL2:1h", "Ctrl"], len(cells))
-    cells.to_csv(own / "cells.csv")
-    contrasts = proposal(own).model["analyses"]["contrasts"]
-    assert {name: c["group"] for name, c in contrasts.items()} == {
-        "dox": "dox+", "dox-2": "dox-", "IL2-1h": "IL2:1h"
-    }  # fmt: skip
-    assert {c["reference"] for c in contrasts.values()} == {"Ctrl"}
-    chosen = pair("IL2:1h:dox-", ["dox+", "dox-", "IL2:1h"])
-    assert chosen == ("IL2:1h", "dox-")
-    (contrast,) = proposal(own, contrast=chosen).model["analyses"]["contrasts"].values()
-    assert (contrast["group"], contrast["reference"]) == ("IL2:1h", "dox-")
-    with pytest.raises(InputError, match="give two conditions as A:B; there are a:b, c"):
-        pair("a:b:d", ["a:b", "c"])
-
-
 def test_four_studies_at_once_are_all_added(repository, own):
     names = ["a", "b", "c", "d"]
     running = [
@@ -333,13 +219,6 @@ def test_four_studies_at_once_are_all_added(repository, own):
     rows = [(file.study, file.file) for file in config.files]
     assert rows.count(("gene_sets", "own.gmt")) == 1
     assert {(name, "mine.h5ad") for name in names} <= set(rows)
-
-
-@pytest.mark.parametrize("name", ["all", "gene_sets"])
-def test_a_reserved_name_is_refused(repository, own, command, name):
-    words = (own / "mine.h5ad", "--gene-sets", own / "own.gmt", "--name", name, "--yes")
-    code, _, error = command(*words)
-    assert code == 1 and f"{name} is a reserved name; choose another --name" in error
 
 
 @pytest.mark.slow

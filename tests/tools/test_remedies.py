@@ -55,6 +55,7 @@ FOLLOWED = [
     ("none.h5ad", "none.h5ad: cannot be read .*; check its name", "mine.h5ad"),
     ("own.gmt", ".*/own.gmt: not a file of counts; give an h5ad file", "mine.h5ad"),
     ("seurat.rds", "not a file of counts; give .* a table", "down.csv"),
+    ("words.csv", "words.csv: not a file of counts; give an h5ad file", "mine.h5ad"),
     ("folder.tar.gz", "an archive; unpack it and give its file or folder", "whole"),
     ("multi.h5mu", "HDF5 of another program .*; convert the counts to h5ad", "mine.h5ad"),
     ("other.h5", "HDF5 of another program .*; convert the counts to h5ad", "mine.h5ad"),
@@ -148,6 +149,7 @@ def faulty(own):
         "page.csv": page,
         "comma.csv": down.replace(",", ";").replace(";13;", ";13,5;"),
         "point.csv": down.replace(",", ";").replace(";13;", ";13.0;"),
+        "words.csv": ",a\n0,x\n1,y\n",
         "short.tsv": "GENE0\nGENE1\nGENE2\n",
         "plain.csv.gz": down,
     }.items():
