@@ -2,6 +2,7 @@
 
 import json
 import sys
+from pathlib import Path
 
 import anndata as ad
 import numpy as np
@@ -78,21 +79,6 @@ def test_cells_are_scaled_to_the_total_of_the_training_cells(trained, tmp_path, 
     np.testing.assert_allclose(deeper.X, model.embed(known)[::7], atol=1e-4)
 
 
-def test_log_normalised_cells_are_scaled_from_their_total(trained):
-    model, _, path = trained
-    counts = ad.read_h5ad(path)
-    model.target_sum = 5000.0
-    expected, _, _ = activities_of(model, path)
-    for to, said in (
-        (1e4, "log-normalised values of 10,000 per cell, scaled to 5,000"),
-        (5000, "log-normalised values, as they are"),
-    ):
-        normal = normalise(counts, to)
-        found, scaling, _ = activities_of(model, path, ad.AnnData(normal.X, var=counts.var))
-        np.testing.assert_allclose(found.X, expected.X, atol=1e-4)
-        assert scaling == said
-
-
 def test_log_normalised_cells_without_a_common_total_are_taken_as_they_are(trained):
     model, learnt, path = trained
     fewer = learnt[:, learnt.var_names != "G7"].copy()
@@ -116,43 +102,41 @@ def test_cells_with_other_genes_than_the_model_are_refused(trained):
         activities_of(model, path, cells)
 
 
-def test_the_command_writes_activities_and_says_how_cells_were_scaled(
-    trained, tmp_path, monkeypatch, capsys, caplog
-):
+@pytest.fixture
+def command(trained, tmp_path, monkeypatch, caplog):
+    """The command in a folder with a saved model."""
     caplog.set_level("INFO", "workflow")  # restored after the command has changed it
-    model, learnt, path = trained
-    model.save(tmp_path / "model")
-    out = tmp_path / "out.h5ad"
-    monkeypatch.setattr(
-        sys, "argv", ["activities", str(tmp_path / "model"), str(path), f"--out={out}"]
-    )
-    main()
+    trained[0].save(tmp_path / "model")
+    monkeypatch.chdir(tmp_path)
+
+    def run(*words):
+        monkeypatch.setattr(sys, "argv", ["activities", *words])
+        main()
+
+    return run
+
+
+def test_the_command_writes_activities_and_says_how_cells_were_scaled(trained, command, capsys):
+    model, learnt, _ = trained
+    command("model", "new.h5ad", "--out=out.h5ad")
     said = capsys.readouterr().out
     assert "200 cells x 6 GMVs; 100% of the model's genes were measured" in said
     assert "per cell, their own median: the model does not know" in said
-    np.testing.assert_allclose(read_latent(out).X, model.embed(learnt), atol=1e-4)
-    monkeypatch.setattr(sys, "argv", ["activities", str(tmp_path / "none"), str(path)])
-    with pytest.raises(SystemExit, match=r"^error: [^\n]+$"):
-        main()
+    np.testing.assert_allclose(read_latent("out.h5ad").X, model.embed(learnt), atol=1e-4)
+    with pytest.raises(SystemExit, match=r"^error: none: not a trained model; [^\n]+$"):
+        command("none", "new.h5ad")
 
 
-def test_the_name_of_the_output_is_that_of_the_input_and_nothing_is_overwritten(
-    trained, tmp_path, monkeypatch, capsys, caplog
-):
-    caplog.set_level("INFO", "workflow")
-    model, _, path = trained
-    model.save(tmp_path / "model")
-    monkeypatch.chdir(tmp_path)
+def test_the_name_of_the_output_is_that_of_the_input_and_nothing_is_overwritten(trained, command):
+    path = trained[-1]
     for name in ("a.b.h5ad", "a.c.h5ad"):
-        path = path.rename(tmp_path / name)
-        monkeypatch.setattr(sys, "argv", ["activities", "model", name])
-        main()
+        path = path.rename(path.with_name(name))
+        command("model", name)
     first = read_latent("a.b_activities.h5ad")
     np.testing.assert_array_equal(first.X, read_latent("a.c_activities.h5ad").X)
-    before = (tmp_path / "a.c_activities.h5ad").read_bytes()
+    before = Path("a.c_activities.h5ad").read_bytes()
     with pytest.raises(SystemExit, match=r"^error: a.c_activities.h5ad: .*another with --out$"):
-        main()
-    assert (tmp_path / "a.c_activities.h5ad").read_bytes() == before
-    monkeypatch.setattr(sys, "argv", ["activities", "model", name, "--out", "second.h5ad"])
-    main()
+        command("model", name)
+    assert Path("a.c_activities.h5ad").read_bytes() == before
+    command("model", name, "--out", "second.h5ad")
     np.testing.assert_array_equal(read_latent("second.h5ad").X, first.X)
