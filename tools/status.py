@@ -6,7 +6,6 @@ import fcntl
 import re
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 from scripts.common.config.base import NAME, NO_NAME
@@ -37,34 +36,29 @@ def states(config: Config, run: Path) -> dict[str, str]:
     return found
 
 
-def _missing(config: Config, run: Path, entry: FigureConfig) -> Iterator[str]:
+def _missing(config: Config, run: Path, entry: FigureConfig) -> list[str]:
     """Name what a figure is drawn from and does not exist yet."""
-    seed = config.settings.seeds[0]
-    for study in dict.fromkeys([*entry.studies, *entry.expression]):
-        if not (run / "data" / f"{study}.h5ad").exists():
-            yield f"the cells of {study}"
+    studies = dict.fromkeys([*entry.studies, *entry.expression])
+    cells = [name for name in studies if not (run / "data" / f"{name}.h5ad").exists()]
     sweeps = [
         name
         for name in config.models
         if {f"{name}_{kind}" for kind in ("sweep", "weights", "silhouettes")} & {*entry.tables}
     ]
-    waiting = False
+    models = []
     for name in dict.fromkeys([*entry.models, *sweeps]):
         runs = config.runs_of(name)
-        folders = [run / "models" / model / f"seed{seed}" for model in runs]
-        if name not in config.baselines:
-            trained = sum((folder / "model.json").exists() for folder in folders)
-            if trained < len(runs):
-                waiting = True
-                yield f"{name} ({trained} of {len(runs)} models trained)"
-                continue
+        folders = [run / "models" / m / f"seed{config.settings.seeds[0]}" for m in runs]
+        trained = sum((folder / "model.json").exists() for folder in folders)
         embedded = sum((folder / "latent.h5ad").exists() for folder in folders)
-        if name in entry.models and embedded < len(runs):
-            waiting = True
-            yield f"the latent space of {name}"
-    for table in () if waiting else entry.tables:  # which are made from the models
-        if not (run / "tables" / f"{table}.tsv").exists():
-            yield f"tables/{table}.tsv"
+        if name not in config.baselines and trained < len(runs):
+            models.append(f"{name} ({trained} of {len(runs)} models trained)")
+        elif name in entry.models and embedded < len(runs):
+            models.append(f"the latent space of {name}")
+    tables = [f"tables/{name}.tsv" for name in entry.tables]
+    # Tables are made from the models.
+    waits_for = models or [table for table in tables if not (run / table).exists()]
+    return [*(f"the cells of {name}" for name in cells), *waits_for]
 
 
 def in_progress(folder: Path, run: Path, config: Config) -> list[str]:
