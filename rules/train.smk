@@ -3,21 +3,45 @@
 #      models/robustness/<choice>/<model>/, and of other methods
 #      models/<name>/seed<N>/{latent.h5ad,method.json}
 
-# One rule per entry of models.yaml: the runs of a sweep, and all seeds of each, train in one
-# job, in parallel. The state of each training, also of a finished one, is kept next to these files
-# until the job ends, and is no output of the rule, so that Snakemake leaves it where it is when a
-# run breaks off.
-for name, entry in CONFIG.models.items():
+CHOICES = CONFIG.choice_trainings
+# By rule: folder below models/, what its models depend on, megabytes, minutes.
+TRAININGS = {
+    name: ("", CONFIG.trainings(name), 6000 + 2000 * seeds, 240 * seeds)
+    for name in CONFIG.models
+    for seeds in [len(CONFIG.seeds_of(name))]
+}
+if CHOICES:
+    TRAININGS["robustness"] = "robustness/", CHOICES, 16000, 240 + 20 * len(CHOICES)
+
+# One rule per entry of models.yaml, and one for all choices of the robustness page: the runs of a
+# sweep, and all seeds of each, train in one job, in parallel. The state of each training, also of a
+# finished one, is kept next to these files until the job ends, and is no output of the rule, so
+# that Snakemake leaves it where it is when a run breaks off.
+for name, (folder, trainings, megabytes, minutes) in TRAININGS.items():
 
     rule:
         name:
             f"train_{name}"
         input:
-            data=[f"{RUN}/data/{entry.study}.h5ad"],
-            gene_sets=[f"{RUN}/raw/gene_sets/{entry.gene_sets}"],
+            data=[
+                f"{RUN}/data/{study}.h5ad"
+                for study in dict.fromkeys(
+                    t["data"]["study"] for t in trainings.values()
+                )
+            ],
+            gene_sets=[
+                f"{RUN}/raw/gene_sets/{file}"
+                for file in dict.fromkeys(
+                    t["data"]["gene_sets"] for t in trainings.values()
+                )
+            ],
             code=code_of("train/train.py"),
         output:
-            model_files(CONFIG.runs_of(name)),
+            [
+                f"{RUN}/models/{folder}{model}/{file}"
+                for model in trainings
+                for file in MODEL_FILES
+            ],
         log:
             f"{LOGS}/train/{name}.log",
         benchmark:
@@ -27,61 +51,16 @@ for name, entry in CONFIG.models.items():
         threads: 8
         resources:
             gpu=1,
-            mem_mb=scale_with_attempt(6000 + 2000 * len(CONFIG.seeds_of(name))),
-            runtime=scale_with_attempt(240 * len(CONFIG.seeds_of(name))),
+            mem_mb=scale_with_attempt(megabytes),
+            runtime=scale_with_attempt(minutes),
         params:
             models=lambda w, output: str(Path(output[0]).parents[2]),
-            configs=CONFIG.trainings(name),
+            configs=trainings,
             # Snakemake does not compare what depends on the output: that something else is asked of
             # a model is no reason to train it again.
-            analyses=lambda w, output, entry=entry: entry.analyses.model_dump(),
-            device=SETTINGS.device,
-            models_per_gpu=SETTINGS.models_per_gpu,
-            require_gpu=SETTINGS.require_gpu,
-        script:
-            "../scripts/train/train.py"
-
-
-CHOICES = CONFIG.choice_trainings
-
-if CHOICES:
-
-    # The models of all choices of the robustness page, as those of an entry.
-    rule train_robustness:
-        input:
-            data=[
-                f"{RUN}/data/{study}.h5ad"
-                for study in dict.fromkeys(
-                    c["data"]["study"] for c in CHOICES.values()
-                )
-            ],
-            gene_sets=[
-                f"{RUN}/raw/gene_sets/{file}"
-                for file in dict.fromkeys(
-                    c["data"]["gene_sets"] for c in CHOICES.values()
-                )
-            ],
-            code=code_of("train/train.py"),
-        output:
-            expand(
-                f"{RUN}/models/robustness/{{model}}/{{file}}",
-                model=CHOICES,
-                file=MODEL_FILES,
+            analyses=lambda w, output, entry=CONFIG.models.get(name): (
+                entry and entry.analyses.model_dump()
             ),
-        log:
-            f"{LOGS}/train/robustness.log",
-        benchmark:
-            f"{LOGS}/train/robustness.benchmark.tsv"
-        conda:
-            "../envs/vega.yaml"
-        threads: 8
-        resources:
-            gpu=1,
-            mem_mb=scale_with_attempt(16000),
-            runtime=scale_with_attempt(240 + 20 * len(CHOICES)),
-        params:
-            models=lambda w, output: str(Path(output[0]).parents[2]),
-            configs=CHOICES,
             device=SETTINGS.device,
             models_per_gpu=SETTINGS.models_per_gpu,
             require_gpu=SETTINGS.require_gpu,

@@ -91,4 +91,4 @@ def test_every_rule_has_a_script_of_its_name_and_every_script_a_rule():
     }
     assert used == scripts
     for rule, script in re.findall(r"(?ms)^ *rule (\w+):.*?scripts/\w+/(\w+)\.py", text):
-        assert rule == script or rule.startswith(f"{script}_")  # train_robustness
+        assert rule == script
