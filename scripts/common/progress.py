@@ -6,8 +6,8 @@ fill the log. A job logs at most one line every `EVERY` seconds, however many mo
 
 import logging
 import threading
-import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
+from time import monotonic
 from typing import TypeVar
 
 from tqdm import tqdm
@@ -20,38 +20,31 @@ log = logging.getLogger("workflow")
 
 
 class Throttle:
-    """Let the first line through, and then one every `every` seconds."""
+    """Let the first line through, and then one every `EVERY` seconds."""
 
-    def __init__(self, every: float = EVERY, clock: Callable[[], float] = time.monotonic):
-        self._every, self._clock = every, clock
-        self._next = clock()
+    def __init__(self):
+        self._next = monotonic()
         self._lock = threading.Lock()  # models train in parallel threads
 
     def due(self) -> bool:
         """Return whether a line may be logged now; if so, the next one has to wait."""
         with self._lock:
-            now = self._clock()
+            now = monotonic()
             if now < self._next:
                 return False
-            self._next = now + self._every
+            self._next = now + EVERY
             return True
 
 
-def log_progress(
-    items: Iterable[T],
-    what: str,
-    total: int,
-    throttle: Throttle | None = None,
-    clock: Callable[[], float] = time.monotonic,
-) -> Iterator[T]:
+def log_progress(items: Iterable[T], what: str, total: int) -> Iterator[T]:
     """Yield the items; log now and then, and after the last of several, how many are done.
 
     The remaining time is estimated from the time that the finished items took.
     """
-    start, throttle = clock(), throttle or Throttle()
+    start, throttle = monotonic(), Throttle()
     for done, item in enumerate(items, 1):
         yield item
         if total > 1 and (throttle.due() or done == total):
-            rest = (clock() - start) / done * (total - done)
+            rest = (monotonic() - start) / done * (total - done)
             eta = f", about {tqdm.format_interval(rest)} left" if done < total else ""
             log.info("%s: %d of %d%s", what, done, total, eta)

@@ -1,6 +1,7 @@
 """Long jobs log their progress, at most one line every few seconds."""
 
 import logging
+from types import SimpleNamespace
 
 import pytest
 
@@ -8,18 +9,16 @@ from scripts.common.progress import Throttle, log_progress
 from scripts.download.transfer import Progress
 
 
-class Clock:
+@pytest.fixture
+def clock(monkeypatch):
     """A clock that the test sets."""
-
-    now = 100.0
-
-    def __call__(self):
-        return self.now
+    clock = SimpleNamespace(now=100.0)
+    monkeypatch.setattr("scripts.common.progress.monotonic", lambda: clock.now)
+    return clock
 
 
-def test_lines_keep_their_distance_however_many_ask():
-    clock = Clock()
-    throttle = Throttle(20, clock)
+def test_lines_keep_their_distance_however_many_ask(clock):
+    throttle = Throttle()
     logged = []
     for _ in range(1000):
         if throttle.due():
@@ -28,10 +27,10 @@ def test_lines_keep_their_distance_however_many_ask():
     assert logged == [100 + 20 * n for n in range(25)]
 
 
-def test_the_remaining_time_follows_from_the_finished_items(caplog):
-    clock, passed = Clock(), []
+def test_the_remaining_time_follows_from_the_finished_items(caplog, clock):
+    passed = []
     with caplog.at_level(logging.INFO, "workflow"):
-        for item in log_progress("abcde", "letters", 5, Throttle(20, clock), clock):
+        for item in log_progress("abcde", "letters", 5):
             passed.append(item)
             clock.now += 9
     assert passed == [*"abcde"]
@@ -47,13 +46,13 @@ def test_a_single_item_is_not_counted(items, caplog):
     assert not caplog.records
 
 
-def test_a_long_download_logs_how_much_has_arrived(caplog):
+def test_a_long_download_logs_how_much_has_arrived(caplog, clock):
     progress = Progress("https://x.org/file")
     with caplog.at_level(logging.INFO, "workflow"):
         progress.total = 64_000_000
         progress.update(2_000_000)
         assert not caplog.records  # it has just begun
-        progress.throttle = Throttle(0)
+        clock.now += 20
         progress.update(3_000_000)
     (record,) = caplog.records
     assert record.getMessage() == "https://x.org/file: 5 of 64 MB"

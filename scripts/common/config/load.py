@@ -256,23 +256,20 @@ def _with_conditions(name: str, model: ModelConfig, study: Study, path: Path) ->
     contrasts = {}
     orders = {"condition": study.conditions, "cell_type": study.cell_types}
     for label, contrast in model.analyses.contrasts.items():
-        named = {"group": contrast.group, "reference": contrast.reference}
-        asked = [(field, contrast.column, value) for field, value in named.items() if value]
+        where = f"{path}: {name}.contrasts.{label}"
+        chosen = {"group": contrast.group, "reference": contrast.reference}
+        asked = [(field, contrast.column, value) for field, value in chosen.items() if value]
         asked += [("within", c, value) for c, values in contrast.within.items() for value in values]
         for field, column, value in asked:
-            known = orders.get(column) or [value]
-            _known(value, known, f"{path}: {name}.contrasts.{label}.{field}: {column}")
-    for label, contrast in model.analyses.contrasts.items():
-        if contrast.group and contrast.reference:
-            contrasts[label] = contrast
-            continue
-        if len(study.conditions) != 2:
-            raise InputError(
-                f"{path}: {name}.contrasts.{label}: expected group and reference, as the study "
-                f"has {len(study.conditions)} conditions; name both"
-            )
-        reference, group = study.conditions
-        chosen = {"group": contrast.group or group, "reference": contrast.reference or reference}
+            _known(value, orders.get(column) or [value], f"{where}.{field}: {column}")
+        if not all(chosen.values()):
+            if len(study.conditions) != 2:
+                raise InputError(
+                    f"{where}: expected group and reference, as the study has "
+                    f"{len(study.conditions)} conditions; name both"
+                )
+            default = dict(zip(("reference", "group"), study.conditions, strict=True))
+            chosen = {field: value or default[field] for field, value in chosen.items()}
         contrasts[label] = contrast.model_copy(update=chosen)
     analyses = model.analyses.model_copy(update={"contrasts": contrasts})
     return model.model_copy(update={"analyses": analyses})
