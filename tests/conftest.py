@@ -206,18 +206,10 @@ def repository(tmp_path):
 
 def keep_a_few_models(repository):
     """The model of Figure 1 and a small sweep; `make demo` runs all the others."""
-
-    def keep(*names):
-        def drop_others(entries):
-            for name in set(entries) - set(names):
-                del entries[name]
-
-        return drop_others
-
     config = repository / "config"
-    edit(config / "models.yaml", keep("kang", "kang_extra_nodes"))
-    edit(config / "figures.yaml", keep("fig1", "sfig4", "sfig5", "sfig11"))
-    edit(config / "baselines.yaml", keep())
+    kept = {"kang", "kang_extra_nodes", "fig1", "sfig4", "sfig5", "sfig11"}
+    for table in ("models", "figures", "baselines"):
+        edit(config / f"{table}.yaml", lambda c: [c.pop(name) for name in c.keys() - kept])
     sweep = {"extra_nodes": [1, 64], "run": [1]}
     edit(config / "models.yaml", lambda models: models["kang_extra_nodes"].update(sweep=sweep))
     overrides = {"kang_extra_nodes": {"max_epochs": 2}}

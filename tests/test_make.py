@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -106,21 +105,3 @@ def test_the_report_is_that_of_the_run_and_what_was_left_out_comes_last(make):
     assert calls[2] == ["-m", "scripts.common.log_errors", "logs/1e5"]
     assert make("demo")[1][0][-1] == "results/demo/snakemake.html"
     assert make("demo")[2][0][-1] == "logs/demo"
-
-
-def test_targets_and_variables_that_messages_name_exist():
-    makefile = (ROOT / "Makefile").read_text()
-    targets = set(re.findall(r"(?m)^([a-z-]+):", makefile))
-    variables = set(re.findall(r"(?m)^([A-Z_]+) \?=", makefile))
-    sources = [
-        ROOT / "Snakefile",
-        *(ROOT / "scripts").rglob("*.py"),
-        *(ROOT / "tools").rglob("*.py"),
-    ]
-    calls = re.findall(
-        r"\bmake ([a-z-]+)((?: [A-Z]+=\S+)*)", "\n".join(path.read_text() for path in sources)
-    )
-    named = [(target, rest) for target, rest in calls if rest or target in targets]
-    assert len(named) > 8
-    assert {target for target, _ in named} <= targets
-    assert {v for _, rest in named for v in re.findall(r"([A-Z]+)=", rest)} <= variables

@@ -52,7 +52,8 @@ def test_from_elsewhere_and_as_a_module_one_line_says_where_to_run_it(tmp_path):
 def test_a_name_that_looks_like_a_number_is_refused_with_the_quoting_that_works(repository):
     said = snakemake(repository, TARGET, "--config", "run=2023_10", check=False)
     (line,) = (line for line in said.splitlines() if line.startswith("error: "))
-    assert "202310 was read as a number" in line
+    assert "202310 was read as a number" in line and "Traceback" not in said
+    assert not (repository / "results").exists()
     (option,) = shlex.split(line.split("--config ")[1].split(" got")[0].rstrip(","))
     assert option == "run= '2023_10' "
     target = TARGET.replace("demo", "2023_10")
