@@ -26,10 +26,8 @@ def run(main: Callable[[Any], None], snakemake: Any) -> None:
     """
     _end_with_snakemake()
     logging.raiseExceptions = False  # a log that cannot be written does not drown what is said
-    handlers: list[logging.Handler] = [logging.StreamHandler(sys.stderr)]
-    if snakemake.log:
-        Path(snakemake.log[0]).parent.mkdir(parents=True, exist_ok=True)
-        handlers.append(logging.FileHandler(snakemake.log[0], mode="w"))
+    Path(snakemake.log[0]).parent.mkdir(parents=True, exist_ok=True)
+    handlers = [logging.StreamHandler(sys.stderr), logging.FileHandler(snakemake.log[0], mode="w")]
     logging.basicConfig(format="%(asctime)s %(message)s", datefmt="%H:%M:%S", handlers=handlers)
     log.setLevel(logging.INFO)  # ours; of other packages only warnings
     try:
@@ -43,8 +41,7 @@ def run(main: Callable[[Any], None], snakemake: Any) -> None:
         else:
             log.exception("%s failed", snakemake.rule)
         sys.exit(1)
-    if snakemake.log:
-        resources.record(snakemake)
+    resources.record(snakemake)
 
 
 def _of_disk(error: OSError) -> str:

@@ -2,13 +2,11 @@
 
 import subprocess
 import sys
-from types import SimpleNamespace
 
 import pytest
 from conftest import ROOT
 
 from scripts.common.log_errors import log_errors, print_left_out
-from scripts.common.run import run
 from vega.files import atomic_write
 
 SCRIPT = """
@@ -41,12 +39,6 @@ def test_a_fault_of_ours_keeps_its_traceback(tmp_path):
     assert result.returncode == 1
     assert "Traceback" in result.stderr
     assert "ZeroDivisionError: x" in (tmp_path / "a.log").read_text()
-
-
-def test_a_script_that_succeeds_returns(tmp_path):
-    seen = []
-    run(seen.append, SimpleNamespace(log=[], rule="r"))
-    assert len(seen) == 1
 
 
 def test_errors_that_differ_only_in_the_file_share_a_line(tmp_path):

@@ -68,18 +68,17 @@ def test_a_model_half_written_is_never_taken_for_one(tmp_path, fault, over, fata
 @pytest.mark.skipif(sys.platform != "linux", reason="asks the Linux kernel")
 def test_a_job_ends_with_its_snakemake(tmp_path, fault):
     """The job holds one end of a pipe: when nobody does any more, it is gone."""
+    read, write = os.pipe()
     job = (
         "import os, signal; from types import SimpleNamespace; from scripts.common.run import run\n"
-        "def main(snakemake): os.write({pipe}, b'at work'); signal.pause()\n"
-        "run(main, SimpleNamespace(log=[], rule='r'))"
+        f"def main(snakemake): os.write({write}, b'at work'); signal.pause()\n"
+        f"run(main, SimpleNamespace(log=[{str(tmp_path / 'log')!r}], rule='r'))"
     )
-    main = "import subprocess, sys; subprocess.run(sys.argv[1:], pass_fds=[{pipe}])"
-    python, (read, write) = sys.executable, os.pipe()
+    main = f"import subprocess, sys; subprocess.run(sys.argv[1:], pass_fds=[{write}])"
+    python = sys.executable
     with fault("kill -9 of Snakemake alone"):
         parent = subprocess.Popen(
-            [python, "-c", main.format(pipe=write), python, "-c", job.format(pipe=write)],
-            cwd=ROOT,
-            pass_fds=[write],
+            [python, "-c", main, python, "-c", job], cwd=ROOT, pass_fds=[write]
         )
         os.close(write)
         assert os.read(read, 100) == b"at work"
