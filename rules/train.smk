@@ -23,25 +23,21 @@ for name, (folder, trainings, megabytes, minutes) in TRAININGS.items():
         name:
             f"train_{name}"
         input:
-            data=[
-                f"{RUN}/data/{study}.h5ad"
-                for study in dict.fromkeys(
-                    t["data"]["study"] for t in trainings.values()
-                )
-            ],
-            gene_sets=[
-                f"{RUN}/raw/gene_sets/{file}"
-                for file in dict.fromkeys(
-                    t["data"]["gene_sets"] for t in trainings.values()
-                )
-            ],
+            data=expand(
+                f"{RUN}/data/{{study}}.h5ad",
+                study=dict.fromkeys(t["data"]["study"] for t in trainings.values()),
+            ),
+            gene_sets=expand(
+                f"{RUN}/raw/gene_sets/{{file}}",
+                file=dict.fromkeys(t["data"]["gene_sets"] for t in trainings.values()),
+            ),
             code=code_of("train/train.py"),
         output:
-            [
-                f"{RUN}/models/{folder}{model}/{file}"
-                for model in trainings
-                for file in MODEL_FILES
-            ],
+            expand(
+                f"{RUN}/models/{folder}{{model}}/{{file}}",
+                model=trainings,
+                file=MODEL_FILES,
+            ),
         log:
             f"{LOGS}/train/{name}.log",
         benchmark:
