@@ -85,7 +85,7 @@ def test_environment_files_and_citation_tell_one_version():
     assert citation["preferred-citation"]["doi"] == "10.1038/s41467-021-26017-0"
 
 
-def test_every_rule_has_a_script_of_its_name_and_every_script_a_rule():
+def test_every_rule_has_a_script_of_its_name_with_its_code_and_every_script_a_rule():
     text = "".join(p.read_text() for p in sorted((ROOT / "rules").glob("*.smk")))
     used = set(re.findall(r'"\.\./scripts/([\w/]+\.py)"', text))
     scripts = {
@@ -94,5 +94,7 @@ def test_every_rule_has_a_script_of_its_name_and_every_script_a_rule():
         if "run(main, snakemake)" in path.read_text()
     }
     assert used == scripts
+    for script in used - {"download/verify.py"}:  # which runs each time
+        assert f'code_of("{script}"' in text, script
     for rule, script in re.findall(r"(?ms)^ *rule (\w+):.*?scripts/\w+/(\w+)\.py", text):
         assert rule == script

@@ -2,6 +2,7 @@
 
 import subprocess
 
+import pandas as pd
 import pytest
 import slurm
 from conftest import command, edit, environment, keep_a_few_models, snakemake
@@ -31,12 +32,7 @@ def on_slurm(repository, tmp_path_factory):
 
 def show(jobs):
     """The list of jobs, for whoever reads the log of the tests."""
-    print(f"\n{'job':>4} {'state':<14}{'partition':<11}{'gres':<12}{'memory':<9}rule")
-    for job in jobs:
-        print(
-            f"{job.number:>4} {job.state:<14}{job.partition:<11}{job.gres:<12}{job.memory:<9}"
-            f"{job.about}"
-        )
+    print(f"\n{pd.DataFrame(jobs).to_string(index=False)}")
 
 
 def of_workflow():

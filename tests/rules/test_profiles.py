@@ -4,7 +4,6 @@ import os
 import re
 import shutil
 import subprocess
-from pathlib import Path
 
 import pytest
 import yaml
@@ -71,21 +70,11 @@ def test_make_takes_the_environment_of_the_image_and_installs_nothing(tmp_path):
     assert "ENV VENV=/opt/vega PATH=/opt/vega/bin:$PATH" in image
 
 
-def programs_but(folder: Path, *without: str) -> str:
-    """A PATH with all programs of this machine but some."""
-    folder.mkdir()
-    for place in reversed(os.environ["PATH"].split(os.pathsep)):
-        for program in Path(place).glob("*"):
-            link = folder / program.name
-            link.unlink(missing_ok=True)
-            if program.name not in without:
-                link.symlink_to(program)
-    return str(folder)
-
-
 def test_without_slurm_one_line_says_so(repository, tmp_path_factory, monkeypatch):
-    path = programs_but(tmp_path_factory.mktemp("path") / "bin", "sbatch", "sinfo", "scontrol")
-    monkeypatch.setenv("PATH", path)
+    path = tmp_path_factory.mktemp("path")
+    for program in ("bash", "which"):  # all that Snakemake needs
+        (path / program).symlink_to(shutil.which(program))
+    monkeypatch.setenv("PATH", str(path))
     said = snakemake(
         repository, "results/p/config.yaml", "--config", "run=p", "data=simulated",
         profile="profiles/slurm", check=False,
