@@ -200,16 +200,10 @@ SUPPLEMENT = {
 @pytest.mark.parametrize("name", SUPPLEMENT)
 def test_a_model_of_the_supplement_is_the_published_one(name):
     config = load({"data": "simulated"}, ROOT / "config")
-
-    def settings(model):
-        blocks = config.model(model).training_settings()
-        return {k: v for block in blocks.values() for k, v in block.items() if k != "folds"}
-
-    kang = settings("kang")
-    assert {k: v for k, v in settings(name).items() if v != kang[k]} == SUPPLEMENT[name]
-    folds = config.model(name).data.folds
-    assert (folds is not None) == ("fold-" in name)
-    assert folds is None or (folds.n, folds.column) == (10, "cell_type")
+    kang, found = (flat(config.model(each).training_settings()) for each in ("kang", name))
+    folds = {"n": 10, "column": "cell_type"} if "fold-" in name else None
+    assert found.pop("folds") == folds
+    assert {k: v for k, v in found.items() if v != kang[k]} == SUPPLEMENT[name]
 
 
 @pytest.mark.parametrize(
@@ -226,8 +220,7 @@ def test_a_family_has_a_model_for_each_combination(entry, number):
         assert run.config.sweep == {} and run.config.variants == {}
         for setting, value in run.by.items():
             if setting not in ("variant", "cell_type"):
-                blocks = run.config.training_settings()
-                assert value in [block[setting] for block in blocks.values() if setting in block]
+                assert flat(run.config.training_settings())[setting] == value
     assert config.runs_of(entry) == list(sweep)
     assert config.is_sweep(entry) == (number > 1)
 
