@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 import anndata as ad
 import pandas as pd
 
-from scripts.common.config.simulations import Simulation, Simulations
+from scripts.common.config.simulations import Simulations
 from scripts.common.config.studies import Annotation, Matrix, Study
 from scripts.common.run import run
 from scripts.preprocess.preprocess import read_and_preprocess
@@ -49,22 +49,17 @@ def authors_files(
         made = Path(temporary)  # archives are folders here
         for group, names in groupby(order, lambda name: studies[name].raw or name):
             with TemporaryDirectory() as folder:
-                raw = Path(folder)
-                table = _write_raw(raw, sources[group], draw(group), simulations.studies[group])
+                raw, simulated = Path(folder), draw(group)
+                simulation = simulations.studies[group]
+                write(raw_files(sources[group], simulated, simulation), raw, "simulated")
+                table = simulated.cells
+                del simulated  # its counts, which are read from the files
                 for name in names:
                     other = studies[name].reindexed_to
                     taken = genes[other] if other else None
                     genes[name] = _write_published(made, studies[name], raw, taken, table)
         for path in sorted(made.iterdir()):
             yield path.name, _packed(path) if path.is_dir() else path.read_bytes()
-
-
-def _write_raw(
-    folder: Path, source: Study, simulated: Simulated, simulation: Simulation
-) -> pd.DataFrame:
-    """Write the public files of a simulated study, and return its cells without the counts."""
-    write(raw_files(source, simulated, simulation), folder, "simulated")
-    return simulated.cells
 
 
 def _write_published(
@@ -88,7 +83,9 @@ def _write_published(
         path.write_bytes(h5(_published(published, matrix)))
     for annotation in theirs.annotations:
         path = folder / (annotation.archive or "") / annotation.file
-        path.write_bytes(_table(annotation, table))
+        # As R writes it: with row numbers.
+        said = _columns(annotation, table).drop_duplicates(ignore_index=True)
+        path.write_bytes(said.to_csv().encode())
     return cells.var
 
 
@@ -110,11 +107,6 @@ def _published(cells: ad.AnnData, matrix: Matrix) -> ad.AnnData:
         var=pd.DataFrame(index=genes),
         layers={matrix.layer: cells.layers["counts"]} if matrix.layer else {},
     )
-
-
-def _table(annotation: Annotation, cells: pd.DataFrame) -> bytes:
-    """Return what an annotation says of groups of cells, as R writes it: with row numbers."""
-    return _columns(annotation, cells).drop_duplicates(ignore_index=True).to_csv().encode()
 
 
 def _columns(read_as: Matrix | Annotation, cells: pd.DataFrame) -> pd.DataFrame:

@@ -8,10 +8,8 @@ import csv
 import gzip
 import tarfile
 import zipfile
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from functools import partial
 from io import BytesIO
 from itertools import chain
 from pathlib import Path
@@ -44,38 +42,33 @@ def raw_files(
 
     One archive and its content are in memory at a time: two of MIX-seq would need 8 GB.
     """
-    # Functions that make the contents, by archive (None for files of their own).
-    makers: dict[str | None, list[Callable[[], dict[str, bytes]]]] = defaultdict(list)
+    entries = (*study.matrices, *study.all_annotations)
 
-    def counts(number: int, matrix: Matrix) -> dict[str, bytes]:
-        here = (simulated.cells["matrix"] == number).to_numpy()
-        part = replace(simulated, cells=simulated.cells[here], counts=simulated.counts[here])
-        return COUNTS[study.format](matrix, part, simulation)
+    def contents(archive: str | None) -> Iterator[tuple[str, bytes]]:
+        for number, matrix in enumerate(study.matrices):
+            if matrix.archive == archive:
+                here = (simulated.cells["matrix"] == number).to_numpy()
+                cells, counts = simulated.cells[here], simulated.counts[here]
+                part = replace(simulated, cells=cells, counts=counts)
+                yield from COUNTS[study.format](matrix, part, simulation).items()
+        for annotation in study.all_annotations:
+            if annotation.archive == archive:
+                table = _annotation(annotation, study, simulated.cells, simulation)
+                kind = Path(annotation.file.removesuffix(".gz")).suffix[1:]
+                yield annotation.file, ANNOTATIONS.get(kind, _text)(table, study)
 
-    def annotated(annotation: Annotation) -> dict[str, bytes]:
-        table = _annotation(annotation, study, simulated.cells, simulation)
-        return {annotation.file: ANNOTATIONS[_kind(annotation.file)](table, study)}
-
-    for number, matrix in enumerate(study.matrices):
-        makers[matrix.archive].append(partial(counts, number, matrix))
-    for annotation in study.all_annotations:
-        makers[annotation.archive].append(partial(annotated, annotation))
-    for archive, parts in makers.items():
+    for archive in dict.fromkeys(entry.archive for entry in entries):
         if archive is None:
-            yield from (item for part in parts for item in part().items())
+            yield from contents(None)
+        elif archive.endswith(".zip"):
+            yield archive, _zip(dict(contents(archive)), Path(archive).stem)
         else:
-            yield archive, _archive(archive, parts)
+            yield archive, tar(dict(contents(archive)).items())
     if study.ortholog_table:
         yield study.ortholog_table, orthologs(simulated.genes)
     annotations = [a.file for a in study.all_annotations if a.archive is None]
     if study.family_file and study.family_file not in annotations:
         yield study.family_file, _soft(study, _samples(study))
-
-
-def _archive(name: str, parts: Iterable[Callable[[], dict[str, bytes]]]) -> bytes:
-    """Return the archive of what the functions make."""
-    members = {file: content for part in parts for file, content in part().items()}
-    return _zip(members, Path(name).stem) if name.endswith(".zip") else tar(members.items())
 
 
 def write(files: Iterable[tuple[str, bytes]], folder: Path | str, source: str) -> None:
@@ -268,13 +261,7 @@ def _typed(column: pd.Series) -> pd.Series:
     return numbers.astype("Float64") if known else column.astype(object)
 
 
-ANNOTATIONS = {"h5ad": _obs, "rds": _saved_by_r, "soft": _family, "text": _text}
-
-
-def _kind(file: str) -> str:
-    name = file.removesuffix(".gz")
-    return next((kind for kind in ANNOTATIONS if name.endswith(f".{kind}")), "text")
-
+ANNOTATIONS = {"h5ad": _obs, "rds": _saved_by_r, "soft": _family}  # all others are delimited
 
 ORGANISMS = {"human": "Homo sapiens", "mouse": "Mus musculus"}
 
