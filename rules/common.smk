@@ -142,7 +142,7 @@ def sweep_files(wildcards):
 
 
 def sweep_models(wildcards):
-    """Return the models of a sweep as arguments of `scripts.analyse.trained_models.Trained`, without the seed."""
+    """Return the models of a sweep: what tells each from the others, and where it is."""
     return {
         name: {
             "by": run.by,

@@ -1,12 +1,15 @@
 """Epochs, losses and silhouettes of the models of a sweep, for all seeds."""
 
+from itertools import product
+from pathlib import Path
+from typing import Any
+
 import pandas as pd
 import torch
 from anndata import AnnData
 
 import vega
 from scripts.analyse.silhouettes import Asked, shuffled_silhouettes, silhouettes
-from scripts.analyse.trained_models import Trained, trained
 from scripts.common.h5ad import read_cells
 from scripts.common.progress import log_progress
 from scripts.common.run import run
@@ -14,19 +17,24 @@ from scripts.common.tables import write_table
 
 
 def summary(
-    models: list[Trained], adata: AnnData, asked: Asked, shuffles: int = 0
+    models: dict[str, dict[str, Any]],
+    seeds: list[int],
+    adata: AnnData,
+    asked: Asked,
+    shuffles: int = 0,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return one row per model of a sweep: epochs, lowest losses per cell and silhouettes.
+    """Return one row per model and seed of a sweep: epochs, lowest losses per cell and silhouettes.
 
-    Each row names the model and what tells it from the others. `n_cells` is the number of cells
-    that it was given; the silhouettes are those of all cells of `adata`. The second table has the
-    silhouettes of shuffled labels, one row per model and `shuffle`.
+    `models` have what tells each from the others (`by`), which its rows name, and its `folder`.
+    `n_cells` is the number of cells that it was given; the silhouettes are those of all cells of
+    `adata`. The second table has the silhouettes of shuffled labels, one row per `shuffle`.
     """
     rows, controls = [], []
-    for each in log_progress(models, "models", len(models)):
-        model = vega.load(each.folder)
+    runs = list(product(seeds, models.items()))
+    for seed, (name, each) in log_progress(runs, "models", len(runs)):
+        model = vega.load(Path(each["folder"], f"seed{seed}"))
         best = model.history.min()
-        about = {"model": each.name, "seed": each.seed, **each.by}
+        about = {"model": name, "seed": seed, **each["by"]}
         row = about | {
             "n_cells": model.training["n_cells"],
             "epochs": len(model.history),
@@ -35,8 +43,8 @@ def summary(
         }
         if asked:
             latent = model.latent(adata)
-            row |= silhouettes(latent, asked, each.seed)
-            shuffled = shuffled_silhouettes(latent, asked, each.seed, shuffles)
+            row |= silhouettes(latent, asked, seed)
+            shuffled = shuffled_silhouettes(latent, asked, seed, shuffles)
             controls += [about | values for values in shuffled]
         rows.append(row)
     return pd.DataFrame(rows), pd.DataFrame(controls, columns=None if controls else ["shuffle"])
@@ -46,9 +54,8 @@ def main(snakemake):
     """Rule `sweep`."""
     torch.set_num_threads(snakemake.threads)
     params, output = snakemake.params, snakemake.output
-    models = trained(params.models, params.seeds)
     adata = read_cells(snakemake.input.data)
-    tables = summary(models, adata, params.silhouettes, params.shuffles)
+    tables = summary(params.models, params.seeds, adata, params.silhouettes, params.shuffles)
     for table, path in zip(tables, (output.table, output.control), strict=True):
         write_table(table, path)
 

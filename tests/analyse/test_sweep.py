@@ -8,7 +8,6 @@ from helpers.checks import one_line_error
 import vega
 from scripts.analyse import weights as weights_script
 from scripts.analyse.sweep import summary
-from scripts.analyse.trained_models import trained
 from scripts.analyse.weights import weights
 from scripts.common.shuffles import shuffle_labels
 from vega.metrics import silhouette
@@ -28,24 +27,24 @@ def sweep(tmp_path_factory):
         model.save(folder / f"m{n}" / "seed1")
         by = {"extra_nodes": n}
         models[f"m{n}"] = {"by": by, "folder": str(folder / f"m{n}"), "removed": REMOVED}
-    return list(trained(models, [1]))
+    return models
 
 
 def test_the_summary_of_a_sweep_is_that_of_its_models(sweep):
     asked = {"column": "condition", "within": {}, "of": "mean", "extra_nodes": True}
-    table, control = summary(sweep, ADATA, {"condition": asked}, shuffles=2)
+    table, control = summary(sweep, [1], ADATA, {"condition": asked}, shuffles=2)
     assert list(table.columns) == [
         "model", "seed", "extra_nodes", "n_cells", "epochs", "train_loss", "validation_loss",
         "silhouette_condition",
     ]  # fmt: skip
-    for number, (row, run) in enumerate(zip(table.itertuples(), sweep, strict=True), start=1):
-        model = vega.load(run.folder)
-        assert row[1:6] == (f"m{number}", 1, number, 150, 2)
+    for number, (row, name) in enumerate(zip(table.itertuples(), sweep, strict=True), start=1):
+        model = vega.load(f"{sweep[name]['folder']}/seed1")
+        assert row[1:6] == (name, 1, number, 150, 2)
         assert row[6:8] == tuple(model.history.min())
         activities = model.embed(ADATA)
         expected = silhouette(activities, ADATA.obs["condition"])
         assert row.silhouette_condition == pytest.approx(expected, abs=1e-6)
-        rows = control[control["model"] == f"m{number}"].set_index("shuffle")
+        rows = control[control["model"] == name].set_index("shuffle")
         for shuffle in (1, 2):
             labels = shuffle_labels(ADATA.obs, "condition", shuffle)["condition"]
             expected = silhouette(activities, labels)
@@ -55,11 +54,11 @@ def test_the_summary_of_a_sweep_is_that_of_its_models(sweep):
 
 def test_weights_are_ranked_among_all_genes_and_say_which_were_removed(sweep, monkeypatch):
     monkeypatch.setattr(weights_script, "LARGEST", 5)
-    table = weights(sweep, ["S0"])
+    table = weights(sweep, [1], ["S0"])
     assert set(table["model"]) == {"m1", "m2"}
-    for run in sweep:
-        rows = table[table["model"] == run.name].set_index("gene")
-        expected = vega.load(run.folder).weights()["S0"]
+    for name, run in sweep.items():
+        rows = table[table["model"] == name].set_index("gene")
+        expected = vega.load(f"{run['folder']}/seed1").weights()["S0"]
         largest = set(expected.nlargest(5).index)
         assert set(rows.index) == largest | {"G0", "G2"} | set(REMOVED["S0"])
         assert set(rows.index[rows["in_set"]]) == {"G0", "G2"}
@@ -69,4 +68,4 @@ def test_weights_are_ranked_among_all_genes_and_say_which_were_removed(sweep, mo
             assert rank >= 1 + (expected > expected[gene]).sum()
         assert rows["rank"].is_unique
     with one_line_error("weights_of: m1 has no GMV THIRD"):
-        weights(sweep, ["THIRD"])
+        weights(sweep, [1], ["THIRD"])
