@@ -29,7 +29,7 @@ from collections.abc import Callable, Collection, Container, Iterable, Iterator,
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -77,14 +77,6 @@ OVERLAP = [
 ]  # fmt: skip
 R2 = ["seed", "experiment", "sample", "cell_type", "mean", "sd", "cells", "note"]
 ACTIVITY = ["seed", "experiment", "sample", "cell_type", "activity"]
-
-
-class Tables(NamedTuple):
-    """The numbers of Figure 4: one row per cell type and sample, or per drawn cell (`activity`)."""
-
-    overlap: pd.DataFrame
-    r2: pd.DataFrame
-    activity: pd.DataFrame
 
 
 @dataclass(frozen=True)
@@ -399,18 +391,19 @@ def _chance(model: "vega.VEGA") -> dict[str, float]:
     return {"chance": min(1.0, TOP / len(model.gmvs))}
 
 
-def tables(rows: Iterable[Row], by: Sequence[str] = ()) -> Tables:
-    """Return the rows of all experiments and seeds as tables, with further columns first."""
-    found = {name: [] for name in Tables._fields}
+def tables(rows: Iterable[Row], by: Sequence[str] = ()) -> dict[str, pd.DataFrame]:
+    """Return the rows of all experiments and seeds as tables, with further columns first.
+
+    `overlap` and `r2` have one row per cell type and sample, `activity` one per drawn cell.
+    """
+    columns = {"overlap": OVERLAP, "r2": R2, "activity": ACTIVITY}
+    found = {name: [] for name in columns}
     for name, row in rows:
-        found[name].append(row)
-    columns = [*by, *ACTIVITY]
-    drawn = [pd.DataFrame(row) for row in found["activity"] if len(row["activity"])]
-    return Tables(
-        pd.DataFrame(found["overlap"], columns=[*by, *OVERLAP]),
-        pd.DataFrame(found["r2"], columns=[*by, *R2]),
-        pd.concat(drawn, ignore_index=True)[columns] if drawn else pd.DataFrame(columns=columns),
-    )
+        if name != "activity" or len(row["activity"]):
+            found[name].append(row)
+    made = {n: pd.DataFrame(found[n], columns=[*by, *columns[n]]) for n in columns}
+    drawn = made["activity"].explode("activity", ignore_index=True)
+    return made | {"activity": drawn.astype({"activity": np.float32})}
 
 
 def main(snakemake):
@@ -438,10 +431,10 @@ def main(snakemake):
             rows += other_study(full, control, other, list(unseen), seed, control_again)
         for number in log_progress(range(1, SHUFFLES + 1), "shuffles", SHUFFLES):
             controls += shuffled(full, unseen, control, other, seed, number)
-    for name, table in tables(rows)._asdict().items():
-        write_table(table, getattr(output, name))
-    for name, table in tables(controls, ["shuffle"])._asdict().items():
-        write_table(table, getattr(output, f"{name}_control"))
+    for name, table in tables(rows).items():
+        write_table(table, output[name])
+    for name, table in tables(controls, ["shuffle"]).items():
+        write_table(table, output[f"{name}_control"])
 
 
 if __name__ == "__main__":

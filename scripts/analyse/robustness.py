@@ -142,36 +142,34 @@ class Changed:
         description = read_description(folder / "model.json")
         found.put(description, "models", KANG, f"seed{seed}", "model.json")
         table = differential_tables(latent, asked, seed, settings.fidelity)
-        found.put(table, "tables", f"{KANG}_seed{seed}_differential.tsv")
-        asked_silhouettes = entry.analyses.model_dump()["silhouettes"]
-        table = pd.DataFrame([silhouettes(latent, asked_silhouettes, seed)])
-        found.put(table.assign(seed=seed), "tables", f"{KANG}_silhouettes.tsv")
-        table = pd.DataFrame(shuffled_silhouettes(latent, asked_silhouettes, seed, SHUFFLES))
-        found.put(table.assign(seed=seed), "tables", f"{KANG}_silhouettes_control.tsv")
+        tables = {f"{KANG}_seed{seed}_differential.tsv": table}
+        wanted = entry.analyses.model_dump()["silhouettes"]
+        for name, rows in (
+            ("silhouettes", [silhouettes(latent, wanted, seed)]),
+            ("silhouettes_control", shuffled_silhouettes(latent, wanted, seed, SHUFFLES)),
+        ):
+            tables[f"{KANG}_{name}.tsv"] = pd.DataFrame(rows).assign(seed=seed)
         full = oos.Encoded(model, cells, Posterior(latent.X, latent.layers["variance"]))
         unseen = dict.fromkeys(self.config.studies[entry.study].cell_types)
         unseen[oos.CELL_TYPE] = vega.load(self.model(HELD_OUT))
-        put_held_out(found, oos.tables(oos.held_out(full, unseen, seed)))
         shuffled = (
             row
             for number in range(1, SHUFFLES + 1)
             for row in oos.shuffled(full, unseen, None, None, seed, number)
         )
-        put_held_out(found, oos.tables(shuffled, ["shuffle"]), "_control")
+        for name, table in oos.tables(oos.held_out(full, unseen, seed)).items():
+            tables[f"out_of_sample_{name}.tsv"] = table
+        for name, table in oos.tables(shuffled, ["shuffle"]).items():
+            ending = "tsv.gz" if name == "activity" else "tsv"
+            tables[f"out_of_sample_{name}_control.{ending}"] = table
         if self.parts & {CELLS, LABELS}:
             sets = vega.read_gmt(gmt, asked["min_genes"], asked["max_genes"])
             ranked = self.cells(KANG, all_genes=True)
-            table = gsea_tables(ranked, model.genes, sets, asked, threads)
-            found.put(table, "tables", f"{KANG}_gsea.tsv")
-            table = shuffled_gsea(ranked, sets, asked, SHUFFLES, threads)
-            found.put(table, "tables", f"{KANG}_gsea_control.tsv.gz")
-
-
-def put_held_out(found: RunResults, tables: oos.Tables, suffix: str = "") -> None:
-    """Put the tables of held-out cells, or with a suffix those of their control."""
-    for name, table in tables._asdict().items():
-        ending = "tsv.gz" if suffix and name == "activity" else "tsv"
-        found.put(table, "tables", f"out_of_sample_{name}{suffix}.{ending}")
+            tables[f"{KANG}_gsea.tsv"] = gsea_tables(ranked, model.genes, sets, asked, threads)
+            control = shuffled_gsea(ranked, sets, asked, SHUFFLES, threads)
+            tables[f"{KANG}_gsea_control.tsv.gz"] = control
+        for file, table in tables.items():
+            found.put(table, "tables", file)
 
 
 def exact(table: pd.DataFrame) -> pd.DataFrame:

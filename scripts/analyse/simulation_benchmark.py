@@ -27,7 +27,6 @@ kinds of comparisons are therefore reported separately.
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -76,13 +75,6 @@ COMPARISONS = [
 ACTIVITY = ["study", "method", "seed", "gene_set", "spearman", "in_order"]
 
 
-class Benchmark(NamedTuple):
-    """Scores of each method in a simulated study."""
-
-    comparisons: pd.DataFrame
-    activity: pd.DataFrame
-
-
 def benchmark(
     latents: Mapping[Method, AnnData],
     truth: pd.DataFrame,
@@ -91,8 +83,10 @@ def benchmark(
     gene_sets: GeneSets,
     threads: int = 1,
     seed: int = 1,
-) -> Benchmark:
+) -> dict[str, pd.DataFrame]:
     """Score methods, and GSEA (with `threads` and `seed`), on a simulated study.
+
+    Returns the tables `comparisons` and `activity`.
 
     `latents` are `cells` x GMVs or sets, by method and seed: `X` is the activity, and
     `layers["variance"]` its variance if there is a posterior. Only sets that all methods have are
@@ -128,10 +122,10 @@ def benchmark(
         for name, planted in planted_activity(truth, cells.obs, sets).items()
         for (method, of_seed), latent in latents.items()
     ]
-    return Benchmark(
-        pd.DataFrame(rows, columns=COMPARISONS).astype({"seed": "Int64"}),
-        pd.DataFrame(activity, columns=ACTIVITY).astype({"seed": "Int64"}),
-    )
+    return {
+        "comparisons": pd.DataFrame(rows, columns=COMPARISONS).astype({"seed": "Int64"}),
+        "activity": pd.DataFrame(activity, columns=ACTIVITY).astype({"seed": "Int64"}),
+    }
 
 
 def _sets_of_all(latents: Mapping[Method, AnnData], gene_sets: GeneSets) -> list[str]:
@@ -327,8 +321,8 @@ def main(snakemake):
             latents[name, None] = AnnData(found.activity, obs=cells.obs, var=var)
         planted = read_table(truth)
         parts.append(benchmark(latents, planted, analyses, cells, gene_sets, threads, first_seed))
-    for name in Benchmark._fields:
-        table = pd.concat([getattr(part, name) for part in parts], ignore_index=True)
+    for name in parts[0]:
+        table = pd.concat([part[name] for part in parts], ignore_index=True)
         write_table(table, snakemake.output[name])
 
 

@@ -125,7 +125,7 @@ def test_the_noise_floor_is_the_overlap_of_two_models_that_differ_by_the_seed(fu
         *oos.held_out(full, {"NK": unseen}, 1, again),
         *oos.other_study(full, control, study_b, ["NK"], 1, control_again),
     ]
-    table = oos.tables(rows).overlap.set_index("experiment")
+    table = oos.tables(rows)["overlap"].set_index("experiment")
     a, b = full.cells, study_b[:, GENES]
     is_nk, is_control = (a.obs["cell_type"] == "NK"), (a.obs["condition"] == "control")
     stimulated = a[is_nk & ~is_control], a[is_nk & is_control]
@@ -148,8 +148,8 @@ def test_the_noise_floor_is_the_overlap_of_two_models_that_differ_by_the_seed(fu
 
 
 def test_without_a_second_seed_there_is_no_noise_floor_and_the_overlap_is_the_same(full):
-    alone = held_out(full, model(2)).overlap
-    again = oos.tables(oos.held_out(full, dict.fromkeys(TYPES, model(2)), 1, full.model)).overlap
+    alone = held_out(full, model(2))["overlap"]
+    again = oos.tables(oos.held_out(full, dict.fromkeys(TYPES, model(2)), 1, full.model))["overlap"]
     assert alone["noise_floor"].isna().all()
     pd.testing.assert_frame_equal(
         alone.drop(columns="noise_floor"), again.drop(columns="noise_floor")
@@ -169,7 +169,7 @@ def test_r2_is_that_of_decoding_every_drawn_cell(study_a):
 
 
 def test_the_baseline_is_the_correlation_of_real_means(full, study_a, study_b):
-    table = oos.tables(oos.other_study(full, model(2), study_b, TYPES, 1)).r2
+    table = oos.tables(oos.other_study(full, model(2), study_b, TYPES, 1))["r2"]
     row = table[(table["sample"] == oos.BASELINE) & (table["cell_type"] == "NK")].iloc[0]
     sides = of_type(study_a, "NK", "control"), of_type(study_b[:, GENES], "NK")
     r = np.corrcoef([cells.X.toarray().mean(axis=0) for cells in sides])[0, 1]
@@ -183,7 +183,7 @@ def test_activities_are_those_of_the_right_cells_in_the_right_model(full, study_
         *oos.held_out(full, {"CD4T": unseen}, 1),
         *oos.other_study(full, model(3), study_b, ["CD4T"], 1),
     ]
-    activity = oos.tables(rows).activity.groupby("sample")["activity"]
+    activity = oos.tables(rows)["activity"].groupby("sample")["activity"]
     for sample, size, which, cells, condition in (
         ("control", 10_000, unseen, study_a, "control"),
         ("stimulated, out-of-sample", 10_000, unseen, study_a, "stimulated"),
@@ -200,9 +200,9 @@ def test_activities_are_those_of_the_right_cells_in_the_right_model(full, study_
 
 def test_in_and_out_of_sample_are_the_same_draws(full):
     tables = held_out(full, model())  # which has seen them after all
-    r2 = tables.r2.pivot(index="cell_type", columns="sample", values="mean")
+    r2 = tables["r2"].pivot(index="cell_type", columns="sample", values="mean")
     assert (r2["in-sample"] == r2["out-of-sample"]).all()
-    drawn = tables.activity.groupby("sample")["activity"].apply(list)
+    drawn = tables["activity"].groupby("sample")["activity"].apply(list)
     assert drawn["stimulated, in-sample"] == drawn["stimulated, out-of-sample"]
 
 
@@ -212,32 +212,32 @@ def test_a_type_with_few_cells_is_left_out_and_changes_no_other(full, study_a):
     out = (obs["cell_type"] == "CD4T") & (obs["condition"] == "stimulated")
     few = study_a[(~out | (out.cumsum() < 10)).to_numpy()]  # nine are left
     tables = held_out(oos.encode(model(), few), model(2))
-    for table, all_types in ((tables.overlap, whole.overlap), (tables.r2, whole.r2)):
+    for table, all_types in ((tables["overlap"], whole["overlap"]), (tables["r2"], whole["r2"])):
         left_out = table["cell_type"] == "CD4T"
         assert table.loc[left_out, "mean"].isna().all()
         assert set(table.loc[left_out, "note"]) == {"left out, fewer than 10 cells: 9 stimulated"}
         others = all_types[all_types["cell_type"] != "CD4T"]
         pd.testing.assert_frame_equal(table[~left_out], others, check_dtype=False)
     # Control cells are enough for a violin.
-    assert set(tables.activity["sample"]) == {"control"}
+    assert set(tables["activity"]["sample"]) == {"control"}
 
 
 def test_another_study_may_lack_types(full, study_b):
     some = study_b[study_b.obs["cell_type"].isin(["B", "NK"])]
     tables = oos.tables(oos.other_study(full, model(2), some, TYPES, 1))
-    found = tables.overlap.set_index("cell_type")
+    found = tables["overlap"].set_index("cell_type")
     assert list(found.index[found["mean"].notna()]) == ["NK", "B"]
     assert found.loc["CD4T", "note"] == "left out, fewer than 10 cells: 0 cells of study B"
-    counted = tables.r2.groupby("sample")["mean"].count()
+    counted = tables["r2"].groupby("sample")["mean"].count()
     assert counted.to_dict() == {"study A": 7, "study B": 2, oos.BASELINE: 2}
-    assert not tables.activity["sample"].str.contains("study B").any()
+    assert not tables["activity"]["sample"].str.contains("study B").any()
 
 
 def test_a_collection_without_the_gene_set_has_no_violins(study_a):
     without = model(sets={f"S{i}": GENES[:9] for i in range(60)})
     tables = held_out(oos.encode(without, study_a), without)
-    assert tables.activity.empty and list(tables.activity) == oos.ACTIVITY
-    assert tables.overlap["mean"].notna().all()
+    assert tables["activity"].empty and list(tables["activity"]) == oos.ACTIVITY
+    assert tables["overlap"]["mean"].notna().all()
 
 
 def test_cells_that_do_not_fit_are_named(full, study_b):
@@ -255,14 +255,14 @@ def test_shuffled_labels_destroy_what_each_panel_shows(study_a, study_b):
     numbers = range(1, 5)
     rows = [r for n in numbers for r in oos.shuffled(full, models, model(3), other, 1, n)]
     found = oos.tables(rows, ["shuffle"])
-    held_out = found.r2[found.r2["experiment"] == oos.HELD_OUT]
-    true = oos.tables(oos.held_out(full, models, 1)).r2
+    held_out = found["r2"][found["r2"]["experiment"] == oos.HELD_OUT]
+    true = oos.tables(oos.held_out(full, models, 1))["r2"]
     of_control, of_shuffled = (
         t[t["sample"] == oos.CONTROL_MEAN]["mean"].mean() for t in (true, held_out)
     )
     assert of_shuffled > 0.8 > 0.5 > of_control  # two halves of the same cells are alike
-    studies = found.r2[found.r2["sample"] == oos.BASELINE]["mean"]
+    studies = found["r2"][found["r2"]["sample"] == oos.BASELINE]["mean"]
     assert studies.mean() > 0.6
-    assert set(found.overlap["experiment"]) == {oos.HELD_OUT, oos.OTHER_STUDY}
-    assert found.activity.groupby(["shuffle", "experiment", "sample"]).size().eq(1).all()
-    assert list(found.r2.columns) == ["shuffle", *oos.R2]
+    assert set(found["overlap"]["experiment"]) == {oos.HELD_OUT, oos.OTHER_STUDY}
+    assert found["activity"].groupby(["shuffle", "experiment", "sample"]).size().eq(1).all()
+    assert list(found["r2"].columns) == ["shuffle", *oos.R2]

@@ -131,7 +131,7 @@ def run(config, tmp_path_factory):
         ("", oos.tables(oos.held_out(full, unseen, 1))),
         ("_control", oos.tables(control, ["shuffle"])),
     ):
-        tables |= {f"out_of_sample_{n}{suffix}": t for n, t in found._asdict().items()}
+        tables |= {f"out_of_sample_{n}{suffix}": t for n, t in found.items()}
     for name, table in tables.items():
         write_table(table, run / "tables" / f"{name}.tsv")
     return run

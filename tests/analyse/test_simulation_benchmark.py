@@ -187,8 +187,9 @@ def toy():
 
 
 def test_comparisons_know_what_was_planted(toy):
-    rows = toy.comparisons.drop_duplicates(["contrast", "group"]).set_index(["contrast", "group"])
-    assert set(toy.comparisons["study"]) == {"toy"}
+    pair = ["contrast", "group"]
+    rows = toy["comparisons"].drop_duplicates(pair).set_index(pair)
+    assert set(toy["comparisons"]["study"]) == {"toy"}
     # SMALL, of type A under the drug, shifts by 1 in both comparisons; SOME by 1/6 under the drug,
     # and is left out there. The types do not differ in UP and DOWN.
     assert list(rows.index) == [("drug", "drug"), ("one_vs_rest", "A"), ("one_vs_rest", "B")]
@@ -200,7 +201,7 @@ def test_comparisons_know_what_was_planted(toy):
 
 
 def test_right_inverted_and_constant_activities_get_their_scores(toy):
-    table = toy.comparisons.set_index("method")
+    table = toy["comparisons"].set_index("method")
     exact = table.loc[["VEGA", "right", "inverted"], ["auroc", "auprc"]]
     assert (exact == 1).all(axis=None)
     assert (table.loc[["VEGA", "right"], "sign"] == 1).all()
@@ -213,7 +214,7 @@ def test_right_inverted_and_constant_activities_get_their_scores(toy):
 
 def test_gsea_finds_the_sets_that_it_tests(toy):
     """SMALL has three genes and is not tested: it ranks last."""
-    table = toy.comparisons.set_index(["method", "contrast", "group"]).loc[GSEA]
+    table = toy["comparisons"].set_index(["method", "contrast", "group"]).loc[GSEA]
     drug = table.loc["drug", "drug"]
     assert drug["auroc"] == pytest.approx((9 + 9 + 0) / 27)
     assert drug["auprc"] == pytest.approx((1 + 1 + 3 / 12) / 3)
@@ -222,7 +223,7 @@ def test_gsea_finds_the_sets_that_it_tests(toy):
 
 
 def test_activity_is_correlated_with_the_planted_one(toy):
-    table = toy.activity.set_index(["method", "gene_set"])
+    table = toy["activity"].set_index(["method", "gene_set"])
     assert set(table.index.unique("gene_set")) == {"UP", "DOWN", "SMALL"}
     assert set(table.index.unique("method")) == {"VEGA", "right", "inverted", "constant"}
     drug = (cells().obs["condition"] == "drug").to_numpy()
@@ -244,10 +245,10 @@ def test_sets_of_programmes_by_unknown_columns_are_left_out():
     ).assign(phase="cycling")
     truth = pd.concat([TRUTH.assign(phase="cycling;resting"), phase], ignore_index=True)
     found = scored({"right": score(right())}, truth)
-    drug = found.comparisons.iloc[0]
+    drug = found["comparisons"].iloc[0]
     assert (drug["n_positive"], drug["n_negative"]) == (3, 7)  # CYCLE and NULL0 are neither
     assert drug["note"] == ("sets left out: of programmes by phase, which the cells do not tell: 2")
-    assert "CYCLE" not in set(found.activity["gene_set"])
+    assert "CYCLE" not in set(found["activity"]["gene_set"])
     shifts = expected_shifts(truth, cells().obs, [np.tile([-1, 1], 60)], list(SETS))
     assert np.isnan(shifts[0]).sum() == 2
 
@@ -255,29 +256,29 @@ def test_sets_of_programmes_by_unknown_columns_are_left_out():
 def test_each_seed_of_a_method_is_scored_and_drawn_as_their_mean(toy):
     latents = {("VEGA", 1): score(right()), ("VEGA", 2): score({}), ("right", None): score(right())}
     found = benchmark(latents, TRUTH, ANALYSES, cells(), SETS)
-    by_seed = found.comparisons.groupby(["method", "seed"])["auroc"].agg(["min", "max"])
+    by_seed = found["comparisons"].groupby(["method", "seed"])["auroc"].agg(["min", "max"])
     assert by_seed.loc["VEGA"].to_numpy().tolist() == [[1, 1], [0.5, 0.5]]
-    mean = over_seeds(found.comparisons).set_index("method")["auroc"]
+    mean = over_seeds(found["comparisons"]).set_index("method")["auroc"]
     assert (mean["VEGA"] == 0.75).all() and (mean["right"] == 1).all()
-    assert len(mean) == 3 * len(set(found.comparisons["method"]))
-    activity = found.activity.set_index(["method", "seed", "gene_set"])["spearman"]
-    drawn = over_seeds(found.activity).set_index(["method", "gene_set"])
+    assert len(mean) == 3 * len(set(found["comparisons"]["method"]))
+    activity = found["activity"].set_index(["method", "seed", "gene_set"])["spearman"]
+    drawn = over_seeds(found["activity"]).set_index(["method", "gene_set"])
     assert drawn.loc[("VEGA", "UP"), "spearman"] == pytest.approx(activity["VEGA", 1, "UP"] / 2)
 
 
 def test_only_sets_that_all_methods_have_are_scored():
     some = score(right())[:, [s for s in SETS if s not in ("UP", "NULL1")]]
     found = scored({"all": score(right()), "some": some})
-    drug = found.comparisons.iloc[0]
+    drug = found["comparisons"].iloc[0]
     assert (drug["n_positive"], drug["n_negative"]) == (2, 8)
     assert drug["note"] == "sets left out: that not all methods have: 2"
-    assert set(found.activity["gene_set"]) == {"DOWN", "SMALL"}
+    assert set(found["activity"]["gene_set"]) == {"DOWN", "SMALL"}
 
 
 def test_a_study_without_programmes_has_no_rows():
     found = scored({"right": score(right())}, TRUTH.tail(1))
-    assert found.comparisons.empty and found.activity.empty
-    assert {"auroc", "auprc"} <= set(found.comparisons) and "spearman" in found.activity
+    assert found["comparisons"].empty and found["activity"].empty
+    assert {"auroc", "auprc"} <= set(found["comparisons"]) and "spearman" in found["activity"]
 
 
 def test_wrong_activities_are_named():
