@@ -18,7 +18,7 @@ from scripts.analyse import out_of_sample as oos
 from scripts.analyse.differential import differential_tables
 from scripts.analyse.embed import latent_space
 from scripts.analyse.gsea import gsea_tables, shuffled_gsea
-from scripts.analyse.silhouettes import shuffled_silhouettes, silhouettes
+from scripts.analyse.silhouettes import silhouettes
 from scripts.claims import supplement  # noqa: F401  (it registers claims)
 from scripts.claims.judging import Values, evaluate, read_claims
 from scripts.claims.kang import stronger_in_gsea
@@ -144,11 +144,9 @@ class Changed:
         table = differential_tables(latent, asked, seed, settings.fidelity)
         tables = {f"{KANG}_seed{seed}_differential.tsv": table}
         wanted = entry.analyses.model_dump()["silhouettes"]
-        for name, rows in (
-            ("silhouettes", [silhouettes(latent, wanted, seed)]),
-            ("silhouettes_control", shuffled_silhouettes(latent, wanted, seed, SHUFFLES)),
-        ):
-            tables[f"{KANG}_{name}.tsv"] = pd.DataFrame(rows).assign(seed=seed)
+        row, control = silhouettes(latent, wanted, seed, SHUFFLES)
+        tables[f"{KANG}_silhouettes.tsv"] = pd.DataFrame([row]).assign(seed=seed)
+        tables[f"{KANG}_silhouettes_control.tsv"] = pd.DataFrame(control).assign(seed=seed)
         full = oos.Encoded(model, cells, Posterior(latent.X, latent.layers["variance"]))
         unseen = dict.fromkeys(self.config.studies[entry.study].cell_types)
         unseen[oos.CELL_TYPE] = vega.load(self.model(HELD_OUT))

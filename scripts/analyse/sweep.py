@@ -9,7 +9,7 @@ import torch
 from anndata import AnnData
 
 import vega
-from scripts.analyse.silhouettes import Asked, shuffled_silhouettes, silhouettes
+from scripts.analyse.silhouettes import Asked, silhouettes
 from scripts.common.h5ad import read_cells
 from scripts.common.progress import log_progress
 from scripts.common.run import run
@@ -43,8 +43,8 @@ def summary(
         }
         if asked:
             latent = model.latent(adata)
-            row |= silhouettes(latent, asked, seed)
-            shuffled = shuffled_silhouettes(latent, asked, seed, shuffles)
+            found, shuffled = silhouettes(latent, asked, seed, shuffles)
+            row |= found
             controls += [about | values for values in shuffled]
         rows.append(row)
     return pd.DataFrame(rows), pd.DataFrame(controls, columns=None if controls else ["shuffle"])

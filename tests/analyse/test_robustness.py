@@ -18,7 +18,7 @@ from scripts.analyse.differential import differential_tables
 from scripts.analyse.embed import latent_space
 from scripts.analyse.gsea import gsea_tables, shuffled_gsea
 from scripts.analyse.robustness import DEPENDS, Changed, robustness
-from scripts.analyse.silhouettes import shuffled_silhouettes, silhouettes
+from scripts.analyse.silhouettes import silhouettes
 from scripts.claims.judging import Verdict, evaluate, read_claims, shown
 from scripts.claims.out_of_sample import TYPES
 from scripts.claims.run_results import RunResults
@@ -118,14 +118,13 @@ def run(config, tmp_path_factory):
     full, unseen = oos.encode(models["kang"], kang), dict.fromkeys(TYPES, models[HELD_OUT])
     control = [row for n in range(1, 21) for row in oos.shuffled(full, unseen, None, None, 1, n)]
     ranked = read_cells(run / "data" / "kang_all_genes.h5ad")
+    row, shuffled = silhouettes(latent, how, 1, 20)
     tables = {
         "kang_seed1_differential": differential_tables(latent, asked, 1),
         "kang_gsea": gsea_tables(ranked, kang.var_names, sets, asked),
         "kang_gsea_control": shuffled_gsea(ranked, sets, asked, 20),
-        "kang_silhouettes": pd.DataFrame([silhouettes(latent, how, 1)]).assign(seed=1),
-        "kang_silhouettes_control": pd.DataFrame(shuffled_silhouettes(latent, how, 1, 20)).assign(
-            seed=1
-        ),
+        "kang_silhouettes": pd.DataFrame([row]).assign(seed=1),
+        "kang_silhouettes_control": pd.DataFrame(shuffled).assign(seed=1),
     }
     for suffix, found in (
         ("", oos.tables(oos.held_out(full, unseen, 1))),

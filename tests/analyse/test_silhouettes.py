@@ -6,7 +6,7 @@ from helpers.checks import one_line_error
 from helpers.latent import latent_cells
 from sklearn.metrics import silhouette_score
 
-from scripts.analyse.silhouettes import shuffled_silhouettes, silhouettes
+from scripts.analyse.silhouettes import silhouettes
 from scripts.common.shuffles import shuffle_labels
 from vega import metrics
 
@@ -32,7 +32,7 @@ def test_silhouettes_are_those_of_the_cells_and_the_space_asked_for(latent):
         "annotated": asked("condition", extra_nodes=False),
         "nothing": asked("condition", of_control),
     }
-    found = silhouettes(latent, wanted, seed=1)
+    found, _ = silhouettes(latent, wanted, seed=1)
     expected = {
         "silhouette_condition": silhouette_score(x, obs["condition"]),
         "silhouette_type": silhouette_score(x[control], obs["cell_type"][control]),
@@ -45,12 +45,12 @@ def test_silhouettes_are_those_of_the_cells_and_the_space_asked_for(latent):
 def test_a_sample_of_the_posterior_is_more_scattered_than_its_mean(latent):
     """Compared with draws of our own, with a variance of 16."""
     both = {"sample": asked("condition", of="sample"), "mean": asked("condition")}
-    found = silhouettes(latent, both, seed=1)
+    found, _ = silhouettes(latent, both, seed=1)
     drawn = latent.X + 4 * np.random.default_rng(9).normal(size=latent.shape)
     expected = silhouette_score(drawn, latent.obs["condition"])
     assert found["silhouette_sample"] == pytest.approx(expected, abs=0.02)
     assert found["silhouette_sample"] < found["silhouette_mean"] / 2
-    assert found == silhouettes(latent, both, seed=1)
+    assert found == silhouettes(latent, both, seed=1)[0]
 
 
 def test_a_missing_column_is_one_line(latent):
@@ -71,7 +71,7 @@ def test_silhouettes_of_many_labelings_are_those_of_each():
 
 def test_shuffled_silhouettes_are_those_of_the_shuffled_labels(latent):
     wanted = {"type": asked("cell_type", {"condition": ["ctrl"]})}
-    second = list(shuffled_silhouettes(latent, wanted, 1, 2))[1]
+    _, (_, second) = silhouettes(latent, wanted, 1, shuffles=2)
     control = latent[(latent.obs["condition"] == "ctrl").to_numpy()]
     labels = shuffle_labels(control.obs, "cell_type", 2)["cell_type"]
     assert second["shuffle"] == 2
