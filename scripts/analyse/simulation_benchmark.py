@@ -112,7 +112,9 @@ def benchmark(
             "n_positive": positive.sum(), "n_negative": negative.sum(), "note": note,
         }  # fmt: skip
         found = {method: values[number] for method, values in statistics.items()}
-        found[GSEA, None] = _enrichment(cells, side, {s: gene_sets[s] for s in sets}, threads, seed)
+        ranking = wilcoxon_scores(cells[side != 0], side[side != 0] == 1)
+        enriched = prerank(ranking, {s: gene_sets[s] for s in sets}, threads, seed, PERMUTATIONS)
+        found[GSEA, None] = enriched["nes"].fillna(0).to_numpy()  # 0 for sets that are not tested
         for (method, of_seed), values in found.items():
             scores = score_sets(values, shift)
             rows.append({**comparison, "method": method, "seed": of_seed, **scores})
@@ -216,14 +218,6 @@ def log_bayes_factors(latent: AnnData, sides: Sequence[np.ndarray]) -> np.ndarra
     scores = Posterior(mean, np.zeros_like(mean))
     rng = np.random.default_rng(0)  # without variance, a draw is the score itself
     return log_bayes_factor(np.array([rank(scores[a], scores[b], rng)[0] for a, b in pairs]))
-
-
-def _enrichment(
-    cells: AnnData, side: np.ndarray, gene_sets: GeneSets, threads: int, seed: int
-) -> np.ndarray:
-    """Return the normalised enrichment score of each set, 0 for those that GSEA does not test."""
-    scores = wilcoxon_scores(cells[side != 0], side[side != 0] == 1)
-    return prerank(scores, gene_sets, threads, seed, PERMUTATIONS)["nes"].fillna(0).to_numpy()
 
 
 # ---------------------------------------------------------------- truth
