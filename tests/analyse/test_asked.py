@@ -27,47 +27,34 @@ def test_what_the_cells_have_may_be_asked_of_them():
     )  # fmt: skip
 
 
+def contrast(**changed):
+    return {"contrasts": {"d": {"column": "donor", "group": "1", "reference": "2", **changed}}}
+
+
+def silhouette(**asked):
+    return {"silhouettes": {"s": asked}}
+
+
 @pytest.mark.parametrize(
     ("analyses", "message"),
     [
+        (contrast(group="3"), "^config/models.yaml: mine.d: no cell has donor 3; there are 1, 2$"),
+        (contrast(reference="one"), "mine.d: no cell has donor one; there are 1, 2"),
+        (contrast(column="Donor"), "mine.d: obs has no column Donor; it has cell_type, donor, sit"),
+        (contrast(within={"site": ["z"]}), "mine.d: no cell has donor 2; there are none"),
+        (contrast(by="lane"), "mine.d: obs has no column lane"),
         (
-            {"contrasts": {"d": {"column": "donor", "group": "3", "reference": "1"}}},
-            "mine.d: no cell has donor 3; there are 1, 2",
-        ),
-        (
-            {"contrasts": {"d": {"column": "donor", "group": "1", "reference": "one"}}},
-            "mine.d: no cell has donor one; there are 1, 2",
-        ),
-        (
-            {"contrasts": {"d": {"column": "Donor", "group": "1", "reference": "2"}}},
-            "mine.d: obs has no column Donor; it has cell_type, donor, site",
-        ),
-        (
-            {"contrasts": {"d": {
-                "column": "donor", "group": "2", "reference": "1", "within": {"site": ["z"]}
-            }}},
-            "mine.d: no cell has donor 1; there are none",
-        ),
-        (
-            {"contrasts": {"d": {
-                "column": "site", "group": "x", "reference": "y", "by": "lane"
-            }}},
-            "mine.d: obs has no column lane",
-        ),
-        (
-            {"contrasts": {"d": {
-                "column": "cell_type", "group": "a", "reference": "b", "by": "cell_type"
-            }}},
+            contrast(column="cell_type", group="a", reference="b", by="cell_type"),
             "mine.d: no cell_type has cells of the group and of the reference",
         ),
         ({"one_vs_rest": "type"}, "mine.one_vs_rest: obs has no column type"),
-        ({"silhouettes": {"s": {"column": "lane"}}}, "mine.silhouettes.s: .* no column lane"),
+        (silhouette(column="lane"), "mine.silhouettes.s: .* no column lane"),
         (
-            {"silhouettes": {"s": {"column": "donor", "within": {"lane": ["1"]}}}},
+            silhouette(column="donor", within={"lane": ["1"]}),
             "mine.silhouettes.s: .* no column lane; it has cell_type, donor, site",
         ),
     ],
-)  # fmt: skip
+)
 def test_what_the_cells_do_not_have_is_named(analyses, message):
     with one_line_error(message):
         check(**analyses)
