@@ -335,16 +335,10 @@ def shuffled(
     conditions = full.shuffled("condition", number)
     parts = [held_out(conditions, models, seed, repeats=1)]
     if other is not None:
-        types, study_b = (
-            full.shuffled("cell_type", number),
-            shuffled_cells(other, "cell_type", number),
-        )
-        mixed_a, mixed_b = shuffled_studies(full, other, number)
-        for table, a, b in (
-            ("activity", conditions, other),
-            ("overlap", types, study_b),
-            ("r2", mixed_a, mixed_b),
-        ):
+        types = full.shuffled("cell_type", number), shuffled_cells(other, "cell_type", number)
+        studies = shuffled_studies(full, other, number)
+        sides = {"activity": (conditions, other), "overlap": types, "r2": studies}
+        for table, (a, b) in sides.items():
             parts.append(
                 other_study(a, control_model, b, list(models), seed, repeats=1, measured=[table])
             )

@@ -154,7 +154,7 @@ def _left_out(truth: pd.DataFrame, obs: pd.DataFrame, sets: list[str], gene_sets
     notes = []
     if len(sets) < len(gene_sets):
         notes.append(f"that not all methods have: {len(gene_sets) - len(sets)}")
-    unknown = _unknown(truth, obs)
+    _, unknown = _programmes(truth, obs)
     if unknown:
         reached = truth.loc[truth["programme"].isin(unknown), "gene_set"]
         columns = dict.fromkeys(column for lacking in unknown.values() for column in lacking)
@@ -232,8 +232,7 @@ def expected_shifts(
     of a set that a programme reaches whose cells are unknown is not a number.
     """
     rows = truth.dropna(subset="gene_set")
-    known = ~rows["programme"].isin(_unknown(truth, obs))
-    has = _programme_masks(rows[known], obs)
+    has, unknown = _programmes(rows, obs)
     shares = [has[side == 1].mean() - has[side == -1].mean() for side in sides]
     reach = (
         rows.assign(reach=rows["share"] * rows["effect"])
@@ -241,7 +240,7 @@ def expected_shifts(
         .reindex(columns=sets, fill_value=0)
     )
     shifts = np.array(shares) @ reach.loc[has.columns].to_numpy()
-    shifts[:, np.isin(sets, rows.loc[~known, "gene_set"])] = np.nan
+    shifts[:, np.isin(sets, rows.loc[rows["programme"].isin(unknown), "gene_set"])] = np.nan
     return shifts
 
 
@@ -253,9 +252,9 @@ def planted_activity(
     Sets whose activity is the same in all cells, or unknown in some, are left out.
     """
     rows = truth[(truth["kind"] == "planted") & truth["gene_set"].isin(sets)]
-    unknown = rows["programme"].isin(_unknown(truth, obs))
-    rows = rows[~rows["gene_set"].isin(rows.loc[unknown, "gene_set"])]
-    has = _programme_masks(rows, obs)
+    has, unknown = _programmes(rows, obs)
+    without = rows.loc[rows["programme"].isin(unknown), "gene_set"]
+    rows = rows[~rows["gene_set"].isin(without)]
     activity = {
         name: has[planted["programme"]].to_numpy() @ planted["effect"].to_numpy()
         for name, planted in rows.groupby("gene_set", sort=False)
@@ -263,24 +262,22 @@ def planted_activity(
     return {name: values for name, values in activity.items() if np.ptp(values) > 0}
 
 
-def _programme_masks(rows: pd.DataFrame, obs: pd.DataFrame) -> pd.DataFrame:
-    """Return which cells each programme acts in: cells x programmes, 0 or 1."""
-    programmes = rows.drop_duplicates("programme").set_index("programme")
-    return pd.DataFrame(
-        {number: obs_mask(obs, _where(words)) for number, words in programmes["where"].items()},
-        index=obs.index,
-        dtype=float,
-    )
+def _programmes(
+    truth: pd.DataFrame, obs: pd.DataFrame
+) -> tuple[pd.DataFrame, dict[int, list[str]]]:
+    """Return which cells each programme acts in: cells x programmes, 0 or 1.
 
-
-def _unknown(truth: pd.DataFrame, obs: pd.DataFrame) -> dict[int, list[str]]:
-    """Return the columns that a programme names and the cells lack, by programme."""
-    programmes = truth.dropna(subset="programme").drop_duplicates("programme")
-    lacking = {
-        number: [column for column in _where(words) if column not in obs]
-        for number, words in zip(programmes["programme"], programmes["where"], strict=True)
-    }
-    return {number: columns for number, columns in lacking.items() if columns}
+    Then, of each programme whose cells are unknown, the columns that the cells lack.
+    """
+    masks, unknown = {}, {}
+    named = truth.dropna(subset="programme").drop_duplicates("programme")
+    for number, words in zip(named["programme"], named["where"], strict=True):
+        where = _where(words)
+        if lacking := [column for column in where if column not in obs]:
+            unknown[number] = lacking
+        else:
+            masks[number] = obs_mask(obs, where)
+    return pd.DataFrame(masks, index=obs.index, dtype=float), unknown
 
 
 def _where(words: str) -> dict[str, list[str]]:

@@ -15,14 +15,7 @@ from scripts.common.tables import write_table
 from scripts.train.baselines.embedded import own_surroundings
 from scripts.train.baselines.inputs import on_gpu
 from scripts.train.baselines.printed import printed
-from scripts.train.baselines.regularised import (
-    DROPOUT,
-    EXTRA_NODES,
-    LAMBDA0,
-    LAMBDA1,
-    LAMBDA3,
-    untrained,
-)
+from scripts.train.baselines.regularised import EXTRA_NODES, LAMBDA0, LAMBDA1, LAMBDA3, untrained
 from scripts.train.train import choose_device
 from vega import VEGA, read_gmt
 from vega.data import InMemoryData
@@ -59,10 +52,8 @@ def time_per_epoch(
     target = torch.device("cuda" if on_gpu(device) else "cpu")
     rows = []
     with own_surroundings(seed, threads), own_stream(target), printed():
-        entrants = {
-            name: entrant(adata, gene_sets, settings, n_hidden, target)
-            for name, entrant in (("VEGA", _vega), ("intercode", _intercode))
-        }
+        given = adata, gene_sets, settings, n_hidden, target
+        entrants = {"VEGA": _vega(*given), "intercode": _intercode(*given)}
         for number in range(rounds + 1):
             for name in sorted(entrants, reverse=number % 2 == 1):
                 started = time.perf_counter()
@@ -86,9 +77,8 @@ def _vega(adata, gene_sets, settings: TrainSettings, n_hidden: int, device: torc
 
 def _intercode(adata, gene_sets, settings: TrainSettings, n_hidden: int, device) -> Epoch:
     model = untrained(
-        adata, gene_sets, extra_nodes=EXTRA_NODES, n_hidden=n_hidden, dropout=DROPOUT,
-        batch_size=settings.batch_size, device=device.type,
-    )  # fmt: skip
+        adata, gene_sets, n_hidden=n_hidden, batch_size=settings.batch_size, device=device.type
+    )
     return lambda _: model.train(
         settings.learning_rate, settings.batch_size, 1,
         l2_reg_lambda0=LAMBDA0, lambda1=LAMBDA1, lambda3=LAMBDA3,

@@ -211,8 +211,8 @@ def _text(table: Table, study: Study) -> bytes:
     style, frame = table.style, table.frame
     separator = SEPARATORS[style.separator]
     if table.unnamed:
-        again = pd.Series(frame.index.duplicated()).map({True: "1", False: ""})
-        frame = frame.set_axis(frame.index + again.to_numpy())
+        first = ~frame.index.duplicated()
+        frame = frame.set_axis(frame.index.where(first, frame.index + "1"))
     head = [frame.columns, *filter(None, [style.second_header])]
     mark = '"{}"'.format if style.quoted else str
     body = frame.to_csv(

@@ -80,11 +80,11 @@ def untrained(
     adata: AnnData,
     gene_sets: Mapping[str, Sequence[str]],
     *,
-    extra_nodes: int,
     n_hidden: int,
-    dropout: float,
     batch_size: int,
     device: str,
+    extra_nodes: int = EXTRA_NODES,
+    dropout: float = DROPOUT,
 ) -> "Intercode":
     """Return the package's model of these cells; torch's global generator draws its weights."""
     from intercode import Intercode
