@@ -1,6 +1,5 @@
 """Training models on preprocessed studies, several in one job."""
 
-import logging
 import shutil
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -18,12 +17,10 @@ from anndata import AnnData
 from scripts.common.h5ad import read_cells
 from scripts.common.obs_mask import obs_mask
 from scripts.common.progress import Throttle, log_progress
-from scripts.common.run import run
+from scripts.common.run import log, run
 from vega import VEGA, read_gmt
 from vega.errors import InputError
 from vega.model import resolve_device
-
-log = logging.getLogger("workflow")
 
 CHECKPOINT = Path("checkpoint", "state.safetensors")  # a folder of its own, gone in the end
 SPLIT_SEED = 0  # of cross-validation

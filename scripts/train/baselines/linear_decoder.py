@@ -1,6 +1,5 @@
 """Linear scVI (Svensson et al. 2020), the model with a linear decoder in Fig. S2."""
 
-import logging
 import math
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,11 +10,10 @@ from typing import Any
 from anndata import AnnData
 
 from scripts.common.progress import Throttle
+from scripts.common.run import log
 from scripts.train.baselines.embedded import Columns, method
 from scripts.train.baselines.inputs import cells_alone, check_last_minibatch, on_gpu
 from scripts.train.baselines.printed import printed
-
-log = logging.getLogger("workflow")
 
 
 @method("scvi-tools", "torch")
