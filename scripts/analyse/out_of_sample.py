@@ -397,6 +397,7 @@ def tables(rows: Iterable[Row], by: Sequence[str] = ()) -> dict[str, pd.DataFram
             found[name].append(row)
     made = {n: pd.DataFrame(found[n], columns=[*by, *columns[n]]) for n in columns}
     drawn = made["activity"].explode("activity", ignore_index=True)
+    # Exploded values are objects; those of posteriors are single precision.
     return made | {"activity": drawn.astype({"activity": np.float32})}
 
 
