@@ -4,11 +4,10 @@ import re
 from collections.abc import Collection, Iterable
 from typing import Any, NamedTuple
 
-H5AD = (".h5ad", ".h5ad.gz")
-LOOM = (".loom", ".loom.gz")
-CELL_RANGER = (".h5", ".h5.gz")
-MARKET = (".mtx", ".mtx.gz")
-TABLES = tuple(f".{kind}{end}" for kind in ("csv", "tsv", "txt") for end in ("", ".gz", ".zip"))
+# How names of counts end: in their format ("h5" is Cell Ranger's), or as a table.
+ENDING = re.compile(
+    r"\.((?P<format>h5ad|loom|h5|mtx)(\.gz)?|(csv|tsv|txt)(\.gz|\.zip)?)$", re.IGNORECASE
+)
 # The lists of a Matrix Market file are named as it is, with these instead of "matrix" or after it.
 LISTS = {"barcodes": ("barcodes",), "genes": ("features", "genes")}
 NO_COUNTS = re.compile(
@@ -70,18 +69,14 @@ def without_unfiltered(found: list[Counts]) -> list[Counts]:
 
 
 def _counts(name: str, names: Collection[str]) -> Counts | None:
-    lower = name.lower()
-    if lower.endswith(H5AD):
-        return Counts("h5ad", {"matrix": name})
-    if lower.endswith(LOOM):
-        return Counts("loom", {"matrix": name})
-    if lower.endswith(CELL_RANGER):
-        return Counts("10x_h5", {"matrix": name})
-    if lower.endswith(TABLES):
-        return Counts("table", {"matrix": name})
-    if lower.endswith(MARKET) and LISTS.keys() == (lists := lists_of(name, names)).keys():
-        return Counts("mtx", {"matrix": name, **lists})
-    return None
+    ending = ENDING.search(name)
+    if ending is None:
+        return None
+    format = (ending["format"] or "table").lower()
+    lists = lists_of(name, names) if format == "mtx" else {}
+    if format == "mtx" and lists.keys() != LISTS.keys():
+        return None
+    return Counts("10x_h5" if format == "h5" else format, {"matrix": name, **lists})
 
 
 def lists_of(matrix: str, names: Iterable[str]) -> dict[str, str]:
@@ -111,6 +106,4 @@ def stem(name: str) -> str:
     >>> stem("a.b.h5ad"), stem("counts.CSV.gz"), stem("a.b")
     ('a.b', 'counts', 'a.b')
     """
-    endings = (*H5AD, *LOOM, *CELL_RANGER, *MARKET, *TABLES)
-    ending = max((end for end in endings if name.lower().endswith(end)), key=len, default="")
-    return name[: len(name) - len(ending)]
+    return ENDING.sub("", name)
