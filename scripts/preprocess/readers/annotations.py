@@ -148,17 +148,14 @@ def table_of(file: RawFile, annotation: Annotation | None = None) -> pd.DataFram
             raise InputError(f"{file}: expected a table of cells, found {format}; give another")
 
 
-def _bases(names: pd.Index) -> pd.Index:
-    found = names.str.extract("([ACGTN]{10,})", expand=False)
-    return pd.Index(np.where(found.isna(), names, found))
-
-
 # What programs make of a barcode: R of its sign, others of the sample's name or number around it.
 FORMS = {
     "": lambda names: names,
     ", with - for .": lambda names: names.str.replace(".", "-"),
     ", without the number at the end": lambda names: names.str.replace(r"[.-]\d+$", "", regex=True),
-    ", by their bases alone": _bases,
+    ", by their bases alone": lambda names: names.str.replace(
+        r".*?([ACGTN]{10,}).*", r"\1", regex=True
+    ),
 }
 
 

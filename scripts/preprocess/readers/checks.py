@@ -29,10 +29,6 @@ def check_unique(
         )
 
 
-def are_counts(values: np.ndarray) -> np.ndarray:
-    return np.isfinite(values) & (values >= 0) & (values == np.floor(values))
-
-
 def check_counts(adata: ad.AnnData, file: RawFile) -> None:
     """Refuse what is no count; what is one but for a rounding error becomes it."""
     values = adata.X.data
@@ -43,7 +39,8 @@ def check_counts(adata: ad.AnnData, file: RawFile) -> None:
         values[:] = np.rint(values)
         adata.X.eliminate_zeros()
         values = adata.X.data
-    wrong = np.flatnonzero(~are_counts(values))
+    are_counts = np.isfinite(values) & (values >= 0) & (values == np.floor(values))
+    wrong = np.flatnonzero(~are_counts)
     if len(wrong):
         cell = np.searchsorted(adata.X.indptr, wrong[0], side="right") - 1
         gene = adata.X.indices[wrong[0]]

@@ -27,12 +27,16 @@ def read_r(file: RawFile, element: str | None = None) -> pd.DataFrame:
     A vector gives one column, `value`. Logicals are `TRUE` and `FALSE`, whole numbers have no
     fraction, what is NA is missing. Of a list of tables, `element` names the one to read.
     """
+    from rdata.parser import parse_data
+
     with file.opened() as stream:
         content = stream.read()
     with read_errors(file, KIND, RETRY):
-        whole = _parsed(content)
+        if not content.startswith((XDR, ASCII, NATIVE)):
+            raise ValueError(f"it begins with {content[:8]!r}")
+        whole = parse_data(content, extension=".rds").object
         named = _attributes(whole)
-        lists = _is_list(whole) and "row.names" not in named
+        lists = whole.info.type.name == "VEC" and "row.names" not in named
         names = _texts(named["names"]) if "names" in named else []
     if lists != (element is not None):
         entry = "by element of the annotation in studies.yaml"
@@ -52,14 +56,6 @@ def read_r(file: RawFile, element: str | None = None) -> pd.DataFrame:
 
 def _told(names: list[str]) -> str:
     return ", ".join(map(str, names[:10])) or "nothing that has a name"
-
-
-def _parsed(content: bytes) -> "RObject":
-    from rdata.parser import parse_data
-
-    if not content.startswith((XDR, ASCII, NATIVE)):
-        raise ValueError(f"it begins with {content[:8]!r}")
-    return parse_data(content, extension=".rds").object
 
 
 def _table(thing: "RObject") -> pd.DataFrame:
@@ -83,10 +79,6 @@ def _attributes(thing: "RObject") -> dict[str, "RObject"]:
         tag = link.tag.referenced_object or link.tag  # a name is written once
         named[tag.value.value.decode()], link = link.value
     return named
-
-
-def _is_list(thing: "RObject") -> bool:
-    return thing.info.type.name == "VEC"
 
 
 def _is_flat(thing: "RObject") -> bool:
