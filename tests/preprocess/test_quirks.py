@@ -16,6 +16,7 @@ from scripts.preprocess.readers import read
 from scripts.preprocess.readers.annotations import table_of
 from scripts.preprocess.readers.files import RawFile
 from scripts.preprocess.readers.tables import MISSING
+from vega.errors import InputError
 
 COUNTS = np.array([[0, 3, 0, 1], [12, 0, 1, 0], [0, 0, 2, 2]])  # cells x genes
 CELLS = ["AAAC-1", "AAAG-1", "AAAT-1"]
@@ -83,6 +84,11 @@ def test_tables_of_counts(tmp_path, content):
 def test_decimal_commas_are_named(tmp_path, separator, one):
     (tmp_path / "t.txt").write_text(text(separator).replace("12", one))
     says(source("table", TABLE), tmp_path, "t.txt: line 2", "write numbers with a point, not a")
+
+
+def test_a_blank_in_place_of_a_count_is_refused(tmp_path):
+    (tmp_path / "t.txt").write_text(text(",").replace("12", " "))
+    says(source("table", TABLE), tmp_path, "t.txt: gene CD3D, cell AAAG-1", "is no count")
 
 
 # ---------------------------------------------------------------- Matrix Market
@@ -169,11 +175,11 @@ def test_features_that_are_no_genes_are_left_out(tmp_path, caplog, format):
     assert "2 features are no genes (Antibody Capture, Peaks): left out" in caplog.text
 
 
-def annotated(folder, content, *, columns=None, **annotation):
+def annotated(folder, content, *, columns=None, barcodes=None):
     """Return obs of the cells with a table of this content."""
     (folder / "c.txt").write_bytes(content if isinstance(content, bytes) else content.encode())
-    lists(folder)
-    entry = {"file": "c.txt", "columns": columns or {"kind": "kind"}, **annotation}
+    lists(folder, barcodes and "\n".join(barcodes))
+    entry = {"file": "c.txt", "columns": columns or {"kind": "kind"}}
     return read(source("mtx", MARKET, annotations=[entry]), folder).obs
 
 
@@ -255,14 +261,9 @@ def test_barcodes_in_another_form_are_matched_and_told(tmp_path, caplog, names, 
     ],
 )
 def test_barcodes_of_two_samples_without_their_numbers_are_refused(tmp_path, barcodes, rows):
-    lists(tmp_path, "\n".join(barcodes))
-    (tmp_path / "c.csv").write_text("cell,kind\n" + "".join(f"{row},x\n" for row in rows))
-    entry = {"file": "c.csv", "columns": {"kind": "kind"}}
-    words = (
-        "c.csv: the cells' barcodes are its row names, without",
-        "AAAC-1 and AAAC-2 would be the same; write them as",
-    )
-    says(source("mtx", MARKET, annotations=[entry]), tmp_path, *words)
+    same = "row names, without the number.*AAAC-1 and AAAC-2 would be the same; write them as"
+    with pytest.raises(InputError, match=rf"c\.txt: the cells' barcodes are its {same}"):
+        annotated(tmp_path, "cell,kind\n" + "".join(f"{r},x\n" for r in rows), barcodes=barcodes)
 
 
 BASES = ["AAACATACAACCAC-1", "AAACATTGAGCTAC-1", "AAACGCACTGGTAC-1"]
@@ -274,15 +275,11 @@ BASES = ["AAACATACAACCAC-1", "AAACATTGAGCTAC-1", "AAACGCACTGGTAC-1"]
 def test_names_of_samples_around_barcodes_are_left_out_and_told(tmp_path, caplog, names):
     caplog.set_level("INFO", "workflow")
     rows = "cell,kind\n" + "".join(f"{names[i]},{'TBN'[i]}\n" for i in (2, 0, 1))
-    lists(tmp_path, "\n".join(BASES))
-    (tmp_path / "c.csv").write_text(rows)
-    entry = {"file": "c.csv", "columns": {"kind": "kind"}}
-    obs = read(source("mtx", MARKET, annotations=[entry]), tmp_path).obs
-    assert obs["kind"].tolist() == ["T", "B", "N"]
+    assert annotated(tmp_path, rows, barcodes=BASES)["kind"].tolist() == ["T", "B", "N"]
     assert "barcodes are its row names, by their bases alone" in caplog.text
     # The same bases in two samples: which one is meant cannot be known.
-    (tmp_path / "c.csv").write_text(rows + f"S2_{BASES[0]},X\n")
-    says(source("mtx", MARKET, annotations=[entry]), tmp_path, "would be the same; write them as")
+    with pytest.raises(InputError, match="would be the same; write them as"):
+        annotated(tmp_path, rows + f"S2_{BASES[0]},X\n", barcodes=BASES)
 
 
 def test_a_table_of_cells_is_read_whatever_its_name(tmp_path):

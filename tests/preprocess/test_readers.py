@@ -1,9 +1,8 @@
 """Readers of tables, h5ad files, Cell Ranger's files, archives, and annotations of every kind.
 
-Matrix Market files and their annotation by barcodes are in `test_formats.py`.
+Matrix Market files and their annotation by barcodes are in `test_matrices.py`.
 """
 
-import gzip
 import warnings
 import zipfile
 
@@ -141,8 +140,7 @@ def read_table(folder, text=None, **matrix):
     ],
 )
 def test_tables_of_any_separator_quotes_and_header(tmp_path, text):
-    (tmp_path / "t.csv.gz").write_bytes(gzip.compress(text.encode()))
-    adata = read(source("table", {"matrix": "t.csv.gz", "no_genes": "(__)?no_feature"}), tmp_path)
+    adata = read_table(tmp_path, text, no_genes="(__)?no_feature")
     np.testing.assert_array_equal(adata.X.toarray(), TABLE[:3].T)
     assert adata.X.format == "csr" and adata.X.dtype == np.float32
     assert list(adata.obs_names) == NAMES and list(adata.var_names) == ROWS[:3]
