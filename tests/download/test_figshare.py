@@ -19,13 +19,13 @@ UNUSED = "/ndownloader/files/3"  # as figshare lists it; answers 202 and nothing
 @pytest.fixture
 def site(monkeypatch):
     """A server in place of figshare; `listed(...)` sets the listing of article 7."""
-    answers = {FIRST: [(200, {}, DATA)], SECOND: [(200, {}, DATA)], UNUSED: [(202, {}, b"")]}
-    with serving(answers) as (base, seen):
+    given = {FIRST: [(200, {}, DATA)], SECOND: [(200, {}, DATA)], UNUSED: [(202, {}, b"")]}
+    with serving(given) as (base, seen):
         monkeypatch.setattr(figshare, "API", f"{base}/v2")
         monkeypatch.setattr(figshare, "DOWNLOADS", base)
 
         class Site:
-            url, asked = base, seen
+            url, asked, answers = base, seen, given
 
             def listed(self, name="cells.gz", data=DATA, **changes):
                 md5 = hashlib.md5(data).hexdigest()
@@ -34,11 +34,8 @@ def site(monkeypatch):
                 entry |= {"download_url": f"{base}{UNUSED}"} | changes
                 self.listing((200, {}, json.dumps([other, entry]).encode()))
 
-            def listing(self, *given):
-                self.answers(f"/v2/articles/7/files?page_size={figshare.PAGE_SIZE}", *given)
-
-            def answers(self, path, *given):
-                answers[path] = given
+            def listing(self, answer):
+                given[f"/v2/articles/7/files?page_size={figshare.PAGE_SIZE}"] = [answer]
 
         yield Site()
 
@@ -92,7 +89,7 @@ def test_a_missing_article_and_a_busy_server(place, site, fault, status, attempt
 
 def test_the_second_address_if_the_first_gives_nothing(place, site, fault):
     site.listed()
-    site.answers(FIRST, (202, {}, b""))
+    site.answers[FIRST] = [(202, {}, b"")]
     with fault("answer 202 at the first address"):
         assert place.fetch(row(DOI)).source == f"{site.url}{SECOND}"
     assert place.target.read_bytes() == DATA

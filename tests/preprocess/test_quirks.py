@@ -70,10 +70,12 @@ def assert_same(adata):
         re.sub("[^,\n]+", r'"\g<0>"', text(",")),  # numbers in quotes, too
     ],
 )
-def test_tables_of_counts(tmp_path, content):
+def test_tables_of_counts(tmp_path, caplog, content):
+    caplog.set_level("INFO", "workflow")
     content = content if isinstance(content, bytes) else content.encode()
     (tmp_path / "t.txt").write_bytes(content)
     assert_same(read(source("table", TABLE), tmp_path))
+    assert "t.txt: 1 names of genes repeat, as LYZ" in caplog.text
     (tmp_path / "t.txt").write_bytes(gzip.compress(content))
     assert_same(read(source("table", TABLE), tmp_path))
 
