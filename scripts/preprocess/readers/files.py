@@ -71,14 +71,6 @@ class RawFile:
                 self._copy(stream, path)
                 yield path
 
-    def lines(self) -> list[str]:
-        """Return the lines of a text, without empty ones at its end."""
-        with self.opened() as stream:
-            try:
-                return stream.read().decode().rstrip().splitlines()
-            except UnicodeDecodeError:
-                raise InputError(f"{self}: not a text file; {RETRY}") from None
-
     def members(self) -> Iterator[str]:
         """Yield the names of the members of an archive."""
         with self._told(), self.path.open("rb") as file:

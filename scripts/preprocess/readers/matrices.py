@@ -79,7 +79,11 @@ HEADER = re.compile(
 
 def _list(file: RawFile) -> list[list[list[str]]]:
     """Return the fields of each line of a list, and also without a first line like a header."""
-    lines = file.lines()
+    with file.opened() as stream:
+        try:
+            lines = stream.read().decode().rstrip().splitlines()
+        except UnicodeDecodeError:
+            raise InputError(f"{file}: not a text file; {RETRY}") from None
     separator = next((s for s in "\t;," if s in lines[-1]), "\t")
     rows = [row for row in csv.reader(lines, delimiter=separator) if row]
     both = [rows, rows[1:]] if any(map(HEADER.fullmatch, rows[0])) else [rows]
