@@ -2,7 +2,9 @@
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
@@ -65,6 +67,7 @@ class InMemoryData:
             digest(np.ascontiguousarray(array).data)
 
 
+@dataclass(eq=False)
 class BackedData:
     """Cells of a file, of which only a window is in memory.
 
@@ -76,19 +79,11 @@ class BackedData:
     applied to what is read, before genes are taken.
     """
 
-    def __init__(
-        self,
-        stored,
-        genes: np.ndarray | None,
-        batch: np.ndarray,
-        path: Path,
-        transform: Transform | None = None,
-    ):
-        self.stored = stored
-        self.transform = transform
-        self.genes = genes
-        self.batch = batch
-        self.path = path
+    stored: Any
+    genes: np.ndarray | None
+    batch: np.ndarray
+    path: Path
+    transform: Transform | None = None
 
     def __len__(self) -> int:
         """Return the number of cells."""

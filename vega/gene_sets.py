@@ -187,13 +187,18 @@ def naming_hint(gene_sets: Mapping[str, Sequence[str]], genes: Iterable[str]) ->
     return ""
 
 
+def extra_node_names(n: int) -> list[str]:
+    """Return the names of `n` latent variables that reach all genes."""
+    return [f"{EXTRA_NODE}{i + 1}" for i in range(n)]
+
+
 def readable(name: str) -> str:
     """Return `name` as the paper's figures show it: no collection prefix, no underscores.
 
     >>> readable("REACTOME_TRYPTOPHAN_CATABOLISM")
     'TRYPTOPHAN CATABOLISM'
-    >>> readable("Radial Glia Cells")
-    'Radial Glia Cells'
+    >>> readable("UNANNOTATED_1")
+    'UNANNOTATED 1'
     """
     prefix, _, rest = name.partition("_")
     return (rest if rest and prefix in COLLECTIONS else name).replace("_", " ")

@@ -19,11 +19,7 @@ ALL = "all"  # the group of all cells
 
 
 def top_genes(model: "VEGA", n: int = 10) -> pd.DataFrame:
-    """Return at most `n` genes per GMV, those of the largest absolute weights that are not zero.
-
-    `rank` 1 is the largest, and `in_set` says whether the gene is in the GMV's set. There are no
-    rows where the decoder is not linear.
-    """
+    """Return the genes of the largest weights of each GMV; see `VEGA.top_genes`."""
     columns = ["gmv", "gene", "rank", "weight", "in_set"]
     if not isinstance(model.module.decoder, LinearDecoder):
         return pd.DataFrame(columns=columns)

@@ -12,7 +12,6 @@ import numpy as np
 import pandas as pd
 import torch
 from anndata import AnnData
-from torch import Tensor
 
 from vega import io
 from vega.covariates import Covariate, covariates_of, design
@@ -20,7 +19,7 @@ from vega.data import Data
 from vega.description import AGAIN
 from vega.errors import InputError
 from vega.files import read_errors
-from vega.gene_sets import EXTRA_NODE, gene_mask, naming_hint
+from vega.gene_sets import extra_node_names, gene_mask, naming_hint
 from vega.inputs import LEAST_COVERAGE, Inputs
 from vega.module import LinearDecoder, VEGAModule
 from vega.posterior import Posterior
@@ -326,7 +325,7 @@ class VEGA:
         shape = len(cells), len(self.gmvs)
         posterior = Posterior(np.empty(shape, np.float32), np.empty(shape, np.float32))
         start = 0
-        for _, mean, log_variance in self._encoded(cells, batch_size):
+        for *_, mean, log_variance in self._encoded(cells, batch_size):
             part = slice(start, start + len(mean))
             posterior.mean[part] = mean.cpu().numpy()
             posterior.variance[part] = log_variance.exp().cpu().numpy()
@@ -334,17 +333,12 @@ class VEGA:
         return posterior
 
     @torch.no_grad()
-    def _encoded(self, cells: Data, batch_size: int) -> Iterator[tuple[Any, Tensor, Tensor]]:
-        """Yield minibatches, with mean and log variance of the posterior of their cells."""
+    def _encoded(self, cells: Data, batch_size: int) -> Iterator[tuple[Any, ...]]:
+        """Yield expression and labels of minibatches, mean and log variance of their posterior."""
         self.module.eval()
-        for minibatch in cells.minibatches(np.arange(len(cells)), batch_size):
-            x, labels = minibatch
-            yield (
-                minibatch,
-                *self.module.encode(
-                    as_input(x, self.device), torch.from_numpy(labels).to(self.device)
-                ),
-            )
+        for x, of_cells in cells.minibatches(np.arange(len(cells)), batch_size):
+            labels = torch.from_numpy(of_cells).to(self.device)
+            yield x, labels, *self.module.encode(as_input(x, self.device), labels)
 
     def embed(self, adata: AnnData, *, min_coverage: float = LEAST_COVERAGE) -> np.ndarray:
         """Return the GMV activities of cells: the posterior mean, cells x K.
@@ -444,8 +438,8 @@ class VEGA:
         cells = self._query(adata, self._labels(adata, self.batch_key))[0]
         parts = []
         with torch.no_grad():
-            for (x, labels), mean, log_variance in self._encoded(cells, 1024):
-                decoded = self.module.decoder(mean, torch.from_numpy(labels).to(self.device))
+            for x, labels, mean, log_variance in self._encoded(cells, 1024):
+                decoded = self.module.decoder(mean, labels)
                 dense = torch.from_numpy(x.toarray()).to(self.device)
                 error = self.module.likelihood.loss_of_cells(decoded, dense)
                 kl = 0.5 * (mean.square() + log_variance.exp() - log_variance - 1).sum(dim=1)
@@ -713,10 +707,6 @@ class VEGA:
         counts = self.settings.likelihood == "negative_binomial"
         return Inputs(adata, self.genes, self.settings.layer, counts)
 
-    def _cells(self, adata: AnnData, labels: np.ndarray) -> Data:
-        """Return cells to learn from, which have all genes of the model."""
-        return self._inputs(adata).to_learn_from(labels)
-
     def _query(
         self, adata: AnnData, labels: np.ndarray, min_coverage: float = LEAST_COVERAGE
     ) -> tuple[Data, dict[str, Any]]:
@@ -782,11 +772,6 @@ def load(folder: Path | str) -> VEGA:
         model.module.freeze(**model.frozen)
     model.history = history
     return model
-
-
-def extra_node_names(n: int) -> list[str]:
-    """Return the names of `n` latent variables that reach all genes."""
-    return [f"{EXTRA_NODE}{i + 1}" for i in range(n)]
 
 
 def resolve_device(device: str = "auto") -> torch.device:

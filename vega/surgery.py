@@ -9,7 +9,7 @@ from anndata import AnnData
 
 from vega.covariates import new_categories
 from vega.errors import InputError
-from vega.gene_sets import EXTRA_NODE
+from vega.gene_sets import extra_node_names
 
 if TYPE_CHECKING:
     from vega.model import VEGA
@@ -55,12 +55,11 @@ def extended(
 
     grown = type(model).__new__(type(model))
     grown.genes, grown.batches, grown.covariates = model.genes, batches, covariates
-    first = settings.extra_nodes + 1
-    names = [f"{EXTRA_NODE}{number}" for number in range(first, first + extra_nodes)]
-    grown.gmvs = [*model.gmvs, *names]
+    n_extra = settings.extra_nodes + extra_nodes
+    grown.gmvs = [*model.gmvs, *extra_node_names(n_extra)[settings.extra_nodes :]]
     grown._build(
         np.vstack([model.annotation, np.ones((extra_nodes, len(model.genes)), dtype=bool)]),
-        replace(settings, extra_nodes=settings.extra_nodes + extra_nodes),
+        replace(settings, extra_nodes=n_extra),
         model.seed,
     )
     grown.target_sum, grown.median_total = model.target_sum, model.median_total

@@ -54,10 +54,6 @@ class TrainState:
     stopped: bool = False
     seconds: float = 0.0
 
-    def finished(self, settings: TrainSettings) -> bool:
-        """Return whether there is nothing left to train."""
-        return self.stopped or len(self.losses) >= settings.max_epochs
-
 
 def split(n_cells: int, settings: TrainSettings) -> tuple[np.ndarray, np.ndarray]:
     """Return rows to train on and rows to validate on, the same for every seed."""
@@ -124,7 +120,7 @@ def train(
                 log(f"resumed after epoch {len(state.losses)}")
             elif log:
                 log("the checkpoint is damaged or of another run: from the start")
-        while not state.finished(settings):
+        while not state.stopped and len(state.losses) < settings.max_epochs:
             started = time.perf_counter()
             rng = trainer.begin(len(state.losses))
             losses = trainer.train(rows[0], rng), trainer.validate(rows[1])

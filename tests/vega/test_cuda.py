@@ -9,6 +9,7 @@ import vega
 from scripts.common.config.models import ModelConfig
 from scripts.train.train import train_models
 from vega.cuda import GraphedStep
+from vega.data import InMemoryData
 from vega.settings import TrainSettings
 from vega.trainer import Trainer
 
@@ -69,7 +70,8 @@ def test_a_step_that_cannot_be_recorded_is_run_each_time(monkeypatch, caplog):
 def test_nothing_waits_for_the_gpu_within_an_epoch(cells_with_programmes):
     cells, gene_sets = cells_with_programmes(700, 200, 20, 0.05)
     model = vega.VEGA(cells.var_names, gene_sets, **SETTINGS)
-    epochs = Trainer(model.module, model._cells(cells), TrainSettings(), torch.device("cuda"))
+    data = InMemoryData(cells.X, np.zeros(cells.n_obs, dtype=np.int64))
+    epochs = Trainer(model.module, data, TrainSettings(), torch.device("cuda"))
     with torch.cuda.stream(torch.cuda.Stream()):
         epochs.train(np.arange(640), np.random.default_rng(0))
         assert epochs.step.graph is not None

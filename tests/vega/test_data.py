@@ -119,7 +119,7 @@ def test_expression_on_disk_is_read_some_cells_at_a_time(tmp_path, layer):
         labels = np.arange(150) % 2
         for genes in (adata.var_names, adata.var_names[::-1][:39]):
             model = vega.VEGA(genes, {"S": genes[:5]}, n_hidden=16, layer=layer, batches=["x", "y"])
-            source = model._cells(stored, labels)
+            source = model._inputs(stored).to_learn_from(labels)
             assert isinstance(source, BackedData) and source.path == path
             assert np.array_equal(source.batch, labels)
             np.testing.assert_allclose(model.embed(stored), model.embed(adata), atol=1e-5)

@@ -11,8 +11,7 @@ from scripts.train.baselines.embedded import Columns, method
 from scripts.train.baselines.inputs import cells_alone, check_last_minibatch, on_gpu
 from scripts.train.baselines.printed import printed
 from vega.errors import InputError
-from vega.gene_sets import gene_mask
-from vega.model import extra_node_names
+from vega.gene_sets import extra_node_names, gene_mask
 
 if TYPE_CHECKING:
     from intercode import Intercode
