@@ -60,10 +60,15 @@ def exact(
 
     P(z_a > z_b) = Phi((mu_a - mu_b) / sqrt(var_a + var_b)) for one pair, averaged over all pairs.
     """
+    p, difference = exact_comparisons(*_together(a, b))
+    return p[0], difference[0]
+
+
+def _together(a: Posterior, b: Posterior) -> tuple[Posterior, list[tuple[np.ndarray, np.ndarray]]]:
+    """Return the cells of two groups as one posterior, and the comparison of the two."""
     both = Posterior(*(np.concatenate(parts) for parts in zip(a, b, strict=True)))
     first = np.arange(len(both.mean)) < len(a.mean)
-    p, difference = exact_comparisons(both, [(first, ~first)])
-    return p[0], difference[0]
+    return both, [(first, ~first)]
 
 
 def exact_comparisons(
@@ -177,9 +182,7 @@ def differential_activity(
     >>> table.index[0]
     'Interferon'
     """
-    both = Posterior(*(np.concatenate(parts) for parts in zip(a, b, strict=True)))
-    first = np.arange(len(both.mean)) < len(a.mean)
-    sides = [(first, ~first)]
+    both, sides = _together(a, b)
     (table,) = compare(both, sides, gmvs, method, seed, bayes_factor, fdr, min_difference)
     return table
 

@@ -5,7 +5,7 @@ import pandas as pd
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 
-from vega.plot.colourbar import EXTEND, vector_colorbar
+from vega.plot.colourbar import vector_colorbar
 
 
 def heatmap(
@@ -47,8 +47,6 @@ def heatmap(
                 column + 0.5, row + 0.5, f"{value:.2f}" if value > values else "n.s.",
                 ha="center", va="center", color="white" if abs(value) > 0.6 * limit else "black",
             )  # fmt: skip
-    lowest, highest = table.to_numpy().min(), table.to_numpy().max()
-    extend = EXTEND[bool(lowest < -limit), bool(highest > limit)]
-    bar = vector_colorbar(ax, drawn, "logₑ(Bayes factor)", extend=extend)
+    bar = vector_colorbar(ax, drawn, "logₑ(Bayes factor)", table.to_numpy())
     bar.set_ticks(np.linspace(-limit, limit, 5).tolist())
     return ax

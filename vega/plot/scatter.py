@@ -11,7 +11,7 @@ from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
-from vega.plot.colourbar import EXTEND, vector_colorbar
+from vega.plot.colourbar import vector_colorbar
 from vega.plot.colours import GREY, MARKERS, MISSING, palette
 from vega.values import values_of
 
@@ -116,8 +116,7 @@ def scatter(
             **dots(len(table)),
         )  # fmt: skip
     if options and colorbar:
-        beyond = bool(colours.min() < low), bool(colours.max() > high)
-        vector_colorbar(ax, drawn, "Activity", extend=EXTEND[beyond])
+        vector_colorbar(ax, drawn, "Activity", colours)
     return ax
 
 

@@ -1,7 +1,6 @@
 """Differential activity of all GMVs between two groups of cells."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import pandas as pd
 from matplotlib import pyplot as plt
@@ -12,14 +11,6 @@ from vega.errors import InputError
 from vega.plot.clip import clipped_markers, mark_clip
 from vega.plot.colours import GREY, GUIDE, RED
 from vega.plot.labels import label_points
-
-ERROR: dict[str, Any] = {
-    "fmt": "none",
-    "ecolor": GREY,
-    "elinewidth": 0.5,
-    "alpha": 0.5,
-    "zorder": 0.8,
-}
 
 
 def volcano(
@@ -67,7 +58,10 @@ def volcano(
     x, y = log_bf.clip(-clip, clip), table["md"]
     if "log_bf_sd" in table:
         bars = log_bf.abs() <= clip
-        ax.errorbar(x[bars], y[bars], xerr=table.loc[bars, "log_bf_sd"], **ERROR)
+        ax.errorbar(
+            x[bars], y[bars], xerr=table.loc[bars, "log_bf_sd"], fmt="none", ecolor=GREY,
+            elinewidth=0.5, alpha=0.5, zorder=0.8,
+        )  # fmt: skip
     red = (log_bf.abs() > bayes_factor) & (y > mean_difference)
     for marker, shown in clipped_markers(log_bf, clip, ">", "<"):
         for colour, rows in ((GREY, shown & ~red), (RED, shown & red)):
