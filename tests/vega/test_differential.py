@@ -18,7 +18,7 @@ from vega.differential import (
     monte_carlo,
     rank,
 )
-from vega.metrics import auc, r2_of_means, top_overlap
+from vega.metrics import auc, r2_of_means
 
 GMVS = list("wxyz")
 
@@ -117,8 +117,6 @@ def test_metrics_are_those_of_their_definitions():
     real, decoded = rng.random((8, 20)), rng.random((5, 20))
     r = np.corrcoef(real.mean(0), decoded.mean(0))[0, 1]
     assert r2_of_means(real, decoded) == pytest.approx(r**2)
-
-    assert top_overlap([9, -8, 1, 0], [-5, 0, 4, 1], n=2) == 0.5
 
 
 def test_the_expected_false_discovery_rate_is_the_mean_over_what_is_called():

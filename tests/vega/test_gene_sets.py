@@ -7,7 +7,7 @@ import pytest
 from helpers.checks import one_line_error
 
 import vega
-from vega.gene_sets import gene_mask, read_gmt, readable
+from vega.gene_sets import gene_mask, read_gmt
 
 
 @pytest.fixture
@@ -54,24 +54,6 @@ def test_the_mask_is_that_of_brute_force():
     assert np.array_equal(gene_mask(sets, genes), expected)
 
 
-@pytest.mark.parametrize(
-    ("genes", "message"),
-    [
-        (["ENSG1", "ENSG2"], r"none of the 2 genes \(such as ENSG1, ENSG2\)"),
-        (["ISG15", "ISG15"], "genes: duplicate ISG15"),
-    ],
-)
-def test_genes_without_a_set_and_repeated_genes_are_refused(genes, message):
-    with one_line_error(message):
-        gene_mask({"S": ["ISG15"]}, genes)
-
-
-def test_names_are_readable_in_figures():
-    names = "REACTOME_TRYPTOPHAN_CATABOLISM", "HALLMARK_G2M_CHECKPOINT", "UNANNOTATED_1", "STAT3"
-    shown = ["TRYPTOPHAN CATABOLISM", "G2M CHECKPOINT", "UNANNOTATED 1", "STAT3"]
-    assert [readable(name) for name in names] == shown
-
-
 def test_the_real_collections_are_those_of_the_paper(mirror):
     """Claims D12 and D13, and the mask of the largest collection."""
     sizes = {"reactomes": 674, "hallmarks": 50, "gbm_aracne": 6056, "reactomes_organoid_ct": 681}
@@ -90,18 +72,13 @@ HUMAN = {"A": ["CD79A", "CD79B", "MS4A1", "MYC"], "B": ["CD3D", "CD3E", "ACTB"]}
 @pytest.mark.parametrize(
     ("genes", "message"),
     [
-        (
-            ["Cd79a", "Ms4a1", "Cd3d"],
-            "of 7 genes in the sets 0 are .*, but 3 are if upper",
-        ),
-        (
-            ["ENSG00000105369", "ENSG00000007312"],
-            "are Ensembl ids; set adata.var_names",
-        ),
-        (["X", "Y"], "must use the same names"),
+        (["Cd79a", "Ms4a1", "Cd3d"], "of 7 genes in the sets 0 are .*, but 3 are if upper"),
+        (["ENSG00000105369", "ENSG00000007312"], "are Ensembl ids; set adata.var_names"),
+        (["X", "Y"], r"none of the 2 genes \(such as X, Y\) is .*; .* must use the same names"),
+        (["MYC", "MYC"], "genes: duplicate MYC"),
     ],
 )
-def test_gene_names_of_another_kind_get_a_remedy(genes, message):
+def test_gene_names_of_another_kind_and_duplicates_get_a_remedy(genes, message):
     with one_line_error(message):
         gene_mask(HUMAN, genes)
 

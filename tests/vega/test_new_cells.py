@@ -137,13 +137,11 @@ def test_what_is_on_another_scale_is_refused(cells, model):
         fit(of_counts, adata)
 
 
-@pytest.mark.parametrize(("noise", "expected"), [(1e-6, COUNTS), (0.1, None)])
-def test_counts_may_have_rounding_errors(cells, noise, expected):
+def test_counts_may_have_rounding_errors(cells):
     x = cells.X.copy()
-    x.data = x.data + np.float32(noise)
-    if expected:
-        assert check_scale(x, COUNTS) == COUNTS
-    else:
-        with one_line_error("expected counts"):
-            check_scale(x, COUNTS)
+    x.data = cells.X.data + np.float32(1e-6)
+    assert check_scale(x, COUNTS) == COUNTS
+    x.data = cells.X.data + np.float32(0.1)
+    with one_line_error("expected counts"):
+        check_scale(x, COUNTS)
     assert check_scale(x * 0, LOGS) is None
