@@ -299,7 +299,7 @@ class VEGA:
             "n_cells": int(adata.n_obs),
             "device": str(target),
             "threads": torch.get_num_threads(),
-            "early_stopped": state.stopped,
+            "early_stopped": state.stalled(chosen.patience),
             "seconds": round(state.seconds, 3),
         }
         return self.history

@@ -28,31 +28,16 @@ from vega.trainer import Trainer, own_stream
 
 
 @dataclass
-class EarlyStopping:
-    """The number of epochs since a loss was last strictly better."""
-
-    limit: int
-    best: float = math.inf
-    waited: int = 0
-
-    def step(self, loss: float) -> bool:
-        """Count a loss; return whether patience has run out."""
-        if loss < self.best:
-            self.best, self.waited = loss, 0
-        else:
-            self.waited += 1
-        return self.waited >= self.limit
-
-
-@dataclass
 class TrainState:
     """The content of a checkpoint except for the weights."""
 
-    train: EarlyStopping
-    validation: EarlyStopping
-    losses: list[tuple[float, float]] = field(default_factory=list)
-    stopped: bool = False
+    losses: list[tuple[float, float]] = field(default_factory=list)  # training, validation
     seconds: float = 0.0
+
+    def stalled(self, patience: int) -> bool:
+        """Return whether either loss was last strictly better `patience` epochs ago."""
+        of_kinds = [kind for kind in zip(*self.losses, strict=True) if math.isfinite(kind[0])]
+        return any(len(kind) - 1 - kind.index(min(kind)) >= patience for kind in of_kinds)
 
 
 def split(n_cells: int, settings: TrainSettings) -> tuple[np.ndarray, np.ndarray]:
@@ -108,7 +93,7 @@ def train(
     """
     n = len(cells)
     rows = split(n, settings) if validation is None else split_by(validation, n)
-    state = TrainState(EarlyStopping(settings.patience), EarlyStopping(settings.patience))
+    state = TrainState()
     fingerprint = _fingerprint(module, cells, rows, settings) if checkpoint else ""
     bar = tqdm(total=settings.max_epochs, unit="epoch", disable=not progress, dynamic_ncols=True)
     with bar, own_stream(device):
@@ -120,7 +105,7 @@ def train(
                 log(f"resumed after epoch {len(state.losses)}")
             elif log:
                 log("the checkpoint is damaged or of another run: from the start")
-        while not state.stopped and len(state.losses) < settings.max_epochs:
+        while len(state.losses) < settings.max_epochs and not state.stalled(settings.patience):
             started = time.perf_counter()
             rng = trainer.begin(len(state.losses))
             losses = trainer.train(rows[0], rng), trainer.validate(rows[1])
@@ -130,9 +115,6 @@ def train(
                     "is log-normalised and the learning rate is not too high"
                 )
             state.losses.append(losses)
-            state.stopped = state.train.step(losses[0])
-            if len(rows[1]):
-                state.stopped |= state.validation.step(losses[1])
             state.seconds += time.perf_counter() - started
             bar.set_postfix_str(_shown(losses), refresh=False)
             bar.update()
@@ -206,9 +188,4 @@ def _resume(
             moments.setdefault(int(index), {})[moment] = tensor
     optimiser.load_state_dict({**optimiser.state_dict(), "state": moments})
     state = json.loads(metadata["state"])
-    return TrainState(
-        train=EarlyStopping(**state.pop("train")),
-        validation=EarlyStopping(**state.pop("validation")),
-        losses=[tuple(losses) for losses in state.pop("losses")],
-        **state,
-    )
+    return TrainState([tuple(losses) for losses in state["losses"]], state["seconds"])
