@@ -1,6 +1,5 @@
 """Cells as dots: an embedding, or any two columns of a table."""
 
-from collections.abc import Iterable
 from itertools import cycle
 from typing import Any
 
@@ -97,6 +96,12 @@ def scatter(
     """
     ax = ax or plt.gca()
     ax.set(xlabel=x, ylabel=y)
+    marker_of: dict[str, str] = {}
+    shown = [("o", np.ones(len(table), dtype=bool))]
+    if style is not None:
+        styles = table[style].astype("category")
+        marker_of = dict(zip(styles.cat.categories, cycle(MARKERS)))
+        shown = [(marker, (styles == value).to_numpy()) for value, marker in marker_of.items()]
     options: dict[str, Any] = {}
     if color is None:
         colours = np.full(len(table), GREY)
@@ -109,8 +114,8 @@ def scatter(
         colour_of = dict(zip(labels.categories, palette(len(labels.categories)), strict=True))
         # The code of a missing category is -1: the last colour.
         colours = np.array([*colour_of.values(), MISSING])[labels.codes]
-        _legends(ax, colour_of, style and table[style].astype("category").cat.categories)
-    for marker, rows in _by_marker(table, style):
+        _legends(ax, colour_of, marker_of)
+    for marker, rows in shown:
         drawn = ax.scatter(
             table.loc[rows, x], table.loc[rows, y], c=colours[rows], marker=marker, **options,
             **dots(len(table)),
@@ -125,18 +130,7 @@ def dots(n: int) -> dict:
     return {"s": np.clip(8000 / n, 1.5, 8), "alpha": 0.7, "linewidths": 0, "rasterized": n > MANY}
 
 
-def _by_marker(table: pd.DataFrame, style: str | None) -> list[tuple[str, np.ndarray]]:
-    """Return the marker of each category of `style`, and which rows have it."""
-    if style is None:
-        return [("o", np.ones(len(table), dtype=bool))]
-    labels = table[style].astype("category")
-    return [
-        (marker, (labels == value).to_numpy())
-        for marker, value in zip(cycle(MARKERS), labels.cat.categories)
-    ]
-
-
-def _legends(ax: Axes, colour_of: dict[str, str], styles: Iterable[str] | None) -> None:
+def _legends(ax: Axes, colour_of: dict[str, str], marker_of: dict[str, str]) -> None:
     """Name colours and, below them, markers right of the axes."""
     frame = {"frameon": False, "handletextpad": 0.2, "borderaxespad": 0, "fontsize": "small"}
     handles = [_key("o", colour, label) for label, colour in colour_of.items()]
@@ -144,9 +138,9 @@ def _legends(ax: Axes, colour_of: dict[str, str], styles: Iterable[str] | None) 
     legend = ax.legend(
         handles=handles, loc="upper left", bbox_to_anchor=(1.02, 1), ncols=columns, **frame
     )
-    if styles is not None:
+    if marker_of:
         ax.add_artist(legend)
-        handles = [_key(marker, "0.4", value) for marker, value in zip(cycle(MARKERS), styles)]
+        handles = [_key(marker, "0.4", label) for label, marker in marker_of.items()]
         ax.legend(handles=handles, loc="lower left", bbox_to_anchor=(1.02, 0), **frame)
 
 
