@@ -90,8 +90,8 @@ def through_mixtures(
     small &= members.shape[1] * grids.n_sds * grids.n_means <= LARGEST
     p = np.empty((len(comparisons), mean.shape[1]))
     for gmvs in _batches(grids, small.nonzero()[:, 0], members.shape[1], mean.shape[0]):
-        found = _on_grids(mean_[gmvs], sd[gmvs], kind, members, grids.of(gmvs))
-        p[:, gmvs.numpy()] = found.T
+        of_batch = _Grids(*(values[gmvs] for values in grids))
+        p[:, gmvs.numpy()] = _on_grids(mean_[gmvs], sd[gmvs], kind, members, of_batch).T
     for gmv in (~small).nonzero()[:, 0].tolist():
         order = mean_[gmv].numpy().argsort()
         cells = np.stack([mean_[gmv].numpy(), sd[gmv].numpy()])[:, order].astype(float)
@@ -109,10 +109,6 @@ class _Grids(NamedTuple):
     n_means: Tensor
     n_sds: Tensor
     n_positions: Tensor  # half a period of the functions of w, in steps between means
-
-    def of(self, gmvs: Tensor) -> "_Grids":
-        """Return the grids of some of the GMVs."""
-        return _Grids(*(values[gmvs] for values in self))
 
 
 def _grids(mean: Tensor, sd: Tensor, narrow: Tensor) -> _Grids:

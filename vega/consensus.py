@@ -91,13 +91,11 @@ def consensus(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
                 "of the same gene sets"
             )
     by_gmv = pd.concat(tables).groupby(level=list(range(first.nlevels)), sort=False)
-    found = pd.DataFrame(
-        {
-            "log_bf_mean": by_gmv["log_bf"].mean(),
-            "log_bf_sd": by_gmv["log_bf"].std(),
-            "share_significant": by_gmv["significant"].mean(),
-            "md": by_gmv["md"].mean(),
-        }
+    found = by_gmv.agg(
+        log_bf_mean=("log_bf", "mean"),
+        log_bf_sd=("log_bf", "std"),
+        share_significant=("significant", "mean"),
+        md=("md", "mean"),
     )
     found = found.sort_values("log_bf_mean", key=np.abs, ascending=False, kind="stable")
     if not keys:
