@@ -4,10 +4,10 @@ import errno
 import glob
 import os
 import socket
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from uuid import uuid4
 
 from vega.errors import InputError, one_line
 
@@ -35,10 +35,6 @@ def atomic_write(path: Path | str) -> Iterator[Path]:
             yield temporary
             with temporary.open("rb") as file:
                 os.fsync(file.fileno())
-            # mkstemp makes files that only their owner reads; the result has the usual permissions.
-            umask = os.umask(0)
-            os.umask(umask)
-            temporary.chmod(0o666 & ~umask)
             temporary.replace(path)
     except Exception as error:
         reason = _disk_error(error)
@@ -53,11 +49,8 @@ def _temporary(path: Path) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     here = f"@{socket.gethostname()}-"
     _remove_abandoned(path, here)
-    handle, name = tempfile.mkstemp(
-        dir=path.parent, prefix=f"{PART}{os.getpid()}{here}", suffix=f"-{path.name}"
-    )
-    os.close(handle)
-    temporary = Path(name)
+    temporary = path.with_name(f"{PART}{os.getpid()}{here}{uuid4().hex[:8]}-{path.name}")
+    temporary.touch(exist_ok=False)
     try:
         yield temporary
     finally:
