@@ -8,6 +8,7 @@ import scipy.sparse as sp
 from anndata import AnnData
 
 from vega.model import VEGA
+from vega.scale import log_normalise
 
 GENE_SETS = {
     "Interferon": ["ISG15", "MX1", "IFI6", "IFIT1", "OAS1", "IFITM3"],
@@ -58,8 +59,6 @@ def log_normalised(adata: AnnData, target_sum: float = 1e3) -> AnnData:
     >>> round(float(np.expm1(adata.X[0].toarray()).sum()))
     1000
     """
-    from vega.scale import log_normalise
-
     adata = adata.copy()
     adata.X = log_normalise(adata.X, target_sum)
     return adata

@@ -237,6 +237,3 @@ def test_what_cannot_be_extended_is_one_line(reference):
     ):
         with one_line_error(message):
             broken.extend(adata, key)
-    extended = model.extend(adata, "batch")
-    with one_line_error("the model has batches: name their column of obs, got None"):
-        extended.fit(adata, progress=False)

@@ -275,11 +275,10 @@ def test_a_damaged_file_of_a_model_is_named(tmp_path, file, change, message):
 @pytest.mark.parametrize(
     ("options", "settings", "message"),
     [
-        ({"batches": ["x", "y"]}, {}, "name their column of obs, got None"),
+        ({"batches": ["x", "y"]}, {}, "has batches: name their column of obs, got None"),
         ({"batches": ["x", "z"]}, {"batch_key": "batch"}, "batch 'y', which is not among .*: x, z"),
         ({"batches": ["x"]}, {"batch_key": "batch"}, "batch 'y', which is not among .*: x"),
         ({}, {"batch_key": "batch"}, r"no batches; build it with VEGA\(..., batches=adata.obs"),
-        ({"decoder": "deep", "batches": ["x", "y"]}, {}, "no batch nodes; leave out the batches"),
         ({}, {"learning_rate": 1e30}, "the loss is not finite after"),
         *(
             ({}, {"validation": mask}, message)
