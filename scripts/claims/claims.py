@@ -10,7 +10,6 @@ from scripts.claims import (  # each registers its claims
     kang,  # noqa: F401
     mixseq,  # noqa: F401
     out_of_sample,  # noqa: F401
-    shekhar,  # noqa: F401
     supplement,  # noqa: F401
 )
 from scripts.claims.judging import MEASURES, Measure, evaluate, read_claims

@@ -2,7 +2,7 @@
 
 from scripts.claims.judging import claim, exact_claim
 from scripts.claims.out_of_sample import TYPES
-from scripts.claims.run_results import RunResults
+from scripts.claims.run_results import NotAvailable, RunResults
 
 # Studies whose cells and genes are counted, by claim; `kang_counts` is that of the count model.
 DIMENSIONS = {
@@ -35,6 +35,31 @@ def kang_cell_types(results: RunResults, seed: int):
     """Cells of each type of Kang."""
     counts = results.data("kang").obs["cell_type"].value_counts()
     return {cell_type: int(counts.get(cell_type, 0)) for cell_type in TYPES}
+
+
+@exact_claim("D09")
+def retina_cells(results: RunResults, seed: int):
+    """Cells before those of other clusters are dropped, and after.
+
+    The paper's text counts all cells, its analysis those of clusters 1 to 15 (erratum 6).
+    """
+    steps = results.table("shekhar_qc")
+    dropped = steps[steps["step"] == "drop"]
+    if dropped.empty:
+        raise NotAvailable("no step of shekhar drops the cells of other clusters")
+    before = int(dropped["cells_before"].iloc[-1])
+    return {"in the text": before, "analysed": results.data("shekhar").n_obs}
+
+
+@exact_claim("D10")
+def retina_dimensions(results: RunResults, seed: int):
+    """Genes, batches and cell types of the retina."""
+    data = results.data("shekhar")
+    return {
+        "genes": data.n_vars,
+        "batches": data.obs["batch"].nunique(),
+        "types": data.obs["cell_type"].nunique(),
+    }
 
 
 @exact_claim("D12")

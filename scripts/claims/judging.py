@@ -8,7 +8,7 @@ needs an effect beyond all of the shuffles, and a criterion that holds in more t
 nothing: it is marked as uninformative.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from scripts.claims.run_results import NotAvailable, RunResults
+from scripts.claims.run_results import SIMULATED, NotAvailable, RunResults
 from scripts.claims.shuffled_results import ShuffledResults
 from scripts.common.shuffles import SHUFFLES
 from vega.errors import InputError
@@ -210,12 +210,12 @@ def evaluate(
         except NotAvailable as reason:
             controls = []
             notes.append(f"no negative control: {reason}")
-        partial, simulated = results.partial(studies), results.config.settings.simulated
-        if MEASURES[row.id].exact and partial:
+        method, partial = MEASURES[row.id], results.partial(studies)
+        if method.exact and partial:
             notes.insert(0, f"{partial}: exact numbers are shown but not judged")
-        outcome = _outcome(row.id, row.numbers, by_seed, controls, (partial, simulated))
+        outcome = _outcome(method, row.numbers, by_seed, partial, controls)
         rows.append(cited | outcome | {"note": "; ".join(notes)})
-        values += _rows(row.id, row.numbers, by_seed, controls)
+        values += _rows(row, method.near_zero, by_seed, controls)
     table = pd.DataFrame(rows, columns=TABLE).fillna("")
     return table, pd.DataFrame(values, columns=[*VALUES]).astype(VALUES)
 
@@ -242,15 +242,14 @@ def control(
     if what is None:
         return []
     shuffled = (ShuffledResults(results, what, number + 1) for number in range(shuffles))
-    return [mean_values(measure(id, studies, each, seeds)) for each in shuffled]
+    return [mean_and_sd(measure(id, studies, each, seeds).values())[0] for each in shuffled]
 
 
 def judge(
-    id: str,
+    method: Measure,
     numbers: Published,
     values: Values,
     partial: str = "",
-    simulated: bool = False,
     controls: Sequence[Values] = (),
 ) -> Verdict:
     """Return the verdict on the values of a claim.
@@ -258,13 +257,12 @@ def judge(
     `partial` is the reason why the data are not the whole public ones; empty if they are.
     `controls` are the values in each shuffle of the negative control.
     """
-    method = MEASURES[id]
     has_effect = method.effect is not None and method.effect(values) > max(
         [0.0, *map(method.effect, controls)]
     )
     if method.exact and partial:
         # Fewer real cells give other numbers, but in the same direction.
-        if simulated or method.effect is None:
+        if partial == SIMULATED or method.effect is None:
             return Verdict.NOT_RUN
     elif (
         numbers.within_tolerance(values)
@@ -276,66 +274,58 @@ def judge(
 
 
 def holds_by_chance(
-    id: str, numbers: Published, controls: Sequence[Values], partial: str, simulated: bool
+    method: Measure, numbers: Published, partial: str, controls: Sequence[Values]
 ) -> int | None:
     """Return in how many shuffles a claim would be reproduced; None if it is not judged.
 
     Each shuffle is judged as the run is, against the others. Where only the direction can be
     judged, that counts.
     """
-    only_direction = bool(MEASURES[id].exact and partial)
-    wanted = Verdict.DIRECTION if only_direction else Verdict.REPRODUCED
+    wanted = Verdict.DIRECTION if method.exact and partial else Verdict.REPRODUCED
     verdicts = [
-        judge(id, numbers, values, partial, simulated, [*controls[:i], *controls[i + 1 :]])
+        judge(method, numbers, values, partial, [*controls[:i], *controls[i + 1 :]])
         for i, values in enumerate(controls)
     ]
     return None if Verdict.NOT_RUN in verdicts or not verdicts else verdicts.count(wanted)
 
 
 def _outcome(
-    id: str,
+    method: Measure,
     numbers: Published,
     by_seed: BySeed,
+    partial: str,
     controls: Sequence[Values],
-    judged_as: tuple[str, bool],
 ) -> dict[str, str]:
     """Return the columns of the table that follow from the values."""
-    values, measured = mean_values(by_seed), list(by_seed.values())
-    spread = sd_values(measured) if len(measured) > 1 else {}
-    of_control = zip(
-        mean_values(dict(enumerate(controls))).items(), sd_values(controls).values(), strict=True
-    )
-    by_chance = holds_by_chance(id, numbers, controls, *judged_as)
+    values, spread = mean_and_sd(by_seed.values())
+    means, sds = mean_and_sd(controls)
+    by_chance = holds_by_chance(method, numbers, partial, controls)
     return {
         "reproduced": "; ".join(f"{k} {shown(v)}" for k, v in values.items()),
-        "spread": "; ".join(f"{k} ±{shown(v)}" for k, v in spread.items()),
-        "verdict": judge(id, numbers, values, *judged_as, controls).value,
-        "control": "; ".join(f"{k} {shown(v)} ±{shown(sd)}" for (k, v), sd in of_control),
+        "spread": "; ".join(f"{k} ±{shown(v)}" for k, v in spread.items() if len(by_seed) > 1),
+        "verdict": judge(method, numbers, values, partial, controls).value,
+        "control": "; ".join(f"{k} {shown(v)} ±{shown(sds[k])}" for k, v in means.items()),
         "control_holds": "" if by_chance is None else f"{by_chance} of {len(controls)}",
         "caution": UNINFORMATIVE if (by_chance or 0) > MOST_BY_CHANCE else "",
     }
 
 
 def _rows(
-    id: str, numbers: Published, by_seed: BySeed, controls: Sequence[Values]
+    row: Any, near_zero: bool, by_seed: BySeed, controls: Sequence[Values]
 ) -> Iterator[tuple]:
     """Yield the rows of the table of values, in the order of `VALUES`."""
-    means, sds = mean_values(dict(enumerate(controls))), sd_values(controls)
+    means, sds = mean_and_sd(controls)
     for seed, measured in by_seed.items():
         for name, value in measured.items():
-            deviation = numbers.deviation(name, value, MEASURES[id].near_zero)
-            published = numbers.values.get(name)
-            yield id, name, seed, published, value, deviation, means.get(name), sds.get(name)
+            deviation = row.numbers.deviation(name, value, near_zero)
+            published = row.numbers.values.get(name)
+            yield row.id, name, seed, published, value, deviation, means.get(name), sds.get(name)
 
 
-def mean_values(by_seed: BySeed) -> Values:
-    """Return the mean of each value over the seeds."""
-    return {name: float(mean) for name, mean in pd.DataFrame(list(by_seed.values())).mean().items()}
-
-
-def sd_values(measured: Sequence[Values]) -> Values:
-    """Return the standard deviation of each value."""
-    return {name: float(sd) for name, sd in pd.DataFrame(list(measured)).std().items()}
+def mean_and_sd(measured: Iterable[Values]) -> tuple[Values, Values]:
+    """Return mean and standard deviation of each value, over seeds or shuffles."""
+    table = pd.DataFrame(list(measured))
+    return table.mean().to_dict(), table.std().to_dict()
 
 
 def lead(values: Values, name: str) -> float:

@@ -209,9 +209,9 @@ def one_vs_rest_rank(results: RunResults, seed: int, cell_type: str, gmv: str):
     """
 
     def measured(seed: int) -> dict[str, float]:
-        log_bf = results.contrast("kang", seed, ONE_VS_REST, cell_type)["log_bf"]
-        value = get_gmv(log_bf.to_frame(), gmv)["log_bf"]
-        return {"rank": int((log_bf > value).sum()) + 1, "log BF": value}
+        table = results.contrast("kang", seed, ONE_VS_REST, cell_type)
+        value = get_gmv(table, gmv)["log_bf"]
+        return {"rank": int((table["log_bf"] > value).sum()) + 1, "log BF": value}
 
     other = results.config.other_seed("kang", seed)
     if other is not None and not results.is_shuffled:

@@ -15,6 +15,8 @@ from vega.description import read_description
 from vega.gene_sets import read_gmt
 from vega.values import values_of
 
+SIMULATED = "simulated data"  # a reason why data are partial
+
 
 class NotAvailable(Exception):
     """The results lack what a claim needs; the message is the reason in the table."""
@@ -95,7 +97,7 @@ class RunResults:
     def partial(self, studies: list[str]) -> str:
         """Return why the data are not the whole public ones; empty if they are."""
         if self.config.settings.simulated:
-            return "simulated data"
+            return SIMULATED
         for study in (study for name in studies for study in self.studies_of(name)):
             if self.origin(study)["origin"] != "public":
                 return f"subset of {study} from a mirror ({self.data(study).n_obs} cells)"

@@ -26,7 +26,7 @@ from scripts.claims.claims import load_measures
 from scripts.claims.judging import COLUMNS, Measure, Verdict, judge, read_claims, shown
 from scripts.claims.judging import published as numbers
 from scripts.claims.out_of_sample import TYPES
-from scripts.claims.run_results import NotAvailable
+from scripts.claims.run_results import SIMULATED, NotAvailable
 from scripts.common.code_dependencies import code_of
 from scripts.common.gmvs import INTERFERON_AB, TRYPTOPHAN
 from scripts.report.forest import estimates
@@ -34,7 +34,6 @@ from vega.description import write_description
 from vega.errors import InputError
 
 DIFFERENTIAL, GSEA = "kang_seed1_differential", "kang_gsea"
-SIMULATED = {"data": "simulated"}
 
 
 @pytest.fixture
@@ -237,16 +236,14 @@ def test_exact_numbers_are_not_judged_on_less_than_the_public_data(run):
         assert "subset of kang from a mirror (280 cells)" in table.loc[id, "note"]
         assert table.loc[id, "reproduced"]  # still shown
     assert table.loc["K01", "verdict"] == "reproduced"
-    assert claims_of(run, "D01", **SIMULATED).loc["D01", "note"].startswith("simulated data")
+    assert claims_of(run, "D01", data="simulated").loc["D01", "note"].startswith("simulated data")
 
 
 @pytest.mark.parametrize(("points", "verdict"), [(True, "direction only"), (False, "differs")])
-def test_the_direction_of_an_exact_claim_is_judged_on_a_subset(monkeypatch, points, verdict):
+def test_the_direction_of_an_exact_claim_is_judged_on_a_subset(points, verdict):
     def verdicts(**options):
         measure = Measure(lambda r, s: {}, lambda v: True, exact=True, **options)
-        monkeypatch.setitem(load_measures(), "T01", measure)
-        kinds = {}, {"partial": "subset"}, {"partial": "simulated data", "simulated": True}
-        return [judge("T01", numbers(""), {"x": 1}, **kind) for kind in kinds]
+        return [judge(measure, numbers(""), {"x": 1}, kind) for kind in ("", "subset", SIMULATED)]
 
     assert verdicts(effect=lambda v: float(points)) == ["reproduced", verdict, "not run"]
     assert verdicts() == ["reproduced", "not run", "not run"]

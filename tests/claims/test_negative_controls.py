@@ -17,9 +17,9 @@ from helpers.claim_runs import (
 from scipy.stats import mannwhitneyu
 
 from scripts.claims.claims import load_measures
-from scripts.claims.judging import UNINFORMATIVE, Measure, Verdict, holds_by_chance, judge
+from scripts.claims.judging import UNINFORMATIVE, Measure, holds_by_chance, judge
 from scripts.claims.judging import published as numbers
-from scripts.claims.run_results import RunResults
+from scripts.claims.run_results import SIMULATED, RunResults
 from scripts.claims.shuffled_results import ShuffledResults, shuffle_weights
 from scripts.common.shuffles import SHUFFLES, shuffle_labels
 
@@ -52,8 +52,9 @@ PICTURES = ["K02", "K10", "M01", "M02", "M03", "G01", "G02", "S06"]  # without n
 def test_the_published_numbers_meet_the_criterion(id):
     values = {**published(id), **SHOWN.get(id, {})}
     others = [{name: 0.0 for name in values}]  # a shuffle without any effect
-    controls = others if load_measures()[id].shuffle else []
-    assert judge(id, CLAIMS.loc[id, "numbers"], values, controls=controls) == "reproduced"
+    measure = load_measures()[id]
+    controls = others if measure.shuffle else []
+    assert judge(measure, CLAIMS.loc[id, "numbers"], values, controls=controls) == "reproduced"
 
 
 WRITERS = {"K": write_kang, "[MG]": write_drugs, "O": write_organoid, "S": write_variants}
@@ -135,15 +136,14 @@ def test_a_direction_has_to_be_beyond_all_shuffles(tmp_path):
     assert claims_of(tmp_path, "K02", shuffles=SHUFFLES).loc["K02", "verdict"] == "differs"
 
 
-def test_only_what_can_be_judged_is_counted(monkeypatch):
-    def by_chance(partial="", simulated=False, **options):
-        monkeypatch.setitem(load_measures(), "K02", Measure(lambda r, s: {}, **options))
+def test_only_what_can_be_judged_is_counted():
+    def by_chance(partial="", **options):
         controls = [{"x": float(x)} for x in range(1, 6)]
-        return holds_by_chance("K02", numbers("x=5", "1"), controls, partial, simulated)
+        measure = Measure(lambda r, s: {}, **options)
+        return holds_by_chance(measure, numbers("x=5", "1"), partial, controls)
 
     exact = {"effect": lambda v: v["x"], "exact": True}
     assert by_chance(**exact) == 2  # 4 and 5 are within the tolerance
     assert by_chance("a subset", **exact) == 1  # 5 is beyond the others
-    assert by_chance("simulated data", simulated=True, **exact) is None
+    assert by_chance(SIMULATED, **exact) is None
     assert by_chance(holds=lambda v: v["x"] > 4, **exact | {"exact": False}) == 1
-    assert Verdict.DIRECTION == "direction only"
