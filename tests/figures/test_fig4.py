@@ -3,8 +3,9 @@
 import numpy as np
 import pandas as pd
 import pytest
+from helpers.claim_runs import out_of_sample_tables
 from helpers.drawn import bars, error_bars, legend, middles, module, page, panel, words
-from helpers.figure_runs import TYPES, out_of_sample_tables, planted
+from helpers.figure_runs import TYPES, planted
 from helpers.legible import assert_legible
 from matplotlib.colors import to_hex
 

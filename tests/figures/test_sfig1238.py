@@ -37,7 +37,7 @@ def data():
 def first_seed(data):
     """The cross-validation of the architectures with the first of its two seeds."""
     table = data.tables["kang_architectures_sweep"]
-    return table[table["seed"] == 3].sort_values("fold")
+    return table[table["seed"] == 1].sort_values("fold")
 
 
 def colour(artist):

@@ -194,41 +194,53 @@ def write_out_of_sample(run):
     """Write results in which I01 to I12 are reproduced."""
     for study in ("kang", "zheng"):
         write_study(run, study, (9, 2))
+    for name, table in out_of_sample_tables().items():
+        write_table(table, run / "tables" / f"{name}.tsv")
+
+
+def out_of_sample_tables(seed=1):
+    """Return the tables of one seed; seed 1 has the published numbers.
+
+    Types and samples are in another order than in Figure 4.
+    """
+    higher = seed / 100 - 0.01
     overlaps = [
-        (1, experiment, t, published(id)[t], 0.03, 50 / 675, published(id)[t] - 0.05, 99, "")
+        (seed, experiment, t, value + higher, 0.03, 0.07, value + higher - 0.05, 99, "")
         for experiment, id in ((oos.HELD_OUT, "I03"), (oos.OTHER_STUDY, "I08"))
-        for t in TYPES
+        for t, value in reversed(published(id).items())
     ]
     r2 = [
-        (1, experiment, sample, t, published(id)[t], 0.01, 99, "")
+        (seed, experiment, sample, t, published(id)[t] + higher, 0.01, 99, "")
+        for t in TYPES
         for experiment, sample, id in (
             (oos.HELD_OUT, oos.IN_SAMPLE, "I04"),
             (oos.HELD_OUT, oos.OUT_OF_SAMPLE, "I05"),
+            (oos.OTHER_STUDY, oos.BASELINE, "I11"),
             (oos.OTHER_STUDY, oos.STUDY_A, "I09"),
             (oos.OTHER_STUDY, oos.STUDY_B, "I10"),
-            (oos.OTHER_STUDY, oos.BASELINE, "I11"),
         )
-        for t in TYPES
     ]
-    r2 += [(1, oos.HELD_OUT, oos.CONTROL_MEAN, t, 0.8, np.nan, 99, "") for t in TYPES]
+    r2 += [(seed, oos.HELD_OUT, oos.CONTROL_MEAN, t, 0.8, np.nan, 99, "") for t in TYPES]
     unseen, other = published("I01"), published("I06")
     medians = {
         (oos.HELD_OUT, "control"): unseen["control"],
-        (oos.HELD_OUT, "stimulated, out-of-sample"): unseen["out"],
         (oos.HELD_OUT, "stimulated, in-sample"): unseen["in"],
-        (oos.OTHER_STUDY, "control, study A"): other["study A"],
+        (oos.HELD_OUT, "stimulated, out-of-sample"): unseen["out"],
         (oos.OTHER_STUDY, "stimulated, study A"): 2.8,
         (oos.OTHER_STUDY, "control, study B"): other["study B"],
+        (oos.OTHER_STUDY, "control, study A"): other["study A"],
     }
-    activity = [(1, *key, "CD4T", value + d) for key, value in medians.items() for d in (-1, 0, 5)]
-    tables = {
-        "overlap": (overlaps, oos.OVERLAP),
-        "r2": (r2, oos.R2),
-        "activity": (activity, oos.ACTIVITY),
+    skewed = np.random.default_rng(0).exponential(size=41)
+    activity = [
+        (seed, *sample, "CD4T", median + higher + x)
+        for sample, median in medians.items()
+        for x in skewed - np.median(skewed)
+    ]
+    return {
+        "out_of_sample_overlap": pd.DataFrame(overlaps, columns=oos.OVERLAP),
+        "out_of_sample_r2": pd.DataFrame(r2, columns=oos.R2),
+        "out_of_sample_activity": pd.DataFrame(activity, columns=oos.ACTIVITY),
     }
-    for name, (rows, columns) in tables.items():
-        path = run / "tables" / f"out_of_sample_{name}.tsv"
-        write_table(pd.DataFrame(rows, columns=columns), path)
 
 
 # The silhouette of the condition, which is only in the notes: of posterior means, of decoders.
@@ -259,6 +271,7 @@ def counts_latent(sign):
 
 
 def silhouette_tables():
+    """Return tables of two seeds; the first has the published numbers, folds in another order."""
     types, losses = published("S02"), published("S03")
     rows = [
         {
@@ -272,11 +285,12 @@ def silhouette_tables():
             "silhouette_condition_mean": OF_POSTERIOR_MEANS[name] + (fold - 5.5) / 100,
         }
         for name, condition in published("S01").items()
-        for fold in range(1, 11)
+        for fold in range(10, 0, -1)
     ]
     tables = {"kang_architectures_sweep": pd.DataFrame(rows)}
     for name, batch in published("S04").items():
-        tables[f"{RETINA[name]}_silhouettes"] = {"silhouette_batch": batch}
+        row = {"silhouette_batch": batch, "silhouette_cell_type": 0.05 - batch}
+        tables[f"{RETINA[name]}_silhouettes"] = row
     kinds = {"": "in all", "_control": "in control", "_stimulated": "in stimulated"}
     for name, condition in OF_DECODERS.items():
         row = {f"silhouette_type{k}": published("S05")[f"{name} {of}"] for k, of in kinds.items()}

@@ -6,11 +6,11 @@ import numpy as np
 import pandas as pd
 from anndata import AnnData
 from conftest import ROOT
+from helpers.claim_runs import out_of_sample_tables, silhouette_tables
 from helpers.drugs import planted_results
 from helpers.organoid import planted_organoid
 from helpers.variants import planted_variants, results_of
 
-from scripts.analyse import out_of_sample as oos
 from scripts.analyse.robustness import DEPENDS, MAIN, Changed
 from scripts.claims.judging import UNINFORMATIVE, Verdict, read_claims
 from scripts.common.config.load import load
@@ -107,44 +107,6 @@ def kang_results() -> Results:
     return Results(latent, pd.concat(tables, ignore_index=True), gsea, study, "public")
 
 
-# ---------------------------------------------------------------- Figure 4
-
-
-def out_of_sample_tables(seed: int = 1) -> dict[str, pd.DataFrame]:
-    """Return the tables of one seed, types in another order than that of the figure."""
-    rng = np.random.default_rng(seed)
-    samples = {
-        oos.HELD_OUT: [oos.IN_SAMPLE, oos.OUT_OF_SAMPLE],
-        oos.OTHER_STUDY: [oos.BASELINE, oos.STUDY_A, oos.STUDY_B],
-    }
-    groups = {
-        oos.HELD_OUT: ["control", "stimulated, in-sample", "stimulated, out-of-sample"],
-        oos.OTHER_STUDY: ["stimulated, study A", "control, study B", "control, study A"],
-    }
-    overlap = [
-        (seed, experiment, t, rng.uniform(0.5, 0.8), 0.03, 0.07, rng.uniform(0.5, 0.8), 99, "")
-        for experiment in samples
-        for t in reversed(TYPES)
-    ]
-    r2 = [
-        (seed, experiment, sample, t, rng.uniform(0.5, 0.9), 0.01, 99, "")
-        for t in TYPES
-        for experiment in samples
-        for sample in samples[experiment]
-    ]
-    activity = [
-        (seed, experiment, group, "CD4T", x)
-        for experiment in groups
-        for i, group in enumerate(groups[experiment])
-        for x in rng.normal(i, 1, 40)
-    ]
-    return {
-        "out_of_sample_overlap": pd.DataFrame(overlap, columns=oos.OVERLAP),
-        "out_of_sample_r2": pd.DataFrame(r2, columns=oos.R2),
-        "out_of_sample_activity": pd.DataFrame(activity, columns=oos.ACTIVITY),
-    }
-
-
 # ---------------------------------------------------------------- Figures S1, S2, S3, S8
 
 
@@ -159,28 +121,6 @@ def latents() -> dict[str, AnnData]:
         found[model] = AnnData(values, obs=obs, var=pd.DataFrame(index=["A", INTERFERON, "B"]))
         found[model].obsm["X_umap"] = rng.normal(size=(150, 2))
     return found
-
-
-def silhouette_tables() -> dict[str, pd.DataFrame]:
-    """As the analysis writes them: two seeds each, of which the first draws the figures."""
-    rng = np.random.default_rng(0)
-
-    def one_row_per_seed(model, columns):
-        rows = [(model, seed, *rng.normal(0.02, 0.03, len(columns))) for seed in (3, 1)]
-        return pd.DataFrame(rows, columns=["model", "seed", *columns])
-
-    folds = [
-        (f"m_{v}_{fold}", seed, v, fold, *rng.normal(0.03, 0.04, 4), rng.normal(160 - 4 * i, 3))
-        for seed in (3, 1)
-        for fold in range(10, 0, -1)
-        for i, v in enumerate(reversed(VARIANTS))
-    ]
-    columns = [*S1_COLUMNS, "silhouette_condition_mean", "validation_loss"]
-    members = pd.DataFrame(folds, columns=["model", "seed", "variant", "fold", *columns])
-    of = {m: ["silhouette_batch", "silhouette_cell_type"] for m in RETINA}
-    of |= {m: sorted(S3_COLUMNS) for m in KANG}
-    tables = {f"{m}_silhouettes": one_row_per_seed(m, columns) for m, columns in of.items()}
-    return {"kang_architectures_sweep": members, **tables}
 
 
 # ---------------------------------------------------------------- the simulation benchmark
