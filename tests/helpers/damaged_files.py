@@ -14,10 +14,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import rdata
-import scipy.sparse as sp
 import yaml
 from anndata import AnnData
 from conftest import ROOT
+from helpers.cells import log_cells, write_gmt
 from helpers.raw_files import cell_ranger, market, soft_text
 from helpers.two_matrices import CONTROL, COUNTS, GENES, STIMULATED, TABLE, study
 
@@ -136,12 +136,9 @@ CASES = {
 
 
 def small_cells() -> AnnData:
-    rng = np.random.default_rng(0)
-    x = sp.csr_matrix(np.log1p(rng.poisson(1, (24, 8))).astype(np.float32))
     labels = {"cell_type": ["T"] * 12 + ["B"] * 12, "condition": ["control", "stimulated"] * 12}
-    obs = pd.DataFrame(labels, [f"c{i}" for i in range(24)], dtype="category")
-    var = pd.DataFrame(index=[f"G{i}" for i in range(8)])
-    cells = AnnData(x, obs=obs, var=var, layers={"counts": x.copy()})
+    cells = log_cells(np.random.default_rng(0).poisson(1, (24, 8)), **labels)
+    cells.layers["counts"] = cells.X.copy()
     cells.uns["provenance"] = json.dumps({"study": "toy", "origin": "public"})
     return cells
 
@@ -162,8 +159,7 @@ def _plain_study() -> Source:
 def valid_files() -> Path:
     """Return a folder with a valid file of each case."""
     folder = Path(tempfile.mkdtemp(prefix="valid-"))
-    lines = (f"{name}\thttp://x\t" + "\t".join(genes) for name, genes in SETS.items())
-    (folder / "sets.gmt").write_text("\n".join(lines) + "\n")
+    write_gmt(folder / "sets.gmt", SETS)
     shutil.copytree(CONFIG, folder / "config")
     raw = folder / "raw/toy/cells.gz"
     for path in (raw, folder / "mirror/toy/cells.gz", folder / "run/tables/a.tsv"):

@@ -67,15 +67,20 @@ def serving(answers):
             self.end_headers()
             self.wfile.write(body)
 
-        def log_message(self, *args):
-            pass
+    with local_server(Handler) as port:
+        yield f"http://127.0.0.1:{port}", seen
 
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+
+@contextmanager
+def local_server(handler):
+    """Run a server with the handler of its requests, which may wait for its end; yield the port."""
+    handler.log_message = lambda *args: None
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
     server.over = threading.Event()
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     try:
-        yield f"http://127.0.0.1:{server.server_port}", seen
+        yield server.server_port
     finally:
         server.over.set()
         server.shutdown()

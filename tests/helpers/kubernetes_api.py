@@ -5,11 +5,12 @@ import json
 import os
 import subprocess
 import sys
-import threading
 from collections import Counter
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
+
+from helpers.file_server import local_server
 
 NAMESPACE = "default"
 
@@ -114,17 +115,11 @@ def running(folder: Path):
 
         do_GET = do_POST = do_DELETE = _serve
 
-        def log_message(self, *args):
-            pass
-
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}).start()
-    write_kubeconfig(cluster.kubeconfig, server.server_port)
     try:
-        yield cluster
+        with local_server(Handler) as port:
+            write_kubeconfig(cluster.kubeconfig, port)
+            yield cluster
     finally:
-        server.shutdown()
-        server.server_close()
         for process in cluster.processes.values():
             process.kill()
             process.wait()
