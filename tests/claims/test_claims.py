@@ -9,17 +9,14 @@ from conftest import ROOT
 from helpers.checks import one_line_error
 from helpers.claim_runs import (
     CLAIMS,
+    WRITERS,
     change_study,
     change_table,
     claims_of,
     evaluated,
     published,
     put,
-    write_drugs,
     write_kang,
-    write_organoid,
-    write_out_of_sample,
-    write_variants,
 )
 
 from scripts.claims.claims import load_measures
@@ -112,15 +109,6 @@ def test_a_broken_claims_table_is_named(tmp_path):
             read_claims(path)
 
 
-WRITERS = {
-    "[KT]|D0[12]": write_kang,
-    "[MG]|D0[4567]": write_drugs,
-    "O|D08": write_organoid,
-    "I": write_out_of_sample,
-    "S|D11": write_variants,
-}
-
-
 def test_every_claim_has_a_function_and_a_criterion():
     measures = load_measures()
     assert set(measures) == set(CLAIMS["id"])
@@ -147,24 +135,24 @@ def test_no_drawing_code_is_needed(monkeypatch):
     assert not [file for file in files if file.startswith(("scripts/figures/", "vega/plot/"))]
 
 
-def test_what_comes_out_as_published_is_reproduced(run):
+def test_what_comes_out_as_published_is_reproduced_and_every_not_run_has_a_reason(run):
     table = claims_of(run)
+    assert list(table.index) == list(CLAIMS["id"])
     assert set(table.loc["K01":"K12", "verdict"]) == {"reproduced"}
     assert table.loc["T01", "verdict"] == "reproduced"
     assert table.loc["K04", "reproduced"] == "IFN alpha/beta 8.50; IFN 8.50; cytokine 8.50"
     assert table.loc["K05", "note"] == "mean absolute difference, as the text defines MD: 9.00"
-
-
-def test_every_row_has_a_verdict_and_every_not_run_a_reason(run):
-    table = claims_of(run)
-    assert list(table.index) == list(CLAIMS["id"])
     assert set(table["verdict"]) <= {str(v) for v in Verdict}
     assert (table.loc[table["verdict"] == "not run", "note"] != "").all()
     assert (table.loc[table["verdict"] != "not run", "reproduced"] != "").all()
 
 
-def test_values_are_compared_with_the_published_ones_by_seed(run):
+def test_seeds_give_mean_and_spread_and_values_that_are_compared_with_the_published_ones(run):
     table, values = evaluated(run, seeds=(1, 2))
+    shown = table.set_index("id")
+    assert shown.loc["K04", "reproduced"].startswith("IFN alpha/beta 8.55")
+    assert shown.loc["K04", "spread"].startswith("IFN alpha/beta ±0.0707")
+    assert shown.loc["K07", "spread"] == ""  # GSEA has no seeds
     numbers = ["published", "reproduced", "deviation", "control", "control_sd"]
     assert values.select_dtypes(float).columns.tolist() == numbers
     assert set(values["claim"]) == set(table.loc[table["reproduced"] != "", "id"])
@@ -172,8 +160,7 @@ def test_values_are_compared_with_the_published_ones_by_seed(run):
     assert k04["published"].tolist() == [8.51, 8.51]
     assert k04["reproduced"].tolist() == pytest.approx([8.5, 8.6])
     assert k04["deviation"].tolist() == pytest.approx([-0.01 / 8.51, 0.09 / 8.51])
-    k07 = values[values["claim"] == "K07"]  # GSEA has no seeds
-    assert k07["seed"].isna().all()
+    assert values.loc[values["claim"] == "K07", "seed"].isna().all()
     k02 = values[values["claim"] == "K02"]  # published as a picture
     assert k02["published"].isna().all()
     assert k02["deviation"].isna().all()
@@ -206,13 +193,6 @@ def test_numbers_near_zero_are_compared_with_the_largest_of_their_claim():
 def test_a_miss_is_reported_as_one(run, id, fault, verdict):
     change_table(run, DIFFERENTIAL, fault)
     assert claims_of(run, id).loc[id, "verdict"] == verdict
-
-
-def test_seeds_give_mean_and_spread(run):
-    table = claims_of(run, "K", seeds=(1, 2))
-    assert table.loc["K04", "reproduced"].startswith("IFN alpha/beta 8.55")
-    assert table.loc["K04", "spread"].startswith("IFN alpha/beta ±0.0707")
-    assert table.loc["K07", "spread"] == ""  # GSEA has no seeds
 
 
 def test_ranks_are_noted_with_another_seed_if_there_is_one(run):

@@ -48,15 +48,11 @@ def values(table, id):
     return {name: float(value) for name, value in pairs}
 
 
-def test_what_is_planted_is_reproduced(run):
+def test_what_is_planted_is_reproduced_with_the_values_of_the_tables(run, models):
     table = claims_of(run, IDS)
     assert table.loc["M01":"G02", "verdict"].eq("reproduced").all()
     assert table.loc["D04":"D07", "verdict"].eq("differs").all()  # these cells are but a few
     assert "Trametinib: cell lines with fewer than 10 cells: 1" in table.loc["M03", "note"]
-
-
-def test_measured_values_are_those_of_the_tables(run, models):
-    table = claims_of(run, IDS)
     latent = models[DRUGS["Trametinib"]].latent
     activity = values_of(latent, "HALLMARK_G2M_CHECKPOINT")
     treated = (latent.obs["condition"] == "Trametinib").to_numpy()

@@ -3,11 +3,18 @@
 import numpy as np
 import pandas as pd
 import pytest
-from helpers.claim_runs import change_study, change_table, claims_of, put, write_out_of_sample
+from helpers.claim_runs import (
+    change_study,
+    change_table,
+    claims_of,
+    out_of_sample_tables,
+    put,
+    write_out_of_sample,
+)
 
 from scripts.analyse import out_of_sample as oos
 from scripts.common.shuffles import SHUFFLES
-from scripts.common.tables import read_table, write_table
+from scripts.common.tables import write_table
 
 
 @pytest.fixture
@@ -128,26 +135,18 @@ def test_claims_on_activities_that_are_not_there_say_why(run):
 
 def write_controls(run):
     """Write what shuffled labels give: groups that are alike, and overlaps near chance."""
-    rng, tables = np.random.default_rng(0), {}
-    for name, column in (("overlap", "mean"), ("r2", "mean"), ("activity", "activity")):
-        table = read_table(run / "tables" / f"out_of_sample_{name}.tsv")
-        if name == "activity":
-            table = table.groupby(["seed", "experiment", "sample", "cell_type"], as_index=False)
-            table = table["activity"].median().assign(activity=0.0)
-        else:
-            table[column] = 0.1 if name == "overlap" else 0.9
-        others = [oos.CONTROL_MEAN, oos.BASELINE]  # real means of two halves of the same cells
-        alike = table["sample"].isin(others) if name == "r2" else False
-        tables[name] = pd.concat(
-            table.assign(
-                shuffle=number,
-                **{column: table[column] + 0.08 * alike + rng.normal(0, 0.01, len(table))},
-            )
-            for number in range(1, 21)
-        )
+    rng = np.random.default_rng(0)
+    tables = out_of_sample_tables()
+    tables["out_of_sample_overlap"]["mean"] = 0.1
+    r2 = tables["out_of_sample_r2"]  # the baselines: real means of two halves of the same cells
+    r2["mean"] = np.where(r2["sample"].isin([oos.CONTROL_MEAN, oos.BASELINE]), 0.98, 0.9)
+    tables["out_of_sample_activity"]["activity"] = 0.0
     for name, table in tables.items():
-        ending = ".tsv.gz" if name == "activity" else ".tsv"
-        write_table(table, run / "tables" / f"out_of_sample_{name}_control{ending}")
+        column = "mean" if "mean" in table else "activity"
+        table = table.merge(pd.DataFrame({"shuffle": range(1, 21)}), how="cross")
+        table[column] += rng.normal(0, 0.01, len(table))
+        ending = "tsv.gz" if column == "activity" else "tsv"
+        write_table(table, run / "tables" / f"{name}_control.{ending}")
 
 
 def test_no_claim_holds_on_shuffled_labels(run):

@@ -39,8 +39,12 @@ def run(made, tmp_path):
     return tmp_path
 
 
-def test_what_comes_out_as_published_is_reproduced(run):
-    table = claims_of(run, IDS)
+@pytest.fixture(scope="module")
+def table(made):
+    return claims_of(made, IDS)
+
+
+def test_what_comes_out_as_published_is_reproduced(table):
     assert list(table.index) == list(CLAIMS.index[CLAIMS["id"].str.match(IDS)])
     assert set(table["verdict"]) == {"reproduced"}
     shown = dict(table["reproduced"])
@@ -55,8 +59,7 @@ def test_what_comes_out_as_published_is_reproduced(run):
     assert shown["S11"].startswith("1 0.0910; 4 0.0920;")
 
 
-def test_values_are_those_of_the_cells_and_weights(run):
-    table = claims_of(run, IDS)
+def test_values_are_those_of_the_cells_and_weights(table):
     latent = counts_latent(-1)
     z, treated = latent.X[:, 0], (latent.obs["condition"] == "stimulated").to_numpy()
     higher = (z[~treated][:, None] > z[treated]).mean()  # of all pairs, in control cells
@@ -72,8 +75,8 @@ def test_values_are_those_of_the_cells_and_weights(run):
     assert table.loc["S13", "reproduced"] == f"dropout 0 {r[0]:#.3g}; dropout 0.5 {r[1]:#.3g}"
 
 
-def test_notes_say_what_a_scientist_would_ask(run):
-    notes = dict(claims_of(run, IDS)["note"])
+def test_notes_say_what_a_scientist_would_ask(table):
+    notes = dict(table["note"])
     assert "0.050, VEGA 0.150, sparse-deep 0.080, VAE 0.120" in notes["S01"]
     assert "standard deviation over folds: sparse-sparse 3.03" in notes["S03"]
     assert "of the conditions: mask + PCA 0.011, binary 0.022, trainable 0.099" in notes["S05"]

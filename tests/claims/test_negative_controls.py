@@ -5,14 +5,12 @@ import pandas as pd
 import pytest
 from helpers.claim_runs import (
     CLAIMS,
+    WRITERS,
     change_latent,
     claims_of,
     config,
     published,
-    write_drugs,
     write_kang,
-    write_organoid,
-    write_variants,
 )
 from scipy.stats import mannwhitneyu
 
@@ -57,17 +55,16 @@ def test_the_published_numbers_meet_the_criterion(id):
     assert judge(measure, CLAIMS.loc[id, "numbers"], values, controls=controls) == "reproduced"
 
 
-WRITERS = {"K": write_kang, "[MG]": write_drugs, "O": write_organoid, "S": write_variants}
-
-
 @pytest.mark.slow
-@pytest.mark.parametrize("pattern", WRITERS)
-def test_no_claim_holds_on_shuffled_labels(pattern, tmp_path):
+@pytest.mark.parametrize(
+    ("pattern", "least"), zip([p for p in WRITERS if p != "I"], (7, 7, 3, 5), strict=True)
+)
+def test_no_claim_holds_on_shuffled_labels(pattern, least, tmp_path):
     """Those whose control is a table of another rule are tested with that rule."""
     WRITERS[pattern](tmp_path)
     table = claims_of(tmp_path, pattern, shuffles=SHUFFLES)
     controlled = table[table["control"] != ""]
-    assert len(controlled) > {"K": 6, "[MG]": 6, "O": 2, "S": 4}[pattern]
+    assert len(controlled) >= least
     judged = controlled[controlled["verdict"] != "not run"]
     assert judged["verdict"].isin(["reproduced", "direction only"]).all()
     assert set(judged["control_holds"]) <= {"0 of 20", "1 of 20"}

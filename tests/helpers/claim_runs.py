@@ -300,3 +300,13 @@ def silhouette_tables():
         measured = [c for c in table if c.startswith(("silhouette", "validation"))]
         tables[name] = with_second_seed(table, *measured)
     return tables
+
+
+# By pattern of their ids: what writes results in which claims are reproduced.
+WRITERS = {
+    "[KT]|D0[12]": write_kang,
+    "[MG]|D0[4567]": write_drugs,
+    "O|D08": write_organoid,
+    "I": write_out_of_sample,
+    "S|D11": write_variants,
+}
