@@ -214,9 +214,6 @@ def test_exact_numbers_are_not_judged_on_a_subset_but_their_direction_is(run):
     assert table.loc["D11", "verdict"] == "not run"
     assert list(table.loc[["S01", "S07"], "verdict"]) == ["direction only"] * 2
     assert table.loc["S10", "verdict"] == "reproduced"
-    change_table(run, MEMBERS, of_architecture("VAE", "silhouette_condition", 0.12))
-    change_latent(run, "kang_all_cells", shuffled)
-    assert list(claims_of(run, IDS).loc[["S01", "S07"], "verdict"]) == ["differs"] * 2
 
 
 def test_a_seed_takes_its_own_rows(run):

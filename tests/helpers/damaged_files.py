@@ -81,7 +81,7 @@ def _configured(folder: Path) -> object:
 
 
 def _read_study(folder: Path) -> AnnData:
-    return read(_plain_study(), folder / "study")
+    return read(study(gz=""), folder / "study")
 
 
 def _case(file: str, kind: str, read_path: Callable[[Path], object]) -> Case:
@@ -145,14 +145,6 @@ def small_cells() -> AnnData:
 
 def _model() -> vega.VEGA:
     return vega.VEGA(small_cells().var_names, SETS, n_hidden=8)
-
-
-def _plain_study() -> Source:
-    """Return the study of test_formats, with files that are not gzipped."""
-    entry = study()
-    return type(entry).model_validate_json(
-        entry.model_dump_json(exclude_none=True).replace(".gz", "")
-    )
 
 
 @cache

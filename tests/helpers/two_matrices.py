@@ -15,18 +15,23 @@ AAAT-1\t0.5\t107\tstim\tB cells\tsinglet
 """
 
 
-def study(**changes):
+def study(gz=".gz", **changes):
+    """Return the study of files that end in `gz`."""
     entry = {
         "title": "Two cells, twice",
         "format": "mtx",
         "matrices": [
-            {"matrix": f"{m}.mtx.gz", "barcodes": f"{m}_barcodes.tsv.gz", "genes": "genes.tsv.gz"}
+            {
+                "matrix": f"{m}.mtx{gz}",
+                "barcodes": f"{m}_barcodes.tsv{gz}",
+                "genes": f"genes.tsv{gz}",
+            }
             | {"obs": {"condition": condition}}
             for m, condition in (("a", "control"), ("b", "stimulated"))
         ],
         "annotations": [
             {
-                "file": "cells.tsv.gz",
+                "file": f"cells.tsv{gz}",
                 "columns": {"stim": "condition", "cell": "cell_type", "multiplets": "multiplet"},
                 "values": {
                     "condition": {"ctrl": "control", "stim": "stimulated"},
