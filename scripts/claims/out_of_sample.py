@@ -114,14 +114,15 @@ def overlap_in_and_out_by_type(results: RunResults, seed: int):
     return values
 
 
-def above_other_cells(results: RunResults, seed: int, r2: pd.Series, experiment: str) -> Values:
+def above_other_cells(results: RunResults, seed: int, experiment: str, sample: str) -> Values:
     """Return R2 of each type, and how much higher it is on average than that of other cells.
 
     That is R2 of real means: of control cells of the type, or of the same type in study B.
     """
     others = oos.CONTROL_MEAN if experiment == oos.HELD_OUT else oos.BASELINE
+    values = rows(results, "r2", seed, experiment, sample)["mean"]
     of_others = rows(results, "r2", seed, experiment, others)["mean"]
-    return {**r2, f"above {others}": (r2 - of_others).mean()}
+    return {**values, f"above {others}": (values - of_others).mean()}
 
 
 @claim(
@@ -133,8 +134,7 @@ def above_other_cells(results: RunResults, seed: int, r2: pd.Series, experiment:
 )
 def r2_in_sample(results: RunResults, seed: int):
     """R2 of stimulated cells under the model that has seen them."""
-    seen = rows(results, "r2", seed, oos.HELD_OUT, oos.IN_SAMPLE)["mean"]
-    return above_other_cells(results, seed, seen, oos.HELD_OUT)
+    return above_other_cells(results, seed, oos.HELD_OUT, oos.IN_SAMPLE)
 
 
 @claim(
@@ -148,7 +148,7 @@ def r2_out_of_sample(results: RunResults, seed: int):
     """R2 of stimulated cells under the model that has not, and how much lower it is on average."""
     seen = rows(results, "r2", seed, oos.HELD_OUT, oos.IN_SAMPLE)["mean"]
     unseen = rows(results, "r2", seed, oos.HELD_OUT, oos.OUT_OF_SAMPLE)["mean"]
-    values = above_other_cells(results, seed, unseen, oos.HELD_OUT)
+    values = above_other_cells(results, seed, oos.HELD_OUT, oos.OUT_OF_SAMPLE)
     return values | {"mean drop": (seen - unseen).mean()}
 
 
@@ -199,8 +199,7 @@ def below_study_a(results: RunResults, seed: int, sample: str) -> Values:
 )
 def r2_study_a(results: RunResults, seed: int):
     """R2 of the control cells of study A."""
-    a = rows(results, "r2", seed, oos.OTHER_STUDY, oos.STUDY_A)["mean"]
-    return above_other_cells(results, seed, a, oos.OTHER_STUDY)
+    return above_other_cells(results, seed, oos.OTHER_STUDY, oos.STUDY_A)
 
 
 @claim("I10", effect=lambda v: v["below study A"], shuffle="study", beyond=True, exact=True)
