@@ -1,5 +1,8 @@
 """Claims of the supplementary figures: reproduced, pointing the published way, or not."""
 
+import os
+import shutil
+
 import numpy as np
 import pytest
 from helpers.claim_runs import (
@@ -32,11 +35,7 @@ def made(tmp_path_factory):
 @pytest.fixture
 def run(made, tmp_path):
     """The same, as files that a test may change: links to those that it does not."""
-    for file in made.rglob("*.*"):
-        copy = tmp_path / file.relative_to(made)
-        copy.parent.mkdir(parents=True, exist_ok=True)
-        copy.symlink_to(file)
-    return tmp_path
+    return shutil.copytree(made, tmp_path, copy_function=os.symlink, dirs_exist_ok=True)
 
 
 @pytest.fixture(scope="module")

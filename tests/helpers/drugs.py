@@ -9,7 +9,7 @@ from anndata import AnnData
 from scripts.common.config.studies import Study
 from scripts.common.mixseq import DRUGS
 from scripts.figures.data import Results, in_order
-from vega.differential import differential_activity
+from vega.differential import compare_groups
 from vega.posterior import Posterior
 
 HALLMARKS = [
@@ -95,14 +95,10 @@ def gbm_latent(n: int = 600) -> AnnData:
 def line_table(latent: AnnData, drug: str) -> pd.DataFrame:
     """A drug against DMSO in each cell line, over all pairs of cells."""
     posterior = Posterior(latent.X, latent.layers["variance"])
-    treated = (latent.obs["condition"] == drug).to_numpy()
-    tables = []
-    for line in np.unique(latent.obs["cell_line"]):
-        here = (latent.obs["cell_line"] == line).to_numpy()
-        pair = posterior[here & treated], posterior[here & ~treated]
-        table = differential_activity(*pair, latent.var_names, method="exact").reset_index()
-        tables.append(table.assign(contrast="drug", group=line, reference="DMSO"))
-    return pd.concat(tables, ignore_index=True)
+    table = compare_groups(
+        posterior, latent.obs, latent.var_names, "condition", drug, "DMSO", by="cell_line"
+    )
+    return table.assign(contrast="drug", group=table["by"])
 
 
 def planted_results() -> dict[str, Results]:
