@@ -11,7 +11,7 @@ from vega.errors import InputError
 def one_line_error(match):
     """Expect an `InputError` whose message is a single line."""
     with pytest.raises(InputError, match=match) as error:
-        yield
+        yield error
     assert "\n" not in str(error.value)
 
 

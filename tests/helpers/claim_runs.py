@@ -19,6 +19,7 @@ from scripts.claims.out_of_sample import TYPES
 from scripts.claims.run_results import RunResults
 from scripts.common import gmvs
 from scripts.common.config.load import load
+from scripts.common.obs_mask import obs_mask
 from scripts.common.tables import read_table, write_table
 from vega.description import write_description
 from vega.metrics import silhouette
@@ -92,9 +93,7 @@ def put(column, value, **where):
     """Return a fault: set a column of a table, or change it by a function, in the rows `where`."""
 
     def fault(table):
-        chosen = pd.Series(True, table.index)
-        for name, values in where.items():
-            chosen &= table[name].isin(np.atleast_1d(values))
+        chosen = obs_mask(table, {name: np.atleast_1d(values) for name, values in where.items()})
         assert chosen.any()
         if isinstance(value, str):
             table[column] = table[column].astype(object)
