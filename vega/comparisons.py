@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from vega.errors import InputError
-from vega.values import as_text, labels_of
+from vega.values import as_text, labels_of, several
 
 REST = "rest"  # all other cells
 NAMED = 10  # values of a column that an error names at most
@@ -55,15 +55,14 @@ def comparisons(
     """
     labels = labels_of(obs, column)
     for name, values in (within or {}).items():
-        several = values if isinstance(values, list | tuple | set | np.ndarray) else [values]
-        labels = labels.where(labels_of(obs, name).isin(list(map(as_text, several))))
+        labels = labels.where(labels_of(obs, name).isin(list(map(as_text, several(values)))))
     labels = labels.cat.remove_unused_categories()
     there = list(labels.cat.categories)
     against = None if reference is None else _present(as_text(reference), column, there)
     if groups is None:
         chosen = [value for value in there if value != against]
     else:
-        chosen = [_present(as_text(value), column, there) for value in groups]
+        chosen = [_present(value, column, there) for value in dict.fromkeys(map(as_text, groups))]
     if len(there) < 2:
         raise InputError(
             f"all cells have the same {column}, {', '.join(there) or 'none'}; there is no rest to "

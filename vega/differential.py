@@ -15,7 +15,7 @@ from scipy.stats import rankdata
 from vega.comparisons import REST, comparisons
 from vega.errors import InputError
 from vega.posterior import Posterior
-from vega.values import labels_of
+from vega.values import check_range, labels_of, several
 
 FEW_PAIRS = 10_000  # of cells, that are computed one by one
 EPSILON = 1e-12  # keeps the logarithm finite, as published: p = 1 gives 27.6
@@ -204,6 +204,10 @@ def compare(
     """
     if method not in METHODS:
         raise InputError(f"method {method!r} is not one of {', '.join(METHODS)}; give one of them")
+    check_range("min_difference", min_difference, 0)
+    check_range("bayes_factor", bayes_factor, 0)
+    if fdr is not None:
+        check_range("fdr", fdr, 0, 1)
     if not all(side.any() for pair in sides for side in pair):
         raise InputError("both groups need cells, found none in one; check how they are chosen")
     _check(posterior)
@@ -263,8 +267,8 @@ def compare_groups(
         reference = None
     if isinstance(groups, str) and groups == "all":
         groups = None
-    elif not isinstance(groups, list | tuple | set | np.ndarray | pd.Index):
-        groups = [groups]
+    elif not (groups := several(groups)):
+        raise InputError("groups: expected one or more, found none; give groups='all' for all")
     asked = list(comparisons(obs, groupby, groups, reference, within, by))
     if not asked:
         raise InputError(

@@ -73,6 +73,18 @@ def read_gmt(
     return {n: genes for n, genes in gene_sets.items() if min_genes <= len(genes) <= most}
 
 
+def check_gene_sets(gene_sets: Mapping[str, Sequence[str]]) -> None:
+    """Refuse what is no genes by set name, such as the path of a file, or one text as the genes."""
+    if not isinstance(gene_sets, Mapping):
+        raise InputError(
+            f"gene_sets: expected genes by set name, found {type(gene_sets).__name__}; read a GMT "
+            "file with vega.read_gmt(path)"
+        )
+    for name, members in gene_sets.items():
+        if isinstance(members, str):
+            raise InputError(f"set {name}: expected a list of genes, found {members!r:.60}")
+
+
 def gene_mask(gene_sets: Mapping[str, Sequence[str]], genes: Iterable[str]) -> np.ndarray:
     """Return which gene belongs to which set.
 
@@ -100,6 +112,7 @@ def gene_mask(gene_sets: Mapping[str, Sequence[str]], genes: Iterable[str]) -> n
     array([[ True, False, False],
            [False,  True,  True]])
     """
+    check_gene_sets(gene_sets)
     index = pd.Index(genes)
     if not index.is_unique:
         duplicate = index[index.duplicated()][0]
@@ -151,10 +164,11 @@ def coverage(gene_sets: Mapping[str, Sequence[str]], genes: Iterable[str]) -> pd
     T cells           5                5    1.0
     Eye               2                0    0.0
     """
+    in_data = gene_mask(gene_sets, genes).sum(axis=1)
     table = pd.DataFrame(
         {
             "n_genes": [len(set(members)) for members in gene_sets.values()],
-            "n_genes_in_data": gene_mask(gene_sets, genes).sum(axis=1),
+            "n_genes_in_data": in_data,
         },
         index=pd.Index(gene_sets, name="gmv"),
     )

@@ -10,7 +10,7 @@ import pandas as pd
 from anndata import AnnData
 
 from vega.module import LinearDecoder
-from vega.values import labels_of
+from vega.values import check_range, labels_of
 
 if TYPE_CHECKING:
     from vega.model import VEGA
@@ -20,6 +20,7 @@ ALL = "all"  # the group of all cells
 
 def top_genes(model: "VEGA", n: int = 10) -> pd.DataFrame:
     """Return the genes of the largest weights of each GMV; see `VEGA.top_genes`."""
+    check_range("n", n, 0)
     columns = ["gmv", "gene", "rank", "weight", "in_set"]
     if not isinstance(model.module.decoder, LinearDecoder):
         return pd.DataFrame(columns=columns)

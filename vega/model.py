@@ -26,6 +26,7 @@ from vega.posterior import Posterior
 from vega.settings import ModelSettings, TrainSettings, read_settings
 from vega.train import train
 from vega.trainer import as_input, resolve_precision
+from vega.values import check_range
 
 _GLOBAL_GENERATOR = threading.Lock()  # torch draws initial weights from one that threads share
 
@@ -96,8 +97,9 @@ class VEGA:
         seed: int = 1,
         **settings: Any,
     ):
+        if isinstance(genes, AnnData):
+            raise InputError("genes: expected names, found AnnData; give adata.var_names")
         genes = list(map(str, genes))  # of numpy's strings too
-        gene_sets = {str(name): members for name, members in gene_sets.items()}
         chosen = read_settings(ModelSettings, settings)
         if len(batches) and covariates is not None:
             raise InputError("batches and covariates are given; give the batch as a covariate")
@@ -111,7 +113,7 @@ class VEGA:
                 f"(min_genes_in_data); the largest has {mask.sum(axis=1).max()}"
             )
         annotation = np.vstack([mask[kept], np.ones((chosen.extra_nodes, len(genes)), dtype=bool)])
-        gmvs = [name for name, stays in zip(gene_sets, kept, strict=True) if stays]
+        gmvs = [str(name) for name, stays in zip(gene_sets, kept, strict=True) if stays]
         gmvs += extra_node_names(chosen.extra_nodes)
         if (chosen.encoder, chosen.decoder) == ("deep", "deep"):
             gmvs = [f"LATENT_{i + 1}" for i in range(len(gmvs))]
@@ -265,6 +267,8 @@ class VEGA:
         >>> history.shape, model.target_sum
         ((3, 2), 1000.0)
         """
+        if target_sum is not None and not target_sum > 0:
+            raise InputError(f"target_sum: expected a total above 0, found {target_sum:g}")
         target = resolve_device(device)
         chosen = read_settings(TrainSettings, {"seed": self.seed, **settings})
         chosen = replace(chosen, precision=resolve_precision(chosen.precision, target))
@@ -322,6 +326,7 @@ class VEGA:
         return self._posterior(cells, batch_size)
 
     def _posterior(self, cells: Data, batch_size: int = 4096) -> Posterior:
+        check_range("batch_size", batch_size, 1)
         shape = len(cells), len(self.gmvs)
         posterior = Posterior(np.empty(shape, np.float32), np.empty(shape, np.float32))
         start = 0
@@ -468,11 +473,19 @@ class VEGA:
         (240, 80)
         """
         z = torch.as_tensor(np.asarray(activities, dtype=np.float32)).to(self.device)
+        if z.ndim != 2 or z.shape[1] != len(self.gmvs):
+            raise InputError(
+                f"decode: expected cells x {len(self.gmvs)} activities, found {tuple(z.shape)}; "
+                "give those of embed"
+            )
         if self.covariates:
             if covariates is None or len(covariates) != len(z):
                 raise InputError("decode: the model has covariates; give them, a row per cell")
             labels = torch.from_numpy(design(covariates, self.covariates)).to(self.device)
         else:
+            if batch is not None and batch not in self.batches:
+                there = ", ".join(self.batches) or "none; leave out batch="
+                raise InputError(f"decode: unknown batch {batch!r}; the model has {there}")
             label = self.batches.index(batch) if batch is not None else 0
             labels = torch.full((len(z),), label, device=self.device)
         self.module.eval()

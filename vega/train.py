@@ -25,6 +25,7 @@ from vega.io import read_tensors, write_tensors
 from vega.module import VEGAModule
 from vega.settings import TrainSettings
 from vega.trainer import Trainer, own_stream
+from vega.values import check_range
 
 
 @dataclass
@@ -91,6 +92,7 @@ def train(
     resumes from it if data, network, settings and this package are the same. `log` is called with
     epochs, time left and losses once the checkpoint is written.
     """
+    check_range("checkpoint_every", checkpoint_every, 1)
     n = len(cells)
     rows = split(n, settings) if validation is None else split_by(validation, n)
     state = TrainState()

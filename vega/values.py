@@ -1,5 +1,6 @@
 """What an AnnData holds: its layers, the values of one gene or GMV, the labels of cells."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -31,6 +32,18 @@ def labels_of(obs: pd.DataFrame, column: str) -> pd.Series:
     names = np.array([*map(as_text, labels.categories), None], dtype=object)
     categories = list(dict.fromkeys(names[:-1]))
     return pd.Series(pd.Categorical(names[labels.codes], categories), obs.index, name=column)
+
+
+def several(values: Any) -> list[Any]:
+    """Return one value or several, in any kind of list, as a list."""
+    return list(values) if pd.api.types.is_list_like(values) else [values]
+
+
+def check_range(name: str, value: float, least: float, most: float = math.inf) -> None:
+    """Refuse a number outside its range, and one that is not a number."""
+    if not least <= value <= most:
+        upper = "" if most == math.inf else f" to {most:g}"
+        raise InputError(f"{name}: expected {least:g}{upper or ' or more'}, found {value:g}")
 
 
 def as_text(value: Any) -> str:

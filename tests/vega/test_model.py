@@ -228,6 +228,43 @@ def test_an_unknown_group_is_named_with_those_there_are(adata, values, sides, me
         toy_model().differential_activity(adata, "kind", *sides)
 
 
+@pytest.mark.parametrize("kind", [list, tuple, np.array, pd.Index, pd.Series, pd.Categorical])
+def test_several_values_may_come_in_any_kind_of_list(adata, kind):
+    model = toy_model()
+    adata.obs["kind"] = np.resize(["a", "b", "c"], 150)
+    expected = model.differential_activity(
+        adata[(adata.obs["kind"] != "b") & (adata.obs["batch"] != "z")].copy(), "kind", "a"
+    )
+    found = model.differential_activity(
+        adata, "kind", kind(["a", "a"]), "c", within={"batch": kind(["x", "y"])}
+    )
+    numbers = [*expected.columns[4:]]
+    pd.testing.assert_frame_equal(found[numbers], expected[numbers])
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda m, a: m.differential_activity(a, "batch", []), "groups: expected one or more"),
+        (lambda m, a: m.differential_activity(a, "batch", "x", fdr=5), "fdr: expected 0 to 1, fou"),
+        (lambda m, a: m.differential_activity(a, "batch", "x", bayes_factor=-1), "bayes_factor: e"),
+        (lambda m, a: m.differential_activity(a, "batch", "x", min_difference=np.nan), "found nan"),
+        (lambda m, a: m.decode(m.embed(a), "w"), "unknown batch 'w'; the model has none; leave"),
+        (lambda m, a: m.decode(np.zeros((3, 2))), r"expected cells x 6 .*, found \(3, 2\); give"),
+        (lambda m, a: m.posterior(a, batch_size=-1), "batch_size: expected 1 or more, found -1"),
+        (lambda m, a: m.top_genes(-1), "n: expected 0 or more, found -1"),
+        (lambda m, a: m.fit(a, checkpoint_every=0), "checkpoint_every: expected 1 or more, found"),
+        (lambda m, a: m.fit(a, target_sum=-1e4), "target_sum: expected a total above 0, found -1"),
+        (lambda m, a: vega.VEGA(a, {"S": ["G1"]}), "genes: expected names, .* adata.var_names"),
+        (lambda m, a: vega.VEGA(a.var_names, "x.gmt"), r"found str; read .* vega.read_gmt\(path\)"),
+        (lambda m, a: vega.coverage({"S": "G1"}, ["G1"]), "set S: expected a list .*, found 'G1'"),
+    ],
+)
+def test_an_argument_of_another_kind_or_range_is_refused(adata, call, message):
+    with one_line_error(message):
+        call(toy_model(), adata)
+
+
 def test_all_groups_are_compared_in_one_table(adata):
     """Within cells and part by part; each comparison is that of its two groups."""
     model = toy_model()
