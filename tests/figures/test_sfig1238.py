@@ -16,7 +16,7 @@ from matplotlib.patches import PathPatch
 from scripts.common.gmvs import INTERFERON
 from scripts.figures import layout
 from scripts.figures.schematic import FREE, SETS
-from scripts.figures.sfig1_architectures import ARCHITECTURES, KEY
+from scripts.figures.sfig1 import ARCHITECTURES, KEY
 from vega.plot.colours import COLOURS, palette
 from vega.values import values_of
 
