@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.colorbar import Colorbar
 from matplotlib.colors import to_rgb
 from matplotlib.figure import FigureBase
 from matplotlib.legend import Legend
@@ -115,8 +114,8 @@ def strip_key(
 
 
 def heatmap_key(
-    figure: FigureBase, heatmap: Axes, label: str, place: tuple[float, float, float, float]
-) -> Colorbar:
+    figure: FigureBase, heatmap: Axes, place: tuple[float, float, float, float]
+) -> None:
     """Draw the colour bar of `clustered_heatmap`, in the box `place` (parts of the figure)."""
     mesh = heatmap.collections[0]
     bar = figure.colorbar(mesh, cax=figure.add_axes(place), orientation="horizontal", extend="both")
@@ -126,5 +125,4 @@ def heatmap_key(
     low, high = mesh.get_clim()
     bar.set_ticks([low, 0, high])
     bar.ax.tick_params(labelsize="x-small", length=1.5, pad=1)
-    bar.ax.set_title(label, loc="left", fontsize="x-small", pad=2)
-    return bar
+    bar.ax.set_title("logₑ(Bayes factor)", loc="left", fontsize="x-small", pad=2)

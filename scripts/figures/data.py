@@ -59,7 +59,7 @@ class Results:
 
     def with_gsea(self, name: str, group: str | None = None) -> pd.DataFrame:
         """Return both results of the gene sets of a contrast (and group) that GSEA has."""
-        gsea = _of_contrast(self.gsea, name, group)[["fdr", "neg_log10_fdr"]]
+        gsea = _of_contrast(self.gsea, name, group)["neg_log10_fdr"]
         return self.contrast(name, group).join(gsea, how="inner")
 
     def without_gsea(self, name: str, group: str) -> str:

@@ -66,9 +66,8 @@ def _draw_key(ax: Axes) -> None:
     x, y = ax.bbox.size / dpi
     key = ax.inset_axes((1 + 0.42 / x, 1 - 0.6 / y, 0.6 / x, 0.6 / y))
     steps = np.linspace(0, LIMIT, 11)
-    edges = np.append(steps, steps[-1] + steps[1]) - steps[1] / 2
     colours = dual_colours(*np.meshgrid(steps, steps))
-    key.pcolormesh(edges, edges, colours, edgecolor="face", linewidth=0.2)
+    key.pcolormesh(steps, steps, colours, shading="nearest", edgecolor="face", linewidth=0.2)
     for axis, name in ((key.xaxis, STAT3), (key.yaxis, OLIG2)):
         axis.set_ticks([0, LIMIT], ["≤0", f"≥{LIMIT}"])
         axis.set_tick_params(length=1.5)

@@ -35,8 +35,7 @@ def marker_sets(data: FigureData) -> Content:
 
 
 def draw_marker_sets(figure: FigureBase, table: pd.DataFrame) -> None:
-    wide = table.pivot(index="group", columns="gmv", values="log_bf")
-    wide = wide.loc[table["group"].unique(), table["gmv"].unique()].rename(
+    wide = table.pivot_table("log_bf", "group", "gmv", sort=False).rename(
         index=lambda kind: wrapped(kind, 10), columns=lambda gmv: wrapped(gmv, 16)
     )
     ax = heatmap(wide, values=SIGNIFICANT, ax=axes(figure, 0.8, 0.6, bottom=0.88))

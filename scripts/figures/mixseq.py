@@ -91,8 +91,7 @@ def responses(data: FigureData, by_drug: bool) -> Content:
 def comparisons(table: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return the heatmap, hallmarks x (drug, cell line), and what is known of its columns."""
     about = table.drop_duplicates(["drug", "cell_line"]).set_index(["drug", "cell_line"])
-    values = table.pivot(index="gmv", columns=["drug", "cell_line"], values="log_bf")
-    return values.loc[table["gmv"].unique(), about.index], about
+    return table.pivot_table("log_bf", "gmv", ["drug", "cell_line"], sort=False), about
 
 
 def few_cells_strip(about: pd.DataFrame) -> ColourStrip:
@@ -111,6 +110,6 @@ def keys_below(figure: FigureBase, heatmap: Axes, first: ColourStrip, tissue: Co
     width, height = inches(figure)
     top = (KEYS - 0.14) / height
     box = (0.12 / width, top - 0.22 / height, 1.2 / width, 0.08 / height)
-    heatmap_key(figure, heatmap, "logₑ(Bayes factor)", box)
+    heatmap_key(figure, heatmap, box)
     strip_key(figure, first, (1.65 / width, top))
     strip_key(figure, tissue, (2.65 / width, top), columns=4)

@@ -4,7 +4,7 @@ Embeddings by what is known of the cells, a volcano of every comparison, the str
 comparisons in one heatmap, the genes of some of them, and GSEA against VEGA where it was asked for.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
 from string import ascii_lowercase
@@ -53,7 +53,6 @@ CHARACTER, ROW = 0.062, 0.13  # inches that names of small letters need, at most
 class Part(NamedTuple):
     """A panel with its table, its height in inches, and whether it is as wide as the page."""
 
-    shows: str
     draw: Callable[..., None]
     content: Content
     height: float = HEIGHT
@@ -64,8 +63,8 @@ def write_summary_page(model: str, data: FigureData, folder: Path) -> None:
     """Write the summary page of a model into `folder`, see `layout.write_panels`."""
     results = data[model]
     parts = [*_embeddings(data, model), *_comparisons(results), *_genes(results)]
-    panels = {
-        letter: Panel(part.shows, part.draw, lambda data, content=part.content: content)
+    panels = {  # the paper's figures alone have a list of what their panels show
+        letter: Panel("", part.draw, lambda data, content=part.content: content)
         for letter, part in zip(ascii_lowercase, parts, strict=False)
     }
     about = results.study.title
@@ -109,8 +108,7 @@ def _embeddings(data: FigureData, model: str) -> list[Part]:
             table = cells(data, model, column, basis=basis.removeprefix("X_"))
         margin = _legend_width(latent.obs[column]) if column else LEGEND
         draw = partial(_embedding, column=column, words=words, margin=margin)
-        shows = f"Cells by {_name(column)}." if column else "All cells."
-        parts.append(Part(shows, draw, table, wide=margin > HALF / 2))
+        parts.append(Part(draw, table, wide=margin > HALF / 2))
         words = ""  # only above the first
     return parts
 
@@ -149,25 +147,19 @@ def _comparisons(results: Results) -> list[Part]:
         else:
             why = "the model’s entry in config/models.yaml has neither contrasts nor one_vs_rest"
         words = f"No volcano and no heatmap: {why}."
-        return [Part("No comparison.", _heatmap, words, height=0.8, wide=True)]
+        return [Part(_heatmap, words, height=0.8, wide=True)]
     pairs = _pairs(results.differential)
-    parts = [
-        Part(f"Volcano of {': '.join(pair)}.", draw_comparison, comparison(results, *pair))
-        for pair in pairs[:MOST_VOLCANOES]
-    ]
+    parts = [Part(draw_comparison, comparison(results, *pair)) for pair in pairs[:MOST_VOLCANOES]]
     strongest = strongest_gmvs(results.differential)
-    wide = _wide(strongest)
-    height = 0.4 + max(1.0, ROW * len(wide)) + _below(wide)
-    shows = "The GMVs that differ most in all comparisons."
-    parts.append(Part(shows, partial(_heatmap, n=len(pairs)), strongest, height, wide=True))
+    height = 0.4 + max(1.0, ROW * strongest["gmv"].nunique()) + _below(strongest["comparison"])
+    parts.append(Part(partial(_heatmap, n=len(pairs)), strongest, height, wide=True))
     for pair in [] if results.gsea is None else _pairs(results.gsea)[:MOST_GSEA]:
         if why := results.without_gsea(*pair):
             words = "\n".join(wrap(f"No GSEA of {': '.join(pair)}: {why}.", 110))
-            parts.append(Part("GSEA was left out.", _gsea, words, height=0.8, wide=True))
+            parts.append(Part(_gsea, words, height=0.8, wide=True))
             continue
         table = results.with_gsea(*pair).reset_index()
-        table = table[[*OF_COMPARISON, "n_genes", "neg_log10_fdr"]]
-        parts.append(Part(f"GSEA and VEGA on {': '.join(pair)}.", _gsea, table, height=2.8))
+        parts.append(Part(_gsea, table[[*OF_COMPARISON, "n_genes", "neg_log10_fdr"]], height=2.8))
     return parts
 
 
@@ -191,20 +183,14 @@ def strongest_gmvs(table: pd.DataFrame) -> pd.DataFrame:
     return wide.melt("gmv", var_name="comparison", value_name="log_bf")
 
 
-def _wide(strongest: pd.DataFrame) -> pd.DataFrame:
-    """Return GMVs x comparisons, in their order."""
-    wide = strongest.pivot(index="gmv", columns="comparison", values="log_bf")
-    return wide.loc[strongest["gmv"].unique(), strongest["comparison"].unique()]
-
-
 def _heatmap(figure: FigureBase, table: pd.DataFrame, n: int) -> None:
-    shown = _wide(table).rename(
+    shown = table.pivot_table("log_bf", "gmv", "comparison", sort=False).rename(
         index=lambda gmv: shortened(readable(gmv), 58),
         columns=lambda name: shortened(name, COLUMN_NAME),
     )
     left = 0.3 + CHARACTER * max(map(len, shown.index))
     right = max(0.8, 2 * HALF - left - 0.45 * shown.shape[1])
-    heatmap(shown, ax=axes(figure, left, right, _below(shown), top=0.36))
+    heatmap(shown, ax=axes(figure, left, right, _below(shown.columns), top=0.36))
     words = "the GMVs that differ most"
     if n > MOST_VOLCANOES:
         columns = f"{MOST_VOLCANOES} have a volcano and {shown.shape[1]} a column"
@@ -212,9 +198,9 @@ def _heatmap(figure: FigureBase, table: pd.DataFrame, n: int) -> None:
     note(figure, words)
 
 
-def _below(table: pd.DataFrame) -> float:
+def _below(columns: Iterable[str]) -> float:
     """Inches that the names of the columns need below the heatmap."""
-    return 0.2 + CHARACTER * min(COLUMN_NAME, max(map(len, table.columns)))
+    return 0.2 + CHARACTER * min(COLUMN_NAME, max(map(len, columns)))
 
 
 def _gsea(figure: FigureBase, table: pd.DataFrame) -> None:
@@ -239,8 +225,7 @@ def _genes(results: Results) -> list[Part]:
     differ = "from cell to cell" if results.differential is None else "in a comparison"
     words = f"the largest decoder weights of the GMVs that differ most {differ}"
     height = 0.3 + ROW_OF_GENES * -(-len(gmvs) // ACROSS)
-    shows = f"T{words[1:]}."
-    return [Part(shows, partial(_top_genes, words=words), table, height, wide=True)]
+    return [Part(partial(_top_genes, words=words), table, height, wide=True)]
 
 
 def strongest_of_sets(results: Results) -> list[str]:

@@ -19,7 +19,6 @@ from scripts.figures import summary_page
 from scripts.figures.comparisons import comparison_title
 from scripts.figures.data import FigureData, in_order
 from scripts.figures.layout import Layout, page_figure, shortened
-from vega.errors import InputError
 from vega.gene_sets import readable
 
 TREATMENT = {
@@ -154,13 +153,6 @@ def test_without_types_and_conditions_the_cells_are_shown_as_they_are(results):
     assert any("neither a column cell_type nor a column condition" in t for t in words)
 
 
-def test_with_only_a_condition_there_is_no_type(results):
-    latent = cells_with(results, cell_type=None)
-    table = results.differential[results.differential["contrast"] == "treatment"]
-    _, parts, _ = page(replace(results, latent=latent, differential=table, gsea=None))
-    assert titles(parts)[:2] == ["300 cells by condition", "treatment: treated against control"]
-
-
 def test_a_model_that_is_asked_nothing_says_so(results):
     _, parts, words = page(replace(results, differential=None, gsea=None))
     assert titles(parts) == ["300 cells by cell type", "300 cells by condition"]
@@ -184,18 +176,6 @@ def test_a_type_of_few_cells_says_so_in_log_and_title(results, caplog):
     assert "A against all other cells" in titles(parts)
 
 
-@pytest.mark.parametrize(
-    ("columns", "error"),
-    [
-        ({"cell_type": ["T"]}, "one_vs_rest: all cells have the same cell_type, T;"),
-        ({"cell_type": None, "condition": None}, "no column cell_type; it has none$"),
-    ],
-)
-def test_a_comparison_that_cannot_be_made_is_one_line(results, columns, error):
-    with pytest.raises(InputError, match=error):
-        differential_tables(cells_with(results, **columns), EACH_TYPE, seed=1)
-
-
 def test_of_many_types_eight_have_a_volcano_and_the_page_says_so(results):
     _, parts, words = page(of_types(results, MANY))
     volcanoes = [t for t in titles(parts) if "against" in t]
@@ -203,10 +183,11 @@ def test_of_many_types_eight_have_a_volcano_and_the_page_says_so(results):
     assert any("of 18 comparisons 8 have a volcano" in t for t in words)
 
 
-def test_more_values_than_can_be_told_apart_are_not_coloured(results):
+def test_neither_missing_types_nor_more_values_than_can_be_told_apart_are_coloured(results):
     latent = cells_with(results, batch=[f"b{i}" for i in range(60)], cell_type=None)
-    _, parts, words = page(replace(results, latent=latent))
-    assert titles(parts)[0] == "300 cells by condition"
+    table = results.differential[results.differential["contrast"] == "treatment"]
+    _, parts, words = page(replace(results, latent=latent, differential=table, gsea=None))
+    assert titles(parts)[:2] == ["300 cells by condition", "treatment: treated against control"]
     assert "not shown: 60 values of batch" in words
 
 
@@ -223,8 +204,8 @@ def test_no_text_covers_another_or_leaves_the_page(results, types, monkeypatch):
 
 
 def test_panels_stand_two_in_a_row_unless_they_are_wide():
-    half, low = (summary_page.Part("", None, "", height) for height in (2.5, 1.0))
-    wide = summary_page.Part("", None, "", 2.0, wide=True)
+    half, low = (summary_page.Part(None, "", height) for height in (2.5, 1.0))
+    wide = summary_page.Part(None, "", 2.0, wide=True)
     assert summary_page.layout([half, half, half, wide, half, low, low]) == Layout(
         ("ab", "c.", "dd", "e.", "fg"), (3.6, 3.6), (2.5, 2.5, 2.0, 2.5, 1.0)
     )
