@@ -127,28 +127,21 @@ def _bars(figure: FigureBase, table: pd.DataFrame) -> Axes:
 overlap = partial(
     per_type, table="overlap", columns=["cell_type", "mean", "sd", "chance", "noise_floor"]
 )
+DRAWN = [(violinplot, activities), (draw_overlaps, overlap), (draw_r2, r2)]
+SHOWS = {
+    oos.HELD_OUT: {
+        "a": "Activity in unseen stimulated cells, between control and seen stimulated ones.",
+        "b": "Overlap of the top GMVs in and out of sample, per type.",
+        "c": "R2 in and out of sample, per type.",
+    },
+    oos.OTHER_STUDY: {
+        "d": "Activity in both conditions of study A, and in study B.",
+        "e": "Overlap of the top GMVs of two studies, per type.",
+        "f": "R2 of two studies, and of one against the other.",
+    },
+}
 PANELS = {
-    "a": Panel(
-        "Activity in unseen stimulated cells, between control and seen stimulated ones.",
-        violinplot, partial(activities, experiment=oos.HELD_OUT),
-    ),
-    "b": Panel(
-        "Overlap of the top GMVs in and out of sample, per type.",
-        draw_overlaps, partial(overlap, experiment=oos.HELD_OUT),
-    ),
-    "c": Panel(
-        "R2 in and out of sample, per type.", draw_r2, partial(r2, experiment=oos.HELD_OUT),
-    ),
-    "d": Panel(
-        "Activity in both conditions of study A, and in study B.",
-        violinplot, partial(activities, experiment=oos.OTHER_STUDY),
-    ),
-    "e": Panel(
-        "Overlap of the top GMVs of two studies, per type.",
-        draw_overlaps, partial(overlap, experiment=oos.OTHER_STUDY),
-    ),
-    "f": Panel(
-        "R2 of two studies, and of one against the other.",
-        draw_r2, partial(r2, experiment=oos.OTHER_STUDY),
-    ),
-}  # fmt: skip
+    letter: Panel(shows, draw, partial(table, experiment=experiment))
+    for experiment, panels in SHOWS.items()
+    for (letter, shows), (draw, table) in zip(panels.items(), DRAWN, strict=True)
+}

@@ -21,22 +21,22 @@ SETS = (INTERFERON, INTERFERON_AB)
 NAMED = 6
 
 
-def draw_activities(figure: FigureBase, table: pd.DataFrame, title: str) -> None:
+def draw_activities(figure: FigureBase, table: pd.DataFrame, dropout: float) -> None:
     ax = axes(figure, 0.62, 0.1, top=0.45)
     x, y = (table[activity(gmv)] for gmv in SETS)
     regression(x, y, ax)
     ax.set(xlabel=_of("activity", INTERFERON), ylabel=_of("activity", INTERFERON_AB))
-    ax.set_title(f"{title}\n{ax.get_title()}")
+    ax.set_title(f"Latent dropout {dropout:g}\n{ax.get_title()}")
 
 
-def weights(data: FigureData, latent_dropout: float) -> Content:
+def weights(data: FigureData, dropout: float) -> Content:
     """Return the weights of the genes of both sets, a column per set."""
     table = first_seed(data.tables["kang_latent_dropout_weights"])
-    shared = shared_weights(table, latent_dropout).add_prefix("weight_").reset_index()
+    shared = shared_weights(table, dropout).add_prefix("weight_").reset_index()
     return "no gene is in both sets" if shared.empty else shared
 
 
-def draw_weights(figure: FigureBase, table: pd.DataFrame, title: str) -> None:
+def draw_weights(figure: FigureBase, table: pd.DataFrame, dropout: float) -> None:
     """Draw one dot per gene, with Pearson's r in the title; the largest are named."""
     ax = axes(figure, 0.62, 0.75, top=0.45)
     x, y = (table[f"weight_{gmv}"] for gmv in SETS)
@@ -47,7 +47,7 @@ def draw_weights(figure: FigureBase, table: pd.DataFrame, title: str) -> None:
         found = "no correlation: all values are the same"
     else:
         found = f"r = {np.corrcoef(x, y)[0, 1]:.3f}".replace("-", "−")
-    ax.set_title(f"{title}\n{found}, {len(table)} genes")
+    ax.set_title(f"Latent dropout {dropout:g}\n{found}, {len(table)} genes")
     largest = (x + y).nlargest(NAMED).index
     label_points(ax, x[largest], y[largest], table.loc[largest, "gene"])
 
@@ -56,19 +56,18 @@ def _of(what: str, gmv: str) -> str:
     return f"{wrapped(gmv, 24)}, {what}"
 
 
-PANELS = {}
-for dropout, model, how, (letter, other) in zip(
-    MODELS, MODELS.values(), ("without", "with"), ("ac", "bd"), strict=True
-):
-    title = f"Latent dropout {dropout:g}"
-    PANELS[letter] = Panel(
+PANELS = {
+    letter: Panel(
         f"Both activities in each cell, {how} dropout of latent variables.",
-        partial(draw_activities, title=title),
-        partial(cells, model=model, gmvs=SETS, basis=None),
+        partial(draw_activities, dropout=dropout),
+        partial(cells, model=MODELS[dropout], gmvs=SETS, basis=None),
     )
-    PANELS[other] = Panel(
+    for letter, dropout, how in (("a", 0.0, "without"), ("b", 0.5, "with"))
+} | {
+    letter: Panel(
         f"Weights of the genes of both sets, {how} dropout of latent variables.",
-        partial(draw_weights, title=title),
-        partial(weights, latent_dropout=dropout),
+        partial(draw_weights, dropout=dropout),
+        partial(weights, dropout=dropout),
     )
-PANELS = dict(sorted(PANELS.items()))
+    for letter, dropout, how in (("c", 0.0, "without"), ("d", 0.5, "with"))
+}
