@@ -1,14 +1,17 @@
 """The page: figures with their captions and claims, all claims, errata, times, devices."""
 
+import base64
+import io
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
+from PIL import Image
 
 from scripts.claims.judging import Verdict
 from scripts.common.run import run
@@ -16,7 +19,6 @@ from scripts.common.shuffles import SHUFFLES
 from scripts.common.tables import read_table
 from scripts.report.facts import duration, run_facts, steps_of, trainings
 from scripts.report.forest import Estimate, estimates
-from scripts.report.images import Picture, embedded
 from scripts.report.summary import what_it_shows, words_of
 from scripts.report.texts import caption, document
 from scripts.report.upstream_jobs import upstream_jobs
@@ -27,6 +29,17 @@ SUMMARY = "Summary page"
 # Values of a claim that are its noise: how the page calls them.
 NOISE = {"by chance": "random choices", "seed alone": "two seeds of one model"}
 FIGURE = re.compile(r"(s?)fig(\d+)")  # names of the paper's own figures
+WIDTH = 1800  # pixels: sharp on a screen of twice the usual density, where a page is 900 wide
+QUALITY = 86
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture as a part of the page itself."""
+
+    data: str
+    width: int
+    height: int
 
 
 @dataclass(frozen=True)
@@ -40,7 +53,7 @@ class Shown:
     caption: str
     links: Mapping[str, str]
     panels: Mapping[str, str]  # the source data of each panel
-    claims: Sequence[Mapping[str, str]] = field(default=())
+    claims: Sequence[Mapping[str, str]]
 
 
 def figure(
@@ -79,6 +92,18 @@ def figure(
         panels={path.name.split(".")[0]: f"figures/{name}/{path.name}" for path in data},
         claims=records(claims[claims["panel"].map(figure_of) == name]),
     )
+
+
+def embedded(path: Path) -> Picture:
+    """Return a picture file as WebP in a data URI, no wider than a page shows it."""
+    with Image.open(path) as opened:
+        image = opened.convert("RGB")
+    if image.width > WIDTH:
+        image = image.resize((WIDTH, round(image.height * WIDTH / image.width)), Image.LANCZOS)
+    packed = io.BytesIO()
+    image.save(packed, "WEBP", quality=QUALITY, method=4)
+    text = base64.b64encode(packed.getvalue()).decode()
+    return Picture(f"data:image/webp;base64,{text}", image.width, image.height)
 
 
 def records(claims: pd.DataFrame) -> list[dict[str, Any]]:

@@ -7,34 +7,29 @@ import pandas as pd
 from scripts.claims.judging import UNINFORMATIVE, Verdict
 from scripts.common.shuffles import SHUFFLES
 
-# The verdicts as a report writes them. Simulated cells reproduce no finding.
-WORDS = {verdict: verdict.value for verdict in Verdict}
+# The verdicts as a report of simulated cells writes them, which reproduce no finding.
 WORDS_SIMULATED = {
     Verdict.REPRODUCED: "holds on simulated data",
     Verdict.DIRECTION: "direction only, on simulated data",
     Verdict.DIFFERS: "does not hold on simulated data",
     Verdict.NOT_RUN: "not run",
 }
-DIRECTION = ("has the published direction only", "have the published direction only")
 # What claims of each verdict do, one and several of them: in runs on real and on simulated cells.
 VERBS = {
-    False: {
-        Verdict.REPRODUCED: ("is reproduced", "are reproduced"),
-        Verdict.DIRECTION: DIRECTION,
-        Verdict.DIFFERS: ("differs", "differ"),
-    },
-    True: {
-        Verdict.REPRODUCED: ("holds", "hold"),
-        Verdict.DIRECTION: DIRECTION,
-        Verdict.DIFFERS: ("does not hold", "do not hold"),
-    },
+    Verdict.REPRODUCED: ("is reproduced", "are reproduced"),
+    Verdict.DIRECTION: ("has the published direction only", "have the published direction only"),
+    Verdict.DIFFERS: ("differs", "differ"),
+}
+VERBS_SIMULATED = VERBS | {
+    Verdict.REPRODUCED: ("holds", "hold"),
+    Verdict.DIFFERS: ("does not hold", "do not hold"),
 }
 MOST_DESCRIBED = 2  # claims of a figure that are described, and not only named
 
 
 def words_of(simulated: bool) -> Mapping[str, str]:
     """Return how a report writes each verdict."""
-    return {v.value: word for v, word in (WORDS_SIMULATED if simulated else WORDS).items()}
+    return {v.value: WORDS_SIMULATED[v] if simulated else v.value for v in Verdict}
 
 
 def what_it_shows(claims: pd.DataFrame, simulated: bool) -> list[str]:
@@ -71,7 +66,7 @@ def what_it_shows(claims: pd.DataFrame, simulated: bool) -> list[str]:
 
 def _overview(judged: pd.DataFrame, total: int, simulated: bool) -> str:
     counts = judged["verdict"].value_counts().to_dict()
-    verbs = VERBS[simulated].items()
+    verbs = (VERBS_SIMULATED if simulated else VERBS).items()
     numbers = [f"{counts[v]} {verb[counts[v] > 1]}" for v, verb in verbs if v in counts]
     where = " on simulated data" if simulated else ""
     return f"{len(judged)} of the paper’s {total} claims were judged{where}: {joined(numbers)}."
@@ -79,6 +74,7 @@ def _overview(judged: pd.DataFrame, total: int, simulated: bool) -> str:
 
 def _by_figure(judged: pd.DataFrame, simulated: bool) -> list[str]:
     """Return a sentence on the figures whose claims are all met, and one for each other figure."""
+    _, verb = (VERBS_SIMULATED if simulated else VERBS)[Verdict.REPRODUCED]
     whole, sentences = [], []
     for label, rows in judged[judged["label"] != ""].groupby("label", sort=False):
         missed = rows[rows["verdict"] != Verdict.REPRODUCED]
@@ -88,11 +84,9 @@ def _by_figure(judged: pd.DataFrame, simulated: bool) -> list[str]:
         names = list(missed["id"])
         if len(missed) <= MOST_DESCRIBED:
             names = [f"{row.id} ({row.statement})" for row in missed.itertuples()]
-        verb = VERBS[simulated][Verdict.REPRODUCED][1]
         met = f"{len(rows) - len(missed)} of {len(rows)} claims {verb}"
         sentences.append(f"{label}: {met}; not {joined(names)}.")
     if whole:
-        verb = VERBS[simulated][Verdict.REPRODUCED][1]
         sentences.insert(0, f"All judged claims of {joined(whole)} {verb}.")
     return sentences
 

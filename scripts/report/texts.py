@@ -32,9 +32,7 @@ def caption(path: Path, config: Mapping[str, Any], **wildcards: str) -> str:
 def document(path: Path | str) -> str:
     """Return a document as HTML without its title; its other headings are one level lower."""
     markdown = MarkdownIt("commonmark", {"html": False}).enable("table")
-    tokens = markdown.parse(Path(path).read_text(encoding="utf-8"))
-    if tokens and tokens[0].tag == "h1":
-        tokens = tokens[3:]
+    tokens = markdown.parse(Path(path).read_text(encoding="utf-8"))[3:]  # without the title
     for token in tokens:
         if token.type in ("heading_open", "heading_close"):
             token.tag = f"h{int(token.tag[1]) + 1}"

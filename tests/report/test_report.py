@@ -16,8 +16,7 @@ from PIL import Image
 
 from scripts.common.config.load import load
 from scripts.report.facts import duration, run_facts, steps_of, trainings
-from scripts.report.images import WIDTH, embedded
-from scripts.report.report_page import breakable, figure_of, label, place
+from scripts.report.report_page import WIDTH, breakable, embedded, figure_of, label, place
 from scripts.report.texts import caption, document
 from scripts.report.upstream_jobs import Job
 from vega.description import write_description
