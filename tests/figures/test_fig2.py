@@ -18,9 +18,9 @@ from scipy.spatial.distance import correlation
 
 from scripts.common.clustering import clustered, column_linkage, tree_in_order
 from scripts.common.mixseq import DRUGS, cell_lines, few_cells, line_bayes_factors
-from scripts.figures.clustered_heatmap import ColourStrip, clustered_heatmap, strip_key
+from scripts.figures.clustered_heatmap import clustered_heatmap
 from scripts.figures.data import FigureData
-from scripts.figures.fig2 import DRUG_COLOURS, dual_colours
+from scripts.figures.fig2 import DRUG_COLOURS
 from scripts.figures.layout import save
 from scripts.figures.mixseq import median_shifts
 from vega.gene_sets import readable
@@ -143,47 +143,6 @@ def test_columns_without_variation_correlate_with_nothing():
     ax.figure.draw_without_rendering()
 
 
-@pytest.fixture
-def small():
-    """A heatmap with strips, of columns in a random order."""
-    rng = np.random.default_rng(1)
-    values = pd.DataFrame(rng.normal(0, 3, (6, 8)), list("ABCDEF"), list("hgfedcba"))
-    labels = pd.Series(["x", "y", "x", None, "y", "x", "y", "x"], index=list("abcdefgh"))
-    colours = {"x": "tan", "y": "saddlebrown", "z": "red"}
-    return values[clustered(values)], ColourStrip("kind", labels, colours)
-
-
-def test_heatmap_values_strips_and_marks_stand_in_the_order_of_the_tree(small):
-    values, strip = small
-    ax = Figure(figsize=(4, 4)).subplots()
-    clustered_heatmap(values, [strip], limit=4, marked=["a", "f"], ax=ax)
-    mesh = ax.collections[0]
-    order = list(values)
-    np.testing.assert_allclose(mesh.get_array().reshape(values.shape), values)
-    assert mesh.get_clim() == (-4, 4)
-    assert ax.get_ylim() == (6, 0)  # first row on top
-    middle = mesh.cmap(mesh.norm(0.0))[:3]
-    assert min(middle) > 0.95  # white
-    low, high = (mesh.cmap(mesh.norm(v)) for v in (-27.6, 27.6))
-    assert low[2] > low[0] and high[0] > high[2]  # blue and red
-    (marks,) = ax.lines
-    assert [order[int(x)] for x in marks.get_xdata()] == ["a", "f"]
-    kinds, tree = ax.child_axes
-    colours = [{"x": to_rgb("tan"), "y": to_rgb("saddlebrown")}.get(strip.labels[c]) for c in order]
-    np.testing.assert_allclose(
-        strip_colours(kinds), [colour or to_rgb(MISSING) for colour in colours]
-    )
-    assert len(tree.lines) == 7
-    assert tree.get_xlim() == (0, 8)
-
-
-def test_a_key_names_only_what_is_there(small):
-    figure = Figure()
-    known = replace(small[1], labels=small[1].labels.dropna())
-    for strip, expected in ((small[1], ["x", "y", "not known"]), (known, ["x", "y"])):
-        assert words(strip_key(figure, strip, (0, 1)).get_texts()) == expected
-
-
 def test_2c_shows_every_drug_and_line_and_the_trametinib_block(models):
     figure = panel("fig2", "c", FigureData(models))
     ((ax, mesh),) = meshes(figure)
@@ -223,6 +182,12 @@ def test_s6_has_a_heatmap_per_drug_with_one_order_of_the_hallmarks(models):
     assert rows == words(ax2c.get_yticklabels())
     for (ax, mesh), model in zip(found, DRUGS.values(), strict=True):
         assert mesh.get_clim() == (-3, 3)
+        assert ax.get_ylim() == (50, 0)  # first row on top
+        assert min(mesh.cmap(mesh.norm(0.0))[:3]) > 0.95  # white
+        low, high = (mesh.cmap(mesh.norm(v)) for v in (-27.6, 27.6))
+        assert low[2] > low[0] and high[0] > high[2]  # blue and red
+        tree = ax.child_axes[-1]
+        assert len(tree.lines) == 27 and tree.get_xlim() == (0, 28)
         table = line_bayes_factors(models[model].differential)
         table = table.set_axis([readable(g) for g in table.index]).loc[rows]
         order = clustered(table)
@@ -268,12 +233,6 @@ def test_tissue_and_mutations_of_lines():
 
 
 # ---------------------------------------------------------------- glioblastoma
-
-
-def test_dual_colours_run_from_black_to_their_limit():
-    colours = dual_colours([-3, 5, 0, 9, 2.5], [-1, 0, 5, 9, 1])
-    expected = [(0, 0, 0), (1, 0, 0), (0, 0, 1), (1, 0, 1), (0.5, 0, 0.2)]
-    np.testing.assert_allclose(colours, expected)
 
 
 def test_2e_gives_each_cell_the_colour_of_its_regulons(models):
@@ -341,6 +300,9 @@ def test_mutations_that_are_not_known(models, monkeypatch):
     assert keys & set(texts(panel("sfig6", "d", known))) == {"mutant", "wild type"}
     figure = panel("sfig6", "d", with_unknown_mutations(models, "L9_"))
     assert keys <= set(texts(figure))
+    for ax, _ in meshes(figure):
+        for strip in ax.child_axes[1:3]:  # KRAS and BRAF
+            assert (strip_colours(strip) == to_rgb(MISSING)).all(axis=1).sum() == 1
     assert_legible(figure.figure, monkeypatch)
 
 

@@ -81,16 +81,14 @@ def test_violins_are_the_samples_in_the_paper_s_order(tables, letter, experiment
         np.testing.assert_allclose((heights.min(), heights.max()), (values.min(), values.max()))
 
 
-def test_the_guide_is_where_random_choices_are(tables):
-    (axes,) = panel("fig4", "b", shown(tables)).axes
-    (guide,) = [line for line in axes.lines if len(set(line.get_ydata())) == 1]
-    assert guide.get_ydata()[0] == pytest.approx(0.07)
-
-
 @pytest.mark.parametrize(("letter", "experiment"), [("b", oos.HELD_OUT), ("e", oos.OTHER_STUDY)])
-def test_marks_on_the_bars_are_the_noise_floor_if_there_is_one(tables, letter, experiment):
+def test_overlaps_have_a_guide_at_chance_and_marks_at_the_noise_floor_if_there_is_one(
+    tables, letter, experiment
+):
     overlap = tables["out_of_sample_overlap"]
     (axes,) = panel("fig4", letter, shown(tables)).axes
+    (guide,) = [line for line in axes.lines if len(set(line.get_ydata())) == 1]
+    assert guide.get_ydata()[0] == pytest.approx(0.07)
     assert legend(axes) == ["two seeds"]
     (marks,) = [line for line in axes.lines if line.get_label() == "two seeds"]
     floor = overlap[overlap["experiment"] == experiment].set_index("cell_type")["noise_floor"]

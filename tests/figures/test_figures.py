@@ -14,7 +14,7 @@ from helpers.legible import assert_legible
 from matplotlib.colors import to_rgba
 
 from scripts.common.config.load import load as load_config
-from scripts.common.gmvs import TRYPTOPHAN
+from scripts.common.gmvs import MARKER_SETS, TRYPTOPHAN
 from scripts.common.tables import write_table
 from scripts.figures import layout
 from scripts.figures.data import FigureData, in_order, read_figure_data
@@ -144,19 +144,22 @@ def test_a_panel_file_has_the_size_it_has_on_the_page(results):
 
 @pytest.mark.parametrize(
     ("name", "letter", "contrast", "group"),
-    [("fig1", "e", "innate", None)]
-    + [("sfig5", letter, "one_vs_rest", t) for letter, t in zip("abcdefg", TYPES, strict=True)],
+    [("fig1", "e", "innate", "stimulated")]
+    + [("sfig5", letter, "one_vs_rest", t) for letter, t in zip("abcdefg", TYPES, strict=True)]
+    + [("sfig7", letter, "one_vs_rest", t) for letter, t in zip("abc", MARKER_SETS, strict=True)],
 )
-def test_each_volcano_draws_its_own_contrast(results, name, letter, contrast, group):
-    (axes,) = panel(name, letter, data(results)).axes
-    table = results.differential
-    rows = table[(table["contrast"] == contrast) & (group is None or table["group"] == group)]
-    red = rows[(rows["log_bf"].abs() > 3) & (rows["md"] > 5)]
-    assert drawn_red(axes) == sorted(
-        zip(red["log_bf"].clip(-10, 10).round(6), red["md"].round(6), strict=True)
-    )
-    if group:
-        assert axes.get_title(loc="left").startswith(f"{group} ")
+def test_each_volcano_draws_its_own_contrast(name, letter, contrast, group):
+    shown = planted(name)
+    (axes,) = panel(name, letter, shown).axes
+    (results,) = shown.models.values()
+    rows = results.contrast(contrast, group)
+    red = (rows["log_bf"].abs() > 3) & (rows["md"] > 5)
+    places = np.column_stack([rows["log_bf"].clip(-10, 10), rows["md"]]).round(6)
+    assert drawn_red(axes) == sorted(map(tuple, places[red]))
+    drawn = np.concatenate([np.ma.getdata(dots.get_offsets()) for dots in axes.collections])
+    assert sorted(map(tuple, drawn.round(6))) == sorted(map(tuple, places))
+    if contrast == "one_vs_rest":
+        assert axes.get_title(loc="left") == f"{group} against all other cells"
 
 
 def test_named_sets(results):
