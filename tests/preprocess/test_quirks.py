@@ -88,9 +88,17 @@ def test_decimal_commas_are_named(tmp_path, separator, one):
     says(source("table", TABLE), tmp_path, "t.txt: line 2", "write numbers with a point, not a")
 
 
-def test_a_blank_in_place_of_a_count_is_refused(tmp_path):
-    (tmp_path / "t.txt").write_text(text(",").replace("12", " "))
-    says(source("table", TABLE), tmp_path, "t.txt: gene CD3D, cell AAAG-1", "is no count")
+@pytest.mark.parametrize("separator", ["\t", ",", ";"])
+@pytest.mark.parametrize("blank", ["", " ", '""'])
+@pytest.mark.parametrize("everywhere", [False, True])
+def test_a_blank_in_place_of_a_count_is_refused(tmp_path, separator, blank, everywhere):
+    """Also a whole column of blanks, which would move the others by one cell."""
+    header, *rows = text(separator).splitlines()
+    fields = [row.split(separator) for row in rows]
+    for row in fields if everywhere else fields[:1]:
+        row[2] = blank
+    (tmp_path / "t.txt").write_text("\n".join([header, *map(separator.join, fields)]))
+    says(source("table", TABLE), tmp_path, "t.txt: line 2", "write 0 where a count is missing")
 
 
 # ---------------------------------------------------------------- Matrix Market

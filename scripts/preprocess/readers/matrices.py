@@ -108,12 +108,10 @@ def read_delimited(matrix: Matrix, folder: Path) -> ad.AnnData:
             width = row.shape[1]
             fits = [rows[0].shape[1]] if rows else [len(names), len(names) - 1]
             if not width or width not in fits:
-                commas = COMMA_IN_QUOTES if separator == "," else rb"\d,\d"
-                remedy = "write numbers with a point, not a comma"
                 raise InputError(
                     f"{file}: line {number}: expected a name and {fits[0]} counts, but not all of "
                     f"{line[:60].decode(errors='replace').strip()!r} is that; "
-                    f"{remedy if re.search(commas, line) else RETRY}"
+                    f"{_remedy(line, separator)}"
                 )
             if not (matrix.no_genes and re.fullmatch(matrix.no_genes, gene)):
                 genes.append(gene)
@@ -246,14 +244,27 @@ def _row(line: bytes, separator: str) -> tuple[str, sp.csr_matrix]:
         name, _, rest = line.rstrip(b"\r\n").partition(mark)
     if quote in rest and not COMMA_IN_QUOTES.search(rest):
         rest = rest.replace(quote, b"")
+    if separator != " ":
+        rest = rest.replace(b" ", b"")
     whole = rest[:1].isdigit() and not rest.translate(None, mark + b"0123456789")
     try:  # whole numbers are parsed four times as fast as others
         counts = np.fromstring(rest, np.int64 if whole else np.float32, sep=separator)
     except ValueError:
         counts = np.empty(0)
+    if separator != " " and len(counts) != rest.rstrip(mark).count(mark) + 1:
+        counts = np.empty(0)  # tabs with nothing between them were taken for one
     places = np.flatnonzero(counts)
     row = (counts[places], places, [0, len(places)])
     return name.decode(errors="replace"), sp.csr_matrix(row, (1, len(counts)), dtype=np.float32)
+
+
+def _remedy(line: bytes, separator: str) -> str:
+    """Return what to do about a line of a table that is not a name and counts."""
+    if re.search(COMMA_IN_QUOTES if separator == "," else rb"\d,\d", line):
+        return "write numbers with a point, not a comma"
+    if separator != " " and 2 * separator.encode() in line.translate(None, b' "'):
+        return "write 0 where a count is missing"
+    return RETRY
 
 
 NUMBERS = ("integer", "real")
