@@ -109,7 +109,8 @@ def _each(
     parts = [adata[(column == value).to_numpy()].copy() for value in column.dropna().unique()]
     for step in asked.steps:
         parts = _apply(parts, step, f"{describe(step)}, by {asked.column}", given, qc)
-    genes = [gene for gene in adata.var_names if all(gene in part.var_names for part in parts)]
+    # In the order of the first: steps may rename genes.
+    genes = [gene for gene in parts[0].var_names if all(gene in p.var_names for p in parts[1:])]
     joined = ad.concat([part[:, genes] for part in parts], merge="same", uns_merge="same")
     del parts  # as large as the whole
     order = adata.obs_names[adata.obs_names.isin(joined.obs_names)]

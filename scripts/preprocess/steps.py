@@ -20,6 +20,7 @@ from scipy.stats import rankdata
 from scripts.common.config.studies import Relabel, Step
 from scripts.common.obs_mask import obs_mask
 from vega.errors import InputError
+from vega.scale import LARGEST_LOG
 from vega.values import layers_of
 
 log = logging.getLogger("workflow")
@@ -28,7 +29,6 @@ Apply = Callable[[ad.AnnData, Any], ad.AnnData]
 Describe = Callable[[Any], str]
 
 STEPS: dict[str, tuple[Apply, Describe]] = {}
-LARGEST_LOG = 20  # log-normalised values are far below: exp(20) counts is more than cells have
 
 
 def describe(step: Step) -> str:

@@ -200,6 +200,25 @@ def test_each_applies_its_steps_to_every_part(raw):
     assert qc["genes_after"].tolist() == [80, *[len(genes)] * 2]
 
 
+@pytest.mark.parametrize(
+    ("step", "first"),
+    [
+        ({"upper_case": True}, "GENE0"),
+        ({"rename_genes": "gene(.+)"}, "0"),
+        ({"orthologs": "table.csv"}, "H0"),
+    ],
+)
+def test_genes_may_be_renamed_in_each_part(raw, step, first):
+    raw.var_names = [f"gene{i}" for i in range(80)]
+    given = {"orthologs": {f"gene{i}": f"H{i}" for i in range(80)}}
+    steps = {"each": {"column": "condition", "steps": [step, NORMALISE]}}
+    got, _ = preprocess(raw, study(steps), given)
+    part = raw[raw.obs["condition"] == "stim"].copy()
+    apart, _ = preprocess(part, study(step, NORMALISE), given)
+    assert got.var_names[0] == first and list(got.var_names) == list(apart.var_names)
+    np.testing.assert_array_equal(got[apart.obs_names].X.toarray(), apart.X.toarray())
+
+
 def test_orthologs_rename_genes_and_drop_those_without(raw, caplog):
     caplog.set_level("INFO", "workflow")
     symbols = {"G3": "H3", "G1": "H1", "G79": "X", "Absent": "H9"}
