@@ -150,6 +150,11 @@ def _study_exists(config: Config, study: str, where: str) -> None:
 def _check_settings(settings: Mapping[str, Any], path: Path, entry: str) -> None:
     """Check settings that are given by name, without their block."""
     for name, value in settings.items():
+        if name in ("study", "gene_sets"):  # which name the inputs of many rules
+            raise InputError(
+                f"{path}: {entry}: {name} is one for all models of an entry; set it in the entry's "
+                "data in models.yaml"
+            )
         try:
             block = block_of(name)
         except ValueError as error:
@@ -159,12 +164,9 @@ def _check_settings(settings: Mapping[str, Any], path: Path, entry: str) -> None
 
 
 def _check_sweeps(config: Config, path: Path) -> None:
-    """Check that an entry has models of one study and one collection, with names of their own."""
+    """Check that each entry has models, not too many, with names of their own."""
     runs = [*config.baselines]
     for name, model in config.models.items():
-        for settings in (model.sweep, *model.variants.values()):
-            for shared in {"study", "gene_sets"}.intersection(settings):
-                raise InputError(f"{path}: {name}: {shared} is one for all models of an entry")
         if prod(map(len, model.sweep.values())) > MOST_MODELS:
             raise InputError(f"{path}: {name}.sweep: more than {MOST_MODELS:,} models; sweep less")
         sweep = [run for run, _ in config.sweep(name, model)]
