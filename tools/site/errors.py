@@ -105,7 +105,7 @@ def texts(node: ast.expr, known: Texts) -> list[str | None]:
             return [str(value)]
         case ast.JoinedStr(values=parts):
             return _joined(parts, known)
-        case ast.BinOp(left=left, op=ast.Add(), right=right):
+        case ast.BinOp(left=ast.JoinedStr() | ast.Constant(str()) as left, right=right):
             return _joined([left, right], known)
         case ast.IfExp(body=one, orelse=other) | ast.BoolOp(values=[one, other]):
             return texts(one, known) + texts(other, known)
@@ -144,6 +144,10 @@ def _name(node: ast.expr) -> str:
             return _name(first.iter)
         case ast.Call(args=[inner, *_]) | ast.BoolOp(values=[inner, *_]) | ast.Subscript(inner):
             return _name(inner)
+        case ast.BinOp(left=left, op=ast.Add(), right=right):
+            return f"{_name(left)} + {_name(right)}"
+        case ast.Constant(value=int(number)):
+            return str(number)
     return "…"
 
 
