@@ -4,7 +4,7 @@ import subprocess
 
 import pandas as pd
 import pytest
-import slurm
+from cluster import slurm
 from conftest import command, edit, environment, keep_a_few_models, snakemake
 
 TRAINING = ("rule_train_", "rule_time_per_epoch")
