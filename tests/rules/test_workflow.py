@@ -203,6 +203,18 @@ def test_without_network_and_mirror_one_line_says_what_to_do(repository):
     assert "Traceback" not in output
 
 
+def test_a_changed_raw_file_is_found_by_verify(repository):
+    target = "results/demo/raw/kang/GSM2560248_barcodes.tsv.gz"
+    snakemake(repository, target, "results/demo/raw/gene_sets/reactomes.gmt")
+    assert "differs" not in snakemake(repository, "verify")
+    raw = bytearray((repository / target).read_bytes())
+    raw[100] ^= 1
+    (repository / target).write_bytes(raw)
+    output = snakemake(repository, "verify", check=False)
+    assert "GSM2560248_barcodes.tsv.gz" in output
+    assert "differs" in output
+
+
 def test_a_mirror_without_the_mutations_gives_cells_whose_mutations_are_not_known(tmp_path):
     """The simulated files serve as the mirror: raw data in the sources' own formats."""
     repository, mirror = tmp_path / "repository", tmp_path / "mirror"

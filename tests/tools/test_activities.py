@@ -79,6 +79,21 @@ def test_cells_are_scaled_to_the_total_of_the_training_cells(trained, tmp_path, 
     np.testing.assert_allclose(deeper.X, model.embed(known)[::7], atol=1e-4)
 
 
+def test_log_normalised_cells_are_scaled_from_their_total(trained):
+    model, _, path = trained
+    counts = ad.read_h5ad(path)
+    model.target_sum = 5000.0
+    expected, _, _ = activities_of(model, path)
+    for to, said in (
+        (1e4, "log-normalised values of 10,000 per cell, scaled to 5,000"),
+        (5000, "log-normalised values, as they are"),
+    ):
+        normal = normalise(counts, to)
+        found, scaling, _ = activities_of(model, path, ad.AnnData(normal.X, var=counts.var))
+        np.testing.assert_allclose(found.X, expected.X, atol=1e-4)
+        assert scaling == said
+
+
 def test_log_normalised_cells_without_a_common_total_are_taken_as_they_are(trained):
     model, learnt, path = trained
     fewer = learnt[:, learnt.var_names != "G7"].copy()
