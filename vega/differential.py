@@ -171,7 +171,8 @@ def differential_activity(
     Raises
     ------
     ValueError
-        If a group is empty, the method unknown, or a posterior not finite.
+        If a group is empty, the method unknown, a posterior not finite, or a threshold out of
+        range.
 
     Examples
     --------

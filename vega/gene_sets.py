@@ -74,7 +74,7 @@ def read_gmt(
 
 
 def check_gene_sets(gene_sets: Mapping[str, Sequence[str]]) -> None:
-    """Refuse what is no genes by set name, such as the path of a file, or one text as the genes."""
+    """Refuse gene sets that are not lists of genes by set name, such as the path of a file."""
     if not isinstance(gene_sets, Mapping):
         raise InputError(
             f"gene_sets: expected genes by set name, found {type(gene_sets).__name__}; read a GMT "
@@ -82,7 +82,9 @@ def check_gene_sets(gene_sets: Mapping[str, Sequence[str]]) -> None:
         )
     for name, members in gene_sets.items():
         if isinstance(members, str):
-            raise InputError(f"set {name}: expected a list of genes, found {members!r:.60}")
+            raise InputError(
+                f"set {name}: expected a list of genes, found {members!r:.60}; put it into a list"
+            )
 
 
 def gene_mask(gene_sets: Mapping[str, Sequence[str]], genes: Iterable[str]) -> np.ndarray:

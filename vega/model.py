@@ -255,8 +255,9 @@ class VEGA:
         ------
         ValueError
             If `adata` lacks genes of the model, holds values that are not finite or on another
-            scale, has unknown batches or covariates or too few cells, if a setting, `validation` or
-            `batch_key` is not valid, or if the loss stops being finite.
+            scale, has unknown batches or covariates or too few cells, if a setting, `validation`,
+            `batch_key`, `target_sum` or `checkpoint_every` is not valid, or if the loss stops being
+            finite.
 
         Examples
         --------
@@ -322,11 +323,11 @@ class VEGA:
         >>> model.posterior(adata).variance.shape
         (240, 5)
         """
+        check_range("batch_size", batch_size, 1)
         cells = self._query(adata, self._encoded_labels(adata), min_coverage)[0]
         return self._posterior(cells, batch_size)
 
     def _posterior(self, cells: Data, batch_size: int = 4096) -> Posterior:
-        check_range("batch_size", batch_size, 1)
         shape = len(cells), len(self.gmvs)
         posterior = Posterior(np.empty(shape, np.float32), np.empty(shape, np.float32))
         start = 0
@@ -463,7 +464,8 @@ class VEGA:
         """Return the expected expression (cells x genes) of given activities (cells x K).
 
         Log-normalised, or counts of cells with `library` counts in all. `batch` is the batch to
-        decode into; None is the first. A model with covariates needs them, a row per cell.
+        decode into; None is the first. A model with covariates needs them, a row per cell. A
+        ValueError names an unknown batch, missing covariates or another number of activities.
 
         Examples
         --------

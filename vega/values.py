@@ -35,7 +35,7 @@ def labels_of(obs: pd.DataFrame, column: str) -> pd.Series:
 
 
 def several(values: Any) -> list[Any]:
-    """Return one value or several, in any kind of list, as a list."""
+    """Return a list: of one value, or of the values of any kind of list."""
     return list(values) if pd.api.types.is_list_like(values) else [values]
 
 
